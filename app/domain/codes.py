@@ -1,0 +1,59 @@
+"""The record that gives an authorization code its life, and what the code is bound to (RFC 6749 4.1.2)."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain import pkce
+from app.domain.clusters import Scope
+from app.domain.consent import ConsentGrant
+
+LONGEST_CODE_LIFETIME = timedelta(seconds=600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationCode:
+    """What a code stands for. The code itself, a signature of `request_id`, is in no record."""
+
+    request_id: str
+    consent_id: str
+    client_id: str
+    redirect_uri: str
+    code_challenge: str | None
+    subject: str
+    provider_id: str
+    granted_scope: Scope
+    expires_at: datetime
+
+    def is_alive_at(self, now: datetime) -> bool:
+        return now < self.expires_at
+
+    def is_bound_to(self, *, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
+        """Whether whoever presents the code began the request it answers (RFC 6749 4.1.3, RFC 7636 4.6)."""
+        return (
+            self.client_id == client_id
+            and hmac.compare_digest(self.redirect_uri.encode(), redirect_uri.encode())
+            and pkce.proves(code_verifier, self.code_challenge)
+        )
+
+
+def mint(
+    grant: ConsentGrant,
+    *,
+    redirect_uri: str,
+    code_challenge: str | None,
+    now: datetime,
+    lifetime: timedelta,
+) -> AuthorizationCode:
+    """The record of a code for a grant that is in the ledger already."""
+    return AuthorizationCode(
+        request_id=grant.request_id,
+        consent_id=grant.consent_id,
+        client_id=grant.client_id,
+        redirect_uri=redirect_uri,
+        code_challenge=code_challenge,
+        subject=grant.subject,
+        provider_id=grant.provider_id,
+        granted_scope=grant.granted_scope,
+        expires_at=now + min(lifetime, LONGEST_CODE_LIFETIME),
+    )

@@ -1,0 +1,160 @@
+"""Who is registered: data recipients (RFC 6749 clients) and data providers, and what they may ask and serve.
+
+How a registration reads as a file is not known here, only what it may say.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from app.domain.clusters import Scope
+from app.domain.language import Bilingual
+
+LONGEST_CONSENT = timedelta(days=365)
+
+_LOOPBACK_HOSTS = ("127.0.0.1", "::1")
+_OUR_PARAMETERS = {"code", "state", "error", "error_description", "iss"}
+_URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()+,;=%\[\]]+", re.ASCII)
+_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
+
+
+class Status(StrEnum):
+    """How far a recipient's registration with one provider has come."""
+
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    PENDING_ACTIVATION = "PENDING_ACTIVATION"
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A data recipient. `secret_hash` is the hex SHA-256 of its secret; times are spans."""
+
+    client_id: str
+    secret_hash: str
+    name: Bilingual
+    legal_name: Bilingual
+    site: Bilingual
+    privacy_policy: Bilingual
+    terms: Bilingual
+    redirect_uris: frozenset[str]
+    clusters: Scope
+    needed_clusters: Scope
+    consent_duration: timedelta
+    statuses: Mapping[str, Status]
+    logo: str | None = None
+    purpose: Bilingual | None = None
+    cluster_purposes: Mapping[str, Bilingual] = field(default_factory=dict)
+    history_months: int | None = None
+    agent: Bilingual | None = None
+    pkce_required: bool = False
+    allow_subset: bool = True
+    is_suspended: bool = False
+    is_demo: bool = False
+
+    def status_with(self, provider_id: str) -> Status | None:
+        return self.statuses.get(provider_id)
+
+    def accepts_redirect_uri(self, redirect_uri: str) -> bool:
+        """Whether `redirect_uri` is registered, compared character by character (RFC 9700 2.1).
+
+        One exception: the port of a loopback address may differ (RFC 8252 7.3).
+        """
+        if redirect_uri in self.redirect_uris:
+            return True
+        without_port = _without_loopback_port(redirect_uri)
+        return without_port is not None and any(
+            without_port == _without_loopback_port(registered) for registered in self.redirect_uris
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxCustomer:
+    """A test customer. The password is a demo value in the clear; production refuses sandbox sign-in."""
+
+    user_name: str
+    password: str = field(repr=False)
+    subject: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataProvider:
+    """A bank. `audience` is what access tokens name as `aud` (RFC 9068 2.2); `colour` is `#rrggbb`."""
+
+    provider_id: str
+    name: Bilingual
+    country: str
+    clusters: Scope
+    audience: str
+    sign_in: str
+    colour: str
+    complaints: Bilingual
+    logo: str | None = None
+    sandbox_customers: tuple[SandboxCustomer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everybody who is registered, by identifier."""
+
+    clients: Mapping[str, Client]
+    providers: Mapping[str, DataProvider]
+
+    def find_client(self, client_id: str) -> Client | None:
+        """The registered client that is not suspended, or None."""
+        client = self.clients.get(client_id)
+        return None if client is None or client.is_suspended else client
+
+    def find_provider(self, provider_id: str) -> DataProvider | None:
+        return self.providers.get(provider_id)
+
+
+def fault_in_redirect_uri(uri: str) -> str | None:
+    """Why `uri` cannot be registered as a redirect_uri, or None when it can (RFC 9700 2.1, RFC 8252 7)."""
+    if "#" in uri:
+        return "has a fragment (RFC 6749 3.1.2)"
+    if "*" in uri:
+        return "has a wildcard; only exact addresses can be registered"
+    if _URI_CHARACTERS.fullmatch(uri) is None:
+        return "has a character that does not belong in a URI"
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        return "is not a URI"
+    if not uri.startswith(parts.scheme + ":"):
+        return "has a scheme that is not in lower case"
+    if _OUR_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+        return "has code, state, error or iss in its query, which Accord adds"
+    return _fault_in_scheme(parts)
+
+
+def _fault_in_scheme(parts: SplitResult) -> str | None:
+    if "@" in parts.netloc or "\\" in parts.netloc:
+        return "has user information"
+    if parts.scheme == "https":
+        return None if parts.hostname else "has no host"
+    if parts.scheme == "http":
+        if parts.hostname in (*_LOOPBACK_HOSTS, "localhost"):
+            return None
+        return "is http on a host other than loopback; use https"
+    if _PRIVATE_SCHEME.fullmatch(parts.scheme) is None:
+        return "has a scheme that is neither https nor a private one in reverse domain order (RFC 8252 7.1)"
+    return None
+
+
+def _without_loopback_port(uri: str) -> str | None:
+    """`uri` less its port when it is http on a loopback address; None when it is not."""
+    for host in ("http://127.0.0.1", "http://[::1]"):
+        if uri.startswith(host):
+            rest = uri.removeprefix(host)
+            match = re.fullmatch(r"(?::([1-9][0-9]{0,4}))?(/.*|)", rest, re.ASCII | re.DOTALL)
+            if match is None or int(match[1] or 0) > 65535:
+                return None
+            return host + match[2]
+    return None

@@ -1,0 +1,165 @@
+"""The token endpoint's rules: who asks (RFC 6749 2.3), for what (4.1.3, 6), what a token says (RFC 9068)."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain.authorization import Params
+from app.domain.clusters import Scope, format_scope, parse_scope
+from app.domain.errors import ErrorCode, OAuthError
+from app.domain.registry import Client, Registry
+
+LONGEST_PARAMETER = 4096
+
+_TOKEN_PARAMETERS = (
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+)
+_NOBODY = hashlib.sha256(b"nobody").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What a client authenticates with, by whichever of the two methods."""
+
+    client_id: str
+    client_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRequest:
+    """`grant_type=authorization_code` (RFC 6749 4.1.3)."""
+
+    code: str
+    redirect_uri: str
+    code_verifier: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """`grant_type=refresh_token` (RFC 6749 6). No `scope` means all that was granted."""
+
+    refresh_token: str
+    scope: Scope | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenResponse:
+    """A successful answer (RFC 6749 5.1). `expires_in` is in whole seconds."""
+
+    access_token: str
+    expires_in: int
+    scope: Scope
+    correlation_id: str
+    refresh_token: str | None = None
+
+
+def hash_secret(secret: str) -> str:
+    """The hex SHA-256 of a client secret or refresh token: enough for 128 random bits, and fast."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def authenticate_client(credentials: ClientCredentials | None, registry: Registry) -> Client:
+    """The client that `credentials` belong to. Raises OAuthError `invalid_client`.
+
+    An unknown client and a wrong secret take the same way and the same time (RFC 6749 5.2).
+    """
+    if credentials is None:
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
+    client = registry.find_client(credentials.client_id)
+    expected = _NOBODY if client is None else client.secret_hash
+    is_right = hmac.compare_digest(hash_secret(credentials.client_secret), expected)
+    if client is None or not is_right:
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
+    return client
+
+
+def check_token_params(params: Params) -> None:
+    """RFC 6749 3.2: a parameter appears at most once. Malformed and oversized text is refused."""
+    if any(params.is_repeated(name) for name in _TOKEN_PARAMETERS):
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
+    if not params.is_well_formed:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is not valid UTF-8 text")
+    if any(len(params.single(name) or "") > LONGEST_PARAMETER for name in _TOKEN_PARAMETERS):
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is too long")
+
+
+def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest:
+    """What an authenticated client asks for. Raises OAuthError."""
+    grant_type = params.single("grant_type")
+    if grant_type is None:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "grant_type is missing")
+    if grant_type == "authorization_code":
+        return RedemptionRequest(
+            code=_required(params, "code"),
+            redirect_uri=_required(params, "redirect_uri"),
+            code_verifier=params.single("code_verifier"),
+        )
+    if grant_type == "refresh_token":
+        return RefreshRequest(_required(params, "refresh_token"), _refresh_scope(params))
+    raise OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, "grant_type is not supported")
+
+
+def narrowed_scope(granted: Scope, asked: Scope | None) -> Scope:
+    """The scope of a refreshed token: never more than was granted (RFC 6749 6)."""
+    if asked is None:
+        return granted
+    if not asked or not asked <= granted:
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "scope goes beyond what was granted")
+    return asked
+
+
+def access_token_lifetime(lifetime: timedelta, *, now: datetime, grant_expires_at: datetime) -> timedelta:
+    """How long a token issued at `now` lives: never past the end of its grant."""
+    return min(lifetime, grant_expires_at - now)
+
+
+def access_token_claims(
+    *,
+    issuer: str,
+    audience: str,
+    subject: str,
+    client_id: str,
+    consent_id: str,
+    scope: Scope,
+    token_id: str,
+    now: datetime,
+    lifetime: timedelta,
+) -> dict[str, str | int]:
+    """The claims of a JWT access token (RFC 9068 2.2); times are seconds since the epoch."""
+    issued_at = int(now.timestamp())
+    return {
+        "iss": issuer,
+        "aud": audience,
+        "sub": subject,
+        "client_id": client_id,
+        "scope": format_scope(scope),
+        "consent_id": consent_id,
+        "iat": issued_at,
+        "exp": issued_at + int(lifetime.total_seconds()),
+        "jti": token_id,
+    }
+
+
+def _required(params: Params, name: str) -> str:
+    value = params.single(name)
+    if value is None:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, f"{name} is missing")
+    return value
+
+
+def _refresh_scope(params: Params) -> Scope | None:
+    text = params.single("scope")
+    if text is None:
+        return None
+    try:
+        return parse_scope(text)
+    except ValueError:
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "scope names an unknown data cluster") from None
