@@ -1,0 +1,157 @@
+"""Every setting, typed, from the environment. Whatever is missing or wrong is said all at once.
+
+Production is the default: only `ACCORD_ENVIRONMENT=development` allows http on loopback, demo credentials
+and sandbox sign-in.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SHORTEST_SECRET_KEY = 32
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class ConfigurationError(Exception):
+    """The configuration is incomplete or wrong. The text has one line for each fault."""
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+def _split(text: Any) -> Any:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+def _seconds(value: Any) -> Any:
+    return timedelta(seconds=int(value)) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < SHORTEST_SECRET_KEY:
+        raise ValueError(f"must have at least {SHORTEST_SECRET_KEY} bytes")
+    return secret
+
+
+def _time_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone of the IANA database, such as America/Toronto") from error
+
+
+def _origin(issuer: str) -> str:
+    parts = urlsplit(issuer)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an https URL")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be a bare origin, such as https://consent.bank.example")
+    return issuer.rstrip("/")
+
+
+SecretKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Raises ConfigurationError with every fault in it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ACCORD_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    environment: Environment = Environment.PRODUCTION
+    issuer: Annotated[str, AfterValidator(_origin)]
+    redis_url: SecretStr
+    ledger_url: SecretStr
+    registry: FilePath
+    signing_keys: FilePath
+    secret_key: SecretKey = Field(validation_alias="SECRET_KEY")
+    secret_key_fallbacks: Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), validation_alias="SECRET_KEY_FALLBACKS"
+    )
+    trusted_hosts: CommaSeparated = ()
+    trusted_proxies: CommaSeparated = ()
+    request_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=15)
+    code_lifetime: Annotated[Seconds, Field(le=timedelta(seconds=600))] = timedelta(seconds=60)
+    access_token_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
+    refresh_token_idle: Annotated[Seconds, Field(le=timedelta(days=365))] = timedelta(days=30)
+    session_idle: Annotated[Seconds, Field(le=timedelta(hours=8))] = timedelta(minutes=30)
+    session_absolute: Annotated[Seconds, Field(le=timedelta(hours=24))] = timedelta(hours=8)
+    sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
+    store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=1)
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
+    recipient_port: int = 8001
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(error)) from None
+
+    @field_validator("issuer")
+    @classmethod
+    def _http_is_for_development_on_loopback(cls, issuer: str, info: ValidationInfo) -> str:
+        if issuer.startswith("https://"):
+            return issuer
+        if info.data.get("environment") is not Environment.DEVELOPMENT:
+            raise ValueError("must be https outside development")
+        if urlsplit(issuer).hostname not in _LOOPBACK:
+            raise ValueError("may be http on loopback only")
+        return issuer
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment is Environment.DEVELOPMENT
+
+    @property
+    def is_https(self) -> bool:
+        return self.issuer.startswith("https://")
+
+    @property
+    def secret_keys(self) -> list[str]:
+        """Every key that may have signed, from the oldest to the one that signs now."""
+        return [key.get_secret_value() for key in (*reversed(self.secret_key_fallbacks), self.secret_key)]
+
+    @property
+    def hosts(self) -> list[str]:
+        """The host names that requests may name; everything else is 400."""
+        own = urlsplit(self.issuer).hostname or ""
+        loopback = _LOOPBACK if self.is_development else ()
+        return list(dict.fromkeys((own, *self.trusted_hosts, *loopback)))
+
+
+def variable_name(field: str) -> str:
+    """The environment variable that sets `field`."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"ACCORD_{field.upper()}"
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in fault["loc"]]
+        name = place[0] if place else ""
+        if name in Settings.model_fields:
+            name = variable_name(name)
+        reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{name} {reason}".strip())
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""Authorization codes: a signature of the request_id, and the record in Redis that gives it its life.
+
+The code is as unguessable as the key, the same for every parallel click, and refused without asking
+anybody when it is forged. Nothing in Redis or in the ledger can be turned back into it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from itsdangerous import BadSignature, Signer
+
+from app.domain.clusters import format_scope, parse_scope
+from app.domain.codes import AuthorizationCode
+from app.stores.redis import Put, Redis, answering, parse, put
+
+LONGEST_CODE = 128
+
+
+class CodeStore:
+    """Mints and reads codes. `secret_keys` are ordered from the oldest to the one that signs."""
+
+    def __init__(self, redis: Redis, secret_keys: Sequence[str]) -> None:
+        self._redis = redis
+        self._signer = Signer(
+            list(secret_keys),
+            salt="accord.authorization-code",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+
+    def code_for(self, request_id: str) -> str:
+        """The code that answers the request: URL-safe, at most 128 characters, always the same."""
+        return self._signer.sign(request_id).decode("ascii")
+
+    def request_id_of(self, code: str) -> str | None:
+        """The request that `code` answers; None when nobody here signed it."""
+        if len(code) > LONGEST_CODE or not code.isascii():
+            return None
+        try:
+            return self._signer.unsign(code).decode("ascii")
+        except BadSignature:
+            return None
+
+    def save(self, record: AuthorizationCode, *, now: datetime, also: Put) -> None:
+        """Starts the code's life, unless it has begun: the first record stands. Writes `also` with it.
+
+        Raises StoreUnavailable; the record may then exist all the same, which is harmless.
+        """
+        put(
+            self._redis,
+            Put(_key(record.request_id), _record(record), record.expires_at - now, only_new=True),
+            also,
+        )
+
+    def find(self, request_id: str) -> AuthorizationCode | None:
+        """The record of a code that lives. Raises StoreUnavailable."""
+        with answering():
+            text = self._redis.get(_key(request_id))
+        record = parse(text)
+        return None if record is None else _code(request_id, record)
+
+
+def _key(request_id: str) -> str:
+    return f"code:{request_id}"
+
+
+def _record(code: AuthorizationCode) -> dict[str, Any]:
+    return {
+        "consent": code.consent_id,
+        "client": code.client_id,
+        "redirect_uri": code.redirect_uri,
+        "challenge": code.code_challenge,
+        "subject": code.subject,
+        "provider": code.provider_id,
+        "scope": format_scope(code.granted_scope),
+        "expires": code.expires_at.isoformat(),
+    }
+
+
+def _code(request_id: str, record: dict[str, Any]) -> AuthorizationCode | None:
+    try:
+        return AuthorizationCode(
+            request_id=request_id,
+            consent_id=record["consent"],
+            client_id=record["client"],
+            redirect_uri=record["redirect_uri"],
+            code_challenge=record["challenge"],
+            subject=record["subject"],
+            provider_id=record["provider"],
+            granted_scope=parse_scope(record["scope"]),
+            expires_at=datetime.fromisoformat(record["expires"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None  # a record that this version did not write

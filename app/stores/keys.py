@@ -1,0 +1,51 @@
+"""Signing keys: a private JWK Set in a file that only its owner can read. ES256, nothing else.
+
+The first key signs; all of them are published, so that a retired key stays until its tokens are dead.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+ALGORITHM = "ES256"
+
+_CURVE = "P-256"
+
+
+class SigningKeys:
+    """Signs access tokens and publishes the public halves. Raises ValueError for a file without keys."""
+
+    def __init__(self, path: Path) -> None:
+        self._keys = _read(path)
+        self._headers = {"alg": ALGORITHM, "typ": "at+jwt", "kid": self._keys[0].kid}
+        self.public = KeySet(list(self._keys)).as_dict(private=False)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """`claims` as a JWT access token (RFC 9068 2.1)."""
+        return jwt.encode(self._headers, dict(claims), self._keys[0], algorithms=[ALGORITHM])
+
+
+def generate_signing_keys(path: Path) -> None:
+    """Writes a new key to `path`, mode 600. Raises FileExistsError: a key is never overwritten."""
+    key = ECKey.generate_key(_CURVE, parameters={"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"keys": [key.as_dict(private=True)]}, file, indent=2)
+
+
+def _read(path: Path) -> list[ECKey]:
+    try:
+        keys = [ECKey.import_key(key) for key in json.loads(path.read_text(encoding="utf-8"))["keys"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not a JWK Set: {type(error).__name__}") from error
+    if not keys:
+        raise ValueError(f"{path} has no key")
+    for key in keys:
+        if key.curve_name != _CURVE or not key.is_private or not key.kid:
+            raise ValueError(f"{path} must hold private P-256 keys with a kid")
+    return keys

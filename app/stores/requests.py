@@ -1,0 +1,90 @@
+"""Pending requests in Redis, under `request:<request_id>`.
+
+The key outlives the request's own deadline, so that the page which says that it expired still knows the
+way back to the recipient.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.clusters import format_scope, parse_scope
+from app.domain.language import Language
+from app.stores.redis import Put, Redis, answering, parse, put
+
+_KEPT_AFTER_EXPIRY = timedelta(hours=1)
+
+
+class RequestStore:
+    """Saves, finds and forgets pending requests. Every method raises StoreUnavailable."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def save(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Keeps `pending` until an hour after it expires."""
+        put(self._redis, self.put(pending, now=now))
+
+    @staticmethod
+    def put(pending: PendingRequest, *, now: datetime) -> Put:
+        """What `save` writes, to be written together with something else."""
+        return Put(_key(pending.request_id), _record(pending), pending.expires_at + _KEPT_AFTER_EXPIRY - now)
+
+    def find(self, request_id: str) -> PendingRequest | None:
+        with answering():
+            text = self._redis.get(_key(request_id))
+        record = parse(text)
+        return None if record is None else _pending(request_id, record)
+
+    def forget(self, request_id: str) -> None:
+        with answering():
+            self._redis.delete(_key(request_id))
+
+
+def _key(request_id: str) -> str:
+    return f"request:{request_id}"
+
+
+def _record(pending: PendingRequest) -> dict[str, Any]:
+    request = pending.request
+    return {
+        "browser": pending.browser_id,
+        "client": request.client_id,
+        "redirect_uri": request.redirect_uri,
+        "state": request.state,
+        "scope": format_scope(request.requested_scope),
+        "provider": request.provider_id,
+        "correlation": request.correlation_id,
+        "lang": request.language,
+        "challenge": request.code_challenge,
+        "begun": pending.begun_at.isoformat(),
+        "expires": pending.expires_at.isoformat(),
+        "shown_in": pending.language,
+        "checked": format_scope(pending.checked_clusters),
+        "minted": None if pending.minted_at is None else pending.minted_at.isoformat(),
+    }
+
+
+def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest | None:
+    try:
+        return PendingRequest(
+            request_id=request_id,
+            browser_id=record["browser"],
+            request=AuthorizationRequest(
+                client_id=record["client"],
+                redirect_uri=record["redirect_uri"],
+                state=record["state"],
+                requested_scope=parse_scope(record["scope"]),
+                provider_id=record["provider"],
+                correlation_id=record["correlation"],
+                language=Language(record["lang"]),
+                code_challenge=record["challenge"],
+            ),
+            begun_at=datetime.fromisoformat(record["begun"]),
+            expires_at=datetime.fromisoformat(record["expires"]),
+            language=Language(record["shown_in"]),
+            checked_clusters=parse_scope(record["checked"]),
+            minted_at=None if record["minted"] is None else datetime.fromisoformat(record["minted"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None  # a record that this version did not write

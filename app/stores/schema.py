@@ -1,0 +1,116 @@
+"""The ledger's tables. Decisions and events are appended and never changed; a grant changes only in when it
+was redeemed and how it ended.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime, on databases that keep the zone and on SQLite, which does not."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    # The first answer to a request wins, for ever: this key decides it.
+    Column("request_id", String(64), primary_key=True),
+    Column("consent_id", String(64), nullable=False, unique=True),
+    Column("client_id", String(255), nullable=False),
+    Column("provider_id", String(255), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("answer", String(16), nullable=False),
+    Column("requested_scope", Text, nullable=False),
+    Column("granted_scope", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("consent_id", String(64), primary_key=True),
+    Column("request_id", String(64), ForeignKey("decisions.request_id"), nullable=False, unique=True),
+    Column("client_id", String(255), nullable=False),
+    Column("provider_id", String(255), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("granted_scope", Text, nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("approved_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("redeemed_at", Moment),
+    Column("ended_at", Moment),
+    # One connection per customer, recipient and provider.
+    Index(
+        "ix_grants_one_connection",
+        "provider_id",
+        "subject",
+        "client_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("consent_id", String(64), ForeignKey("grants.consent_id"), nullable=False, index=True),
+    Column("issued_at", Moment, nullable=False),
+    Column("last_used_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("consent_id", String(64), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("actor", String(32), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("happened_at", Moment, nullable=False),
+)

@@ -1,0 +1,42 @@
+"""Browser sessions in Redis, under `session:<session_id>`: JSON, nothing else.
+
+Junk, or a pickle, is an anonymous visitor. The idle time to live is renewed by the very command that
+reads, so that nothing is written when nothing changed.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from app.stores.redis import Redis, answering, dump, parse
+
+
+class SessionStore:
+    """Finds, saves and forgets sessions. Every method but `new_id` raises StoreUnavailable."""
+
+    def __init__(self, redis: Redis, *, idle: timedelta) -> None:
+        self._redis = redis
+        self._idle = int(idle.total_seconds())
+
+    @staticmethod
+    def new_id() -> str:
+        """192 random bits, URL-safe."""
+        return secrets.token_urlsafe(24)
+
+    def find(self, session_id: str) -> dict[str, Any] | None:
+        """The session's content, for which another idle period begins."""
+        with answering():
+            text = self._redis.getex(_key(session_id), ex=self._idle)
+        return parse(text)
+
+    def save(self, session_id: str, content: dict[str, Any]) -> None:
+        with answering():
+            self._redis.set(_key(session_id), dump(content), ex=self._idle)
+
+    def forget(self, session_id: str) -> None:
+        with answering():
+            self._redis.delete(_key(session_id))
+
+
+def _key(session_id: str) -> str:
+    return f"session:{session_id}"
