@@ -1,0 +1,61 @@
+"""Logs: one JSON object a line, whatever a header or parameter contains.
+
+Events name the client, the provider and the outcome. A code, token, secret, state, cookie, query string or
+name of a person is never handed to a logger, and exceptions are logged without their messages, which may
+quote what was sent.
+"""
+
+import logging
+import sys
+import traceback
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def set_up_logging() -> None:
+    """Sends every log line of this process, the libraries' included, to standard error as JSON."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_messages_of_exceptions,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=True, sort_keys=False)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=True),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def _without_messages_of_exceptions(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    """Says where an exception came from and of what type it is, not what it says."""
+    exception = entry.pop("exc_info", None)
+    if exception is True:
+        exception = sys.exc_info()[1]
+    if isinstance(exception, tuple):
+        exception = exception[1]
+    if isinstance(exception, BaseException):
+        entry["exception"] = type(exception).__name__
+        entry["at"] = _places(exception)
+    return entry
+
+
+def _places(exception: BaseException) -> list[str]:
+    frames: list[Any] = traceback.extract_tb(exception.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
