@@ -1,0 +1,143 @@
+"""Accord: the page on which a bank's customer decides what to share, and the OAuth 2.0 server behind it.
+
+`create_app` is the one place where the parts meet.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Flask
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+
+from app import logs
+from app.domain.registry import Registry
+from app.flow import ConsentFlow, Lifetimes
+from app.settings import ConfigurationError, Settings
+from app.signin.sandbox import SandboxSignIn
+from app.stores import redis
+from app.stores.attempts import AttemptStore
+from app.stores.codes import CodeStore
+from app.stores.keys import SigningKeys
+from app.stores.ledger import Ledger
+from app.stores.registry import RegistryError, read_registry
+from app.stores.requests import RequestStore
+from app.stores.sessions import SessionStore
+from app.web import (
+    authorize,
+    consent,
+    decision,
+    errors,
+    headers,
+    language,
+    pages,
+    signin,
+    start,
+    token,
+    wellknown,
+)
+from app.web.current import EXTENSION, Services
+from app.web.forms import make_form_signer
+from app.web.middleware import collapse_slashes, trust_proxies
+from app.web.sessions import RedisSessionInterface
+
+LARGEST_BODY = 64 * 1024
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
+    """The application for `settings`. Connects to nothing yet.
+
+    Raises ConfigurationError with every fault in the registration file and the signing keys.
+    """
+    logs.set_up_logging()
+    app = Flask(__name__, static_folder="../static")
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        TRUSTED_HOSTS=settings.hosts,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        WTF_I18N_ENABLED=False,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    Babel(
+        app,
+        default_translation_directories="../translations",
+        default_timezone=settings.time_zone,
+        locale_selector=lambda: str(language.locale()),
+    )
+    client = redis.connect(settings.redis_url.get_secret_value(), timeout=settings.store_timeout)
+    app.extensions[EXTENSION] = _make_services(settings, client, clock)
+    app.session_interface = RedisSessionInterface(
+        SessionStore(client, idle=settings.session_idle),
+        settings.secret_keys,
+        is_https=settings.is_https,
+        absolute=settings.session_absolute,
+        clock=clock,
+    )
+    headers.init_app(app, is_https=settings.is_https)
+    errors.init_app(app)
+    pages.init_app(app)
+    for part in (authorize, consent, decision, signin, token, wellknown):
+        app.register_blueprint(part.bp)
+    if settings.is_development:
+        app.register_blueprint(start.bp)
+    app.wsgi_app = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
+    return app
+
+
+def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], datetime]) -> Services:
+    registry, keys = _read_files(settings)
+    ledger = Ledger(settings.ledger_url.get_secret_value(), timeout=settings.store_timeout)
+    flow = ConsentFlow(
+        issuer=settings.issuer,
+        registry=registry,
+        requests=RequestStore(client),
+        code_store=CodeStore(client, settings.secret_keys),
+        ledger=ledger,
+        keys=keys,
+        lifetimes=Lifetimes(
+            request=settings.request_lifetime,
+            code=settings.code_lifetime,
+            access_token=settings.access_token_lifetime,
+            refresh_token_idle=settings.refresh_token_idle,
+        ),
+        clock=clock,
+    )
+
+    def check_ready() -> None:
+        redis.ping(client)
+        ledger.check()
+
+    return Services(
+        settings=settings,
+        registry=registry,
+        flow=flow,
+        attempts=AttemptStore(client, window=settings.sign_in_window),
+        keys=keys,
+        form_signer=make_form_signer(settings.secret_keys),
+        sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,
+        check_ready=check_ready,
+        clock=clock,
+    )
+
+
+def _read_files(settings: Settings) -> tuple[Registry, SigningKeys]:
+    """The two files that the settings name; every fault in either is reported at once."""
+    faults: list[str] = []
+    registry = keys = None
+    try:
+        registry = read_registry(settings.registry, allow_demo=settings.is_development)
+    except RegistryError as error:
+        faults += error.faults
+    try:
+        keys = SigningKeys(settings.signing_keys)
+    except ValueError as error:
+        faults.append(str(error))
+    if registry is None or keys is None:
+        raise ConfigurationError("\n".join(faults))
+    return registry, keys

@@ -1,0 +1,65 @@
+"""`GET /api/v1/authorize`: where every consent begins (RFC 6749 4.1.1)."""
+
+import uuid
+
+import structlog
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.authorization import (
+    AuthorizationRequest,
+    PendingRequest,
+    parse_params,
+    validate_authorization,
+)
+from app.domain.errors import ErrorCode, OAuthError
+from app.stores.unavailable import StoreUnavailable
+from app.web import language
+from app.web.current import browser, services
+from app.web.headers import correlate
+
+bp = Blueprint("authorize", __name__)
+
+_log = structlog.get_logger()
+
+
+@bp.get("/api/v1/authorize")
+def authorize() -> BaseResponse:
+    """Validates, keeps the request, and sends the browser to sign-in or to the form."""
+    fresh_correlation_id = str(uuid.uuid4())
+    correlate(fresh_correlation_id)
+    params = parse_params(request.query_string)
+    asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
+    correlate(asked.correlation_id)
+    language.use(asked.language)
+    if request.method == "HEAD":
+        return Response(status=200)
+    pending = _begin(asked)
+    _log.info("asked", client_id=asked.client_id, provider_id=asked.provider_id, outcome="pending")
+    return redirect(_first_page(pending), 302)
+
+
+def _begin(asked: AuthorizationRequest) -> PendingRequest:
+    """Keeps the request. Whatever goes wrong from here on is told to the recipient, which is proven."""
+    try:
+        session = browser()
+        session.language = asked.language
+        pending = services().flow.begin(asked, session.browser_id)
+        for pushed_out in session.remember_request(pending.request_id):
+            services().flow.forget(pushed_out)
+        session.save()
+    except StoreUnavailable as error:
+        _log.error("store_unavailable", store=str(error))
+        raise OAuthError(
+            ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment", asked.return_to
+        ) from error
+    except Exception as error:
+        _log.error("unexpected", exc_info=error)
+        raise OAuthError(ErrorCode.SERVER_ERROR, "Something unexpected happened", asked.return_to) from error
+    return pending
+
+
+def _first_page(pending: PendingRequest) -> str:
+    if browser().customer_of(pending.request.provider_id) is None:
+        return url_for("signin.show", request_id=pending.request_id)
+    return url_for("consent.show", request_id=pending.request_id)

@@ -1,0 +1,27 @@
+"""`GET /consent/<request_id>`: the scope-by-scope form."""
+
+import structlog
+from flask import Blueprint, redirect, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.web.consent_page import answered_page, consent_page
+from app.web.current import services
+from app.web.pending import open_request
+
+bp = Blueprint("consent", __name__)
+
+_log = structlog.get_logger()
+
+
+@bp.get("/consent/<request_id>")
+def show(request_id: str) -> BaseResponse | str:
+    opened = open_request(request_id)
+    decision = services().flow.find_answer(request_id)
+    if decision is not None:
+        return answered_page(opened, decision)
+    opened.require_time_left()
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("signin.show", request_id=request_id), 302)
+    _log.info("shown", client_id=opened.parties.client.client_id, provider_id=customer.provider_id)
+    return consent_page(opened, customer, checked=opened.pending.checked_clusters)

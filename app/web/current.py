@@ -1,0 +1,55 @@
+"""Typed access to what `create_app` made, and to what this request has found out so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from flask import current_app, g
+from flask.globals import request_ctx
+from itsdangerous import Signer
+
+from app.domain.registry import Registry
+from app.flow import ConsentFlow
+from app.settings import Settings
+from app.signin.sandbox import SandboxSignIn
+from app.stores.attempts import AttemptStore
+from app.stores.keys import SigningKeys
+from app.web.sessions import BrowserSession
+
+EXTENSION = "accord"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a view may call."""
+
+    settings: Settings
+    registry: Registry
+    flow: ConsentFlow
+    attempts: AttemptStore
+    keys: SigningKeys
+    form_signer: Signer
+    sandbox: SandboxSignIn | None
+    check_ready: Callable[[], None]
+    clock: Callable[[], datetime]
+
+
+def services() -> Services:
+    return cast("Services", current_app.extensions[EXTENSION])
+
+
+def browser() -> BrowserSession:
+    """This browser's session; asking for it is what loads it."""
+    return cast("BrowserSession", request_ctx.session)
+
+
+def trace_id() -> str:
+    """32 hexadecimal digits that name this HTTP request, in its `ob-trace-id` header and in the logs."""
+    return cast("str", g.trace_id)
+
+
+def reference() -> str:
+    """The reference number that error pages print: the first twelve digits of the trace id."""
+    digits = trace_id()[:12].upper()
+    return f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"

@@ -1,0 +1,74 @@
+"""`POST /consent/<request_id>`: the customer's answer."""
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, redirect, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.callback import has_private_scheme, success_uri
+from app.domain.consent import Answer
+from app.flow import AlreadyAnswered, Approved, Denied
+from app.signin import Customer
+from app.web import errors
+from app.web.consent_page import answered_page, consent_page, continue_page
+from app.web.current import services
+from app.web.forms import DecisionForm
+from app.web.pending import OpenRequest, open_request
+
+bp = Blueprint("decision", __name__)
+
+
+@bp.post("/consent/<request_id>")
+def decide(request_id: str) -> BaseResponse | str:
+    """Records the answer and sends the browser back; or switches the language and keeps the boxes."""
+    opened = open_request(request_id)
+    form = DecisionForm(session_id=opened.session.id, request_id=request_id)
+    if not form.has_valid_token():
+        raise errors.form_refused(request_id)
+    if form.language is not None:
+        chosen = replace(opened.pending, language=form.language, checked_clusters=form.checked)
+        services().flow.keep(chosen)
+        return redirect(url_for("consent.show", request_id=request_id), 303)
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("signin.show", request_id=request_id), 303)
+    if services().flow.is_expired(opened.pending):
+        return _too_late(opened)
+    if form.answer is None:
+        return Response(consent_page(opened, customer, checked=form.checked, is_undecided=True), 400)
+    return _answer(opened, customer, form, form.answer)
+
+
+def _answer(
+    opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer
+) -> BaseResponse | str:
+    result = services().flow.answer(
+        opened.pending, opened.parties, answer, checked=form.checked, subject=customer.subject
+    )
+    match result:
+        case Approved(_, code):
+            return _send_back(opened, Answer.APPROVE, _code_uri(opened, code))
+        case Denied():
+            return _send_back(opened, Answer.DENY, opened.denied_uri)
+        case AlreadyAnswered(decision):
+            return answered_page(opened, decision)
+
+
+def _too_late(opened: OpenRequest) -> str:
+    """The answer came after the request's time; unless it had one before, the way back is all there is."""
+    decision = services().flow.find_answer(opened.pending.request_id)
+    if decision is None:
+        opened.require_time_left()
+        raise errors.request_lost()
+    return answered_page(opened, decision)
+
+
+def _code_uri(opened: OpenRequest, code: str) -> str:
+    return success_uri(opened.pending.request.return_to, code=code, issuer=services().settings.issuer)
+
+
+def _send_back(opened: OpenRequest, answer: Answer, location: str) -> BaseResponse | str:
+    """The redirect that the specification asks for: 302, after a POST too."""
+    if has_private_scheme(location):
+        return continue_page(opened, location, was_approved=answer is Answer.APPROVE)
+    return redirect(location, 302)

@@ -1,0 +1,148 @@
+"""The one exit for everything that goes wrong: a page for people, JSON for machines, a redirect where proven.
+
+Every page says first whether anything was shared, then what to do, then a reference number.
+"""
+
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, redirect, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.callback import error_uri
+from app.domain.errors import ErrorCode, OAuthError, UnsafeRequest
+from app.domain.registry import Client, DataProvider
+from app.stores.unavailable import StoreUnavailable
+from app.web import current
+
+RETRY_AFTER = 10
+
+_log = structlog.get_logger()
+_STATUS = {ErrorCode.SERVER_ERROR: 500, ErrorCode.TEMPORARILY_UNAVAILABLE: 503}
+_MACHINE_PATHS = ("/api/", "/.well-known/", "/healthz", "/readyz")
+
+
+class Problem(Exception):
+    """A page that ends a customer's request, by its template under errors/ and its status."""
+
+    def __init__(self, template: str, status: int, **context: Any) -> None:
+        super().__init__(template)
+        self.template = template
+        self.status = status
+        self.context = context
+
+
+def request_lost() -> Problem:
+    """No such request in this browser: it never was, it is gone, or it is another browser's."""
+    return Problem("request_lost", 404)
+
+
+def cookies_blocked() -> Problem:
+    """The browser brought no cookie at all, although a request's page comes after one was set."""
+    return Problem("cookies_blocked", 404)
+
+
+def request_expired(client: Client, provider: DataProvider, way_back: str) -> Problem:
+    """`way_back` is the proven redirect_uri, carrying access_denied."""
+    return Problem("request_expired", 410, client=client, provider=provider, way_back=way_back)
+
+
+def registration_changed() -> Problem:
+    """The client or its redirect_uri is no longer registered: no link anywhere."""
+    return Problem("unsafe_client", 400)
+
+
+def form_refused(request_id: str) -> Problem:
+    """A form without the token of this session and request: nothing was recorded."""
+    _log.warning("csrf_refused", outcome="refused")
+    return Problem("form_refused", 400, request_id=request_id)
+
+
+def prefers_json() -> bool:
+    """Whether the caller is a machine: it prefers JSON, or asks where only machines ask."""
+    if request.path.startswith("/api/v1/authorize") or not request.path.startswith(_MACHINE_PATHS):
+        accepted = request.accept_mimetypes
+        return accepted["application/json"] > accepted["text/html"]
+    return True
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(UnsafeRequest, _refuse_unsafe)
+    app.register_error_handler(OAuthError, _refuse_oauth)
+    app.register_error_handler(Problem, _show_problem)
+    app.register_error_handler(StoreUnavailable, _say_unavailable)
+    app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(Exception, _show_unexpected)
+
+
+def _refuse_unsafe(error: UnsafeRequest) -> Response:
+    """RFC 6749 4.1.2.1: the customer is told, and nobody is redirected."""
+    _log.info("refused", error=error.error, description=error.description, outcome="page")
+    template = "unsafe_client" if error.error is ErrorCode.INVALID_CLIENT else "unsafe_redirect"
+    return _answer(template, 400, error.error, error.description)
+
+
+def _refuse_oauth(error: OAuthError) -> BaseResponse:
+    _log.info("refused", error=error.error, description=error.description)
+    if error.return_to is not None:
+        issuer = current.services().settings.issuer
+        location = error_uri(error.return_to, error=error.error, description=error.description, issuer=issuer)
+        return redirect(location, 302)
+    response = _json(error.error, error.description, _STATUS.get(error.error, 400))
+    if error.error is ErrorCode.INVALID_CLIENT and g.get("used_basic"):
+        response.status_code = 401
+        response.headers["WWW-Authenticate"] = 'Basic realm="token"'
+    if error.error is ErrorCode.TEMPORARILY_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _show_problem(problem: Problem) -> Response:
+    _log.info("problem", page=problem.template, status=problem.status)
+    description = "The request cannot go on"
+    return _answer(
+        problem.template, problem.status, ErrorCode.INVALID_REQUEST, description, **problem.context
+    )
+
+
+def _say_unavailable(error: StoreUnavailable) -> Response:
+    _log.error("store_unavailable", store=str(error), outcome="503")
+    response = _answer("unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment")
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _show_http_error(error: HTTPException) -> BaseResponse:
+    status = error.code or 500
+    if 300 <= status < 400:
+        return error.get_response()
+    templates = {404: "not_found", 405: "not_allowed"}
+    template = templates.get(status, "bad_request" if status < 500 else "unexpected")
+    response = _answer(template, status, _code_for(status), "The request cannot be answered")
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _show_unexpected(error: Exception) -> Response:
+    _log.error("unexpected", exc_info=error, outcome="500")
+    return _answer("unexpected", 500, ErrorCode.SERVER_ERROR, "Something unexpected happened")
+
+
+def _code_for(status: int) -> ErrorCode:
+    return ErrorCode.SERVER_ERROR if status >= 500 else ErrorCode.INVALID_REQUEST
+
+
+def _answer(template: str, status: int, error: ErrorCode, description: str, **context: Any) -> Response:
+    if prefers_json():
+        return _json(error, description, status)
+    page = render_template(f"errors/{template}.html", **context)
+    return Response(page, status)
+
+
+def _json(error: ErrorCode, description: str, status: int) -> Response:
+    response = jsonify(error=error, error_description=description)
+    response.status_code = status
+    return response

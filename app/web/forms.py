@@ -1,0 +1,92 @@
+"""The forms, and the token that binds each of them to one session and one request.
+
+The token is a signature, so that nothing is stored for it and two copies of a form both work. Flask-WTF's
+own token would be one for the whole session, and its refusals exist in English only.
+"""
+
+import hashlib
+from typing import Any
+
+from flask import request
+from flask_wtf import FlaskForm
+from itsdangerous import Signer
+from wtforms import PasswordField, StringField, ValidationError
+from wtforms.csrf.core import CSRF, CSRFTokenField
+
+from app.domain.clusters import Scope, known_clusters
+from app.domain.consent import Answer
+from app.domain.language import Language
+from app.web.current import services
+
+LONGEST_INPUT = 128
+
+
+def make_form_signer(secret_keys: list[str]) -> Signer:
+    """What signs the forms' tokens."""
+    return Signer(secret_keys, salt="accord.form", key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+class RequestBoundToken(CSRF):
+    """A CSRF token for one session and one pending request (RFC 6749 10.12)."""
+
+    def setup_form(self, form: Any) -> Any:
+        self._subject: str = form.meta.csrf_context
+        return super().setup_form(form)
+
+    def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:
+        return services().form_signer.get_signature(self._subject).decode("ascii")
+
+    def validate_csrf_token(self, form: Any, field: CSRFTokenField) -> None:
+        sent = field.data if isinstance(field.data, str) and field.data.isascii() else ""
+        if not services().form_signer.verify_signature(self._subject.encode(), sent):
+            raise ValidationError("the token is not of this session and request")
+
+
+class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+    """A form on a page of a pending request, in the session `session_id`."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
+        csrf = True
+        csrf_class = RequestBoundToken
+        locales = ()
+
+    def __init__(self, *, session_id: str | None, request_id: str, **values: Any) -> None:
+        super().__init__(meta={"csrf_context": f"{session_id or ''} {request_id}"}, **values)
+
+    def has_valid_token(self) -> bool:
+        return bool(self.csrf_token.validate(self))
+
+
+class SignInForm(RequestForm):
+    """Sandbox sign-in."""
+
+    user_name = StringField()
+    password = PasswordField()
+
+    @property
+    def is_complete(self) -> bool:
+        return all(0 < len(field.data or "") <= LONGEST_INPUT for field in (self.user_name, self.password))
+
+
+class SignOutForm(RequestForm):
+    """Signing out, from a request or from nowhere."""
+
+
+class DecisionForm(RequestForm):
+    """The consent form. What is chosen is read by machine values, never by labels."""
+
+    @property
+    def answer(self) -> Answer | None:
+        """The button that was pressed, if it was one of the two."""
+        value = request.form.get("decision")
+        return Answer(value) if value in set(Answer) else None
+
+    @property
+    def language(self) -> Language | None:
+        """The language of the switch, if that was the button."""
+        value = request.form.get("language")
+        return Language(value) if value in set(Language) else None
+
+    @property
+    def checked(self) -> Scope:
+        return known_clusters(request.form.getlist("scope"))

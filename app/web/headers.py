@@ -1,0 +1,78 @@
+"""What every response carries: security headers, trace and correlation ids."""
+
+import secrets
+from typing import Final
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.web import language
+
+_POLICY: Final = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "script-src": "'self'",
+    "img-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+    "object-src": "'none'",
+}
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # nothing leaves the site, and forms still pass Origin checks
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+
+def init_app(app: Flask, *, is_https: bool) -> None:
+    """Makes every response of `app`, errors and static files included, carry its headers."""
+    headers = dict(_HEADERS)
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+
+    @app.before_request
+    def name_this_request() -> None:
+        name_request()
+
+    @app.after_request
+    def complete(response: Response) -> Response:
+        name_request()
+        response.headers.update(headers)
+        response.headers["Content-Security-Policy"] = _policy()
+        response.headers["ob-trace-id"] = g.trace_id
+        if "correlation_id" in g:
+            response.headers["ob-correlation-id"] = g.correlation_id
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        return language.announce(response)
+
+
+def name_request() -> None:
+    """Gives this HTTP request its trace id, once; before routing has failed as well as after."""
+    if "trace_id" not in g:
+        g.trace_id = secrets.token_hex(16)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(trace_id=g.trace_id)
+
+
+def correlate(correlation_id: str) -> None:
+    """Marks this response, and its log lines, as part of a flow."""
+    g.correlation_id = correlation_id
+    structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+
+
+def allow_form_to_end_at(*sources: str) -> None:
+    """Lets the redirect after this page's form leave the site.
+
+    Chromium and WebKit apply form-action to redirects too. Naming the callback's own origin would still
+    break a callback that redirects onward, so https is allowed as a scheme.
+    """
+    g.form_action = " ".join(("'self'", *sources))
+
+
+def _policy() -> str:
+    policy = {**_POLICY, "form-action": g.get("form_action", "'self'")}
+    return "; ".join(f"{name} {value}" for name, value in policy.items())

@@ -1,0 +1,44 @@
+"""Choosing a page's language and announcing it.
+
+The request's `lang` decides, then the switch; `Accept-Language` is not asked, since the recipient knows which
+language its customer reads.
+"""
+
+from typing import cast
+
+from babel import Locale
+from flask import Response, g, request
+
+from app.domain.language import Language, parse_language
+
+LOCALES = {Language.EN: Locale("en", "CA"), Language.FR: Locale("fr", "CA")}
+OWN_NAMES = {Language.EN: "English", Language.FR: "Français"}
+
+
+def use(language: Language) -> None:
+    """Everything this response says is in `language` from now on."""
+    g.language = language
+
+
+def asked_language() -> Language | None:
+    """The language that this page's address asks for; None when it does not say."""
+    text = request.args.get("lang")
+    return None if not text else parse_language(text)
+
+
+def language() -> Language:
+    """The language of this response."""
+    if "language" not in g:
+        g.language = asked_language() or Language.EN
+    return cast("Language", g.language)
+
+
+def locale() -> Locale:
+    return LOCALES[language()]
+
+
+def announce(response: Response) -> Response:
+    """Names the language of a page in its headers."""
+    if response.mimetype == "text/html":
+        response.headers["Content-Language"] = locale().language + "-CA"
+    return response

@@ -1,0 +1,69 @@
+"""Opening the pending request that a page's address names, in the browser that began it."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from app.domain.authorization import PendingRequest
+from app.domain.callback import denied_uri
+from app.flow import Parties
+from app.signin import Customer
+from app.web import errors, language
+from app.web.current import browser, services
+from app.web.headers import correlate
+from app.web.sessions import BrowserSession
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A pending request that belongs to this browser and that its registration still allows."""
+
+    pending: PendingRequest
+    parties: Parties
+    session: BrowserSession
+
+    @property
+    def customer(self) -> Customer | None:
+        """Who has signed in at the request's provider."""
+        return self.session.customer_of(self.parties.provider.provider_id)
+
+    @property
+    def denied_uri(self) -> str:
+        """The proven way back, carrying access_denied."""
+        return denied_uri(self.pending.request.return_to, issuer=services().settings.issuer)
+
+    def require_time_left(self) -> None:
+        """Raises Problem (410) when the request has expired."""
+        if services().flow.is_expired(self.pending):
+            _log.info("expired", client_id=self.parties.client.client_id, outcome="410")
+            raise errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
+
+
+def open_request(request_id: str) -> OpenRequest:
+    """The request, for the browser that began it. Raises Problem for any other, and StoreUnavailable.
+
+    A `lang` in the page's address switches the request to that language, for this page and those that follow.
+    """
+    session = browser()
+    if not session.has_cookie:
+        raise errors.cookies_blocked()
+    pending = services().flow.find(request_id) if session.is_known else None
+    if pending is None or pending.browser_id != session.browser_id:
+        raise errors.request_lost()
+    correlate(pending.request.correlation_id)
+    pending = _in_asked_language(pending)
+    parties = services().flow.parties(pending)
+    if parties is None:
+        raise errors.registration_changed()
+    return OpenRequest(pending, parties, session)
+
+
+def _in_asked_language(pending: PendingRequest) -> PendingRequest:
+    asked = language.asked_language()
+    if asked is not None and asked is not pending.language:
+        pending = pending.in_language(asked)
+        services().flow.keep(pending)
+    language.use(pending.language)
+    return pending

@@ -1,0 +1,213 @@
+"""Server-side sessions: a signed cookie that carries an id, and JSON in Redis.
+
+A session is loaded when it is first asked for and written when somebody says `save`, so that a machine's
+request never touches it and a failing store meets a view that can say so. Nothing in it is secret from
+the operator, and nothing of the authorization request is in it.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, Request, Response
+from flask.sessions import SessionInterface, SessionMixin
+from itsdangerous import BadSignature, Signer
+
+from app.domain.language import Language, parse_language
+from app.signin import Customer
+from app.stores.sessions import SessionStore
+
+MOST_OPEN_REQUESTS = 20
+
+
+class BrowserSession(SessionMixin):
+    """What is remembered of one browser: who signed in at which provider, its language, its open requests.
+
+    Reading loads it; every method that reads or saves may raise StoreUnavailable.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        session_id: str | None,
+        *,
+        has_cookie: bool,
+        absolute: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._id = session_id
+        self._absolute = absolute
+        self._clock = clock
+        self._content: dict[str, Any] | None = None
+        self.has_cookie = has_cookie
+        self.was_touched = False
+        self.cookie_to_set: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The session's id; None for a visitor of whom nothing is remembered."""
+        self._load()
+        return self._id
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the server remembers this browser."""
+        return self.id is not None
+
+    @property
+    def browser_id(self) -> str:
+        """What requests are bound to. It outlives sign-in, but not a change of person."""
+        return str(self._load().setdefault("browser", _new_browser_id()))
+
+    @property
+    def language(self) -> Language:
+        return parse_language(self._load().get("lang"))
+
+    @language.setter
+    def language(self, language: Language) -> None:
+        self._load()["lang"] = language.value
+
+    def customer_of(self, provider_id: str) -> Customer | None:
+        """Who has signed in at this provider."""
+        kept = self._load().get("customers", {}).get(provider_id)
+        return None if kept is None else Customer(**kept)
+
+    def remember_request(self, request_id: str) -> list[str]:
+        """Adds an open request; returns those that it pushes out, the oldest first (RFC 6819 4.4.1.11)."""
+        opened = [*self._load().get("open", []), request_id]
+        self._load()["open"] = opened[-MOST_OPEN_REQUESTS:]
+        return opened[:-MOST_OPEN_REQUESTS]
+
+    def sign_in(self, customer: Customer, request_id: str) -> None:
+        """Starts a new session for the customer under a new id; the old id is dead (ASVS 7.2.4).
+
+        When somebody else had signed in at this provider, nothing of theirs comes along: the browser gets a
+        new browser_id, to which the caller binds the one request that the sign-in is for.
+        """
+        kept = self._load()
+        before = self.customer_of(customer.provider_id)
+        if before is not None and before.subject != customer.subject:
+            kept = {"lang": kept.get("lang"), "open": [request_id]}
+        customers = {**kept.get("customers", {}), customer.provider_id: asdict(customer)}
+        self._start_anew({**kept, "customers": customers})
+
+    def sign_out(self, *, keep_request: str | None) -> None:
+        """Forgets who this is, on the server too. `keep_request` stays open for whoever signs in next."""
+        kept = self._load()
+        self._start_anew({"lang": kept.get("lang"), "open": [keep_request] if keep_request else []})
+
+    def save(self) -> None:
+        """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
+        content = self._load()
+        if self._id is None:
+            self._id = self.cookie_to_set = self._store.new_id()
+        self._store.save(self._id, content)
+
+    def _start_anew(self, content: dict[str, Any]) -> None:
+        old = self._id
+        self._id = None
+        self._content = {"browser": _new_browser_id(), **content, "begun": self._clock().isoformat()}
+        self.save()
+        if old is not None:
+            self._store.forget(old)
+
+    def _load(self) -> dict[str, Any]:
+        self.was_touched = True
+        if self._content is None:
+            found = None if self._id is None else self._store.find(self._id)
+            if found is None or not self._is_sound(found):
+                self._id = None  # an id that the server does not know is never adopted
+                found = {"begun": self._clock().isoformat()}
+            self._content = found
+        return self._content
+
+    def _is_sound(self, content: dict[str, Any]) -> bool:
+        """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2)."""
+        try:
+            begun = datetime.fromisoformat(content["begun"])
+            for kept in content.get("customers", {}).values():
+                Customer(**kept)
+            return isinstance(content.get("open", []), list) and self._clock() - begun < self._absolute
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return False
+
+    def __getitem__(self, key: str) -> Any:
+        return self._load()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._load()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._load()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+
+def _new_browser_id() -> str:
+    return secrets.token_urlsafe(18)
+
+
+class RedisSessionInterface(SessionInterface):
+    """Flask's way to `BrowserSession`. The cookie is HttpOnly, SameSite=Lax, for this host only."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        secret_keys: list[str],
+        *,
+        is_https: bool,
+        absolute: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._signer = Signer(
+            secret_keys, salt="accord.session", key_derivation="hmac", digest_method=hashlib.sha256
+        )
+        self._is_https = is_https
+        self._absolute = absolute
+        self._clock = clock
+        self.cookie_name = "__Host-accord" if is_https else "accord"
+
+    def open_session(self, app: Flask, request: Request) -> BrowserSession:
+        cookie = request.cookies.get(self.cookie_name)
+        return BrowserSession(
+            self._store,
+            self._session_id(cookie),
+            has_cookie=bool(cookie),
+            absolute=self._absolute,
+            clock=self._clock,
+        )
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Sets the cookie when the id is new; whatever a session was read for is private to one browser."""
+        assert isinstance(session, BrowserSession)  # noqa: S101  # for the type checker: open_session made it
+        if not session.was_touched:
+            return
+        response.vary.add("Cookie")
+        response.headers["Cache-Control"] = "no-store"
+        if session.cookie_to_set is not None:
+            # Lax, since Strict is lost when the recipient's page sends the browser here.
+            response.set_cookie(
+                self.cookie_name,
+                self._signer.sign(session.cookie_to_set).decode("ascii"),
+                secure=self._is_https,
+                httponly=True,
+                samesite="Lax",
+                path="/",
+            )
+
+    def _session_id(self, cookie: str | None) -> str | None:
+        if cookie is None or not cookie.isascii():
+            return None
+        try:
+            return self._signer.unsign(cookie).decode("ascii")
+        except BadSignature:
+            return None

@@ -1,0 +1,15 @@
+"""gunicorn's way in: `gunicorn wsgi:app`. An incomplete configuration is listed and nothing starts."""
+
+from click import get_current_context
+from flask.cli import NoAppException
+
+from app import create_app
+from app.settings import ConfigurationError, Settings
+
+try:
+    app = create_app(Settings())
+except ConfigurationError as error:
+    if get_current_context(silent=True):
+        # The flask command says this, and goes on to what works without an application.
+        raise NoAppException(f"not configured\n{error}") from None
+    raise SystemExit(str(error)) from None
