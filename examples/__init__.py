@@ -1,0 +1,1 @@
+"""Programs that use Accord from outside. Nothing here is imported by `app`."""

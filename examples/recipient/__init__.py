@@ -1,0 +1,1 @@
+"""Budget Compass, an example Data Recipient. Start with `oauth.py`, then `app.py`."""
