@@ -25,6 +25,7 @@ from app.domain.consent import (
     make_offer,
 )
 from app.domain.errors import ErrorCode, OAuthError
+from app.domain.history import EventKind
 from app.domain.registry import Client, DataProvider, Registry, Status
 from app.domain.tokens import (
     RedemptionRequest,
@@ -37,8 +38,9 @@ from app.domain.tokens import (
 )
 from app.stores.codes import CodeStore
 from app.stores.keys import SigningKeys
-from app.stores.ledger import Answered, EventKind, Ledger, NotRedeemable, Redeemed, Replayed
+from app.stores.ledger import Ledger, NotRedeemable, Redeemed, Replayed
 from app.stores.requests import RequestStore
+from app.stores.rows import Answered
 
 _log = structlog.get_logger()
 

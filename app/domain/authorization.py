@@ -110,7 +110,7 @@ def parse_params(query: bytes) -> Params:
     """The parameters of a raw query string. Raises UnsafeRequest when it has more than any client sends."""
     try:
         pairs = parse_qsl(
-            query.decode("latin-1"),
+            query.decode("utf-8", "surrogateescape"),
             keep_blank_values=False,
             encoding="utf-8",
             errors="surrogateescape",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.authorization import PendingRequest
-from app.domain.clusters import Scope
+from app.domain.clusters import DataCluster, Scope
 from app.domain.language import Language
 from app.domain.registry import LONGEST_CONSENT, Client, DataProvider
 
@@ -32,6 +32,15 @@ class ConsentOffer:
     needed: Scope
     optional: Scope
     unavailable: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeDifference:
+    """What a repeat request would change."""
+
+    new: Scope
+    already_shared: Scope
+    no_longer_asked: Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +143,20 @@ def decide(
         correlation_id=request.correlation_id,
         asked_at=pending.begun_at,
         decided_at=now,
+    )
+
+
+def narrowed_by(granted_scope: Scope, withdrawn: Scope) -> Scope:
+    """What is left of `granted_scope`: nothing at all once ACCOUNT_BASIC is withdrawn."""
+    left = granted_scope - withdrawn
+    return left if DataCluster.ACCOUNT_BASIC in left else frozenset()
+
+
+def compare(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
+    """How a repeat request differs from what the customer already shares with the same recipient."""
+    asked = offer.needed | offer.optional
+    return ScopeDifference(
+        new=asked - standing, already_shared=asked & standing, no_longer_asked=standing - asked
     )
 
 

@@ -127,6 +127,8 @@ def fault_in_redirect_uri(uri: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "is not a URI"
+    if not parts.scheme:
+        return "has no scheme"
     if not uri.startswith(parts.scheme + ":"):
         return "has a scheme that is not in lower case"
     if _OUR_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:

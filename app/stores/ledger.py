@@ -4,62 +4,25 @@ One answer per request, one redemption per code and one connection per customer,
 decided here, by keys and guarded updates, never in Redis, whose replicas can bring a consumed code back.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from app.domain.clusters import format_scope, parse_scope
-from app.domain.consent import Answer, ConsentDecision, ConsentGrant
-from app.domain.language import Language
+from app.domain.consent import ConsentDecision, ConsentGrant
+from app.domain.history import Actor, EventKind, Reason
+from app.stores.database import Database
+from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_from, grant_row
 from app.stores.schema import decisions, events, grants, refresh_tokens
 from app.stores.unavailable import StoreUnavailable
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _ATTEMPTS = 3
-
-
-class EventKind(StrEnum):
-    """What can happen to a consent."""
-
-    ASKED = "asked"
-    APPROVED = "approved"
-    DENIED = "denied"
-    REDEEMED = "redeemed"
-    REPLAYED = "replayed"
-    REFRESHED = "refreshed"
-    SUPERSEDED = "superseded"
-
-
-class Actor(StrEnum):
-    """Who made it happen."""
-
-    CUSTOMER = "customer"
-    CLIENT = "client"
-    ACCORD = "accord"
-
-
-class Reason(StrEnum):
-    """FDX revocation reasons, used for every event."""
-
-    USER_ACTION = "USER_ACTION"
-    BUSINESS_RULE = "BUSINESS_RULE"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The answer that a request has, and the grant it created (None after a denial)."""
-
-    decision: ConsentDecision
-    grant: ConsentGrant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +52,14 @@ class Ledger:
     """
 
     def __init__(self, url: str, *, timeout: timedelta) -> None:
-        self._engine = _make_engine(url, timeout)
-        self._reading = self._engine.execution_options(**_reading_options(self._engine))
+        self._database = Database(url, timeout=timeout)
+
+    def close(self) -> None:
+        self._database.close()
 
     def check(self) -> None:
         """Returns when the ledger can be read and has its tables."""
-        with self._reads() as connection:
+        with self._database.reading() as connection:
             connection.execute(select(decisions.c.request_id).limit(1)).first()
 
     def record_decision(self, decision: ConsentDecision, grant: ConsentGrant | None) -> Answered:
@@ -105,7 +70,7 @@ class Ledger:
         """
         for _ in range(_ATTEMPTS):
             try:
-                with self._writes() as connection:
+                with self._database.writing() as connection:
                     _insert_decision(connection, decision, grant)
                 return Answered(decision, grant)
             except IntegrityError:
@@ -123,9 +88,9 @@ class Ledger:
             .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
             .where(decisions.c.request_id == request_id)
         )
-        with self._reads() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _answered(row)
+        return None if row is None else answered_from(row)
 
     def redeem(
         self, request_id: str, client_id: str, *, token_hash: str, now: datetime
@@ -146,9 +111,9 @@ class Ledger:
             )
             .values(redeemed_at=now)
         )
-        with self._writes() as connection:
+        with self._database.writing() as connection:
             redeemed = connection.execute(redeemable).rowcount == 1
-            grant = _find_grant(connection, request_id, client_id)
+            grant = _findgrant_from(connection, request_id, client_id)
             if grant is None or (not redeemed and grant.redeemed_at is None):
                 return NotRedeemable()
             if not redeemed:
@@ -164,7 +129,7 @@ class Ledger:
 
     def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> None:
         """Ends a grant whose code was presented again, and every token of it (RFC 6749 4.1.2)."""
-        with self._writes() as connection:
+        with self._database.writing() as connection:
             _end_replayed(connection, grant, now)
 
     def find_refreshable(
@@ -186,30 +151,20 @@ class Ledger:
                 grants.c.expires_at > now,
             )
         )
-        with self._reads() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _grant(row)
+        return None if row is None else grant_from(row)
 
     def record_refresh(self, token_hash: str, grant: ConsentGrant, *, now: datetime) -> bool:
         """Begins the token's idle period anew; False when it was revoked in the meantime."""
         living = update(refresh_tokens).where(
             refresh_tokens.c.token_hash == token_hash, refresh_tokens.c.revoked_at.is_(None)
         )
-        with self._writes() as connection:
+        with self._database.writing() as connection:
             if connection.execute(living.values(last_used_at=now)).rowcount != 1:
                 return False
             _append(connection, grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
             return True
-
-    @contextmanager
-    def _writes(self) -> Iterator[Connection]:
-        with _answering(), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reads(self) -> Iterator[Connection]:
-        with _answering(), self._reading.connect() as connection:
-            yield connection
 
 
 def upgrade(url: str) -> None:
@@ -225,25 +180,11 @@ def migration_config(url: str) -> Config:
     return config
 
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turns whatever goes wrong between here and the database into `StoreUnavailable`.
-
-    A broken constraint is an answer, not a fault: IntegrityError passes.
-    """
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
-
-
 def _insert_decision(connection: Connection, decision: ConsentDecision, grant: ConsentGrant | None) -> None:
-    connection.execute(insert(decisions), _decision_row(decision))
+    connection.execute(insert(decisions), decision_row(decision))
     happened = [
-        _event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
-        _event_row(
+        event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
+        event_row(
             decision,
             EventKind.DENIED if grant is None else EventKind.APPROVED,
             Actor.CUSTOMER,
@@ -253,7 +194,7 @@ def _insert_decision(connection: Connection, decision: ConsentDecision, grant: C
     ]
     if grant is not None:
         happened += _supersede(connection, grant)
-        connection.execute(insert(grants), _grant_row(grant))
+        connection.execute(insert(grants), grant_row(grant))
     connection.execute(insert(events), happened)
 
 
@@ -265,12 +206,13 @@ def _supersede(connection: Connection, grant: ConsentGrant) -> list[dict[str, An
         grants.c.client_id == grant.client_id,
         grants.c.ended_at.is_(None),
     )
-    replaced = connection.execute(select(grants).where(*standing).with_for_update()).all()
-    for row in replaced:
-        _end(connection, row.consent_id, grant.approved_at)
+    rows = connection.execute(select(grants).where(*standing).with_for_update()).all()
+    replaced = [grant_from(row) for row in rows]
+    for old in replaced:
+        _end(connection, old.consent_id, grant.approved_at)
     return [
-        _event_row(_grant(row), EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
-        for row in replaced
+        event_row(old, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
+        for old in replaced
     ]
 
 
@@ -289,146 +231,13 @@ def _end(connection: Connection, consent_id: str, now: datetime) -> None:
     connection.execute(dead.values(revoked_at=now))
 
 
-def _find_grant(connection: Connection, request_id: str, client_id: str) -> ConsentGrant | None:
+def _findgrant_from(connection: Connection, request_id: str, client_id: str) -> ConsentGrant | None:
     query = select(grants).where(grants.c.request_id == request_id, grants.c.client_id == client_id)
     row = connection.execute(query).first()
-    return None if row is None else _grant(row)
+    return None if row is None else grant_from(row)
 
 
 def _append(
     connection: Connection, grant: ConsentGrant, kind: EventKind, actor: Actor, reason: Reason, now: datetime
 ) -> None:
-    connection.execute(insert(events), _event_row(grant, kind, actor, reason, now))
-
-
-def _event_row(
-    subject: ConsentDecision | ConsentGrant, kind: EventKind, actor: Actor, reason: Reason, now: datetime
-) -> dict[str, Any]:
-    return {
-        "consent_id": subject.consent_id,
-        "kind": kind,
-        "actor": actor,
-        "reason": reason,
-        "correlation_id": subject.correlation_id,
-        "happened_at": now,
-    }
-
-
-def _decision_row(decision: ConsentDecision) -> dict[str, Any]:
-    return {
-        "request_id": decision.request_id,
-        "consent_id": decision.consent_id,
-        "client_id": decision.client_id,
-        "provider_id": decision.provider_id,
-        "subject": decision.subject,
-        "answer": decision.answer,
-        "requested_scope": format_scope(decision.requested_scope),
-        "granted_scope": format_scope(decision.granted_scope),
-        "language": decision.language,
-        "correlation_id": decision.correlation_id,
-        "asked_at": decision.asked_at,
-        "decided_at": decision.decided_at,
-    }
-
-
-def _grant_row(grant: ConsentGrant) -> dict[str, Any]:
-    return {
-        "consent_id": grant.consent_id,
-        "request_id": grant.request_id,
-        "client_id": grant.client_id,
-        "provider_id": grant.provider_id,
-        "subject": grant.subject,
-        "granted_scope": format_scope(grant.granted_scope),
-        "correlation_id": grant.correlation_id,
-        "approved_at": grant.approved_at,
-        "expires_at": grant.expires_at,
-    }
-
-
-def _grant(row: Row[Any]) -> ConsentGrant:
-    return ConsentGrant(
-        consent_id=row.consent_id,
-        request_id=row.request_id,
-        client_id=row.client_id,
-        provider_id=row.provider_id,
-        subject=row.subject,
-        granted_scope=parse_scope(row.granted_scope),
-        correlation_id=row.correlation_id,
-        approved_at=row.approved_at,
-        expires_at=row.expires_at,
-        redeemed_at=row.redeemed_at,
-        ended_at=row.ended_at,
-    )
-
-
-def _answered(row: Row[Any]) -> Answered:
-    decision = ConsentDecision(
-        request_id=row.request_id,
-        consent_id=row.consent_id,
-        client_id=row.client_id,
-        provider_id=row.provider_id,
-        subject=row.subject,
-        answer=Answer(row.answer),
-        requested_scope=parse_scope(row.requested_scope),
-        granted_scope=parse_scope(row.granted_scope),
-        language=Language(row.language),
-        correlation_id=row.correlation_id,
-        asked_at=row.asked_at,
-        decided_at=row.decided_at,
-    )
-    if decision.answer is Answer.DENY:
-        return Answered(decision, None)
-    grant = ConsentGrant(
-        consent_id=row.consent_id,
-        request_id=row.request_id,
-        client_id=row.client_id,
-        provider_id=row.provider_id,
-        subject=row.subject,
-        granted_scope=decision.granted_scope,
-        correlation_id=row.correlation_id,
-        approved_at=row.decided_at,
-        expires_at=row.expires_at,
-        redeemed_at=row.redeemed_at,
-        ended_at=row.ended_at,
-    )
-    return Answered(decision, grant)
-
-
-def _make_engine(url: str, timeout: timedelta) -> Engine:
-    seconds = timeout.total_seconds()
-    if url.startswith("sqlite"):
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": seconds})
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_immediately)
-        return engine
-    milliseconds = int(seconds * 1000)
-    return create_engine(
-        url,
-        hide_parameters=True,
-        pool_pre_ping=True,
-        pool_timeout=seconds,
-        connect_args={
-            "connect_timeout": max(2, int(seconds)),
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
-        },
-    )
-
-
-def _set_up_sqlite(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_immediately` says
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _reading_options(engine: Engine) -> dict[str, Any]:
-    """A single query needs no transaction around it."""
-    return {"reads_only": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-
-
-def _begin_immediately(connection: Connection) -> None:
-    """Takes SQLite's write lock first, so that two writers queue instead of failing half way."""
-    if not connection.get_execution_options().get("reads_only"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.execute(insert(events), event_row(grant, kind, actor, reason, now))

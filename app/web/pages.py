@@ -1,32 +1,60 @@
 """What every template may use: names that cannot disturb their surroundings, dates, the language switch."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
-from flask import Flask, request
-from flask_babel import format_date, format_datetime, format_timedelta
+from babel.dates import get_timezone_name
+from flask import Flask, current_app, g, request
+from flask_babel import (
+    force_locale,
+    format_date,
+    format_time,
+    format_timedelta,
+    get_translations,
+    gettext,
+    to_user_timezone,
+)
 from markupsafe import Markup, escape
 
 from app.domain.language import Bilingual
-from app.web import current, language
+from app.web import current, language, wording
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
+        static_address=static_address,
         name=isolated_name,
         isolate=isolate,
         fill=fill,
+        explained=wording.explain,
         in_words=in_words,
+        time_left=time_left,
         long_date=long_date,
+        clock_time=clock_time,
         long_time=long_time,
+        in_other_language=in_other_language,
+    )
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # jinja2.ext.i18n adds it
+        gettext=lambda text: _catalogue().ugettext(text),
+        ngettext=lambda one, many, count: _catalogue().ungettext(one, many, count),
+        newstyle=True,
     )
     app.context_processor(_every_page)
+
+
+def _catalogue() -> Any:
+    """The translations into this response's language. Flask-Babel would find them anew for each sentence."""
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    return g.catalogue
 
 
 def _every_page() -> dict[str, Any]:
     spoken = language.language()
     return {
+        "language": spoken,
         "lang": spoken.value,
         "html_lang": f"{spoken.value}-CA",
         "other_lang": spoken.other.value,
@@ -34,18 +62,24 @@ def _every_page() -> dict[str, Any]:
         "switch_url": switch_url(),
         "reference": current.reference(),
         "is_development": current.services().settings.is_development,
+        "wording": wording.wording(),
     }
 
 
 def switch_url() -> str:
-    """This page's own address, in the other language."""
+    """This page's own address, in the other language. What a browser might read as a host is escaped."""
     query = [
         (name, value)
         for name, value in parse_qsl(request.query_string.decode("latin-1"), encoding="latin-1")
         if name != "lang"
     ]
     query.append(("lang", language.language().other.value))
-    return f"{request.path}?{urlencode(query, encoding='latin-1')}"
+    return f"/{quote(request.path.lstrip('/'))}?{urlencode(query, encoding='latin-1')}"
+
+
+def static_address(file: str) -> str:
+    """Where a file under static/ is served. Needs no routing, which a request with a strange Host never gets."""
+    return f"{current_app.static_url_path}/{file}"
 
 
 def isolated_name(text: Bilingual) -> Markup:
@@ -63,15 +97,37 @@ def fill(text: Any, **values: Any) -> Markup:
 
 
 def in_words(span: timedelta) -> str:
-    """A span such as "5 minutes", rounded up to what people say."""
-    return format_timedelta(max(span, timedelta(seconds=1)), threshold=1.2)
+    """A span such as "5 minutes", rounded to what people say."""
+    return str(format_timedelta(max(span, timedelta(seconds=1)), threshold=1.2))
+
+
+def time_left(moment: datetime) -> str:
+    """How long it is until `moment`, in words."""
+    return in_words(moment - current.services().clock())
 
 
 def long_date(moment: datetime) -> str:
     """March 3, 2027; 3 mars 2027."""
-    return format_date(moment, "long")
+    return str(format_date(moment, "long"))
+
+
+def clock_time(moment: datetime) -> str:
+    """The time of day, with its zone."""
+    zone = get_timezone_name(to_user_timezone(moment), width="short", locale=language.locale())
+    # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
+    return str(gettext("%(time)s (%(zone)s)", time=format_time(moment, "short"), zone=zone))
 
 
 def long_time(moment: datetime) -> str:
     """The date and the time of day, with its zone."""
-    return format_datetime(moment, "long")
+    # Translators: a moment, such as "March 3, 2027 at 2:45 p.m. (EST)".
+    return str(gettext("%(date)s at %(clock_time)s", date=long_date(moment), clock_time=clock_time(moment)))
+
+
+def in_other_language(macro: Callable[[], Markup]) -> Markup:
+    """What a template's macro says in the language that the page is not in."""
+    with force_locale(str(language.LOCALES[language.language().other])):
+        g.catalogue = get_translations()
+        said = macro()
+    g.catalogue = get_translations()
+    return said

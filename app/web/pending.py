@@ -49,6 +49,8 @@ def open_request(request_id: str) -> OpenRequest:
     session = browser()
     if not session.has_cookie:
         raise errors.cookies_blocked()
+    if session.is_known:
+        language.use(language.asked_language() or session.language)
     pending = services().flow.find(request_id) if session.is_known else None
     if pending is None or pending.browser_id != session.browser_id:
         raise errors.request_lost()

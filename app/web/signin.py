@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.signin import Customer
 from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import Allowance
-from app.web import errors
+from app.web import errors, language
 from app.web.current import browser, services
 from app.web.forms import SignInForm, SignOutForm
 from app.web.pending import OpenRequest, open_request
@@ -67,6 +67,7 @@ def sign_out() -> BaseResponse | str:
     if not form.has_valid_token():
         raise errors.form_refused(request_id)
     if not request_id:
+        language.use(browser().language)
         browser().sign_out(keep_request=None)
         return render_template("signin/signed_out.html")
     opened = open_request(request_id)

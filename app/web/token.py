@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import uuid
 from base64 import b64decode
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -33,6 +34,7 @@ _log = structlog.get_logger()
 @bp.post("/api/v1/token")
 def token() -> Response:
     """Redeems a code or a refresh token."""
+    correlate(str(uuid.uuid4()))
     params = _body()
     check_token_params(params)
     client = _authenticate(params)

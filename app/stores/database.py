@@ -1,0 +1,89 @@
+"""The ledger's database: how it is reached, how long it may take, and what its failures are called."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app.stores.unavailable import StoreUnavailable
+
+
+class Database:
+    """Connections to one database. Whatever goes wrong there is StoreUnavailable."""
+
+    def __init__(self, url: str, *, timeout: timedelta) -> None:
+        self._engine = _make_engine(url, timeout)
+        self._reading = self._engine.execution_options(**_reading_options(self._engine))
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, which happens whole or not at all."""
+        with _answering(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """For single queries."""
+        with _answering(), self._reading.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Gives up the connections that nobody is using; another call opens new ones."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turns whatever goes wrong between here and the database into `StoreUnavailable`.
+
+    A broken constraint is an answer, not a fault: IntegrityError passes.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
+
+
+def _make_engine(url: str, timeout: timedelta) -> Engine:
+    seconds = timeout.total_seconds()
+    if url.startswith("sqlite"):
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": seconds})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_immediately)
+        return engine
+    milliseconds = int(seconds * 1000)
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=seconds,
+        connect_args={
+            "connect_timeout": max(2, int(seconds)),
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+        },
+    )
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_immediately` says
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _reading_options(engine: Engine) -> dict[str, Any]:
+    """A single query needs no transaction around it."""
+    return {"reads_only": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+
+
+def _begin_immediately(connection: Connection) -> None:
+    """Takes SQLite's write lock first, so that two writers queue instead of failing half way."""
+    if not connection.get_execution_options().get("reads_only"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,113 @@
+"""How decisions, grants and events are written as rows, and read back as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from app.domain.clusters import format_scope, parse_scope
+from app.domain.consent import Answer, ConsentDecision, ConsentGrant
+from app.domain.history import Actor, EventKind, Reason
+from app.domain.language import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer that a request has, and the grant it created (None after a denial)."""
+
+    decision: ConsentDecision
+    grant: ConsentGrant | None
+
+
+def event_row(
+    subject: ConsentDecision | ConsentGrant, kind: EventKind, actor: Actor, reason: Reason, now: datetime
+) -> dict[str, Any]:
+    return {
+        "consent_id": subject.consent_id,
+        "kind": kind,
+        "actor": actor,
+        "reason": reason,
+        "correlation_id": subject.correlation_id,
+        "happened_at": now,
+    }
+
+
+def decision_row(decision: ConsentDecision) -> dict[str, Any]:
+    return {
+        "request_id": decision.request_id,
+        "consent_id": decision.consent_id,
+        "client_id": decision.client_id,
+        "provider_id": decision.provider_id,
+        "subject": decision.subject,
+        "answer": decision.answer,
+        "requested_scope": format_scope(decision.requested_scope),
+        "granted_scope": format_scope(decision.granted_scope),
+        "language": decision.language,
+        "correlation_id": decision.correlation_id,
+        "asked_at": decision.asked_at,
+        "decided_at": decision.decided_at,
+    }
+
+
+def grant_row(grant: ConsentGrant) -> dict[str, Any]:
+    return {
+        "consent_id": grant.consent_id,
+        "request_id": grant.request_id,
+        "client_id": grant.client_id,
+        "provider_id": grant.provider_id,
+        "subject": grant.subject,
+        "granted_scope": format_scope(grant.granted_scope),
+        "correlation_id": grant.correlation_id,
+        "approved_at": grant.approved_at,
+        "expires_at": grant.expires_at,
+    }
+
+
+def grant_from(row: Row[Any]) -> ConsentGrant:
+    return ConsentGrant(
+        consent_id=row.consent_id,
+        request_id=row.request_id,
+        client_id=row.client_id,
+        provider_id=row.provider_id,
+        subject=row.subject,
+        granted_scope=parse_scope(row.granted_scope),
+        correlation_id=row.correlation_id,
+        approved_at=row.approved_at,
+        expires_at=row.expires_at,
+        redeemed_at=row.redeemed_at,
+        ended_at=row.ended_at,
+    )
+
+
+def answered_from(row: Row[Any]) -> Answered:
+    decision = ConsentDecision(
+        request_id=row.request_id,
+        consent_id=row.consent_id,
+        client_id=row.client_id,
+        provider_id=row.provider_id,
+        subject=row.subject,
+        answer=Answer(row.answer),
+        requested_scope=parse_scope(row.requested_scope),
+        granted_scope=parse_scope(row.granted_scope),
+        language=Language(row.language),
+        correlation_id=row.correlation_id,
+        asked_at=row.asked_at,
+        decided_at=row.decided_at,
+    )
+    if decision.answer is Answer.DENY:
+        return Answered(decision, None)
+    grant = ConsentGrant(
+        consent_id=row.consent_id,
+        request_id=row.request_id,
+        client_id=row.client_id,
+        provider_id=row.provider_id,
+        subject=row.subject,
+        granted_scope=decision.granted_scope,
+        correlation_id=row.correlation_id,
+        approved_at=row.decided_at,
+        expires_at=row.expires_at,
+        redeemed_at=row.redeemed_at,
+        ended_at=row.ended_at,
+    )
+    return Answered(decision, grant)

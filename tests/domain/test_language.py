@@ -1,0 +1,47 @@
+"""The two languages, and how a request names one."""
+
+import pytest
+
+from app.domain.language import Bilingual, Language, parse_language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("en", Language.EN),
+        ("fr", Language.FR),
+        ("FR", Language.FR),
+        ("fr-CA", Language.FR),
+        ("FR-ca", Language.FR),
+        ("fr_CA", Language.FR),
+        ("fr-Latn-CA", Language.FR),
+        ("en-CA", Language.EN),
+        # Absent or empty is English, and so is anything else.
+        (None, Language.EN),
+        ("", Language.EN),
+        ("de", Language.EN),
+        ("frr", Language.EN),
+        ("fra", Language.EN),
+        ("french", Language.EN),
+        ("en-fr", Language.EN),
+        ("-fr", Language.EN),
+        ("fr,en", Language.EN),
+        ("fr;q=1", Language.EN),
+        ("\udcff", Language.EN),
+        ("fr\x00", Language.EN),
+        ("ﬀr", Language.EN),
+    ],
+)
+def test_the_first_subtag_counts_and_anything_else_is_english(text: str | None, language: Language) -> None:
+    assert parse_language(text) is language
+
+
+def test_each_language_is_the_other_of_the_other() -> None:
+    assert Language.EN.other is Language.FR
+    assert Language.FR.other is Language.EN
+
+
+def test_a_text_in_both_languages_is_read_by_language() -> None:
+    text = Bilingual(en="Maple Credit Union", fr="Caisse Érable")
+    assert text[Language.EN] == "Maple Credit Union"
+    assert text[Language.FR] == "Caisse Érable"
