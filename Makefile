@@ -1,0 +1,58 @@
+# The few commands of Accord. Everything runs in .venv, which is built from requirements/dev.txt when needed.
+
+# The first Python that is new enough; `make PYTHON=/path/to/python` takes another one.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+BIN := .venv/bin
+PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
+
+.PHONY: help run test check i18n catalogues lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run     start Accord and the example recipient; prints the address to open"
+	@echo "make test    run every test, in a real browser too"
+	@echo "make check   lint, formatting, types, catalogues"
+	@echo "make i18n    extract the texts and update the catalogues for translators"
+	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
+	@echo "make clean   remove what was generated, except instance/"
+
+run: .venv/.complete catalogues
+	@exec $(BIN)/flask demo
+
+test: .venv/.complete catalogues
+	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.complete catalogues
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/python -m tools.catalogues check
+
+i18n: .venv/.complete
+	$(BIN)/python -m tools.catalogues update
+
+catalogues: $(PO:.po=.mo)
+
+%.mo: %.po | .venv/.complete
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+
+# uv reads nothing but pyproject.toml here: no settings of this machine, so that the hashes are the registry's.
+UV_LOCK = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --annotation-style line --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade) pyproject.toml
+
+lock: .venv/.complete
+	$(UV_LOCK) --output-file requirements/base.txt --group build
+	$(UV_LOCK) --output-file requirements/postgres.txt --group build --extra postgres --constraints requirements/base.txt
+	$(UV_LOCK) --output-file requirements/dev.txt --group dev --extra postgres --constraints requirements/postgres.txt
+
+.venv/.complete: requirements/dev.txt pyproject.toml tools/build_venv.py
+	@test -n "$(PYTHON)" || { echo "Accord needs Python 3.11 or newer: none found on the PATH." >&2; exit 1; }
+	@$(PYTHON) tools/build_venv.py
+
+clean:
+	rm -rf .venv .venv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
+	find app tests examples migrations tools -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,47 @@
+"""Finds the Chromium that the browser tests drive; run as a program, installs one when there is none."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_APPLICATIONS = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+# The browser, what lets it be sandboxed, and letters to show.
+PACKAGES = ("chromium", "chromium-sandbox", "fonts-liberation")
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome."""
+    return next((path for name in (*NAMES, *MAC_APPLICATIONS) if (path := shutil.which(name))), None)
+
+
+def install_chromium() -> None:
+    """From the system's packages. Raises CalledProcessError."""
+    become_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+        subprocess.run([*apt, *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def main() -> int:
+    if find_chromium():
+        return 0
+    if Path("/usr/bin/apt-get").exists() and (os.geteuid() == 0 or shutil.which("sudo")):
+        print("Installing Chromium for the browser tests …", file=sys.stderr, flush=True)
+        try:
+            install_chromium()
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(error, file=sys.stderr)
+    if find_chromium():
+        return 0
+    print("The browser tests need Chromium: install the package chromium, or Google Chrome.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
