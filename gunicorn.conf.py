@@ -1,0 +1,192 @@
+"""How gunicorn serves Accord: behind a proxy that ends TLS and holds slow clients back.
+
+Besides the settings, gunicorn's own answers and its own log. Neither repeats what a request contained: an
+authorization request's line carries its state, and a callback's its code.
+"""
+
+import json
+import logging
+import mmap
+import os
+import socket
+import sys
+import traceback
+import uuid
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.http.errors import (  # type: ignore[attr-defined]  # two are younger than the stubs
+    ConfigurationProblem,
+    ExpectationFailed,
+    ForbiddenProxyRequest,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
+
+# Whether a worker has said why the application refuses to start: one byte that all processes share.
+_refusal_was_told = mmap.mmap(-1, 1)
+
+# What gunicorn answers for itself. Whatever else it cannot parse is 400.
+_STATUS_OF: dict[type[BaseException], HTTPStatus] = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    ForbiddenProxyRequest: HTTPStatus.FORBIDDEN,
+    # These three are ours to answer for, not the sender's.
+    ConfigurationProblem: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+_ANSWER = """\
+HTTP/1.1 {status} {reason}\r
+Content-Type: text/plain; charset=utf-8\r
+Content-Length: {length}\r
+Cache-Control: no-store\r
+Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r
+X-Content-Type-Options: nosniff\r
+Referrer-Policy: same-origin\r
+Cross-Origin-Opener-Policy: same-origin\r
+Cross-Origin-Resource-Policy: same-origin\r
+ob-trace-id: {trace_id}\r
+Connection: close\r
+\r
+{text}"""
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, in plain ASCII, whatever the message contains."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "event": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+class QuietLogger(Logger):
+    """gunicorn's logger, writing JSON."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonLines())
+
+
+class QuietWorker(ThreadWorker):
+    """A gthread worker that repeats nothing of a request it refuses, and says once why it cannot start."""
+
+    def load_wsgi(self) -> None:
+        try:
+            super().load_wsgi()
+        except SystemExit as refusal:
+            # wsgi.py refused to start, and every worker finds the same faults. The first one lists them and
+            # ends with the code that stops the server, where any other would have it start workers for ever.
+            # The rest end in silence: gunicorn trips over a second one of that code.
+            if _refusal_was_told[0]:
+                sys.exit(0)
+            _refusal_was_told[0] = 1
+            sys.stderr.write(f"{refusal.code}\n")
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer what never reached the application, or came out of it broken."""
+        otherwise = (
+            HTTPStatus.BAD_REQUEST if isinstance(exc, ParseException) else HTTPStatus.INTERNAL_SERVER_ERROR
+        )
+        status = _STATUS_OF.get(type(exc), otherwise)
+        trace_id = str(uuid.uuid4())
+        # The places in the code are safe to log. The exception's text and the request's line are not.
+        frames = traceback.extract_tb(exc.__traceback__) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else []
+        places = ", ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
+        self.log.warning("answered %d: %s %s ob-trace-id=%s", status, type(exc).__name__, places, trace_id)
+        text = f"{status} {status.phrase}\nReference / Référence : {trace_id}\n"
+        answer = _ANSWER.format(
+            status=status.value, reason=status.phrase, length=len(text.encode()), trace_id=trace_id, text=text
+        )
+        try:
+            write_nonblock(client, answer.encode())
+        except OSError:
+            self.log.debug("the peer of an unreadable request has gone")
+
+
+def _from_environment(name: str, default: str) -> str:
+    """The variable's value. Set but empty counts as not set."""
+    return os.environ.get(name) or default
+
+
+# Where to listen: addresses separated by commas. Loopback, because a proxy stands in front.
+bind = _from_environment("ACCORD_BIND", f"127.0.0.1:{_from_environment('ACCORD_PORT', '8000')}").split(",")
+
+# Processes. Two use two cores, and one can be replaced while the other serves.
+workers = int(_from_environment("ACCORD_WORKERS", "2"))
+
+# Requests at a time in each: a thread waits for Redis or the ledger without holding up the others.
+threads = int(_from_environment("ACCORD_THREADS", "8"))
+
+# gthread, with our own way of refusing.
+worker_class = QuietWorker
+
+# A worker whose main loop is silent for so many seconds is replaced. (What bounds a request is the timeouts
+# of the stores.)
+timeout = 30
+
+# The seconds that a request under way has when its worker is told to stop: a restart loses nobody's answer.
+graceful_timeout = 30
+
+# Longer than a proxy keeps its idle connections (60 s in nginx): the proxy closes first, so it never sends a
+# request into a connection that is being closed here. An idle connection occupies no thread.
+keepalive = 65
+
+# The longest request line that gunicorn can be told to take: a state of 2,048 characters needs it when they
+# are percent-encoded. The default, 4,094, cuts such requests off.
+limit_request_line = 8190
+
+# From which peers X-Forwarded-Proto counts: from nobody unless configured. (Over a Unix socket gunicorn
+# trusts whoever could open it, hence the umask below.)
+forwarded_allow_ips = os.environ.get("ACCORD_TRUSTED_PROXIES", "")
+
+# The one header in which a trusted proxy may say that the customer came by https.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+
+# No header may become SCRIPT_NAME or PATH_INFO, trusted peer or not.
+forwarder_headers = ""
+
+# A Unix socket can be opened by our own user and group only.
+umask = 0o007
+
+# No access log: the request line holds state and code. The application logs what happened, in its own words.
+accesslog = None
+
+# gunicorn's own messages go to standard error.
+errorlog = "-"
+
+# As JSON, like all the other lines.
+logger_class = QuietLogger
+
+# gunicorn 27 would open a control socket under $XDG_RUNTIME_DIR or $HOME. Signals are enough.
+control_socket_disable = True
+
+# Workers show that they live by touching a file, unlinked from the start: in memory where that can be had,
+# because a busy disk would stall them.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - see above
+
+# What `ps` shows, where setproctitle is installed.
+proc_name = "accord"

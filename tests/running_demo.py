@@ -1,0 +1,84 @@
+"""The demo as a person starts it, in a process of its own, on free ports and in a folder of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from tests.ports import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = [sys.executable, "-m", "flask", "demo"]
+
+
+class RunningDemo:
+    """As a context manager: running and ready inside the block, stopped after it."""
+
+    def __init__(self, instance: Path, **variables: str) -> None:
+        self.port, self.recipient_port = free_port(), free_port()
+        self.instance = instance
+        self.variables = {
+            "ACCORD_INSTANCE": str(instance),
+            "ACCORD_PORT": str(self.port),
+            "ACCORD_RECIPIENT_PORT": str(self.recipient_port),
+            **variables,
+        }
+        self.announcement = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def issuer(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def recipient(self) -> str:
+        return f"http://localhost:{self.recipient_port}"
+
+    @property
+    def has_started(self) -> bool:
+        return self._process is not None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "not started"
+        return self._process
+
+    def launch(self) -> None:
+        self._process = subprocess.Popen(
+            COMMAND,
+            cwd=ROOT,
+            env=os.environ | self.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self) -> None:
+        """Launch it, and return when it has announced its address or has ended."""
+        self.launch()
+        assert self.process.stdout is not None
+        self.announcement = self.process.stdout.readline()
+
+    def children(self) -> list[psutil.Process]:
+        """Everything it has started, and what that has started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """Send the signal and wait; the exit code, and what it said on its standard error."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        _, complaints = self.process.communicate(timeout=30)
+        return self.process.returncode, complaints
+
+    def __enter__(self) -> Self:
+        self.start()
+        if self.process.poll() is not None or not self.announcement:
+            raise AssertionError(self.end())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()

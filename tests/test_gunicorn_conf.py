@@ -1,0 +1,148 @@
+"""What gunicorn does by itself under our configuration, before and around the application."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from gunicorn.arbiter import Arbiter
+
+from tests.ports import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK = "marked-secret-value"
+
+APPLICATION = """
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/fails":
+        raise ValueError(environ["QUERY_STRING"])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [" ".join([environ["wsgi.url_scheme"], environ["SCRIPT_NAME"], environ["PATH_INFO"]]).encode()]
+"""
+
+
+class Gunicorn:
+    def __init__(self, directory: Path, **variables: str) -> None:
+        self.port = free_port()
+        self.log = directory / "gunicorn.log"
+        self.directory = directory
+        self.env = {**os.environ, "HOME": str(directory), "ACCORD_WORKERS": "1", **variables}
+        self.env |= {"ACCORD_BIND": f"127.0.0.1:{self.port}"}
+
+    def start(self, application: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), application]
+        with self.log.open("wb") as log:
+            return subprocess.Popen(command, cwd=self.directory, env=self.env, stdout=log, stderr=log)
+
+    def ask(self, *lines: str) -> str:
+        """Send a request as it is, and return the whole answer."""
+        request = "\r\n".join([*lines, "Host: localhost", "Connection: close", "", ""])
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request.encode())
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+
+@contextmanager
+def serving(directory: Path, **variables: str) -> Iterator[Gunicorn]:
+    (directory / "hello.py").write_text(APPLICATION)
+    gunicorn = Gunicorn(directory, **variables)
+    process = gunicorn.start("hello:app")
+    try:
+        while b"Booting worker" not in gunicorn.log.read_bytes():
+            assert process.poll() is None, gunicorn.log.read_text()
+        yield gunicorn
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    with serving(tmp_path_factory.mktemp("gunicorn")) as server:
+        yield server
+
+
+def test_a_request_line_of_eight_thousand_bytes_arrives(gunicorn: Gunicorn) -> None:
+    assert " 200 " in gunicorn.ask(f"GET /?state={'%C3%A9' * 1350} HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("status", "lines"),
+    [
+        (414, [f"GET /?state={MARK * 600} HTTP/1.1"]),
+        (431, ["GET / HTTP/1.1", f"Cookie: {MARK * 600}"]),
+        (400, [f"GET /?state={MARK} nonsense HTTP/1.1"]),
+        (400, ["GET / HTTP/1.1", f"{MARK} : x"]),
+        (417, ["GET / HTTP/1.1", f"Expect: {MARK}"]),
+        (501, ["POST / HTTP/1.1", f"Transfer-Encoding: {MARK}"]),
+        (500, [f"GET /fails?{MARK} HTTP/1.1"]),
+    ],
+)
+def test_what_gunicorn_answers_itself_repeats_nothing_and_can_be_found_in_the_log(
+    gunicorn: Gunicorn, status: int, lines: list[str]
+) -> None:
+    head, _, body = gunicorn.ask(*lines).partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'" in head
+    assert "Cache-Control: no-store" in head
+    assert "gunicorn" not in head
+    assert MARK not in head + body
+    reference = next(line for line in head.splitlines() if line.startswith("ob-trace-id: "))[13:]
+    assert reference in body
+    assert reference in gunicorn.log.read_text()
+
+
+def test_no_answer_names_a_version(gunicorn: Gunicorn) -> None:
+    head = gunicorn.ask("GET / HTTP/1.1").partition("\r\n\r\n")[0]
+    assert "\r\nServer: gunicorn\r\n" in head
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-Proto: https", "X-Forwarded-Ssl: on", "SCRIPT_NAME: /elsewhere"]
+)
+def test_a_peer_that_is_not_trusted_changes_nothing(gunicorn: Gunicorn, header: str) -> None:
+    assert "http  /here" in gunicorn.ask("GET /here HTTP/1.1", header)
+
+
+def test_a_trusted_proxy_tells_the_scheme_and_nothing_else(tmp_path: Path) -> None:
+    with serving(tmp_path, ACCORD_TRUSTED_PROXIES="10.0.0.0/8, 127.0.0.1") as gunicorn:
+        assert "https  /here" in gunicorn.ask("GET /here HTTP/1.1", "X-Forwarded-Proto: https")
+        assert "http  /here" in gunicorn.ask("GET /here HTTP/1.1", "X-Forwarded-Ssl: on")
+        assert "http  /here" in gunicorn.ask("GET /here HTTP/1.1", "SCRIPT_NAME: /x", "PATH_INFO: /y")
+
+
+def test_its_log_is_json_and_holds_nothing_of_any_request(gunicorn: Gunicorn) -> None:
+    gunicorn.ask(f"GET /here?state={MARK} HTTP/1.1", f"Cookie: {MARK}")
+    gunicorn.ask(f"GET /fails?{MARK} HTTP/1.1")
+    log = gunicorn.log.read_text()
+    assert all(isinstance(json.loads(line), dict) for line in log.splitlines())
+    assert MARK not in log
+    assert "/here" not in log
+
+
+def test_it_opens_no_control_socket(gunicorn: Gunicorn) -> None:
+    assert not (gunicorn.directory / ".gunicorn").exists()
+
+
+def test_an_application_that_refuses_to_start_says_why_once_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "refuses.py").write_text("raise SystemExit('ONE is missing\\nTWO is missing')")
+    gunicorn = Gunicorn(tmp_path, ACCORD_WORKERS="2")
+    assert gunicorn.start("refuses:app").wait(30) == Arbiter.APP_LOAD_ERROR
+    log = gunicorn.log.read_text()
+    assert log.count("ONE is missing\nTWO is missing\n") == 1
+    assert "Traceback" not in log
+
+
+def test_without_configuration_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+    gunicorn = Gunicorn(tmp_path, ACCORD_WORKERS="2", PYTHONPATH=str(ROOT))
+    gunicorn.env = {name: value for name, value in gunicorn.env.items() if not name.startswith("SECRET_KEY")}
+    assert gunicorn.start("wsgi:app").wait(30) == Arbiter.APP_LOAD_ERROR
+    told = [line for line in gunicorn.log.read_text().splitlines() if not line.startswith("{")]
+    missing = ["ACCORD_ISSUER", "ACCORD_REDIS_URL", "ACCORD_LEDGER_URL", "ACCORD_REGISTRY"]
+    for name in [*missing, "ACCORD_SIGNING_KEYS", "SECRET_KEY"]:
+        assert told.count(f"{name} is missing") == 1, told
