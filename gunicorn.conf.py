@@ -159,12 +159,12 @@ keepalive = 65
 # are percent-encoded. The default, 4,094, cuts such requests off.
 limit_request_line = 8190
 
-# From which peers X-Forwarded-Proto counts: from nobody unless configured. (Over a Unix socket gunicorn
-# trusts whoever could open it, hence the umask below.)
+# Which peers are proxies: nobody unless configured. (Over a Unix socket gunicorn trusts whoever could open
+# it, hence the umask below.)
 forwarded_allow_ips = os.environ.get("ACCORD_TRUSTED_PROXIES", "")
 
-# The one header in which a trusted proxy may say that the customer came by https.
-secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+# No header says that the customer came by https, not even a proxy's: ACCORD_ISSUER does.
+secure_scheme_headers: dict[str, str] = {}
 
 # No header may become SCRIPT_NAME or PATH_INFO, trusted peer or not.
 forwarder_headers = ""

@@ -12,12 +12,14 @@ from jinja2 import StrictUndefined
 
 from app import logs
 from app.domain.registry import Registry
-from app.flow import ConsentFlow, Lifetimes
+from app.flow.consent import ConsentFlow
+from app.flow.tokens import TokenFlow
 from app.settings import ConfigurationError, Settings
 from app.signin.sandbox import SandboxSignIn
 from app.stores import redis
 from app.stores.attempts import AttemptStore
 from app.stores.codes import CodeStore
+from app.stores.connections import ConnectionStore
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger
 from app.stores.registry import RegistryError, read_registry
@@ -60,6 +62,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         TRUSTED_HOSTS=settings.hosts,
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        PROVIDE_AUTOMATIC_OPTIONS=False,  # there is no CORS here, and nothing else asks
         WTF_I18N_ENABLED=False,
     )
     app.jinja_env.undefined = StrictUndefined
@@ -93,19 +96,26 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
 def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], datetime]) -> Services:
     registry, keys = _read_files(settings)
     ledger = Ledger(settings.ledger_url.get_secret_value(), timeout=settings.store_timeout)
+    connections = ConnectionStore(ledger.database)
+    codes = CodeStore(client, settings.secret_keys)
     flow = ConsentFlow(
-        issuer=settings.issuer,
         registry=registry,
         requests=RequestStore(client),
-        code_store=CodeStore(client, settings.secret_keys),
+        codes=codes,
         ledger=ledger,
+        request_lifetime=settings.request_lifetime,
+        code_lifetime=settings.code_lifetime,
+        clock=clock,
+    )
+    tokens = TokenFlow(
+        issuer=settings.issuer,
+        registry=registry,
+        codes=codes,
+        ledger=ledger,
+        connections=connections,
         keys=keys,
-        lifetimes=Lifetimes(
-            request=settings.request_lifetime,
-            code=settings.code_lifetime,
-            access_token=settings.access_token_lifetime,
-            refresh_token_idle=settings.refresh_token_idle,
-        ),
+        access_token_lifetime=settings.access_token_lifetime,
+        refresh_token_idle=settings.refresh_token_idle,
         clock=clock,
     )
 
@@ -117,6 +127,8 @@ def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], 
         settings=settings,
         registry=registry,
         flow=flow,
+        tokens=tokens,
+        connections=connections,
         attempts=AttemptStore(client, window=settings.sign_in_window),
         keys=keys,
         form_signer=make_form_signer(settings.secret_keys),

@@ -255,7 +255,7 @@ def _find_binary() -> Path:
 
 
 def _make_private(directory: Path) -> None:
-    """Make a folder that only we can enter. Raises EmbeddedValkeyError when it is a link or somebody else's."""
+    """Make a folder that only we can enter. Raises EmbeddedValkeyError when it is not our own."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():

@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     FilePath,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -89,7 +90,7 @@ class Settings(BaseSettings):
         default=(), validation_alias="SECRET_KEY_FALLBACKS"
     )
     trusted_hosts: CommaSeparated = ()
-    trusted_proxies: CommaSeparated = ()
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
     request_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=15)
     code_lifetime: Annotated[Seconds, Field(le=timedelta(seconds=600))] = timedelta(seconds=60)
     access_token_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)

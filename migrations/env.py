@@ -1,11 +1,12 @@
 """How Alembic reaches the ledger: the URL comes from whoever runs the migration, never from a file."""
 
 from alembic import context
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from app.stores.schema import metadata
 
-with create_engine(context.config.attributes["url"], hide_parameters=True).connect() as connection:
+engine = create_engine(context.config.attributes["url"], hide_parameters=True, poolclass=NullPool)
+with engine.connect() as connection:
     context.configure(
         connection=connection,
         target_metadata=metadata,

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from app.domain import pkce
 from app.domain.clusters import DataCluster, Scope, parse_scope
-from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnsafeRequest
+from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnreadableRequest, UnsafeRequest
 from app.domain.language import Language, parse_language
 from app.domain.registry import Client, DataProvider, Registry, Status
 
@@ -107,7 +107,7 @@ class PendingRequest:
 
 
 def parse_params(query: bytes) -> Params:
-    """The parameters of a raw query string. Raises UnsafeRequest when it has more than any client sends."""
+    """The parameters of a raw query string. Raises UnreadableRequest when no client sends that many."""
     try:
         pairs = parse_qsl(
             query.decode("utf-8", "surrogateescape"),
@@ -117,7 +117,7 @@ def parse_params(query: bytes) -> Params:
             max_num_fields=MOST_PARAMETERS,
         )
     except ValueError as error:
-        raise UnsafeRequest(ErrorCode.INVALID_REQUEST, "The request has too many parameters") from error
+        raise UnreadableRequest(ErrorCode.INVALID_REQUEST, "The request has too many parameters") from error
     return Params.of(pairs)
 
 
@@ -265,10 +265,16 @@ def check_code_challenge(params: Params, client: Client) -> str | None:
 
 
 def check_correlation_id(params: Params) -> str | None:
-    correlation_id = params.single("correlation_id")
-    if correlation_id is not None and _CORRELATION_ID.fullmatch(correlation_id) is None:
+    correlation_id = find_correlation_id(params)
+    if correlation_id is None and "correlation_id" in params.values:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ -")
     return correlation_id
+
+
+def find_correlation_id(params: Params) -> str | None:
+    """The caller's correlation id, if it sent one that can stand in a header and in a log."""
+    correlation_id = params.single("correlation_id")
+    return correlation_id if correlation_id and _CORRELATION_ID.fullmatch(correlation_id) else None
 
 
 def _is_state(text: str) -> bool:

@@ -45,7 +45,8 @@ class ScopeDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentDecision:
-    """A customer's answer to one request. `granted_scope` is empty when the answer is deny.
+    """A customer's answer to one request. `granted_scope` is empty when the answer is deny, and `screen_hash`
+    is the SHA-256 of the text that was on the page.
 
     Raises ValueError when more is granted than was requested: such a decision cannot exist.
     """
@@ -59,6 +60,7 @@ class ConsentDecision:
     requested_scope: Scope
     granted_scope: Scope
     language: Language
+    screen_hash: str | None = None
     correlation_id: str
     asked_at: datetime
     decided_at: datetime
@@ -83,7 +85,8 @@ class ConsentDecision:
 class ConsentGrant:
     """The lasting record of an approval.
 
-    `redeemed_at` is when its code was redeemed, `ended_at` when it was withdrawn, superseded or revoked.
+    `redeemed_at` is when its code was redeemed, `ended_at` when it was withdrawn, superseded or revoked,
+    and `expires_at` once it has been seen to have run out. Narrowing takes from `granted_scope`.
     Raises ValueError when it would last longer than a year.
     """
 
@@ -105,7 +108,7 @@ class ConsentGrant:
 
     def status_at(self, now: datetime) -> GrantStatus:
         """The status at `now`; a grant is active until the very second at which it ends."""
-        if self.ended_at is not None and self.ended_at <= now:
+        if self.ended_at is not None and self.ended_at < self.expires_at and self.ended_at <= now:
             return GrantStatus.REVOKED
         return GrantStatus.EXPIRED if now >= self.expires_at else GrantStatus.ACTIVE
 

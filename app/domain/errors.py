@@ -14,11 +14,13 @@ class ErrorCode(StrEnum):
     ACCESS_DENIED = "access_denied"
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105  # RFC 6750 3.1
     INVALID_GRANT = "invalid_grant"
     INVALID_SCOPE = "invalid_scope"
     UNAUTHORIZED_CLIENT = "unauthorized_client"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"  # noqa: S105  # RFC 7009 2.2.1
     SERVER_ERROR = "server_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
 
@@ -38,6 +40,10 @@ class UnsafeRequest(Exception):
         super().__init__(description)
         self.error = error
         self.description = description
+
+
+class UnreadableRequest(UnsafeRequest):
+    """A request that was not looked into, because of its form."""
 
 
 class OAuthError(Exception):

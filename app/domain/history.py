@@ -1,10 +1,12 @@
 """What happens to a consent, for the record: events are appended, never changed, never deleted."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What can happen to a consent."""
+    """What can happen to a consent. A customer withdraws, a client revokes."""
 
     ASKED = "asked"
     APPROVED = "approved"
@@ -12,7 +14,11 @@ class EventKind(StrEnum):
     REDEEMED = "redeemed"
     REPLAYED = "replayed"
     REFRESHED = "refreshed"
+    NARROWED = "narrowed"
+    WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
     SUPERSEDED = "superseded"
+    EXPIRED = "expired"
 
 
 class Actor(StrEnum):
@@ -20,6 +26,7 @@ class Actor(StrEnum):
 
     CUSTOMER = "customer"
     CLIENT = "client"
+    OPERATOR = "operator"
     ACCORD = "accord"
 
 
@@ -28,3 +35,21 @@ class Reason(StrEnum):
 
     USER_ACTION = "USER_ACTION"
     BUSINESS_RULE = "BUSINESS_RULE"
+
+
+ENDINGS = frozenset(
+    {EventKind.REPLAYED, EventKind.WITHDRAWN, EventKind.REVOKED, EventKind.SUPERSEDED, EventKind.EXPIRED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to a consent. `detail` is the scope string that a narrowing took away."""
+
+    consent_id: str
+    kind: EventKind
+    actor: Actor
+    reason: Reason
+    correlation_id: str
+    happened_at: datetime
+    detail: str | None = None

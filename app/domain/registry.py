@@ -98,12 +98,22 @@ class DataProvider:
     sandbox_customers: tuple[SandboxCustomer, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceServer:
+    """A provider's API, which asks whether a token for its audience works (RFC 7662)."""
+
+    server_id: str
+    secret_hash: str
+    audience: str
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """Everybody who is registered, by identifier."""
 
     clients: Mapping[str, Client]
     providers: Mapping[str, DataProvider]
+    resource_servers: Mapping[str, ResourceServer] = field(default_factory=dict)
 
     def find_client(self, client_id: str) -> Client | None:
         """The registered client that is not suspended, or None."""

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from app.domain.authorization import Params
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.errors import ErrorCode, OAuthError
-from app.domain.registry import Client, Registry
+from app.domain.registry import Client, Registry, ResourceServer
 
 LONGEST_PARAMETER = 4096
+ADMIN_SCOPE = "client:admin"
 
 _TOKEN_PARAMETERS = (
     "grant_type",
@@ -56,9 +57,14 @@ class TokenResponse:
 
     access_token: str
     expires_in: int
-    scope: Scope
-    correlation_id: str
+    scope: str
+    correlation_id: str | None
     refresh_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRequest:
+    """`grant_type=client_credentials` (RFC 6749 4.4), for `client:admin` and nothing else."""
 
 
 def hash_secret(secret: str) -> str:
@@ -74,11 +80,24 @@ def authenticate_client(credentials: ClientCredentials | None, registry: Registr
     if credentials is None:
         raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
     client = registry.find_client(credentials.client_id)
-    expected = _NOBODY if client is None else client.secret_hash
-    is_right = hmac.compare_digest(hash_secret(credentials.client_secret), expected)
-    if client is None or not is_right:
+    if not _is_right(credentials, client) or client is None:
         raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
     return client
+
+
+def authenticate_asker(credentials: ClientCredentials | None, registry: Registry) -> Client | ResourceServer:
+    """Who introspects: a client, or a registered resource server (RFC 7662 2.1). Raises OAuthError."""
+    server = None if credentials is None else registry.resource_servers.get(credentials.client_id)
+    if credentials is None or server is None:
+        return authenticate_client(credentials, registry)
+    if not _is_right(credentials, server):
+        raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
+    return server
+
+
+def _is_right(credentials: ClientCredentials, registered: Client | ResourceServer | None) -> bool:
+    expected = _NOBODY if registered is None else registered.secret_hash
+    return hmac.compare_digest(hash_secret(credentials.client_secret), expected)
 
 
 def check_token_params(params: Params) -> None:
@@ -91,7 +110,7 @@ def check_token_params(params: Params) -> None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is too long")
 
 
-def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest:
+def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest | AdminRequest:
     """What an authenticated client asks for. Raises OAuthError."""
     grant_type = params.single("grant_type")
     if grant_type is None:
@@ -104,6 +123,10 @@ def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest
         )
     if grant_type == "refresh_token":
         return RefreshRequest(_required(params, "refresh_token"), _refresh_scope(params))
+    if grant_type == "client_credentials":
+        if params.single("scope") not in (None, ADMIN_SCOPE):
+            raise OAuthError(ErrorCode.INVALID_SCOPE, "scope must be client:admin")
+        return AdminRequest()
     raise OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, "grant_type is not supported")
 
 
@@ -133,7 +156,7 @@ def access_token_claims(
     now: datetime,
     lifetime: timedelta,
 ) -> dict[str, str | int]:
-    """The claims of a JWT access token (RFC 9068 2.2); times are seconds since the epoch."""
+    """The claims of an access token for a consent (RFC 9068 2.2); times are seconds since the epoch."""
     issued_at = int(now.timestamp())
     return {
         "iss": issuer,
@@ -142,6 +165,23 @@ def access_token_claims(
         "client_id": client_id,
         "scope": format_scope(scope),
         "consent_id": consent_id,
+        "iat": issued_at,
+        "exp": issued_at + int(lifetime.total_seconds()),
+        "jti": token_id,
+    }
+
+
+def admin_token_claims(
+    *, issuer: str, client_id: str, token_id: str, now: datetime, lifetime: timedelta
+) -> dict[str, str | int]:
+    """The claims of a client's own access token: its audience is this server, its subject the client."""
+    issued_at = int(now.timestamp())
+    return {
+        "iss": issuer,
+        "aud": issuer,
+        "sub": client_id,
+        "client_id": client_id,
+        "scope": ADMIN_SCOPE,
         "iat": issued_at,
         "exp": issued_at + int(lifetime.total_seconds()),
         "jti": token_id,

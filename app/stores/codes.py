@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
 
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
@@ -39,9 +39,12 @@ class CodeStore:
         if len(code) > LONGEST_CODE or not code.isascii():
             return None
         try:
-            return self._signer.unsign(code).decode("ascii")
+            request_id = self._signer.unsign(code).decode("ascii")
         except BadSignature:
             return None
+        # Base64 reads several spellings as the same signature; a code has only one.
+        signature = code.rpartition(".")[2]
+        return request_id if base64_encode(base64_decode(signature)).decode() == signature else None
 
     def save(self, record: AuthorizationCode, *, now: datetime, also: Put) -> None:
         """Starts the code's life, unless it has begun: the first record stands. Writes `also` with it.

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 ALGORITHM = "ES256"
+TYPE = "at+jwt"
 
 _CURVE = "P-256"
 
@@ -22,12 +24,22 @@ class SigningKeys:
 
     def __init__(self, path: Path) -> None:
         self._keys = _read(path)
-        self._headers = {"alg": ALGORITHM, "typ": "at+jwt", "kid": self._keys[0].kid}
-        self.public = KeySet(list(self._keys)).as_dict(private=False)
+        self._headers = {"alg": ALGORITHM, "typ": TYPE, "kid": self._keys[0].kid}
+        self._key_set = KeySet(list(self._keys))
+        self.public = self._key_set.as_dict(private=False)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """`claims` as a JWT access token (RFC 9068 2.1)."""
         return jwt.encode(self._headers, dict(claims), self._keys[0], algorithms=[ALGORITHM])
+
+    def verify(self, token: str) -> dict[str, Any] | None:
+        """The claims of an access token that was signed here; None for anything else (RFC 9068 4)."""
+        try:
+            decoded = jwt.decode(token, self._key_set, algorithms=[ALGORITHM])
+        except (JoseError, ValueError):
+            return None
+        is_ours = decoded.header.get("typ") == TYPE and isinstance(decoded.claims.get("exp"), int)
+        return dict(decoded.claims) if is_ours else None
 
 
 def generate_signing_keys(path: Path) -> None:
@@ -41,7 +53,7 @@ def generate_signing_keys(path: Path) -> None:
 def _read(path: Path) -> list[ECKey]:
     try:
         keys = [ECKey.import_key(key) for key in json.loads(path.read_text(encoding="utf-8"))["keys"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, JoseError) as error:
         raise ValueError(f"{path} is not a JWK Set: {type(error).__name__}") from error
     if not keys:
         raise ValueError(f"{path} has no key")

@@ -7,7 +7,6 @@ decided here, by keys and guarded updates, never in Redis, whose replicas can br
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -17,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import Database
+from app.stores.grants import append, end, find, find_standing
 from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_from, grant_row
 from app.stores.schema import decisions, events, grants, refresh_tokens
 from app.stores.unavailable import StoreUnavailable
@@ -52,14 +52,14 @@ class Ledger:
     """
 
     def __init__(self, url: str, *, timeout: timedelta) -> None:
-        self._database = Database(url, timeout=timeout)
+        self.database = Database(url, timeout=timeout)
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def check(self) -> None:
         """Returns when the ledger can be read and has its tables."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             connection.execute(select(decisions.c.request_id).limit(1)).first()
 
     def record_decision(self, decision: ConsentDecision, grant: ConsentGrant | None) -> Answered:
@@ -70,7 +70,7 @@ class Ledger:
         """
         for _ in range(_ATTEMPTS):
             try:
-                with self._database.writing() as connection:
+                with self.database.writing() as connection:
                     _insert_decision(connection, decision, grant)
                 return Answered(decision, grant)
             except IntegrityError:
@@ -84,11 +84,17 @@ class Ledger:
     def find_answer(self, request_id: str) -> Answered | None:
         """The answer that the request has."""
         query = (
-            select(decisions, grants.c.expires_at, grants.c.redeemed_at, grants.c.ended_at)
+            select(
+                decisions,
+                grants.c.granted_scope.label("current_scope"),
+                grants.c.expires_at,
+                grants.c.redeemed_at,
+                grants.c.ended_at,
+            )
             .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
             .where(decisions.c.request_id == request_id)
         )
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else answered_from(row)
 
@@ -111,9 +117,9 @@ class Ledger:
             )
             .values(redeemed_at=now)
         )
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             redeemed = connection.execute(redeemable).rowcount == 1
-            grant = _findgrant_from(connection, request_id, client_id)
+            grant = find(connection, grants.c.request_id == request_id, grants.c.client_id == client_id)
             if grant is None or (not redeemed and grant.redeemed_at is None):
                 return NotRedeemable()
             if not redeemed:
@@ -124,12 +130,12 @@ class Ledger:
                     token_hash=token_hash, consent_id=grant.consent_id, issued_at=now, last_used_at=now
                 )
             )
-            _append(connection, grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now)
+            append(connection, grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now)
             return Redeemed(grant)
 
     def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> None:
         """Ends a grant whose code was presented again, and every token of it (RFC 6749 4.1.2)."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             _end_replayed(connection, grant, now)
 
     def find_refreshable(
@@ -151,20 +157,24 @@ class Ledger:
                 grants.c.expires_at > now,
             )
         )
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else grant_from(row)
 
-    def record_refresh(self, token_hash: str, grant: ConsentGrant, *, now: datetime) -> bool:
-        """Begins the token's idle period anew; False when it was revoked in the meantime."""
+    def record_refresh(self, token_hash: str, consent_id: str, *, now: datetime) -> ConsentGrant | None:
+        """Begins the token's idle period anew; returns its grant as it is at that moment.
+
+        None when the token was revoked in the meantime.
+        """
         living = update(refresh_tokens).where(
             refresh_tokens.c.token_hash == token_hash, refresh_tokens.c.revoked_at.is_(None)
         )
-        with self._database.writing() as connection:
-            if connection.execute(living.values(last_used_at=now)).rowcount != 1:
-                return False
-            _append(connection, grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
-            return True
+        with self.database.writing() as connection:
+            grant = find(connection, grants.c.consent_id == consent_id)
+            if grant is None or connection.execute(living.values(last_used_at=now)).rowcount != 1:
+                return None
+            append(connection, grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
+            return grant
 
 
 def upgrade(url: str) -> None:
@@ -182,62 +192,26 @@ def migration_config(url: str) -> Config:
 
 def _insert_decision(connection: Connection, decision: ConsentDecision, grant: ConsentGrant | None) -> None:
     connection.execute(insert(decisions), decision_row(decision))
+    answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [
         event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
-        event_row(
-            decision,
-            EventKind.DENIED if grant is None else EventKind.APPROVED,
-            Actor.CUSTOMER,
-            Reason.USER_ACTION,
-            decision.decided_at,
-        ),
+        event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
-    if grant is not None:
-        happened += _supersede(connection, grant)
-        connection.execute(insert(grants), grant_row(grant))
     connection.execute(insert(events), happened)
+    if grant is not None:
+        _supersede(connection, grant)
+        connection.execute(insert(grants), grant_row(grant))
 
 
-def _supersede(connection: Connection, grant: ConsentGrant) -> list[dict[str, Any]]:
+def _supersede(connection: Connection, grant: ConsentGrant) -> None:
     """Ends the connection that `grant` replaces."""
-    standing = (
-        grants.c.provider_id == grant.provider_id,
-        grants.c.subject == grant.subject,
-        grants.c.client_id == grant.client_id,
-        grants.c.ended_at.is_(None),
+    standing = find_standing(
+        connection, provider_id=grant.provider_id, subject=grant.subject, client_id=grant.client_id
     )
-    rows = connection.execute(select(grants).where(*standing).with_for_update()).all()
-    replaced = [grant_from(row) for row in rows]
-    for old in replaced:
-        _end(connection, old.consent_id, grant.approved_at)
-    return [
-        event_row(old, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
-        for old in replaced
-    ]
+    if standing is not None:
+        end(connection, standing, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
 
 
 def _end_replayed(connection: Connection, grant: ConsentGrant, now: datetime) -> None:
     """RFC 6749 4.1.2: every token issued from a code that is presented again is revoked."""
-    _end(connection, grant.consent_id, now)
-    _append(connection, grant, EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE, now)
-
-
-def _end(connection: Connection, consent_id: str, now: datetime) -> None:
-    over = update(grants).where(grants.c.consent_id == consent_id, grants.c.ended_at.is_(None))
-    connection.execute(over.values(ended_at=now))
-    dead = update(refresh_tokens).where(
-        refresh_tokens.c.consent_id == consent_id, refresh_tokens.c.revoked_at.is_(None)
-    )
-    connection.execute(dead.values(revoked_at=now))
-
-
-def _findgrant_from(connection: Connection, request_id: str, client_id: str) -> ConsentGrant | None:
-    query = select(grants).where(grants.c.request_id == request_id, grants.c.client_id == client_id)
-    row = connection.execute(query).first()
-    return None if row is None else grant_from(row)
-
-
-def _append(
-    connection: Connection, grant: ConsentGrant, kind: EventKind, actor: Actor, reason: Reason, now: datetime
-) -> None:
-    connection.execute(insert(events), event_row(grant, kind, actor, reason, now))
+    end(connection, grant, EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE, now)

@@ -28,6 +28,7 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
         "socket_timeout": seconds,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": True,
+        "encoding_errors": "replace",  # what is not text is no record either
         "driver_info": None,
         # With them on, the pool would hand out connections that the server has closed.
         "protocol": 2,
@@ -57,7 +58,7 @@ def parse(text: str | bytes | None) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

@@ -40,10 +40,12 @@ LOGOS = Path(__file__).resolve().parents[2] / "static" / "logos"
 LONGEST_NAME = 256
 LONGEST_PURPOSE = 1000
 
-# Characters that change how the text around them reads, or that cannot be seen: bidi controls, zero-width
-# characters, other format and control characters.
+# Characters that change how the text around them reads, or that cannot be seen: controls, bidi controls and
+# whatever else Unicode lets a page leave out (Default_Ignorable_Code_Point), and the blank of Braille.
 _INVISIBLE = re.compile(
-    "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    "[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _IDENTIFIER = r"^[A-Za-z0-9._~-]{1,64}$"
 _LOGO = r"^[a-z0-9][a-z0-9-]*\.(svg|png|webp)$"
@@ -96,11 +98,20 @@ def read_registry(path: Path, *, allow_demo: bool) -> Registry:
 
 
 def _visible(text: str) -> str:
-    """`text` without characters that cannot be seen: a name must not change what stands around it."""
-    seen = " ".join(_INVISIBLE.sub("", text).split())
+    """`text` on one line, without what cannot be seen: a name must not change what stands around it."""
+    seen = " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
     if not seen:
         raise ValueError("has nothing that can be seen")
     return seen
+
+
+def _at_most(most: int) -> AfterValidator:
+    def check_length(text: str) -> str:
+        if len(text) > most:
+            raise ValueError(f"has more than {most} characters")
+        return text
+
+    return AfterValidator(check_length)
 
 
 def _https(uri: str) -> str:
@@ -141,11 +152,11 @@ def _among_clusters(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
-Name = Annotated[str, AfterValidator(_visible), Field(min_length=1, max_length=LONGEST_NAME)]
-PurposeText = Annotated[str, AfterValidator(_visible), Field(min_length=1, max_length=LONGEST_PURPOSE)]
+Name = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_NAME)]
+PurposeText = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_PURPOSE)]
 HttpsAddress = Annotated[str, AfterValidator(_https), Field(max_length=2048)]
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri), Field(max_length=2048)]
-Logo = Annotated[str, AfterValidator(_readable_logo), Field(pattern=_LOGO)]
+Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(_readable_logo)]
 Clusters = Annotated[frozenset[DataCluster], BeforeValidator(_whole_set), Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 
@@ -286,7 +297,7 @@ def _contradictions(document: dict[str, Any]) -> Iterator[Fault]:
     """Faults between entries, each of which may read well alone."""
     yield from _repeated(document, ("recipients",), "client_id")
     yield from _repeated(document, ("providers",), "provider_id")
-    registered = {entry.get("provider_id") for _, entry in _entries(document, ("providers",))}
+    registered = {str(entry.get("provider_id")) for _, entry in _entries(document, ("providers",))}
     for place, recipient in _entries(document, ("recipients",)):
         statuses = recipient.get("providers")
         for provider_id in statuses if isinstance(statuses, dict) else ():
@@ -337,7 +348,7 @@ def _named(place: Place, document: dict[str, Any]) -> str:
             )
         else:
             words += f".{part}" if words else part
-    return words
+    return words.encode("unicode_escape").decode("ascii")  # a fault is one line, whatever a name contains
 
 
 def _line(text: str, place: Place) -> int:
@@ -356,6 +367,9 @@ def _line(text: str, place: Place) -> int:
                 if key.match(lines[number]):
                     return number + 1
             return start + 1
+        case (str() as name, *_):
+            key = re.compile(rf'\s*\[{{0,2}}"?{re.escape(name)}"?\s*[\]=.]')
+            return next((number for number, line in enumerate(lines, 1) if key.match(line)), 1)
     return 1
 
 

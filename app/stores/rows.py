@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant
-from app.domain.history import Actor, EventKind, Reason
+from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
 
 
@@ -21,13 +21,19 @@ class Answered:
 
 
 def event_row(
-    subject: ConsentDecision | ConsentGrant, kind: EventKind, actor: Actor, reason: Reason, now: datetime
+    subject: ConsentDecision | ConsentGrant,
+    kind: EventKind,
+    actor: Actor,
+    reason: Reason,
+    now: datetime,
+    detail: str | None = None,
 ) -> dict[str, Any]:
     return {
         "consent_id": subject.consent_id,
         "kind": kind,
         "actor": actor,
         "reason": reason,
+        "detail": detail,
         "correlation_id": subject.correlation_id,
         "happened_at": now,
     }
@@ -44,6 +50,7 @@ def decision_row(decision: ConsentDecision) -> dict[str, Any]:
         "requested_scope": format_scope(decision.requested_scope),
         "granted_scope": format_scope(decision.granted_scope),
         "language": decision.language,
+        "screen_hash": decision.screen_hash,
         "correlation_id": decision.correlation_id,
         "asked_at": decision.asked_at,
         "decided_at": decision.decided_at,
@@ -91,6 +98,7 @@ def answered_from(row: Row[Any]) -> Answered:
         requested_scope=parse_scope(row.requested_scope),
         granted_scope=parse_scope(row.granted_scope),
         language=Language(row.language),
+        screen_hash=row.screen_hash,
         correlation_id=row.correlation_id,
         asked_at=row.asked_at,
         decided_at=row.decided_at,
@@ -103,7 +111,7 @@ def answered_from(row: Row[Any]) -> Answered:
         client_id=row.client_id,
         provider_id=row.provider_id,
         subject=row.subject,
-        granted_scope=decision.granted_scope,
+        granted_scope=parse_scope(row.current_scope),
         correlation_id=row.correlation_id,
         approved_at=row.decided_at,
         expires_at=row.expires_at,
@@ -111,3 +119,15 @@ def answered_from(row: Row[Any]) -> Answered:
         ended_at=row.ended_at,
     )
     return Answered(decision, grant)
+
+
+def event_from(row: Row[Any]) -> Event:
+    return Event(
+        consent_id=row.consent_id,
+        kind=EventKind(row.kind),
+        actor=Actor(row.actor),
+        reason=Reason(row.reason),
+        correlation_id=row.correlation_id,
+        happened_at=row.happened_at,
+        detail=row.detail,
+    )

@@ -48,6 +48,17 @@ metadata = MetaData(
     }
 )
 
+screens = Table(
+    "screens",
+    metadata,
+    # SHA-256 of the text, in hex: what was on the page, once for everybody who saw the same.
+    Column("screen_hash", String(64), primary_key=True),
+    Column("language", String(8), nullable=False),
+    Column("catalogue_version", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("first_shown_at", Moment, nullable=False),
+)
+
 decisions = Table(
     "decisions",
     metadata,
@@ -62,6 +73,7 @@ decisions = Table(
     Column("granted_scope", Text, nullable=False),
     Column("language", String(8), nullable=False),
     Column("correlation_id", String(128), nullable=False),
+    Column("screen_hash", String(64)),  # of `screens`; no key, so that adding it rewrites no table
     Column("asked_at", Moment, nullable=False),
     Column("decided_at", Moment, nullable=False),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
@@ -81,6 +93,7 @@ grants = Table(
     Column("expires_at", Moment, nullable=False),
     Column("redeemed_at", Moment),
     Column("ended_at", Moment),
+    Index("ix_grants_customer", "provider_id", "subject"),
     # One connection per customer, recipient and provider.
     Index(
         "ix_grants_one_connection",
@@ -111,6 +124,7 @@ events = Table(
     Column("kind", String(32), nullable=False),
     Column("actor", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
+    Column("detail", Text),
     Column("correlation_id", String(128), nullable=False),
     Column("happened_at", Moment, nullable=False),
 )

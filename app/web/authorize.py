@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.domain.authorization import (
     AuthorizationRequest,
     PendingRequest,
+    find_correlation_id,
     parse_params,
     validate_authorization,
 )
@@ -29,8 +30,8 @@ def authorize() -> BaseResponse:
     fresh_correlation_id = str(uuid.uuid4())
     correlate(fresh_correlation_id)
     params = parse_params(request.query_string)
+    correlate(find_correlation_id(params) or fresh_correlation_id)
     asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
-    correlate(asked.correlation_id)
     language.use(asked.language)
     if request.method == "HEAD":
         return Response(status=200)

@@ -8,6 +8,7 @@ from app.domain.callback import has_private_scheme, host_of, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import ConsentDecision
 from app.signin import Customer
+from app.web import errors
 from app.web.current import browser, services
 from app.web.forms import DecisionForm, SignOutForm
 from app.web.headers import allow_form_to_end_at
@@ -54,7 +55,10 @@ def consent_page(
 
 
 def answered_page(opened: OpenRequest, decision: ConsentDecision) -> str:
-    """What was answered, and when."""
+    """What was answered, and when. Raises Problem (404) for anybody but the customer who answered."""
+    customer = opened.customer
+    if customer is None or customer.subject != decision.subject:
+        raise errors.request_lost()
     return render_template(
         "consent/answered.html",
         client=opened.parties.client,

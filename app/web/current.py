@@ -10,10 +10,12 @@ from flask.globals import request_ctx
 from itsdangerous import Signer
 
 from app.domain.registry import Registry
-from app.flow import ConsentFlow
+from app.flow.consent import ConsentFlow
+from app.flow.tokens import TokenFlow
 from app.settings import Settings
 from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import AttemptStore
+from app.stores.connections import ConnectionStore
 from app.stores.keys import SigningKeys
 from app.web.sessions import BrowserSession
 
@@ -27,6 +29,8 @@ class Services:
     settings: Settings
     registry: Registry
     flow: ConsentFlow
+    tokens: TokenFlow
+    connections: ConnectionStore
     attempts: AttemptStore
     keys: SigningKeys
     form_signer: Signer

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
-from app.flow import AlreadyAnswered, Approved, Denied
+from app.flow.consent import AlreadyAnswered, Approved, Denied
 from app.signin import Customer
 from app.web import errors
 from app.web.consent_page import answered_page, consent_page, continue_page
@@ -32,11 +32,21 @@ def decide(request_id: str) -> BaseResponse | str:
     customer = opened.customer
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 303)
-    if services().flow.is_expired(opened.pending):
-        return _too_late(opened)
     if form.answer is None:
-        return Response(consent_page(opened, customer, checked=form.checked, is_undecided=True), 400)
+        return _ask_again(opened, customer, form)
+    # The same answer again, a moment after the deadline, still gets what the first one got.
+    if services().flow.is_expired(opened.pending) and services().flow.find_answer(request_id) is None:
+        opened.require_time_left()
     return _answer(opened, customer, form, form.answer)
+
+
+def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:
+    """Neither button was pressed: the form once more, unless the request has its answer."""
+    decision = services().flow.find_answer(opened.pending.request_id)
+    if decision is not None:
+        return answered_page(opened, decision)
+    opened.require_time_left()
+    return Response(consent_page(opened, customer, checked=form.checked, is_undecided=True), 400)
 
 
 def _answer(
@@ -52,15 +62,6 @@ def _answer(
             return _send_back(opened, Answer.DENY, opened.denied_uri)
         case AlreadyAnswered(decision):
             return answered_page(opened, decision)
-
-
-def _too_late(opened: OpenRequest) -> str:
-    """The answer came after the request's time; unless it had one before, the way back is all there is."""
-    decision = services().flow.find_answer(opened.pending.request_id)
-    if decision is None:
-        opened.require_time_left()
-        raise errors.request_lost()
-    return answered_page(opened, decision)
 
 
 def _code_uri(opened: OpenRequest, code: str) -> str:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.callback import error_uri
-from app.domain.errors import ErrorCode, OAuthError, UnsafeRequest
+from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest, UnsafeRequest
 from app.domain.registry import Client, DataProvider
 from app.stores.unavailable import StoreUnavailable
 from app.web import current
@@ -79,8 +79,13 @@ def init_app(app: Flask) -> None:
 def _refuse_unsafe(error: UnsafeRequest) -> Response:
     """RFC 6749 4.1.2.1: the customer is told, and nobody is redirected."""
     _log.info("refused", error=error.error, description=error.description, outcome="page")
-    template = "unsafe_client" if error.error is ErrorCode.INVALID_CLIENT else "unsafe_redirect"
-    return _answer(template, 400, error.error, error.description)
+    return _answer(_unsafe_page(error), 400, error.error, error.description)
+
+
+def _unsafe_page(error: UnsafeRequest) -> str:
+    if isinstance(error, UnreadableRequest):
+        return "bad_request"
+    return "unsafe_client" if error.error is ErrorCode.INVALID_CLIENT else "unsafe_redirect"
 
 
 def _refuse_oauth(error: OAuthError) -> BaseResponse:

@@ -51,7 +51,8 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
         locales = ()
 
     def __init__(self, *, session_id: str | None, request_id: str, **values: Any) -> None:
-        super().__init__(meta={"csrf_context": f"{session_id or ''} {request_id}"}, **values)
+        # Fields only: flask_wtf would also read JSON and files, whose values are not text.
+        super().__init__(request.form, meta={"csrf_context": f"{session_id or ''} {request_id}"}, **values)
 
     def has_valid_token(self) -> bool:
         return bool(self.csrf_token.validate(self))

@@ -78,7 +78,7 @@ def switch_url() -> str:
 
 
 def static_address(file: str) -> str:
-    """Where a file under static/ is served. Needs no routing, which a request with a strange Host never gets."""
+    """Where a file under static/ is served; known even for a Host that was refused before routing."""
     return f"{current_app.static_url_path}/{file}"
 
 

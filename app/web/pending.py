@@ -6,7 +6,7 @@ import structlog
 
 from app.domain.authorization import PendingRequest
 from app.domain.callback import denied_uri
-from app.flow import Parties
+from app.flow.consent import Parties
 from app.signin import Customer
 from app.web import errors, language
 from app.web.current import browser, services

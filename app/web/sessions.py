@@ -65,7 +65,7 @@ class BrowserSession(SessionMixin):
 
     @property
     def language(self) -> Language:
-        return parse_language(self._load().get("lang"))
+        return parse_language(str(self._load().get("lang")))
 
     @language.setter
     def language(self, language: Language) -> None:

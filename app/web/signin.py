@@ -62,15 +62,19 @@ def sign_in(request_id: str) -> BaseResponse | str:
 @bp.post("/sign-out")
 def sign_out() -> BaseResponse | str:
     """Signs out; "not you?" on a request's page comes back to that request."""
+    language.use(browser().language)
     request_id = request.form.get("request_id", "")
     form = SignOutForm(session_id=browser().id, request_id=request_id)
     if not form.has_valid_token():
         raise errors.form_refused(request_id)
     if not request_id:
-        language.use(browser().language)
         browser().sign_out(keep_request=None)
         return render_template("signin/signed_out.html")
-    opened = open_request(request_id)
+    try:
+        opened = open_request(request_id)
+    except errors.Problem:
+        browser().sign_out(keep_request=None)  # whatever became of the request
+        raise
     opened.session.sign_out(keep_request=request_id)
     _bind_to_this_browser(opened)
     return redirect(url_for("signin.show", request_id=request_id), 303)

@@ -11,10 +11,10 @@ import structlog
 from flask import Blueprint, Response, g, jsonify, request
 
 from app.domain.authorization import Params, parse_params
-from app.domain.clusters import format_scope
-from app.domain.errors import ErrorCode, OAuthError, UnsafeRequest
+from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
 from app.domain.registry import Client
 from app.domain.tokens import (
+    AdminRequest,
     ClientCredentials,
     RedemptionRequest,
     RefreshRequest,
@@ -41,10 +41,13 @@ def token() -> Response:
     asked = validate_token_request(params)
     match asked:
         case RedemptionRequest():
-            issued = services().flow.redeem(client, asked)
+            issued = services().tokens.redeem(client, asked)
         case RefreshRequest():
-            issued = services().flow.refresh(client, asked)
-    correlate(issued.correlation_id)
+            issued = services().tokens.refresh(client, asked)
+        case AdminRequest():
+            issued = services().tokens.administer(client)
+    if issued.correlation_id is not None:
+        correlate(issued.correlation_id)
     return _answer(issued)
 
 
@@ -97,7 +100,7 @@ def _body() -> Params:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The body must be a form or JSON")
     try:
         return parse_params(request.get_data())
-    except UnsafeRequest as error:
+    except UnreadableRequest as error:
         raise OAuthError(error.error, error.description) from error
 
 
@@ -123,7 +126,7 @@ def _answer(issued: TokenResponse) -> Response:
         "access_token": issued.access_token,
         "token_type": "Bearer",
         "expires_in": issued.expires_in,
-        "scope": format_scope(issued.scope),
+        "scope": issued.scope,
     }
     if issued.refresh_token is not None:
         members["refresh_token"] = issued.refresh_token

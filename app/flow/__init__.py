@@ -1,0 +1,1 @@
+"""One consent from the request to the tokens. The only code that touches both stores."""

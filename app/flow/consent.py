@@ -1,0 +1,182 @@
+"""From the request to the answer: begin, approve or deny.
+
+The order is always the same: the ledger first, Redis second, so that nothing exists that a code could be made
+from until the decision is on record.
+"""
+
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from app.domain import codes
+from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.clusters import Scope
+from app.domain.consent import (
+    Answer,
+    ConsentDecision,
+    ConsentGrant,
+    ConsentOffer,
+    decide,
+    grant_of,
+    make_offer,
+)
+from app.domain.history import EventKind
+from app.domain.registry import Client, DataProvider, Registry, Status
+from app.flow.events import log_event
+from app.stores.codes import CodeStore
+from app.stores.ledger import Ledger
+from app.stores.requests import RequestStore
+from app.stores.rows import Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Send the browser back with `code`."""
+
+    decision: ConsentDecision
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Send the browser back with access_denied."""
+
+    decision: ConsentDecision
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyAnswered:
+    """The request had its answer, which is this one."""
+
+    decision: ConsentDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who a pending request is between, as they are registered now."""
+
+    client: Client
+    provider: DataProvider
+    offer: ConsentOffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentFlow:
+    """The way of a consent. Every method but `parties` may raise StoreUnavailable."""
+
+    registry: Registry
+    requests: RequestStore
+    codes: CodeStore
+    ledger: Ledger
+    request_lifetime: timedelta
+    code_lifetime: timedelta
+    clock: Callable[[], datetime]
+
+    def begin(self, request: AuthorizationRequest, browser_id: str) -> PendingRequest:
+        """Keeps `request` for the browser until it is answered or expires.
+
+        The ledger is asked first: nobody should read a form that cannot be answered.
+        """
+        self.ledger.check()
+        now = self.clock()
+        pending = PendingRequest(
+            request_id=secrets.token_urlsafe(24),
+            browser_id=browser_id,
+            request=request,
+            begun_at=now,
+            expires_at=now + self.request_lifetime,
+            language=request.language,
+        )
+        self.requests.save(pending, now=now)
+        return pending
+
+    def find(self, request_id: str) -> PendingRequest | None:
+        return self.requests.find(request_id)
+
+    def keep(self, pending: PendingRequest) -> None:
+        """Keeps what the customer has chosen so far."""
+        self.requests.save(pending, now=self.clock())
+
+    def forget(self, request_id: str) -> None:
+        self.requests.forget(request_id)
+
+    def is_expired(self, pending: PendingRequest) -> bool:
+        return pending.is_expired_at(self.clock())
+
+    def parties(self, pending: PendingRequest) -> Parties | None:
+        """Who the request is between; None when the registration no longer allows it.
+
+        Checked on every page: a client suspended or a redirect_uri removed since the request began must not
+        get an answer.
+        """
+        request = pending.request
+        client = self.registry.find_client(request.client_id)
+        provider = self.registry.find_provider(request.provider_id)
+        if client is None or provider is None or not client.accepts_redirect_uri(request.redirect_uri):
+            return None
+        if client.status_with(provider.provider_id) is not Status.ACTIVE:
+            return None
+        return Parties(client, provider, make_offer(request.requested_scope, client, provider))
+
+    def find_answer(self, request_id: str) -> ConsentDecision | None:
+        """The answer that the request has."""
+        answered = self.ledger.find_answer(request_id)
+        return None if answered is None else answered.decision
+
+    def answer(
+        self, pending: PendingRequest, parties: Parties, answer: Answer, *, checked: Scope, subject: str
+    ) -> Approved | Denied | AlreadyAnswered:
+        """Records the customer's answer, unless the request has one, and mints the code of an approval.
+
+        The first answer wins for ever. The same answer again gets the same code while it lives, so that fifty
+        clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. May be called
+        again after StoreUnavailable.
+        """
+        now = self.clock()
+        decision = decide(
+            pending,
+            parties.offer,
+            answer,
+            checked=checked,
+            subject=subject,
+            consent_id=str(uuid.uuid4()),
+            now=now,
+        )
+        grant = grant_of(decision, parties.client) if answer is Answer.APPROVE else None
+        standing = self.ledger.record_decision(decision, grant)
+        if standing.decision is decision:
+            log_event(EventKind.DENIED if grant is None else EventKind.APPROVED, decision)
+        if not decision.is_same_answer_as(standing.decision):
+            return AlreadyAnswered(standing.decision)
+        if standing.grant is None:
+            return self._deny_again(standing.decision, now)
+        return self._mint(pending, standing, standing.grant, now)
+
+    def _deny_again(self, standing: ConsentDecision, now: datetime) -> Denied | AlreadyAnswered:
+        if now - standing.decided_at > self.code_lifetime:
+            return AlreadyAnswered(standing)
+        return Denied(standing)
+
+    def _mint(
+        self, pending: PendingRequest, standing: Answered, grant: ConsentGrant, now: datetime
+    ) -> Approved | AlreadyAnswered:
+        """Gives the code its life, once. `pending` then says so, and a code that has died stays dead."""
+        if grant.redeemed_at is not None or grant.ended_at is not None:
+            return AlreadyAnswered(standing.decision)
+        if pending.minted_at is not None or pending.is_expired_at(now):
+            record = self.codes.find(pending.request_id)
+            if record is None or not record.is_alive_at(now):
+                return AlreadyAnswered(standing.decision)
+        else:
+            record = codes.mint(
+                grant,
+                redirect_uri=pending.request.redirect_uri,
+                code_challenge=pending.request.code_challenge,
+                now=now,
+                lifetime=self.code_lifetime,
+            )
+            minted = self.requests.put(replace(pending, minted_at=now), now=now)
+            self.codes.save(record, now=now, also=minted)
+        return Approved(standing.decision, self.codes.code_for(pending.request_id))

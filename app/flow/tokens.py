@@ -1,0 +1,267 @@
+"""From the code to the tokens, and what becomes of them: redeem, refresh, introspect, revoke.
+
+Who redeemed first, and whether a token still works, is asked of the ledger every time.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.domain.clusters import Scope, format_scope, known_clusters
+from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.errors import ErrorCode, OAuthError
+from app.domain.history import Actor, EventKind
+from app.domain.registry import Client, DataProvider, Registry, ResourceServer, Status
+from app.domain.tokens import (
+    ADMIN_SCOPE,
+    RedemptionRequest,
+    RefreshRequest,
+    TokenResponse,
+    access_token_claims,
+    access_token_lifetime,
+    admin_token_claims,
+    hash_secret,
+    narrowed_scope,
+)
+from app.flow.events import log_event
+from app.stores.codes import CodeStore
+from app.stores.connections import Connection, ConnectionStore
+from app.stores.keys import SigningKeys
+from app.stores.ledger import Ledger, NotRedeemable, Redeemed, Replayed
+
+INVALID_CODE = "The code is unknown, expired or used, or was issued to somebody else"
+INVALID_REFRESH_TOKEN = "The refresh token is unknown, expired or revoked, or somebody else's"  # noqa: S105  # a message
+
+
+@dataclass(frozen=True, slots=True)
+class LiveToken:
+    """An access token that works now. `connection` is what it belongs to; None for `client:admin`."""
+
+    claims: dict[str, Any]
+    client_id: str
+    connection: Connection | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFlow:
+    """The life of tokens. Every method may raise StoreUnavailable."""
+
+    issuer: str
+    registry: Registry
+    codes: CodeStore
+    ledger: Ledger
+    connections: ConnectionStore
+    keys: SigningKeys
+    access_token_lifetime: timedelta
+    refresh_token_idle: timedelta
+    clock: Callable[[], datetime]
+
+    def redeem(self, client: Client, request: RedemptionRequest) -> TokenResponse:
+        """Redeems a code, once (RFC 6749 4.1.3). Raises OAuthError for anything but its first use.
+
+        A client that presents it again, even after its record has expired, ends every token that came of it.
+        """
+        now = self.clock()
+        request_id = self.codes.request_id_of(request.code)
+        if request_id is None:
+            raise _invalid_grant(INVALID_CODE)
+        record = self.codes.find(request_id)
+        if (
+            record is None
+            or not record.is_alive_at(now)
+            or not record.is_bound_to(
+                client_id=client.client_id,
+                redirect_uri=request.redirect_uri,
+                code_verifier=request.code_verifier,
+            )
+        ):
+            self._end_if_redeemed(request_id, client, now)
+            raise _invalid_grant(INVALID_CODE)
+        provider = self._active_provider(client, record.provider_id)
+        refresh_token = secrets.token_urlsafe(32)
+        redemption = self.ledger.redeem(
+            request_id, client.client_id, token_hash=hash_secret(refresh_token), now=now
+        )
+        match redemption:
+            case Redeemed(grant):
+                log_event(EventKind.REDEEMED, grant)
+                return self._token_response(
+                    grant, provider, grant.granted_scope, now, refresh_token=refresh_token
+                )
+            case Replayed(grant):
+                log_event(EventKind.REPLAYED, grant)
+                raise _invalid_grant(INVALID_CODE)
+            case NotRedeemable():
+                raise _invalid_grant(INVALID_CODE)
+
+    def refresh(self, client: Client, request: RefreshRequest) -> TokenResponse:
+        """A new access token for a refresh token, which stays the same (RFC 6749 6). Raises OAuthError."""
+        now = self.clock()
+        token_hash = hash_secret(request.refresh_token)
+        grant = self._find_refreshable(request.refresh_token, client)
+        if grant is None:
+            raise _invalid_grant(INVALID_REFRESH_TOKEN)
+        provider = self._active_provider(client, grant.provider_id)
+        scope = narrowed_scope(grant.granted_scope, request.scope)
+        refreshed = self.ledger.record_refresh(token_hash, grant.consent_id, now=now)
+        if refreshed is None:
+            raise _invalid_grant(INVALID_REFRESH_TOKEN)
+        log_event(EventKind.REFRESHED, refreshed)
+        scope &= refreshed.granted_scope
+        return self._token_response(refreshed, provider, scope, now, refresh_token=None)
+
+    def administer(self, client: Client) -> TokenResponse:
+        """An access token for the client itself (RFC 6749 4.4), with which it reads its own consents."""
+        claims = admin_token_claims(
+            issuer=self.issuer,
+            client_id=client.client_id,
+            token_id=secrets.token_urlsafe(16),
+            now=self.clock(),
+            lifetime=self.access_token_lifetime,
+        )
+        return TokenResponse(
+            access_token=self.keys.sign(claims),
+            expires_in=int(self.access_token_lifetime.total_seconds()),
+            scope=ADMIN_SCOPE,
+            correlation_id=None,
+        )
+
+    def find_live(self, access_token: str) -> LiveToken | None:
+        """What an access token stands for, while it works: signed here, in its time, its consent active."""
+        claims = self._own_claims(access_token)
+        if claims is None:
+            return None
+        connection = self._connection_of(claims)
+        if connection is None:
+            is_admin = claims.get("scope") == ADMIN_SCOPE and self.registry.find_client(claims["client_id"])
+            return LiveToken(claims, claims["client_id"], None) if is_admin else None
+        if connection.status_at(self.clock()) is not GrantStatus.ACTIVE:
+            return None
+        left = known_clusters(claims["scope"].split(" ")) & connection.grant.granted_scope
+        return (
+            LiveToken({**claims, "scope": format_scope(left)}, claims["client_id"], connection)
+            if left
+            else None
+        )
+
+    def introspect(self, token: str, asker: Client | ResourceServer) -> dict[str, Any]:
+        """What RFC 7662 2.2 answers about a token, to whom it concerns; to anybody else it is inactive."""
+        live = self.find_live(token)
+        if live is not None and _concerns(live, asker):
+            return {"active": True, "token_type": "Bearer", **live.claims}
+        if isinstance(asker, Client):
+            return self._introspect_refresh_token(token, asker)
+        return {"active": False}
+
+    def revoke_connection(self, access_token: str) -> bool:
+        """Ends the connection that an access token belongs to. False when it is no token of ours.
+
+        True once the connection is over, whoever ended it: after a lost reply the call may be made again.
+        """
+        claims = self._own_claims(access_token)
+        if claims is None or "consent_id" not in claims:
+            return False
+        self._revoke(claims["consent_id"])
+        return True
+
+    def revoke(self, token: str, client: Client) -> None:
+        """RFC 7009: ends the connection of the client's own token, of either kind; else does nothing."""
+        claims = self._own_claims(token)
+        if claims is not None and claims["client_id"] == client.client_id and "consent_id" in claims:
+            self._revoke(claims["consent_id"])
+            return
+        grant = self._find_refreshable(token, client)
+        if grant is not None:
+            self._revoke(grant.consent_id)
+
+    def _revoke(self, consent_id: str) -> None:
+        ended = self.connections.withdraw(consent_id, None, actor=Actor.CLIENT, now=self.clock())
+        if ended is not None:
+            log_event(EventKind.REVOKED, ended)
+
+    def _introspect_refresh_token(self, token: str, client: Client) -> dict[str, Any]:
+        grant = self._find_refreshable(token, client)
+        if grant is None:
+            return {"active": False}
+        return {
+            "active": True,
+            "token_type": "refresh_token",
+            "scope": format_scope(grant.granted_scope),
+            "client_id": grant.client_id,
+            "sub": grant.subject,
+            "iss": self.issuer,
+            "exp": int(grant.expires_at.timestamp()),
+            "consent_id": grant.consent_id,
+        }
+
+    def _find_refreshable(self, refresh_token: str, client: Client) -> ConsentGrant | None:
+        return self.ledger.find_refreshable(
+            hash_secret(refresh_token), client.client_id, idle=self.refresh_token_idle, now=self.clock()
+        )
+
+    def _own_claims(self, access_token: str) -> dict[str, Any] | None:
+        claims = self.keys.verify(access_token)
+        if claims is None or claims.get("iss") != self.issuer or claims["exp"] <= self.clock().timestamp():
+            return None
+        return claims
+
+    def _connection_of(self, claims: dict[str, Any]) -> Connection | None:
+        consent_id = claims.get("consent_id")
+        return None if consent_id is None else self.connections.find(consent_id)
+
+    def _end_if_redeemed(self, request_id: str, client: Client, now: datetime) -> None:
+        answered = self.ledger.find_answer(request_id)
+        grant = None if answered is None else answered.grant
+        if grant is not None and grant.redeemed_at is not None and grant.client_id == client.client_id:
+            self.ledger.end_replayed(grant, now=now)
+            log_event(EventKind.REPLAYED, grant)
+
+    def _active_provider(self, client: Client, provider_id: str) -> DataProvider:
+        provider = self.registry.find_provider(provider_id)
+        if provider is None or client.status_with(provider_id) is not Status.ACTIVE:
+            raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, "This client is not active with this provider")
+        return provider
+
+    def _token_response(
+        self,
+        grant: ConsentGrant,
+        provider: DataProvider,
+        scope: Scope,
+        now: datetime,
+        *,
+        refresh_token: str | None,
+    ) -> TokenResponse:
+        lifetime = access_token_lifetime(
+            self.access_token_lifetime, now=now, grant_expires_at=grant.expires_at
+        )
+        claims = access_token_claims(
+            issuer=self.issuer,
+            audience=provider.audience,
+            subject=grant.subject,
+            client_id=grant.client_id,
+            consent_id=grant.consent_id,
+            scope=scope,
+            token_id=secrets.token_urlsafe(16),
+            now=now,
+            lifetime=lifetime,
+        )
+        return TokenResponse(
+            access_token=self.keys.sign(claims),
+            expires_in=int(lifetime.total_seconds()),
+            scope=format_scope(scope),
+            correlation_id=grant.correlation_id,
+            refresh_token=refresh_token,
+        )
+
+
+def _concerns(live: LiveToken, asker: Client | ResourceServer) -> bool:
+    """A resource server is told of tokens for its audience, a client of its own."""
+    if isinstance(asker, ResourceServer):
+        return bool(live.claims["aud"] == asker.audience)
+    return live.client_id == asker.client_id
+
+
+def _invalid_grant(description: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_GRANT, description)
