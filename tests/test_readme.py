@@ -35,9 +35,13 @@ def test_every_setting_is_in_the_table_with_its_default_and_no_other_is() -> Non
 
 
 def test_every_command_of_make_that_is_named_exists() -> None:
-    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(
+        re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     documents = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))]
-    named = {target for text in documents for target in re.findall(r"`make ([a-z0-9-]+)`|^make ([a-z0-9-]+)", text)}
+    named = {
+        target for text in documents for target in re.findall(r"`make ([a-z0-9-]+)`|^make ([a-z0-9-]+)", text)
+    }
     assert {first or second for first, second in named} <= targets
 
 

@@ -1,0 +1,136 @@
+"""Real stores for every test: Valkey in a folder of its own, a ledger in a SQLite file, keys made here."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.embedded import EmbeddedValkey
+from app.settings import Settings
+from app.stores import ledger as ledger_store
+from app.stores import redis
+from app.stores.keys import generate_signing_keys
+from app.stores.ledger import Ledger
+from tests.builders import NOON
+from tests.customer import BrowserCustomer
+from tests.page_contract import ContractClient
+from tests.postgres import PostgresServer
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
+SECRET_KEY = "a secret key of the tests, long enough"
+
+
+class Clock:
+    """The time of a test, which moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, span: timedelta) -> None:
+        self.now += span
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """One server for all tests; `stores_client` wipes it before each."""
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "signing_keys.json"
+    generate_signing_keys(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated ledger without a row, to be copied."""
+    path = tmp_path_factory.mktemp("ledger") / "empty.sqlite3"
+    ledger_store.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests that ask for it; each asks it for a database."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def redis_client(valkey: EmbeddedValkey) -> Iterator[redis.Redis]:
+    client = redis.connect(valkey.url, timeout=timedelta(seconds=1))
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def ledger_url(empty_ledger: Path, tmp_path: Path) -> str:
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(empty_ledger.read_bytes())
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Ledger:
+    return Ledger(ledger_url, timeout=timedelta(seconds=1))
+
+
+@pytest.fixture
+def settings(
+    valkey: EmbeddedValkey, redis_client: redis.Redis, ledger_url: str, signing_keys: Path
+) -> Settings:
+    return make_settings(valkey.url, ledger_url, signing_keys)
+
+
+def make_settings(redis_url: str, ledger_url: str, signing_keys: Path, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "environment": "development",
+        "issuer": "http://localhost:8000",
+        "redis_url": redis_url,
+        "ledger_url": ledger_url,
+        "registry": DEMO_REGISTRY,
+        "signing_keys": signing_keys,
+        "secret_key": SECRET_KEY,
+    }
+    return Settings(**{**values, **changes})
+
+
+@pytest.fixture
+def app(settings: Settings, clock: Clock) -> Flask:
+    return make_app(settings, clock)
+
+
+def make_app(settings: Settings, clock: Callable[[], datetime]) -> Flask:
+    app = create_app(settings, clock=clock)
+    app.test_client_class = ContractClient
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> ContractClient:
+    """A browser or a machine, with an empty cookie jar."""
+    client = app.test_client()
+    assert isinstance(client, ContractClient)
+    return client
+
+
+@pytest.fixture
+def customer(client: ContractClient) -> BrowserCustomer:
+    return BrowserCustomer(client)

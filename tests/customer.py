@@ -1,0 +1,113 @@
+"""A scripted customer and their recipient: what a browser would do, page by page."""
+
+from base64 import b64encode
+from typing import Any
+from urllib.parse import parse_qs
+
+from werkzeug.test import TestResponse
+
+from tests.builders import CALLBACK, CHALLENGE, a_query
+from tests.page_contract import ContractClient, Element, parse_page
+
+BUDGET = ("dc-budget", "budget-demo-secret")
+LOANS = ("dc-loans", "loans-demo-secret")
+
+LOANS_CALLBACK = "https://loans.example/callback?tenant=a"
+LOANS_REQUEST = {
+    "client_id": "dc-loans",
+    "redirect_uri": LOANS_CALLBACK,
+    "scope": "ACCOUNT_BASIC TRANSACTIONS ACCOUNT_DETAILED",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+LOANS_APP_CALLBACK = "com.loans.app:/callback"
+LOANS_APP_REQUEST = {**LOANS_REQUEST, "redirect_uri": LOANS_APP_CALLBACK}
+
+
+class BrowserCustomer:
+    """Walks through the pages like a browser without JavaScript: hidden fields are sent back as they came."""
+
+    def __init__(self, client: ContractClient) -> None:
+        self.client = client
+
+    def begin(self, **changes: str | None) -> str:
+        """Starts a request; returns its request_id."""
+        response = self.client.get(f"/api/v1/authorize?{a_query(**changes)}")
+        assert response.status_code == 302, response.text
+        return response.location.rpartition("/")[2]
+
+    def sign_in(
+        self, request_id: str, user_name: str = "alex", password: str = "maple-syrup"
+    ) -> TestResponse:
+        page = parse_page(self.client.get(f"/sign-in/{request_id}").text)
+        fields = {
+            **hidden_fields(page, f"/sign-in/{request_id}"),
+            "user_name": user_name,
+            "password": password,
+        }
+        return self.client.post(f"/sign-in/{request_id}", data=fields)
+
+    def form(self, request_id: str) -> Element:
+        return parse_page(self.client.get(f"/consent/{request_id}").text)
+
+    def answer(self, request_id: str, decision: str, *boxes: str) -> TestResponse:
+        fields = hidden_fields(self.form(request_id), f"/consent/{request_id}")
+        return self.post_answer(request_id, fields, decision, *boxes)
+
+    def post_answer(
+        self, request_id: str, fields: dict[str, str], decision: str, *boxes: str
+    ) -> TestResponse:
+        data: dict[str, Any] = {**fields, "decision": decision, "scope": list(boxes)}
+        return self.client.post(f"/consent/{request_id}", data=data)
+
+    def signed_in_request(self, **changes: str | None) -> str:
+        """A request whose form is open."""
+        request_id = self.begin(**changes)
+        self.sign_in(request_id)
+        return request_id
+
+    def approve(self, *boxes: str, **changes: str | None) -> str:
+        """The whole way to the callback; returns the code."""
+        response = self.answer(self.signed_in_request(**changes), "approve", *boxes)
+        return answer_params(response)["code"]
+
+    def redeem(
+        self, code: str, *, client: tuple[str, str] = BUDGET, redirect_uri: str = CALLBACK, **changes: str
+    ) -> TestResponse:
+        fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, **changes}
+        return self.client.post("/api/v1/token", data=fields, headers=basic(*client))
+
+    def refresh(
+        self, refresh_token: str, *, client: tuple[str, str] = BUDGET, **changes: str
+    ) -> TestResponse:
+        fields = {"grant_type": "refresh_token", "refresh_token": refresh_token, **changes}
+        return self.client.post("/api/v1/token", data=fields, headers=basic(*client))
+
+
+def basic(client_id: str, secret: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(f"{client_id}:{secret}".encode()).decode()}
+
+
+def hidden_fields(page: Element, action: str) -> dict[str, str]:
+    """The hidden fields of the form that posts to `action` (a form without an action posts to its page)."""
+    forms = [form for form in page.all("form") if form.attributes.get("action", action) == action]
+    assert forms, f"no form posts to {action}"
+    hidden = forms[0].all("input", type="hidden")
+    return {field.attributes["name"]: field.attributes["value"] for field in hidden}
+
+
+def answer_params(response: TestResponse, redirect_uri: str = CALLBACK) -> dict[str, str]:
+    """What the redirect carries back to the recipient, which it must lead to."""
+    assert response.status_code == 302, response.text
+    return carried_params(response.location, redirect_uri)
+
+
+def carried_params(location: str, redirect_uri: str = CALLBACK) -> dict[str, str]:
+    """What is added to `redirect_uri`, whatever query that has, in an address that leads there."""
+    separator = "&" if "?" in redirect_uri else "?"
+    start, found, query = location.partition(redirect_uri + separator)
+    assert found, location
+    assert not start, location
+    params = parse_qs(query, keep_blank_values=True, strict_parsing=True)
+    assert all(len(values) == 1 for values in params.values())
+    return {name: values[0] for name, values in params.items()}

@@ -1,0 +1,152 @@
+"""What every page and every response keeps, checked by the test client itself, so that no test can skip it."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+
+
+@dataclass(slots=True)
+class Element:
+    """An element of a page, with what it contains."""
+
+    tag: str
+    attributes: dict[str, str]
+    children: list["Element"] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def all(self, tag: str, **attributes: str) -> list["Element"]:
+        """Every element within that has the tag and the attributes (`class_`-style names are not needed here)."""
+        found = []
+        for child in self.children:
+            if child.tag == tag and attributes.items() <= child.attributes.items():
+                found.append(child)
+            found.extend(child.all(tag, **attributes))
+        return found
+
+    def one(self, tag: str, **attributes: str) -> "Element":
+        found = self.all(tag, **attributes)
+        assert len(found) == 1, f"{len(found)} of <{tag} {attributes}>"
+        return found[0]
+
+    def every(self) -> list["Element"]:
+        return [self, *(element for child in self.children for element in child.every())]
+
+
+class _TreeBuilder(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Element("#root", {})
+        self.open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        assert len(element.attributes) == len(attrs), f"<{tag}> repeats an attribute"
+        self.open[-1].children.append(element)
+        if tag not in _VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for element in self.open:
+            element.words.append(data)
+
+
+def parse_page(html: str) -> Element:
+    """The elements of `html`, every one of which must be closed."""
+    builder = _TreeBuilder()
+    builder.feed(html)
+    builder.close()
+    assert builder.open == [builder.root], f"<{builder.open[-1].tag}> is not closed"
+    return builder.root
+
+
+class ContractClient(FlaskClient):
+    """A test client that checks the contract on every answer it gets."""
+
+    def bring_cookies_of(self, browser: "ContractClient") -> None:
+        """Becomes the same browser, in front of another server."""
+        for cookie in (browser.get_cookie(name) for name in ("accord", "__Host-accord")):
+            if cookie is not None:
+                self.set_cookie(cookie.key, cookie.value)
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        response = super().open(*args, **kwargs)
+        check_headers(response)
+        has_body = response.request.method != "HEAD"
+        if has_body and response.mimetype == "text/html" and response.status_code not in (301, 302, 303, 308):
+            check_page(response)
+        return response
+
+
+def check_headers(response: TestResponse) -> None:
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    for directive in ("frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'", "form-action 'self'"):
+        assert directive in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "same-origin"
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert len(response.headers["ob-trace-id"]) == 32
+    assert "Access-Control-Allow-Origin" not in response.headers
+    if "Set-Cookie" in response.headers:
+        cookie = response.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert "Path=/" in cookie
+        assert "Domain" not in cookie
+        assert "no-store" in response.headers["Cache-Control"]
+        assert "Cookie" in response.headers["Vary"]
+
+
+def check_page(response: TestResponse) -> None:
+    page = parse_page(response.text)
+    html, title, heading = page.one("html"), page.one("title"), page.one("h1")
+    assert html.attributes["lang"] in ("en-CA", "fr-CA")
+    assert response.headers["Content-Language"] == html.attributes["lang"]
+    assert (
+        title.text.removeprefix("Error: ")
+        .removeprefix("Erreur\N{NO-BREAK SPACE}: ")
+        .removeprefix("Erreur : ")
+        .startswith(heading.text)
+    )
+    page.one("main")
+    elements = page.every()
+    ids = [element.attributes["id"] for element in elements if "id" in element.attributes]
+    assert len(ids) == len(set(ids)), "an id is repeated"
+    labelled = {label.attributes.get("for") for label in page.all("label")}
+    for control in page.all("input"):
+        if control.attributes.get("type") != "hidden":
+            assert control.attributes.get("id") in labelled, f"{control.attributes} has no label"
+    for image in page.all("img"):
+        assert "alt" in image.attributes
+    for element in elements:
+        assert "style" not in element.attributes
+        assert not any(name.startswith("on") for name in element.attributes)
+        for name in ("href", "src", "action"):
+            for secret in ("client_id=", "redirect_uri="):
+                is_switch = "hreflang" in element.attributes
+                assert is_switch or secret not in element.attributes.get(name, "")
+    for form in page.all("form", method="post"):
+        assert form.all("input", name="csrf_token"), "a form without its token"
+    other = "en" if html.attributes["lang"].startswith("fr") else "fr"
+    switches = [element for element in elements if element.attributes.get("lang", "").startswith(other)]
+    assert any(element.tag in ("a", "button") for element in switches), "no switch to the other language"

@@ -1,0 +1,76 @@
+"""The ledger on both of its databases, and a look into its tables."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import NullPool, create_engine, delete, select
+
+from app.stores import ledger as ledger_store
+from app.stores.ledger import Ledger
+from app.stores.schema import metadata
+from tests.postgres import PostgresServer
+
+
+@dataclass(frozen=True)
+class LedgerDatabase:
+    """What stands in the tables, whatever the ledger says about it."""
+
+    url: str
+
+    def rows(self, table: str, **wanted: Any) -> list[dict[str, Any]]:
+        """The rows of `table` that have these values, in the order of their first column."""
+        columns = metadata.tables[table].c
+        query = select(metadata.tables[table]).filter_by(**wanted).order_by(columns[0])
+        with create_engine(self.url, poolclass=NullPool).connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def events(self) -> list[tuple[str, str]]:
+        """What happened to which consent, in order."""
+        return [(row["consent_id"], row["kind"]) for row in self.rows("events")]
+
+    def clear(self) -> None:
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+
+
+@pytest.fixture(scope="session")
+def postgres_ledger(postgres: PostgresServer) -> LedgerDatabase:
+    """A migrated ledger in PostgreSQL; `database` empties it before each test."""
+    url = postgres.new_database()
+    ledger_store.upgrade(url)
+    return LedgerDatabase(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> LedgerDatabase:
+    """An empty ledger: the test runs on each of the two databases."""
+    if request.param == "sqlite":
+        return LedgerDatabase(request.getfixturevalue("ledger_url"))
+    database: LedgerDatabase = request.getfixturevalue("postgres_ledger")
+    database.clear()
+    return database
+
+
+@pytest.fixture
+def open_ledger() -> Iterator[Callable[[str], Ledger]]:
+    """Opens ledgers that wait a third of a second at most, and closes them after the test."""
+    opened: list[Ledger] = []
+
+    def open_at(url: str) -> Ledger:
+        opened.append(Ledger(url, timeout=timedelta(seconds=0.33)))
+        return opened[-1]
+
+    yield open_at
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(database: LedgerDatabase) -> Iterator[Ledger]:
+    ledger = Ledger(database.url, timeout=timedelta(seconds=2))
+    yield ledger
+    ledger.close()

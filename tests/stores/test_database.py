@@ -1,0 +1,224 @@
+"""A ledger that cannot answer says so in time, and nothing is recorded."""
+
+import resource
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from app.stores.ledger import Ledger
+from app.stores.schema import metadata
+from app.stores.unavailable import StoreUnavailable
+from tests.builders import NOON, a_decision, a_grant
+from tests.ports import free_port
+from tests.stores.conftest import LedgerDatabase
+
+OpenLedger = Callable[[str], Ledger]
+
+# Every ledger here waits a third of a second; a page must be there within two.
+IN_TIME = 1.5
+
+
+def an_answer(number: int) -> tuple[Any, Any]:
+    names = {"request_id": f"request-{number}", "consent_id": f"consent-{number}"}
+    return a_decision(**names), a_grant(**names)
+
+
+WRITES: dict[str, Callable[[Ledger], Any]] = {
+    "an answer": lambda ledger: ledger.record_decision(*an_answer(2)),
+    "a redemption": lambda ledger: ledger.redeem("request-1", "dc-budget", token_hash="h", now=NOON),
+    "a refresh": lambda ledger: ledger.record_refresh("h", "consent-1", now=NOON),
+    "a replay": lambda ledger: ledger.end_replayed(a_grant(), now=NOON),
+}
+each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+
+
+@pytest.fixture
+def ledger(database: LedgerDatabase, open_ledger: OpenLedger) -> Ledger:
+    """With one approval in it."""
+    ledger = open_ledger(database.url)
+    ledger.record_decision(*an_answer(1))
+    return ledger
+
+
+@contextmanager
+def unavailable_in_time() -> Iterator[None]:
+    """Holds that what is inside raises StoreUnavailable, soon, and says nothing of what was asked."""
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable) as raised:
+        yield
+    assert time.monotonic() - begun < IN_TIME
+    assert str(raised.value).startswith("ledger: ")
+    assert "dc-budget" not in str(raised.value)
+
+
+def contents(database: LedgerDatabase) -> list[Any]:
+    return [database.rows(table) for table in metadata.tables]
+
+
+def path_of(database: LedgerDatabase) -> Path:
+    return Path(database.url.removeprefix("sqlite:///"))
+
+
+@contextmanager
+def locked(database: LedgerDatabase) -> Iterator[None]:
+    """Somebody else holds the ledger inside the block."""
+    if database.url.startswith("sqlite"):
+        with closing(sqlite3.connect(path_of(database), isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+        return
+    with create_engine(database.url, poolclass=NullPool).begin() as connection:
+        for table in metadata.tables:
+            connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
+        yield
+
+
+# A lock
+
+
+@each_write
+def test_a_locked_ledger_is_unavailable_in_time_and_nothing_is_recorded(
+    ledger: Ledger, database: LedgerDatabase, write: Callable[[Ledger], Any]
+) -> None:
+    on_record = contents(database)
+    with locked(database), unavailable_in_time():
+        write(ledger)
+    assert contents(database) == on_record
+
+
+def test_a_locked_ledger_can_still_be_read(ledger: Ledger, database: LedgerDatabase) -> None:
+    with locked(database):
+        ledger.check()
+        assert ledger.find_answer("request-1") is not None
+
+
+def test_when_the_lock_is_gone_the_same_call_works(ledger: Ledger, database: LedgerDatabase) -> None:
+    with locked(database), unavailable_in_time():
+        ledger.record_decision(*an_answer(2))
+    assert ledger.record_decision(*an_answer(2)).decision.consent_id == "consent-2"
+
+
+def test_a_ledger_that_is_locked_when_it_is_first_opened_is_unavailable_in_time(
+    database: LedgerDatabase, open_ledger: OpenLedger
+) -> None:
+    with locked(database), unavailable_in_time():
+        open_ledger(database.url).record_decision(*an_answer(2))
+    assert database.rows("decisions") == []
+
+
+# A SQLite file that cannot be written
+
+
+@pytest.fixture
+def file(ledger_url: str) -> LedgerDatabase:
+    return LedgerDatabase(ledger_url)
+
+
+@each_write
+def test_a_ledger_that_cannot_be_written_is_unavailable_and_nothing_is_recorded(
+    file: LedgerDatabase, open_ledger: OpenLedger, write: Callable[[Ledger], Any]
+) -> None:
+    open_ledger(file.url).record_decision(*an_answer(1))
+    on_record = contents(file)
+    reading_only = open_ledger(f"sqlite:///file:{path_of(file)}?mode=ro&uri=true")
+    with unavailable_in_time():
+        write(reading_only)
+    assert contents(file) == on_record
+    assert reading_only.find_answer("request-1") is not None
+
+
+@contextmanager
+def no_file_grows_beyond(size: int) -> Iterator[None]:
+    """A full disk, as far as this process can tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_unavailable_and_nothing_is_recorded(
+    file: LedgerDatabase, open_ledger: OpenLedger
+) -> None:
+    ledger = open_ledger(file.url)
+    ledger.record_decision(*an_answer(1))
+    log = Path(f"{path_of(file)}-wal")
+    with no_file_grows_beyond(log.stat().st_size), unavailable_in_time():
+        ledger.record_decision(*an_answer(2))
+    assert [row["request_id"] for row in file.rows("decisions")] == ["request-1"]
+    assert ledger.record_decision(*an_answer(2)).decision.consent_id == "consent-2"
+
+
+def test_a_sqlite_ledger_keeps_a_write_ahead_log_so_that_readers_never_wait(
+    file: LedgerDatabase, open_ledger: OpenLedger
+) -> None:
+    open_ledger(file.url).record_decision(*an_answer(1))
+    with closing(sqlite3.connect(path_of(file))) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert other.execute("SELECT count(*) FROM decisions").fetchone() == (1,)
+
+
+# A ledger that is not there
+
+
+def no_such_folder(folder: Path) -> str:
+    return f"sqlite:///{folder}/nowhere/ledger.sqlite3"
+
+
+def not_a_database(folder: Path) -> str:
+    (folder / "notes.txt").write_text("this is no database\n" * 100)
+    return f"sqlite:///{folder}/notes.txt"
+
+
+def a_folder(folder: Path) -> str:
+    return f"sqlite:///{folder}"
+
+
+def no_tables(folder: Path) -> str:
+    return f"sqlite:///{folder}/empty.sqlite3"
+
+
+def nobody_listens(_: Path) -> str:
+    return f"postgresql+psycopg://postgres:a-password@127.0.0.1:{free_port()}/ledger"
+
+
+@pytest.mark.parametrize("place", [no_such_folder, not_a_database, a_folder, no_tables, nobody_listens])
+def test_a_ledger_that_is_not_there_is_unavailable_to_readers_and_writers(
+    tmp_path: Path, open_ledger: OpenLedger, place: Callable[[Path], str]
+) -> None:
+    ledger = open_ledger(place(tmp_path))
+    calls: list[Callable[[], Any]] = [
+        ledger.check,
+        lambda: ledger.find_answer("request-1"),
+        lambda: ledger.record_decision(*an_answer(1)),
+    ]
+    for call in calls:
+        with unavailable_in_time():
+            call()
+
+
+# Connections that died
+
+
+def test_connections_that_the_server_has_closed_are_replaced_without_a_word(
+    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+) -> None:
+    postgres_ledger.clear()
+    ledger = open_ledger(postgres_ledger.url)
+    ledger.record_decision(*an_answer(1))
+    others = text(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    for number in (2, 3):
+        with create_engine(postgres_ledger.url, poolclass=NullPool).connect() as connection:
+            assert set(connection.execute(others).scalars()) == {True}
+        assert ledger.record_decision(*an_answer(number)).decision.request_id == f"request-{number}"
+    assert len(postgres_ledger.rows("decisions")) == 3

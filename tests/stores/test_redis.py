@@ -1,0 +1,243 @@
+"""A Redis that does not answer, or is not heard: said in time, and nothing is done twice."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.embedded import EmbeddedValkey
+from app.stores import redis
+from app.stores.redis import Put, Redis
+from app.stores.sessions import SessionStore
+from app.stores.unavailable import StoreUnavailable
+from tests.ports import free_port
+from tests.stores.proxy import LosingProxy
+
+TIMEOUT = timedelta(seconds=0.3)
+IN_TIME = 1.5  # a page must be there within two seconds
+HOUR = timedelta(hours=1)
+
+COMMANDS: dict[str, Callable[[Redis], Any]] = {
+    "a ping": redis.ping,
+    "a read": lambda client: SessionStore(client, idle=HOUR).find("s"),
+    "a write": lambda client: SessionStore(client, idle=HOUR).save("s", {"lang": "fr"}),
+    "two writes": lambda client: redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR)),
+}
+each_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """A server of this file's own, on a port, that may be frozen and restarted."""
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], Redis]]:
+    """Opens clients, and closes them after the test."""
+    opened: list[Redis] = []
+
+    def open_at(url: str) -> Redis:
+        opened.append(redis.connect(url, timeout=TIMEOUT))
+        return opened[-1]
+
+    yield open_at
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def client(server: EmbeddedValkey, connect: Callable[[str], Redis]) -> Redis:
+    client = connect(server.url)
+    client.flushall()
+    client.config_resetstat()
+    return client
+
+
+@contextmanager
+def unavailable_in_time() -> Iterator[None]:
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable) as raised:
+        yield
+    assert time.monotonic() - begun < IN_TIME
+    assert str(raised.value).startswith("redis: ")
+
+
+# A server that is not there, or does not answer
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://127.0.0.1:{free_port()}/0",
+        f"rediss://:a-password@127.0.0.1:{free_port()}/0",
+        "unix:///nowhere/valkey.sock?db=0",
+        "redis://no-such-host.invalid:6379/0",
+    ],
+)
+@each_command
+def test_a_dead_server_is_unavailable_in_time(
+    connect: Callable[[str], Redis], url: str, command: Callable[[Redis], Any]
+) -> None:
+    client = connect(url)
+    with unavailable_in_time():
+        command(client)
+
+
+@each_command
+def test_a_frozen_server_is_unavailable_in_time_and_heals_when_it_thaws(
+    server: EmbeddedValkey, client: Redis, command: Callable[[Redis], Any]
+) -> None:
+    server.pause()
+    try:
+        with unavailable_in_time():
+            command(client)
+        with unavailable_in_time():  # on a connection of its own, which a frozen server still accepts
+            command(client)
+    finally:
+        server.resume()
+    command(client)
+
+
+def test_a_reply_that_comes_late_is_never_taken_for_the_answer_to_something_else(
+    server: EmbeddedValkey, client: Redis
+) -> None:
+    client.set("first", "1")
+    client.set("second", "2")
+    server.pause()
+    try:
+        with unavailable_in_time(), redis.answering():
+            client.get("first")
+    finally:
+        server.resume()
+    assert client.get("second") == "2"
+
+
+def test_connections_closed_by_a_restart_are_replaced_without_a_word(
+    server: EmbeddedValkey, client: Redis
+) -> None:
+    pool = client.connection_pool
+    held = [pool.get_connection() for _ in range(5)]
+    for connection in held:
+        pool.release(connection)
+    server.restart()
+    for command in COMMANDS.values():
+        for _ in held:
+            command(client)
+
+
+# A server that refuses
+
+
+def test_a_full_server_is_unavailable_to_writers_and_readable(
+    tmp_path: Path, connect: Callable[[str], Redis]
+) -> None:
+    with EmbeddedValkey(tmp_path, options={"maxmemory-policy": "noeviction"}) as full:
+        client = connect(full.url)
+        store = SessionStore(client, idle=HOUR)
+        store.save("s", {"lang": "fr"})
+        client.config_set("maxmemory", 1)
+        with unavailable_in_time():
+            store.save("s", {"lang": "en"})
+        assert client.get("session:s") == '{"lang":"fr"}'
+        client.config_set("maxmemory", 0)
+        store.save("s", {"lang": "en"})
+
+
+def test_a_replica_that_cannot_be_written_is_unavailable_to_writers(client: Redis) -> None:
+    client.replicaof("127.0.0.1", str(free_port()))
+    try:
+        with unavailable_in_time():
+            COMMANDS["a write"](client)
+        with unavailable_in_time():
+            COMMANDS["two writes"](client)
+    finally:
+        client.replicaof("NO", "ONE")
+
+
+def test_a_value_of_another_kind_is_unavailable_and_no_crash(client: Redis) -> None:
+    client.lpush("session:s", "a")
+    with unavailable_in_time():
+        COMMANDS["a read"](client)
+
+
+# A reply that is lost
+
+
+def calls_of(client: Redis, name: str) -> int:
+    """How often the server has run the command."""
+    statistics = client.info("commandstats").get(f"cmdstat_{name}", {"calls": 0})
+    calls: int = statistics["calls"]
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "times"),
+    [("a ping", "ping", 1), ("a read", "getex", 1), ("a write", "set", 1), ("two writes", "set", 2)],
+)
+def test_a_command_whose_reply_was_lost_is_not_sent_again(
+    client: Redis,
+    connect: Callable[[str], Redis],
+    server: EmbeddedValkey,
+    command: str,
+    name: str,
+    times: int,
+) -> None:
+    assert server.port is not None
+    with LosingProxy(server.port) as proxy:
+        through_proxy = connect(f"redis://127.0.0.1:{proxy.port}/0")
+        redis.ping(through_proxy)  # the connection stands: what is lost is the reply to the command
+        client.config_resetstat()
+        proxy.lose_the_next_reply()
+        with unavailable_in_time():
+            COMMANDS[command](through_proxy)
+        assert calls_of(client, name) == times
+        COMMANDS[command](through_proxy)
+        assert calls_of(client, name) == 2 * times
+
+
+# What is written
+
+
+def test_everything_written_has_a_time_to_live_and_only_new_leaves_what_is_there(client: Redis) -> None:
+    redis.put(client, Put("a", {"n": 1}, HOUR), Put("b", {"n": 1}, HOUR, only_new=True))
+    redis.put(client, Put("a", {"n": 2}, HOUR), Put("b", {"n": 2}, HOUR, only_new=True))
+    assert (client.get("a"), client.get("b")) == ('{"n":2}', '{"n":1}')
+    assert 0 < int(client.pttl("a")) <= 3_600_000
+    assert 0 < int(client.pttl("b")) <= 3_600_000
+
+
+@pytest.mark.parametrize("time_to_live", [timedelta(0), -HOUR, timedelta(microseconds=1)])
+def test_what_should_be_gone_already_is_gone_at_once_and_no_fault(
+    client: Redis, time_to_live: timedelta
+) -> None:
+    redis.put(client, Put("a", {}, time_to_live))
+    assert int(client.pttl("a")) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "record"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ("{}", {}),
+        (None, None),
+        ("", None),
+        ("null", None),
+        ("5", None),
+        ("NaN", None),
+        ('"text"', None),
+        ("[1]", None),
+        ('{"a": 1', None),
+        ("\x80\x04\x95", None),
+        ("9" * 5000, None),
+        ("[" * 100_000, None),
+        ('{"a":' * 100_000, None),
+    ],
+)
+def test_only_a_json_object_is_a_record(text: str | None, record: dict[str, Any] | None) -> None:
+    assert redis.parse(text) == record

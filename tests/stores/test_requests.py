@@ -1,0 +1,116 @@
+"""Pending requests: kept whole, and an hour longer than they live."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.domain.authorization import PendingRequest
+from app.domain.clusters import DataCluster
+from app.domain.language import Language
+from app.stores.redis import Redis, dump
+from app.stores.requests import RequestStore
+from tests.builders import BASIC, CHALLENGE, NOON, a_pending_request, a_request
+
+
+@pytest.fixture
+def requests(redis_client: Redis) -> RequestStore:
+    return RequestStore(redis_client)
+
+
+@pytest.mark.parametrize(
+    "pending",
+    [
+        a_pending_request(),
+        a_pending_request(
+            request=a_request(language=Language.FR, code_challenge=CHALLENGE, requested_scope=BASIC),
+            language=Language.FR,
+            checked_clusters=frozenset({DataCluster.TRANSACTIONS}),
+            minted_at=NOON + timedelta(microseconds=1),
+        ),
+    ],
+    ids=["fresh", "half way"],
+)
+def test_a_request_is_found_as_it_was_saved(requests: RequestStore, pending: PendingRequest) -> None:
+    requests.save(pending, now=NOON)
+    assert requests.find("request-1") == pending
+    assert requests.find("request-2") is None
+    assert requests.find("") is None
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2048))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_state_survives_the_store(requests: RequestStore, state: str) -> None:
+    requests.save(a_pending_request(request=a_request(state=state)), now=NOON)
+    found = requests.find("request-1")
+    assert found is not None
+    assert found.request.state == state
+
+
+def test_a_later_save_replaces_the_whole(requests: RequestStore) -> None:
+    requests.save(a_pending_request(), now=NOON)
+    changed = a_pending_request(language=Language.FR, checked_clusters=BASIC)
+    requests.save(changed, now=NOON)
+    assert requests.find("request-1") == changed
+
+
+def test_the_key_outlives_the_request_by_an_hour_however_late_it_is_saved(
+    requests: RequestStore, redis_client: Redis
+) -> None:
+    pending = a_pending_request(expires_at=NOON + timedelta(minutes=15))
+    requests.save(pending, now=NOON)
+    assert redis_client.ttl("request:request-1") == 75 * 60
+    requests.save(pending, now=NOON + timedelta(minutes=45))
+    assert redis_client.ttl("request:request-1") == 30 * 60
+
+
+def test_a_request_that_is_forgotten_is_gone_and_may_be_forgotten_again(requests: RequestStore) -> None:
+    requests.save(a_pending_request(), now=NOON)
+    requests.forget("request-1")
+    requests.forget("request-1")
+    assert requests.find("request-1") is None
+
+
+def record(redis_client: Redis) -> dict[str, Any]:
+    """What `save` writes."""
+    put = RequestStore.put(a_pending_request(), now=NOON)
+    return put.record
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scope": "openid"},
+        {"scope": None},
+        {"scope": ["ACCOUNT_BASIC"]},
+        {"lang": "de"},
+        {"shown_in": None},
+        {"begun": "yesterday"},
+        {"expires": 5},
+        {"checked": {}},
+        {"minted": "never"},
+    ],
+)
+def test_a_record_that_this_version_did_not_write_is_no_request(
+    requests: RequestStore, redis_client: Redis, changes: dict[str, Any]
+) -> None:
+    redis_client.set("request:request-1", dump({**record(redis_client), **changes}))
+    assert requests.find("request-1") is None
+
+
+@pytest.mark.parametrize("name", sorted(RequestStore.put(a_pending_request(), now=NOON).record))
+def test_a_record_without_one_of_its_members_is_no_request(
+    requests: RequestStore, redis_client: Redis, name: str
+) -> None:
+    incomplete = record(redis_client)
+    del incomplete[name]
+    redis_client.set("request:request-1", dump(incomplete))
+    assert requests.find("request-1") is None
+
+
+@pytest.mark.parametrize("junk", [b"", b"{}", b"[]", b"\x80\x04\x95\x00.", b"[" * 100_000])
+def test_junk_is_no_request(requests: RequestStore, redis_client: Redis, junk: bytes) -> None:
+    redis_client.set("request:request-1", junk)
+    assert requests.find("request-1") is None

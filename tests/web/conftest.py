@@ -1,0 +1,46 @@
+"""Both languages, a look into the ledger, and the same stores under a changed registration."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.embedded import EmbeddedValkey
+from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
+from tests.ledger_tables import LedgerTables
+from tests.page_contract import ContractClient
+
+
+@pytest.fixture(params=["en", "fr"])
+def lang(request: pytest.FixtureRequest) -> str:
+    """The test runs once in each language."""
+    return str(request.param)
+
+
+@pytest.fixture
+def recorded(ledger_url: str) -> LedgerTables:
+    """What is on record."""
+    return LedgerTables(ledger_url)
+
+
+@pytest.fixture
+def register(
+    valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path, clock: Clock, tmp_path: Path
+) -> Callable[..., ContractClient]:
+    """Serves the same stores with an edited registration file; returns a client of that server."""
+
+    def serve(*edits: tuple[str, str], browser: ContractClient | None = None) -> ContractClient:
+        text = DEMO_REGISTRY.read_text(encoding="utf-8")
+        for old, new in edits:
+            assert old in text, f"the registration file has no {old}"
+            text = text.replace(old, new, 1)
+        path = tmp_path / "registry.toml"
+        path.write_text(text, encoding="utf-8")
+        app = make_app(make_settings(valkey.url, ledger_url, signing_keys, registry=path), clock)
+        client = app.test_client()
+        assert isinstance(client, ContractClient)
+        if browser is not None:
+            client.bring_cookies_of(browser)
+        return client
+
+    return serve

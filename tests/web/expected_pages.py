@@ -1,0 +1,94 @@
+"""How each page is known, in both languages, and what leads away from it."""
+
+from werkzeug.test import TestResponse
+
+from tests.page_contract import Element, parse_page
+
+# By the page's template: the beginning of its h1.
+HEADINGS = {
+    "form": {"en": "Do you want to share your data with ", "fr": "Voulez-vous partager vos données avec "},
+    "answered": {"en": "You already answered this request", "fr": "Vous avez déjà répondu à cette demande"},
+    "continue": {"en": "Continue to ", "fr": "Continuer vers "},
+    "sign_in": {"en": "Sign in to ", "fr": "Ouvrez une session chez "},
+    "signed_out": {"en": "You are signed out", "fr": "Votre session est fermée"},
+    "bad_request": {"en": "We could not read this request", "fr": "Nous n’avons pas pu lire cette demande"},
+    "cookies_blocked": {
+        "en": "Your browser blocked a cookie we need",
+        "fr": "Votre navigateur a bloqué un témoin dont nous avons besoin",
+    },
+    "form_refused": {
+        "en": "We could not accept this form",
+        "fr": "Nous n’avons pas pu accepter ce formulaire",
+    },
+    "not_allowed": {
+        "en": "This page cannot be opened this way",
+        "fr": "Cette page ne peut pas être ouverte de cette façon",
+    },
+    "not_found": {"en": "We cannot find this page", "fr": "Nous ne trouvons pas cette page"},
+    "request_expired": {"en": "The time to answer has run out", "fr": "Le temps pour répondre est écoulé"},
+    "request_lost": {"en": "We cannot find this request", "fr": "Nous ne trouvons pas cette demande"},
+    "unavailable": {
+        "en": "This service is not working right now",
+        "fr": "Ce service ne fonctionne pas en ce moment",
+    },
+    "unexpected": {"en": "Something went wrong on our side", "fr": "Un problème est survenu de notre côté"},
+    "unsafe_client": {"en": "We cannot open this request", "fr": "Nous ne pouvons pas ouvrir cette demande"},
+    "unsafe_redirect": {
+        "en": "We stopped this request to protect you",
+        "fr": "Nous avons arrêté cette demande pour vous protéger",
+    },
+}
+
+NOTHING_SHARED = {
+    "en": "Opening this page did not share any data.",
+    "fr": "L’ouverture de cette page n’a entraîné aucun partage de données.",
+}
+NOTHING_RECORDED = {
+    "en": "We did not record what you just sent, and we did not share any data because of it.",
+    "fr": "Nous n’avons pas enregistré ce que vous venez d’envoyer, et cet envoi n’a entraîné aucun partage",
+}
+NOTHING_SENT = {
+    "en": "We did not send any data just now.",
+    "fr": "Nous n’avons envoyé aucune donnée à l’instant.",
+}
+REFERENCE = {"en": "Reference number: ", "fr": "Numéro de référence : "}
+
+
+def check_page(response: TestResponse, name: str, lang: str, *, status: int = 200) -> Element:
+    """The elements of the answer, which is the page `name` in the language `lang`."""
+    assert response.status_code == status, response.text
+    assert response.mimetype == "text/html"
+    page = parse_page(response.text)
+    assert page.one("html").attributes["lang"] == f"{lang}-CA"
+    assert page.one("h1").text.startswith(HEADINGS[name][lang].rstrip()), page.one("h1").text
+    return page
+
+
+def check_error_page(
+    response: TestResponse, name: str, lang: str, *, status: int, assurance: dict[str, str] = NOTHING_SHARED
+) -> Element:
+    """The same for a page that says what went wrong: it begins with whether anything was shared."""
+    page = check_page(response, name, lang, status=status)
+    assert page.one("main").all("p")[0].text.startswith(assurance[lang])
+    digits = response.headers["ob-trace-id"][:12].upper()
+    reference = f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"
+    assert REFERENCE[lang] + reference in page.one("main").text
+    assert "Location" not in response.headers
+    return page
+
+
+def ways_out(page: Element) -> list[str]:
+    """Where the page's links and forms lead, the switch to the other language apart."""
+    links = [link.attributes["href"] for link in page.all("a") if "hreflang" not in link.attributes]
+    return links + [form.attributes["action"] for form in page.all("form")]
+
+
+def check_json(response: TestResponse, error: str, *, status: int) -> None:
+    """A refusal for machines (RFC 6749 5.2)."""
+    assert response.status_code == status, response.text
+    assert response.mimetype == "application/json"
+    assert response.json is not None
+    assert response.json.keys() == {"error", "error_description"}
+    assert response.json["error"] == error
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in response.headers
