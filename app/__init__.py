@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flask import Flask
 from flask_babel import Babel
@@ -20,6 +21,7 @@ from app.stores import redis
 from app.stores.attempts import AttemptStore
 from app.stores.codes import CodeStore
 from app.stores.connections import ConnectionStore
+from app.stores.evidence import EvidenceStore
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger
 from app.stores.registry import RegistryError, read_registry
@@ -27,6 +29,7 @@ from app.stores.requests import RequestStore
 from app.stores.sessions import SessionStore
 from app.web import (
     authorize,
+    connections,
     consent,
     decision,
     errors,
@@ -39,10 +42,12 @@ from app.web import (
     wellknown,
 )
 from app.web.current import EXTENSION, Services
+from app.web.evidence import ScreenReader, catalogue_version
 from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.sessions import RedisSessionInterface
 
+TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 LARGEST_BODY = 64 * 1024
 
 
@@ -85,7 +90,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     headers.init_app(app, is_https=settings.is_https)
     errors.init_app(app)
     pages.init_app(app)
-    for part in (authorize, consent, decision, signin, token, wellknown):
+    for part in (authorize, connections, consent, decision, signin, token, wellknown):
         app.register_blueprint(part.bp)
     if settings.is_development:
         app.register_blueprint(start.bp)
@@ -129,6 +134,8 @@ def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], 
         flow=flow,
         tokens=tokens,
         connections=connections,
+        evidence=EvidenceStore(ledger.database),
+        screens=ScreenReader(catalogue_version(TRANSLATIONS)),
         attempts=AttemptStore(client, window=settings.sign_in_window),
         keys=keys,
         form_signer=make_form_signer(settings.secret_keys),

@@ -4,6 +4,7 @@ Production is the default: only `ACCORD_ENVIRONMENT=development` allows http on 
 and sandbox sign-in.
 """
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 SHORTEST_SECRET_KEY = 32
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", re.ASCII)
 
 
 class ConfigurationError(Exception):
@@ -42,7 +44,12 @@ def _split(text: Any) -> Any:
 
 
 def _seconds(value: Any) -> Any:
-    return timedelta(seconds=int(value)) if isinstance(value, str) and value.strip().isdigit() else value
+    if not isinstance(value, str) or not value.strip().isdigit():
+        return value
+    try:
+        return timedelta(seconds=int(value))
+    except OverflowError as error:
+        raise ValueError("is too long") from error
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
@@ -59,12 +66,10 @@ def _time_zone(name: str) -> str:
 
 
 def _origin(issuer: str) -> str:
-    parts = urlsplit(issuer)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an https URL")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+    if _ORIGIN.fullmatch(issuer) is None:
         raise ValueError("must be a bare origin, such as https://consent.bank.example")
-    return issuer.rstrip("/")
+    _ = urlsplit(issuer).port  # raises ValueError for a number that is no port
+    return issuer.removesuffix("/")
 
 
 SecretKey = Annotated[SecretStr, AfterValidator(_long_enough)]

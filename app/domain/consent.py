@@ -129,6 +129,7 @@ def decide(
     subject: str,
     consent_id: str,
     now: datetime,
+    screen_hash: str | None = None,
 ) -> ConsentDecision:
     """The decision that a click makes. Of `checked`, only what was offered with a box counts."""
     granted = offer.needed | (checked & offer.optional) if answer is Answer.APPROVE else frozenset()
@@ -143,6 +144,7 @@ def decide(
         requested_scope=request.requested_scope,
         granted_scope=granted,
         language=pending.language,
+        screen_hash=screen_hash,
         correlation_id=request.correlation_id,
         asked_at=pending.begun_at,
         decided_at=now,

@@ -126,7 +126,14 @@ class ConsentFlow:
         return None if answered is None else answered.decision
 
     def answer(
-        self, pending: PendingRequest, parties: Parties, answer: Answer, *, checked: Scope, subject: str
+        self,
+        pending: PendingRequest,
+        parties: Parties,
+        answer: Answer,
+        *,
+        checked: Scope,
+        subject: str,
+        screen_hash: str | None,
     ) -> Approved | Denied | AlreadyAnswered:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
 
@@ -141,6 +148,7 @@ class ConsentFlow:
             answer,
             checked=checked,
             subject=subject,
+            screen_hash=screen_hash,
             consent_id=str(uuid.uuid4()),
             now=now,
         )

@@ -16,7 +16,9 @@ from app.settings import Settings
 from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import AttemptStore
 from app.stores.connections import ConnectionStore
+from app.stores.evidence import EvidenceStore
 from app.stores.keys import SigningKeys
+from app.web.evidence import ScreenReader
 from app.web.sessions import BrowserSession
 
 EXTENSION = "accord"
@@ -31,6 +33,8 @@ class Services:
     flow: ConsentFlow
     tokens: TokenFlow
     connections: ConnectionStore
+    evidence: EvidenceStore
+    screens: ScreenReader
     attempts: AttemptStore
     keys: SigningKeys
     form_signer: Signer

@@ -53,7 +53,12 @@ def _answer(
     opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer
 ) -> BaseResponse | str:
     result = services().flow.answer(
-        opened.pending, opened.parties, answer, checked=form.checked, subject=customer.subject
+        opened.pending,
+        opened.parties,
+        answer,
+        checked=form.checked,
+        subject=customer.subject,
+        screen_hash=form.screen_hash,
     )
     match result:
         case Approved(_, code):

@@ -59,6 +59,22 @@ def form_refused(request_id: str) -> Problem:
     return Problem("form_refused", 400, request_id=request_id)
 
 
+def connection_unknown() -> Problem:
+    """No such connection for whoever is signed in here: another customer's looks the same."""
+    return Problem("connection_unknown", 404)
+
+
+def stop_refused(consent_id: str) -> Problem:
+    """A form to stop sharing without the token of this session: nothing changed."""
+    _log.warning("csrf_refused", outcome="refused")
+    return Problem("stop_refused", 400, consent_id=consent_id)
+
+
+def not_stopped(consent_id: str) -> Problem:
+    """It could not be recorded that sharing stops, and nobody is told that it did."""
+    return Problem("not_stopped", 503, consent_id=consent_id)
+
+
 def prefers_json() -> bool:
     """Whether the caller is a machine: it prefers JSON, or asks where only machines ask."""
     if request.path.startswith("/api/v1/authorize") or not request.path.startswith(_MACHINE_PATHS):
@@ -105,10 +121,11 @@ def _refuse_oauth(error: OAuthError) -> BaseResponse:
 
 def _show_problem(problem: Problem) -> Response:
     _log.info("problem", page=problem.template, status=problem.status)
-    description = "The request cannot go on"
-    return _answer(
-        problem.template, problem.status, ErrorCode.INVALID_REQUEST, description, **problem.context
-    )
+    error = ErrorCode.TEMPORARILY_UNAVAILABLE if problem.status == 503 else ErrorCode.INVALID_REQUEST
+    response = _answer(problem.template, problem.status, error, "The request cannot go on", **problem.context)
+    if problem.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def _say_unavailable(error: StoreUnavailable) -> Response:

@@ -74,7 +74,30 @@ class SignOutForm(RequestForm):
 
 
 class DecisionForm(RequestForm):
-    """The consent form. What is chosen is read by machine values, never by labels."""
+    """The consent form. What is chosen is read by machine values, never by labels.
+
+    Its token names the screen, too: `<screen hash>.<signature>`, so that a decision is on record with the
+    very text that it answers.
+    """
+
+    def bind_to_screen(self, html: str, screen_hash: str) -> str:
+        """The rendered form, its token now naming the screen."""
+        signature = services().form_signer.get_signature(self._subject_with(screen_hash)).decode("ascii")
+        return html.replace(self.csrf_token.current_token, f"{screen_hash}.{signature}")
+
+    def has_valid_token(self) -> bool:
+        screen_hash, _, signature = request.form.get("csrf_token", "").partition(".")
+        return signature.isascii() and services().form_signer.verify_signature(
+            self._subject_with(screen_hash).encode("utf-8", "replace"), signature
+        )
+
+    def _subject_with(self, screen_hash: str) -> str:
+        return f"{self.meta.csrf_context} {screen_hash}"
+
+    @property
+    def screen_hash(self) -> str:
+        """The screen that the decision answers; to be read once the token has been found valid."""
+        return request.form["csrf_token"].partition(".")[0]
 
     @property
     def answer(self) -> Answer | None:

@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 
 from app.domain.clusters import DataCluster
-from app.web.consent_page import ClusterSection
+from app.web.sections import ClusterSection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

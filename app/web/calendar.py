@@ -1,0 +1,49 @@
+"""A calendar entry for the day on which a connection ends (RFC 5545)."""
+
+from flask_babel import gettext, to_user_timezone
+
+from app.web.current import services
+from app.web.receipt import Receipt, ShownConnection
+
+_LONGEST_LINE = 75  # bytes, RFC 5545 3.1
+
+
+def end_date_event(shown: ShownConnection, receipt: Receipt) -> str:
+    """An all-day event in the page's language. The date is the one that the pages show."""
+    grant = shown.connection.grant
+    summary = gettext(
+        "Sharing with %(recipient)s ends (%(provider)s)",
+        recipient=receipt.recipient,
+        provider=receipt.provider,
+    )
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Accord//EN",
+        "BEGIN:VEVENT",
+        f"UID:{grant.consent_id}@accord",
+        f"DTSTAMP:{services().clock():%Y%m%dT%H%M%SZ}",
+        f"DTSTART;VALUE=DATE:{to_user_timezone(grant.expires_at):%Y%m%d}",
+        f"SUMMARY:{_escaped(summary)}",
+        f"URL:{receipt.stop_at}",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    return "".join(_folded(line) + "\r\n" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    for character in ("\\", ";", ","):
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", "\\n")
+
+
+def _folded(line: str) -> str:
+    """`line` in pieces of at most 75 bytes, none of which cuts a character in two."""
+    pieces, piece = [], ""
+    for character in line:
+        if len((piece + character).encode()) >= _LONGEST_LINE:
+            pieces.append(piece)
+            piece = ""
+        piece += character
+    return "\r\n ".join([*pieces, piece])

@@ -1,0 +1,92 @@
+"""What a rendered page says to its reader, as text: the evidence of what a customer saw.
+
+Elements marked `data-varies` are left out: the customer's name, the time left, a summary of problems. What is
+folded away is in it, and a box is written as one.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable
+from html.parser import HTMLParser
+from pathlib import Path
+from threading import Lock
+
+from app.domain.evidence import Screen
+from app.domain.language import Language
+
+_UNSEEN = {"head", "script", "style", "template", "noscript"}
+_VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "circle"}
+_INLINE = {"a", "abbr", "b", "bdi", "em", "i", "label", "small", "span", "strong", "time"}
+_MOST_KNOWN = 4096
+
+
+class ScreenReader:
+    """Reads the text of pages, each kind of page once: pages of one `key` say the same."""
+
+    def __init__(self, catalogue_version: str) -> None:
+        self._catalogue_version = catalogue_version
+        self._known: OrderedDict[Hashable, str] = OrderedDict()
+        self._lock = Lock()
+
+    def known_hash(self, key: Hashable) -> str | None:
+        """The hash of the page under `key`, if it has been read and kept."""
+        with self._lock:
+            return self._known.get(key)
+
+    def read(self, html: str, language: Language) -> Screen:
+        return Screen(visible_text(html), language, self._catalogue_version)
+
+    def remember(self, key: Hashable, screen_hash: str) -> None:
+        """Notes that the page under `key` is kept in the ledger."""
+        with self._lock:
+            self._known[key] = screen_hash
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+
+
+def catalogue_version(directory: Path) -> str:
+    """A name for the texts of all catalogues under `directory`: it changes whenever one of them does."""
+    digest = hashlib.sha256()
+    for catalogue in sorted(directory.glob("*/LC_MESSAGES/messages.mo")):
+        digest.update(catalogue.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def visible_text(html: str) -> str:
+    """The text of `html` as it reads from top to bottom, a line for each block."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._unseen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag not in _VOID and (self._unseen or tag in _UNSEEN or "data-varies" in attributes):
+            self._unseen.append(tag)
+        if self._unseen:
+            return
+        if attributes.get("type") == "checkbox":
+            self.parts.append("[ ] ")
+        elif tag not in _INLINE:
+            self.parts.append("\n")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """`<rect/>` within a picture: nothing to read."""
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._unseen:
+            self._unseen.pop()
+        elif tag not in _INLINE:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.parts.append(data.replace("\n", " "))

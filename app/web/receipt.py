@@ -1,0 +1,89 @@
+"""The receipt of a connection: who, why, what exactly, from which bank, until when, how to stop."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask import url_for
+from flask_babel import force_locale
+
+from app.domain.clusters import DataCluster, in_order
+from app.domain.consent import GrantStatus
+from app.domain.language import Bilingual, Language
+from app.domain.registry import Client, DataProvider
+from app.stores.connections import Connection
+from app.web.current import services
+from app.web.language import LOCALES
+from app.web.pages import long_date
+from app.web.wording import wording
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConnection:
+    """A connection with the parties' registered names; `client` is None once the recipient is gone."""
+
+    connection: Connection
+    client: Client | None
+    provider: DataProvider
+    status: GrantStatus
+
+    @property
+    def consent_id(self) -> str:
+        return self.connection.grant.consent_id
+
+    @property
+    def recipient_name(self) -> Bilingual:
+        if self.client is not None:
+            return self.client.name
+        return Bilingual(self.connection.grant.client_id, self.connection.grant.client_id)
+
+    @property
+    def clusters(self) -> list[DataCluster]:
+        return in_order(self.connection.grant.granted_scope)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status is GrantStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A connection in one language, ready to be read or printed. Dates are written out, and as ISO 8601."""
+
+    reference: str
+    status: str
+    recipient: str
+    recipient_legal_name: str | None
+    provider: str
+    purpose: str | None
+    clusters: tuple[str, ...]
+    cluster_names: tuple[str, ...]
+    approved_on: str
+    approved_at: str
+    ends_on: str
+    ends_at: str
+    stop_at: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
+    """The receipt in `spoken`, whatever language the page is in."""
+    grant, client = shown.connection.grant, shown.client
+    with force_locale(str(LOCALES[spoken])):
+        words = wording()
+        return Receipt(
+            reference=grant.consent_id,
+            status=shown.status.value,
+            recipient=shown.recipient_name[spoken],
+            recipient_legal_name=None if client is None else client.legal_name[spoken],
+            provider=shown.provider.name[spoken],
+            purpose=None if client is None or client.purpose is None else client.purpose[spoken],
+            clusters=tuple(cluster.value for cluster in shown.clusters),
+            cluster_names=tuple(str(words[cluster].name) for cluster in shown.clusters),
+            approved_on=long_date(grant.approved_at),
+            approved_at=grant.approved_at.isoformat(),
+            ends_on=long_date(grant.expires_at),
+            ends_at=grant.expires_at.isoformat(),
+            stop_at=services().settings.issuer + url_for("connections.show", consent_id=grant.consent_id),
+        )
