@@ -22,7 +22,10 @@ def use(language: Language) -> None:
 
 def asked_language() -> Language | None:
     """The language that this page's address asks for; None when it does not say."""
-    text = request.args.get("lang")
+    try:
+        text = request.args.get("lang")
+    except UnicodeDecodeError:  # raw bytes that are no text: the page is in English, and says what is wrong
+        return None
     return None if not text else parse_language(text)
 
 
