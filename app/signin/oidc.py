@@ -1,0 +1,213 @@
+"""Sign-in at a bank's own OpenID Connect server: the authorization code flow with PKCE, state and nonce.
+
+Authlib writes the requests, joserfc checks the signatures; when to believe an answer is decided here.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from authlib.oauth2 import ClientAuth, OAuth2Error
+from authlib.oauth2.client import OAuth2Client
+from joserfc.jwk import Key
+
+from app.domain.language import Language
+from app.domain.registry import DataProvider, OidcRegistration
+from app.domain.sign_in import PendingSignIn
+from app.signin import Cause, Customer, Departure, SignInFailed, id_token
+from app.signin.http import Answer, Deadline, exchange
+from app.signin.server import OidcServer, ServerMetadata
+from app.signin.waiting import WaitingRoom
+
+# Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and
+# others that it may send. Whatever else stands there is not repeated anywhere.
+_NOBODY = {
+    "access_denied",
+    "login_required",
+    "interaction_required",
+    "consent_required",
+    "account_selection_required",
+}
+_OTHER_ERRORS = {
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_scope",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "server_error",
+    "temporarily_unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bank:
+    """One provider's server, what was agreed with it, and where its customers wait."""
+
+    provider_id: str
+    registration: OidcRegistration
+    server: OidcServer
+    waiting_room: WaitingRoom
+
+
+class OidcSignIn:
+    """Signs customers in at the providers that have a server of their own.
+
+    `seats` customers at a time wait for one provider, in this process, and each for `patience` at most.
+    """
+
+    def __init__(
+        self,
+        providers: Iterable[DataProvider],
+        *,
+        redirect_uri: str,
+        seats: int,
+        patience: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._redirect_uri = redirect_uri
+        self._clock = clock
+        self._banks = {
+            provider.provider_id: _Bank(
+                provider.provider_id,
+                provider.oidc,
+                OidcServer(provider.oidc.issuer, clock=clock),
+                WaitingRoom(seats=seats, patience=patience),
+            )
+            for provider in providers
+            if provider.oidc is not None
+        }
+
+    def begin(
+        self,
+        provider: DataProvider,
+        *,
+        browser_id: str,
+        request_id: str | None,
+        language: Language,
+        must_ask_again: bool,
+    ) -> Departure:
+        """Everything in the departure is of this sign-in alone: state, nonce and verifier."""
+        bank = self._banks[provider.provider_id]
+        metadata = bank.waiting_room.wait_for(bank.server.metadata)
+        pending = PendingSignIn(
+            state=secrets.token_urlsafe(32),
+            browser_id=browser_id,
+            provider_id=provider.provider_id,
+            request_id=request_id,
+            nonce=secrets.token_urlsafe(32),
+            code_verifier=secrets.token_urlsafe(48),
+            begun_at=self._clock(),
+        )
+        url, _ = self._client(bank).create_authorization_url(
+            metadata.authorization_endpoint,
+            state=pending.state,
+            code_verifier=pending.code_verifier,  # only its S256 challenge is sent (RFC 7636)
+            nonce=pending.nonce,
+            ui_locales=f"{language.value}-CA {language.value}",
+            **({"prompt": "login"} if must_ask_again else {}),
+        )
+        return Departure(url, pending)
+
+    def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> Customer:
+        bank = self._banks[provider.provider_id]
+        return bank.waiting_room.wait_for(lambda deadline: self._finish(bank, pending, answer, deadline))
+
+    def _finish(
+        self, bank: _Bank, pending: PendingSignIn, answer: Mapping[str, str], deadline: Deadline
+    ) -> Customer:
+        metadata = bank.server.metadata(deadline)
+        code = check_answer(answer, metadata)
+        tokens = self._redeem(bank, metadata, code, pending, deadline)
+        access_token = tokens.get("access_token")
+        claims = id_token.verify(
+            tokens.get("id_token"),
+            id_token.Expected(
+                issuer=metadata.issuer,
+                client_id=bank.registration.client_id,
+                nonce=pending.nonce,
+                begun_at=pending.begun_at,
+                access_token=access_token if isinstance(access_token, str) else None,
+            ),
+            find_key=lambda kid, algorithm: _key(bank, kid, algorithm, deadline),
+            now=self._clock(),
+        )
+        return Customer(bank.provider_id, id_token.subject_of(claims), id_token.name_of(claims))
+
+    def _redeem(
+        self, bank: _Bank, metadata: ServerMetadata, code: str, pending: PendingSignIn, deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """The token endpoint's answer (RFC 6749 4.1.3)."""
+        try:
+            found: Mapping[str, Any] = self._client(bank, deadline).fetch_token(
+                metadata.token_endpoint,
+                grant_type="authorization_code",
+                auth=_client_authentication(bank.registration, metadata),
+                code=code,
+                code_verifier=pending.code_verifier,
+            )
+        except OAuth2Error as error:
+            cause = Cause.UNPROVEN if error.error == "invalid_grant" else Cause.UNAVAILABLE
+            raise SignInFailed(cause, f"token_{_known(error.error)}") from error
+        except (ValueError, TypeError) as error:  # not the JSON that it should be
+            raise SignInFailed(Cause.UNAVAILABLE, "token_answer") from error
+        return found
+
+    def _client(self, bank: _Bank, deadline: Deadline | None = None) -> OAuth2Client:
+        return OAuth2Client(
+            None if deadline is None else _Session(deadline),
+            bank.registration.client_id,
+            redirect_uri=self._redirect_uri,
+            scope=" ".join(bank.registration.scopes),
+            code_challenge_method="S256",
+        )
+
+
+def check_answer(answer: Mapping[str, str], metadata: ServerMetadata) -> str:
+    """The code in the bank's answer. Raises SignInFailed.
+
+    Whose answer it is comes first: until then nothing in it is believed, errors included (RFC 9207 2.4).
+    """
+    if ("iss" in answer or metadata.names_itself) and answer.get("iss") != metadata.issuer:
+        raise SignInFailed(Cause.UNPROVEN, "answer_of_another")
+    error = answer.get("error")
+    if error is not None:
+        raise SignInFailed(Cause.REFUSED if error in _NOBODY else Cause.UNAVAILABLE, _known(error))
+    if "code" not in answer:
+        raise SignInFailed(Cause.UNPROVEN, "no_code")
+    return answer["code"]
+
+
+def _known(error: object) -> str:
+    """An error that can stand in a log; a word of our own for any other."""
+    return str(error) if error in _NOBODY | _OTHER_ERRORS else "unknown_error"
+
+
+def _key(bank: _Bank, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
+    return bank.server.find_key(kid, algorithm, deadline)
+
+
+def _client_authentication(registration: OidcRegistration, metadata: ServerMetadata) -> ClientAuth:
+    """Basic, unless the server says that it takes none. RFC 6749 2.3.1 form-encodes both halves first."""
+    client_id, secret = registration.client_id, registration.client_secret
+    if metadata.takes_basic:
+        return ClientAuth(quote_plus(client_id), quote_plus(secret), "client_secret_basic")
+    return ClientAuth(client_id, secret, "client_secret_post")
+
+
+class _Session:
+    """What Authlib posts with: one exchange within the deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def post(
+        self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str], auth: ClientAuth
+    ) -> Answer:
+        prepared = auth.prepare("POST", url, dict(headers), urlencode(data))  # type: ignore[no-untyped-call]  # its stub says nothing
+        url, sent, body = prepared
+        return exchange("POST", url, deadline=self._deadline, headers=sent, body=body.encode())

@@ -1,0 +1,118 @@
+"""What a bank's OpenID Connect server publishes of itself: its metadata and its keys (Discovery 1.0)."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import Key, KeySet, KeySetSerialization
+
+from app.domain.registry import is_protected
+from app.signin import Cause, SignInFailed
+from app.signin.http import Deadline, get_json
+
+# How old what we know of a server may be. Also how long a key that it has withdrawn is still believed.
+OLDEST = timedelta(minutes=10)
+
+# How long keys are not asked for again, whatever tokens name: nobody makes us hammer a bank.
+SOONEST = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetadata:
+    """What a client needs of RFC 8414 2. `names_itself`: every answer carries `iss` (RFC 9207)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    takes_basic: bool
+    names_itself: bool
+
+
+class OidcServer:
+    """One issuer. What it publishes is fetched when it is needed and kept for ten minutes.
+
+    One thread at a time asks; the others wait for what it brings, each until its own deadline. Every method
+    raises SignInFailed.
+    """
+
+    def __init__(self, issuer: str, *, clock: Callable[[], datetime]) -> None:
+        self._issuer = issuer
+        self._clock = clock
+        self._asking = threading.Lock()
+        self._metadata: tuple[datetime, ServerMetadata] | None = None
+        self._keys: tuple[datetime, KeySet] | None = None
+        self._keys_asked_at: datetime | None = None
+
+    def metadata(self, deadline: Deadline) -> ServerMetadata:
+        with self._asking:
+            now = self._clock()
+            if self._metadata is None or now - self._metadata[0] > OLDEST:
+                address = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
+                self._metadata = now, parse_metadata(get_json(address, deadline=deadline), self._issuer)
+            return self._metadata[1]
+
+    def find_key(self, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
+        """The key that a token names. A name that is unknown is looked for in fresh keys, now and then."""
+        address = self.metadata(deadline).jwks_uri
+        with self._asking:
+            now = self._clock()
+            if self._keys is None or now - self._keys[0] > OLDEST:
+                self._fetch_keys(address, now, deadline)
+            key = self._known_key(kid, algorithm)
+            if key is None and self._may_ask_again(now):
+                self._fetch_keys(address, now, deadline)
+                key = self._known_key(kid, algorithm)
+        if key is None:
+            raise SignInFailed(Cause.UNPROVEN, "unknown_key")
+        return key
+
+    def _may_ask_again(self, now: datetime) -> bool:
+        return self._keys_asked_at is None or now - self._keys_asked_at >= SOONEST
+
+    def _fetch_keys(self, address: str, now: datetime, deadline: Deadline) -> None:
+        self._keys_asked_at = now
+        self._keys = now, parse_keys(get_json(address, deadline=deadline))
+
+    def _known_key(self, kid: str | None, algorithm: str) -> Key | None:
+        if self._keys is None:
+            return None
+        try:
+            return self._keys[1].get_by_kid(kid, {"alg": algorithm, "use": "sig"})
+        except InvalidKeyIdError:
+            return None
+
+
+def parse_metadata(found: Mapping[str, Any], issuer: str) -> ServerMetadata:
+    """Raises SignInFailed unless it is the issuer's own (Discovery 1.0, 4.3) and its addresses are safe."""
+    if found.get("issuer") != issuer:
+        raise SignInFailed(Cause.UNAVAILABLE, "metadata_of_another")
+    methods = found.get("token_endpoint_auth_methods_supported")
+    return ServerMetadata(
+        issuer=issuer,
+        authorization_endpoint=_address(found, "authorization_endpoint", issuer),
+        token_endpoint=_address(found, "token_endpoint", issuer),
+        jwks_uri=_address(found, "jwks_uri", issuer),
+        takes_basic=not isinstance(methods, list) or "client_secret_basic" in methods,
+        names_itself=found.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _address(found: Mapping[str, Any], name: str, issuer: str) -> str:
+    """An address as safe as the issuer's own: only a server on loopback may send us to loopback."""
+    address = found.get(name)
+    if not isinstance(address, str) or not is_protected(address):
+        raise SignInFailed(Cause.UNAVAILABLE, "metadata_without_address")
+    if issuer.startswith("https:") and not address.startswith("https:"):
+        raise SignInFailed(Cause.UNAVAILABLE, "metadata_without_address")
+    return address
+
+
+def parse_keys(found: Mapping[str, Any]) -> KeySet:
+    try:
+        return KeySet.import_key_set(cast("KeySetSerialization", found))
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SignInFailed(Cause.UNAVAILABLE, "no_keys") from error

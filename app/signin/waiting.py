@@ -1,0 +1,54 @@
+"""Where customers wait for a bank: a few at a time, and not for long.
+
+A bank that hangs would otherwise hold every thread of this server, and with them the customers of all others.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import TypeVar
+
+from app.signin import Cause, SignInFailed
+from app.signin.http import Deadline
+
+Found = TypeVar("Found")
+
+
+class WaitingRoom:
+    """For one bank: so many `seats`, and each for as long as `patience` at most.
+
+    What has to be asked is asked in a thread of its own, so that the customer's page comes back in time even
+    from what cannot be interrupted (looking up a name). The seat is free when that thread has ended.
+    """
+
+    def __init__(self, *, seats: int, patience: timedelta) -> None:
+        self._seats = threading.BoundedSemaphore(seats)
+        self._patience = patience
+
+    def wait_for(self, ask: Callable[[Deadline], Found]) -> Found:
+        """What `ask` returns or raises. Raises SignInFailed: at once without a free seat, else in time."""
+        if not self._seats.acquire(blocking=False):
+            raise SignInFailed(Cause.BUSY, "no_seat")
+        deadline = Deadline.after(self._patience)
+        outcome: Future[Found] = Future()
+        errand = threading.Thread(target=self._run, args=(ask, deadline, outcome), name="bank", daemon=True)
+        try:
+            errand.start()
+        except RuntimeError as error:  # the machine has no thread to give
+            self._seats.release()
+            raise SignInFailed(Cause.BUSY, "no_thread") from error
+        try:
+            return outcome.result(self._patience.total_seconds())
+        except TimeoutError as error:
+            raise SignInFailed(Cause.UNAVAILABLE, "timeout") from error
+
+    def _run(self, ask: Callable[[Deadline], Found], deadline: Deadline, outcome: "Future[Found]") -> None:
+        try:
+            found = ask(deadline)
+        except Exception as error:  # noqa: BLE001  # raised again where it was asked for
+            self._seats.release()
+            outcome.set_exception(error)
+        else:
+            self._seats.release()
+            outcome.set_result(found)

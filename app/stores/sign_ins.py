@@ -1,0 +1,64 @@
+"""Sign-ins under way at a bank, in Redis under `sign_ins:<state>`; `sign_ins:<state>:used` once it came back.
+
+What came back stays known until it would have expired, so that an answer which comes twice still finds the
+way to its request.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.domain.sign_in import LONGEST_SIGN_IN, PendingSignIn
+from app.stores.redis import Put, Redis, answering, parse, put
+
+
+class SignInStore:
+    """Keeps pending sign-ins and says who comes back first. Every method raises StoreUnavailable."""
+
+    def __init__(self, redis: Redis, *, lifetime: timedelta = LONGEST_SIGN_IN) -> None:
+        self._redis = redis
+        self._lifetime = lifetime
+
+    def save(self, pending: PendingSignIn) -> None:
+        put(self._redis, Put(_key(pending.state), _record(pending), self._lifetime))
+
+    def find(self, state: str) -> PendingSignIn | None:
+        with answering():
+            text = self._redis.get(_key(state))
+        record = parse(text)
+        return None if record is None else _pending(state, record)
+
+    def use(self, state: str) -> bool:
+        """Whether this is the first use of `state`. Of many at the same time exactly one is."""
+        milliseconds = int(self._lifetime.total_seconds() * 1000)
+        with answering():
+            return bool(self._redis.set(f"{_key(state)}:used", 1, px=milliseconds, nx=True))
+
+
+def _key(state: str) -> str:
+    return f"sign_ins:{state}"
+
+
+def _record(pending: PendingSignIn) -> dict[str, Any]:
+    return {
+        "browser": pending.browser_id,
+        "provider": pending.provider_id,
+        "request": pending.request_id,
+        "nonce": pending.nonce,
+        "verifier": pending.code_verifier,
+        "begun": pending.begun_at.isoformat(),
+    }
+
+
+def _pending(state: str, record: dict[str, Any]) -> PendingSignIn | None:
+    try:
+        return PendingSignIn(
+            state=state,
+            browser_id=record["browser"],
+            provider_id=record["provider"],
+            request_id=record["request"],
+            nonce=record["nonce"],
+            code_verifier=record["verifier"],
+            begun_at=datetime.fromisoformat(record["begun"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None  # a record that this version did not write

@@ -1,0 +1,109 @@
+"""To the bank's own sign-in and back, and the pages on the way."""
+
+import re
+
+import structlog
+from flask import redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.authorization import Params, parse_params
+from app.domain.sign_in import PendingSignIn
+from app.signin import Cause, Customer, SignInFailed
+from app.web import errors, language, purpose
+from app.web.current import browser, services
+from app.web.purpose import Purpose
+
+_log = structlog.get_logger()
+
+_STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_ANSWER = ("code", "error", "iss")
+
+
+def go_to_bank(asked: Purpose) -> BaseResponse | str:
+    """To the bank at once; or to a page that leads there, for somebody who has just signed out.
+
+    Browsers would stop a redirect to the bank that follows the form of signing out (form-action), and whoever
+    comes next should not be signed in as whoever was there before without having asked for it.
+    """
+    provider_id = asked.provider.provider_id
+    failed = request.args.get("failed")
+    if failed in set(Cause):
+        raise _problem(asked, Cause(failed))
+    has_left = asked.session.has_left(provider_id)
+    if has_left and request.args.get("at") != "bank":
+        address = asked.address(at="bank")
+        return render_template(
+            "signin/bank.html", provider=asked.provider, client=asked.client, address=address
+        )
+    try:
+        departure = services().bank_sign_in.begin(
+            asked.provider,
+            browser_id=asked.session.browser_id,
+            request_id=asked.request_id,
+            language=language.language(),
+            must_ask_again=has_left,
+        )
+    except SignInFailed as failure:
+        _log_failure(asked, failure)
+        raise _problem(asked, failure.cause) from failure
+    services().sign_ins.save(departure.pending)
+    return redirect(departure.url, 302)
+
+
+def come_back() -> BaseResponse:
+    """From the bank: signs in who it says has signed in, if it proves that. Works once."""
+    params = parse_params(request.query_string)
+    pending = _own_pending(params)
+    asked = purpose.of(pending)
+    asked.require_time_left()
+    try:
+        customer = _finish(asked, pending, params)
+    except SignInFailed as failure:
+        _log_failure(asked, failure)
+        raise _problem(asked, failure.cause) from failure
+    asked.welcome(customer)
+    return redirect(asked.next_address, 303)
+
+
+def _own_pending(params: Params) -> PendingSignIn:
+    """The sign-in that this very browser began. Raises Problem for any other (RFC 9700 4.7)."""
+    session = browser()
+    if session.is_known:
+        language.use(language.asked_language() or session.language)
+    state = params.single("state") or ""
+    is_possible = session.is_known and _STATE.fullmatch(state)
+    pending = services().sign_ins.find(state) if is_possible else None
+    if pending is None or pending.browser_id != session.browser_id:
+        _log.warning("sign_in_failed", reason="not_of_this_browser", outcome="refused")
+        raise errors.sign_in_lost()
+    return pending
+
+
+def _finish(asked: Purpose, pending: PendingSignIn, params: Params) -> Customer:
+    if asked.provider.oidc is None:  # registered otherwise since it was begun
+        raise SignInFailed(Cause.UNAVAILABLE, "not_registered")
+    if not services().sign_ins.use(pending.state):
+        raise SignInFailed(Cause.USED, "used")
+    if not params.is_well_formed or any(params.is_repeated(name) for name in _ANSWER):
+        raise SignInFailed(Cause.UNPROVEN, "unreadable")
+    answer = {name: value for name in _ANSWER if (value := params.single(name)) is not None}
+    return services().bank_sign_in.finish(asked.provider, pending, answer)
+
+
+def _log_failure(asked: Purpose, failure: SignInFailed) -> None:
+    _log.warning(
+        "sign_in_failed",
+        provider_id=asked.provider.provider_id,
+        reason=failure.detail,
+        outcome=failure.cause.value,
+    )
+
+
+def _problem(asked: Purpose, cause: Cause) -> errors.Problem:
+    """A page that says why, and that can be read in the other language without asking the bank again."""
+    return errors.sign_in_failed(
+        asked.provider,
+        cause,
+        retry=asked.address(at="bank"),
+        in_other_language=asked.address(failed=cause, lang=language.language().other),
+    )
