@@ -163,6 +163,16 @@ def _validate_proven(
     )
 
 
+def is_still_allowed(request: AuthorizationRequest, client: Client, provider: DataProvider) -> bool:
+    """Whether the registrations, which may have changed since `request` began, would accept it now."""
+    return (
+        client.accepts_redirect_uri(request.redirect_uri)
+        and client.status_with(provider.provider_id) is Status.ACTIVE
+        and request.requested_scope <= client.clusters
+        and request.requested_scope & client.needed_clusters <= provider.clusters
+    )
+
+
 def check_client_id(params: Params, registry: Registry) -> Client:
     """RFC 6749 2.2 and 4.1.2.1: an unknown client is told to the customer, not to an address it chose."""
     client_id = params.single("client_id")

@@ -83,8 +83,21 @@ class SandboxCustomer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcRegistration:
+    """Accord as a client of a provider's own OpenID Connect server."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataProvider:
-    """A bank. `audience` is what access tokens name as `aud` (RFC 9068 2.2); `colour` is `#rrggbb`."""
+    """A bank. `audience` is what access tokens name as `aud` (RFC 9068 2.2); `colour` is `#rrggbb`.
+
+    Its customers sign in at its own server where it has registered one (`oidc`), else in the sandbox.
+    """
 
     provider_id: str
     name: Bilingual
@@ -94,8 +107,10 @@ class DataProvider:
     sign_in: str
     colour: str
     complaints: Bilingual
+    legal_name: Bilingual | None = None
     logo: str | None = None
     sandbox_customers: tuple[SandboxCustomer, ...] = ()
+    oidc: OidcRegistration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +159,35 @@ def fault_in_redirect_uri(uri: str) -> str | None:
     if _OUR_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
         return "has code, state, error or iss in its query, which Accord adds"
     return _fault_in_scheme(parts)
+
+
+def fault_in_issuer(issuer: str) -> str | None:
+    """Why `issuer` cannot be an OpenID Connect issuer (Discovery 1.0, 3 and 4), or None when it can.
+
+    http is for loopback, where it never leaves the machine; whether even that is allowed is not known here.
+    """
+    if _URI_CHARACTERS.fullmatch(issuer) is None or "?" in issuer:
+        return "must be a URL without query and fragment"
+    try:
+        parts = urlsplit(issuer)
+        _ = parts.port
+    except ValueError:
+        return "is not a URL"
+    if not is_protected(issuer):
+        return "must be an https URL, or http on loopback"
+    return "has user information" if "@" in parts.netloc else None
+
+
+def is_protected(url: str) -> bool:
+    """Whether nobody on the way can read what is sent to `url`: https, or http that stays on loopback."""
+    try:
+        parts = urlsplit(url)
+        hostname = parts.hostname
+    except ValueError:
+        return False
+    if parts.scheme == "http":
+        return hostname in (*_LOOPBACK_HOSTS, "localhost")
+    return parts.scheme == "https" and bool(hostname)
 
 
 def _fault_in_scheme(parts: SplitResult) -> str | None:

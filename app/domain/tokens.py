@@ -1,4 +1,4 @@
-"""The token endpoint's rules: who asks (RFC 6749 2.3), for what (4.1.3, 6), what a token says (RFC 9068)."""
+"""The rules of tokens: who asks (RFC 6749 2.3), for what (4.1.3, 4.4, 6), what a token says (RFC 9068)."""
 
 import hashlib
 import hmac
@@ -22,6 +22,8 @@ _TOKEN_PARAMETERS = (
     "scope",
     "client_id",
     "client_secret",
+    "token",
+    "token_type_hint",
 )
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
@@ -101,7 +103,7 @@ def _is_right(credentials: ClientCredentials, registered: Client | ResourceServe
 
 
 def check_token_params(params: Params) -> None:
-    """RFC 6749 3.2: a parameter appears at most once. Malformed and oversized text is refused."""
+    """For every endpoint at which a client authenticates. RFC 6749 3.2: a parameter appears at most once. Malformed and oversized text is refused."""
     if any(params.is_repeated(name) for name in _TOKEN_PARAMETERS):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
     if not params.is_well_formed:
@@ -128,6 +130,14 @@ def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest
             raise OAuthError(ErrorCode.INVALID_SCOPE, "scope must be client:admin")
         return AdminRequest()
     raise OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, "grant_type is not supported")
+
+
+def validate_token_parameter(params: Params) -> str:
+    """The token that a client revokes or asks about (RFC 7009 2.1, RFC 7662 2.1). Raises OAuthError.
+
+    A `token_type_hint` is only a hint: a token is looked for in every way, whatever it says.
+    """
+    return _required(params, "token")
 
 
 def narrowed_scope(granted: Scope, asked: Scope | None) -> Scope:

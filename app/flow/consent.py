@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.domain import codes
-from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.authorization import AuthorizationRequest, PendingRequest, is_still_allowed
 from app.domain.clusters import Scope
 from app.domain.consent import (
     Answer,
@@ -23,7 +23,7 @@ from app.domain.consent import (
     make_offer,
 )
 from app.domain.history import EventKind
-from app.domain.registry import Client, DataProvider, Registry, Status
+from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.codes import CodeStore
 from app.stores.ledger import Ledger
@@ -108,15 +108,13 @@ class ConsentFlow:
     def parties(self, pending: PendingRequest) -> Parties | None:
         """Who the request is between; None when the registration no longer allows it.
 
-        Checked on every page: a client suspended or a redirect_uri removed since the request began must not
-        get an answer.
+        Checked on every page: a client suspended, or a redirect_uri or a cluster removed, since the request
+        began must not get an answer.
         """
         request = pending.request
         client = self.registry.find_client(request.client_id)
         provider = self.registry.find_provider(request.provider_id)
-        if client is None or provider is None or not client.accepts_redirect_uri(request.redirect_uri):
-            return None
-        if client.status_with(provider.provider_id) is not Status.ACTIVE:
+        if client is None or provider is None or not is_still_allowed(request, client, provider):
             return None
         return Parties(client, provider, make_offer(request.requested_scope, client, provider))
 

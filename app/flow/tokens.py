@@ -110,6 +110,8 @@ class TokenFlow:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
         log_event(EventKind.REFRESHED, refreshed)
         scope &= refreshed.granted_scope
+        if not scope:
+            raise OAuthError(ErrorCode.INVALID_SCOPE, "scope goes beyond what is still granted")
         return self._token_response(refreshed, provider, scope, now, refresh_token=None)
 
     def administer(self, client: Client) -> TokenResponse:
@@ -129,22 +131,24 @@ class TokenFlow:
         )
 
     def find_live(self, access_token: str) -> LiveToken | None:
-        """What an access token stands for, while it works: signed here, in its time, its consent active."""
+        """What an access token stands for, while it works: signed here, in its time, its consent active.
+
+        Its scope is what is left of it. A client that is suspended, or no longer active with the provider,
+        has no token that works: what it could not refresh, it cannot go on using either.
+        """
         claims = self._own_claims(access_token)
-        if claims is None:
+        client = None if claims is None else self.registry.find_client(claims["client_id"])
+        if claims is None or client is None:
             return None
-        connection = self._connection_of(claims)
-        if connection is None:
-            is_admin = claims.get("scope") == ADMIN_SCOPE and self.registry.find_client(claims["client_id"])
-            return LiveToken(claims, claims["client_id"], None) if is_admin else None
-        if connection.status_at(self.clock()) is not GrantStatus.ACTIVE:
+        if claims["scope"] == ADMIN_SCOPE:
+            return LiveToken(claims, client.client_id, None)
+        connection = self.connections.find(claims["consent_id"])
+        if connection is None or not self._is_in_force(connection.grant, client):
             return None
         left = known_clusters(claims["scope"].split(" ")) & connection.grant.granted_scope
-        return (
-            LiveToken({**claims, "scope": format_scope(left)}, claims["client_id"], connection)
-            if left
-            else None
-        )
+        if not left:
+            return None
+        return LiveToken({**claims, "scope": format_scope(left)}, client.client_id, connection)
 
     def introspect(self, token: str, asker: Client | ResourceServer) -> dict[str, Any]:
         """What RFC 7662 2.2 answers about a token, to whom it concerns; to anybody else it is inactive."""
@@ -167,9 +171,17 @@ class TokenFlow:
         return True
 
     def revoke(self, token: str, client: Client) -> None:
-        """RFC 7009: ends the connection of the client's own token, of either kind; else does nothing."""
+        """RFC 7009: ends the connection of the client's own token, of either kind; else does nothing.
+
+        Raises OAuthError for the client's own `client:admin` token: it has no connection, and lives on for
+        the few minutes that are left to it. To say that it was revoked would not be true.
+        """
         claims = self._own_claims(token)
-        if claims is not None and claims["client_id"] == client.client_id and "consent_id" in claims:
+        if claims is not None:
+            if claims["client_id"] != client.client_id:
+                return
+            if "consent_id" not in claims:
+                raise OAuthError(ErrorCode.UNSUPPORTED_TOKEN_TYPE, "This token ends by itself, in minutes")
             self._revoke(claims["consent_id"])
             return
         grant = self._find_refreshable(token, client)
@@ -177,13 +189,14 @@ class TokenFlow:
             self._revoke(grant.consent_id)
 
     def _revoke(self, consent_id: str) -> None:
-        ended = self.connections.withdraw(consent_id, None, actor=Actor.CLIENT, now=self.clock())
-        if ended is not None:
+        now = self.clock()
+        ended = self.connections.withdraw(consent_id, None, actor=Actor.CLIENT, now=now)
+        if ended is not None and ended.status_at(now) is GrantStatus.REVOKED:
             log_event(EventKind.REVOKED, ended)
 
     def _introspect_refresh_token(self, token: str, client: Client) -> dict[str, Any]:
         grant = self._find_refreshable(token, client)
-        if grant is None:
+        if grant is None or not self._is_in_force(grant, client):
             return {"active": False}
         return {
             "active": True,
@@ -207,9 +220,9 @@ class TokenFlow:
             return None
         return claims
 
-    def _connection_of(self, claims: dict[str, Any]) -> Connection | None:
-        consent_id = claims.get("consent_id")
-        return None if consent_id is None else self.connections.find(consent_id)
+    def _is_in_force(self, grant: ConsentGrant, client: Client) -> bool:
+        is_active = grant.status_at(self.clock()) is GrantStatus.ACTIVE
+        return is_active and client.status_with(grant.provider_id) is Status.ACTIVE
 
     def _end_if_redeemed(self, request_id: str, client: Client, now: datetime) -> None:
         answered = self.ledger.find_answer(request_id)

@@ -1,6 +1,6 @@
 """A customer's connections: what the ledger knows of each, and how one ends or is narrowed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,9 +57,13 @@ class ConnectionStore:
         with self._database.reading() as connection:
             return find_standing(connection, provider_id=provider_id, subject=subject, client_id=client_id)
 
-    def history(self, consent_id: str) -> list[Event]:
-        """Everything that happened to a consent, in order."""
-        query = select(events).where(events.c.consent_id == consent_id).order_by(events.c.event_id)
+    def history(self, consent_id: str, *, without: Iterable[EventKind] = ()) -> list[Event]:
+        """Everything that happened to a consent, in order, but for the kinds in `without`."""
+        query = (
+            select(events)
+            .where(events.c.consent_id == consent_id, events.c.kind.not_in(without))
+            .order_by(events.c.event_id)
+        )
         with self._database.reading() as connection:
             return [event_from(row) for row in connection.execute(query)]
 

@@ -4,6 +4,7 @@ What a registration may say is the domain's business; how it is written down is 
 """
 
 import functools
+import os
 import re
 import secrets
 import tomllib
@@ -29,25 +30,25 @@ from app.domain.registry import (
     LONGEST_CONSENT,
     Client,
     DataProvider,
+    OidcRegistration,
     Registry,
+    ResourceServer,
     SandboxCustomer,
     Status,
+    fault_in_issuer,
     fault_in_redirect_uri,
 )
 from app.domain.tokens import hash_secret
+from app.domain.visible import visible
 
 LOGOS = Path(__file__).resolve().parents[2] / "static" / "logos"
 LONGEST_NAME = 256
 LONGEST_PURPOSE = 1000
 
-# Characters that change how the text around them reads, or that cannot be seen: controls, bidi controls and
-# whatever else Unicode lets a page leave out (Default_Ignorable_Code_Point), and the blank of Braille.
-_INVISIBLE = re.compile(
-    "[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
+_IDENTIFIERS = ("client_id", "provider_id", "server_id", "user_name")
 _IDENTIFIER = r"^[A-Za-z0-9._~-]{1,64}$"
+_SCOPE_WORD = r"^[!#-\[\]-~]{1,128}$"  # RFC 6749 3.3
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 _LOGO = r"^[a-z0-9][a-z0-9-]*\.(svg|png|webp)$"
 
 
@@ -94,12 +95,13 @@ def read_registry(path: Path, *, allow_demo: bool) -> Registry:
     return Registry(
         clients={entry.client_id: entry.to_client() for entry in parsed.recipients},
         providers={entry.provider_id: entry.to_provider() for entry in parsed.providers},
+        resource_servers={entry.server_id: entry.to_resource_server() for entry in parsed.resource_servers},
     )
 
 
 def _visible(text: str) -> str:
     """`text` on one line, without what cannot be seen: a name must not change what stands around it."""
-    seen = " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
+    seen = visible(text)
     if not seen:
         raise ValueError("has nothing that can be seen")
     return seen
@@ -134,6 +136,39 @@ def _redirect_uri(uri: str) -> str:
     return uri
 
 
+def _issuer(issuer: str) -> str:
+    fault = fault_in_issuer(issuer)
+    if fault is not None:
+        raise ValueError(fault)
+    return issuer
+
+
+def _with_openid(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    if "openid" not in scopes:
+        raise ValueError("must contain openid")
+    return scopes
+
+
+def _set_variable(name: str) -> str:
+    if not os.environ.get(name):
+        raise ValueError("names an environment variable that is not set, or is empty")
+    return name
+
+
+def _file_with_text(name: str) -> str:
+    if not Path(name).is_absolute():
+        raise ValueError("must be an absolute path")
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError("is not text") from error
+    if not text.strip():
+        raise ValueError("is empty")
+    return name
+
+
 def _whole_set(value: Any) -> Any:
     if isinstance(value, list) and len(value) != len({str(item) for item in value}):
         raise ValueError("names something twice")
@@ -159,6 +194,11 @@ RedirectUri = Annotated[str, AfterValidator(_redirect_uri), Field(max_length=204
 Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(_readable_logo)]
 Clusters = Annotated[frozenset[DataCluster], BeforeValidator(_whole_set), Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
+Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
+ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
+SetVariable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_set_variable)]
+FileWithText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_file_with_text)]
+SecretHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Entry(BaseModel):
@@ -191,7 +231,7 @@ class _Addresses(_Entry):
 
 class _Recipient(_Entry):
     client_id: Identifier
-    secret_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    secret_sha256: SecretHash
     demo: bool = False
     suspended: bool = False
     name: _Names
@@ -249,22 +289,53 @@ class _SandboxCustomer(_Entry):
     display_name: Name
 
 
+class _Oidc(_Entry):
+    """A bank's OpenID Connect server. The secret itself is never in the registration file."""
+
+    issuer: Issuer
+    client_id: Annotated[str, Field(min_length=1, max_length=256)]
+    client_secret_env: SetVariable | None = None
+    client_secret_file: FileWithText | None = None
+    scopes: Annotated[
+        tuple[ScopeWord, ...],
+        BeforeValidator(_whole_set),
+        AfterValidator(_with_openid),
+        Field(max_length=20),
+    ] = ("openid", "profile")
+
+    def to_registration(self) -> OidcRegistration:
+        return OidcRegistration(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            client_secret=self._read_secret(),
+            scopes=self.scopes,
+        )
+
+    def _read_secret(self) -> str:
+        if self.client_secret_file is not None:
+            return Path(self.client_secret_file).read_text(encoding="utf-8").strip()
+        return os.environ[self.client_secret_env or ""]
+
+
 class _Provider(_Entry):
     provider_id: Identifier
     name: _Names
+    legal_name: _Names | None = None
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     logo: Logo | None = None
     colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
     clusters: Clusters
     audience: HttpsAddress
     complaints: _Addresses
-    sign_in: Literal["sandbox"]
+    sign_in: Literal["sandbox", "oidc"]
     customers: list[_SandboxCustomer] = Field(default_factory=list)
+    oidc: _Oidc | None = None
 
     def to_provider(self) -> DataProvider:
         return DataProvider(
             provider_id=self.provider_id,
             name=self.name.bilingual(),
+            legal_name=None if self.legal_name is None else self.legal_name.bilingual(),
             country=self.country,
             logo=self.logo,
             colour=self.colour,
@@ -273,12 +344,26 @@ class _Provider(_Entry):
             complaints=self.complaints.bilingual(),
             sign_in=self.sign_in,
             sandbox_customers=tuple(SandboxCustomer(**customer.model_dump()) for customer in self.customers),
+            oidc=None if self.oidc is None else self.oidc.to_registration(),
+        )
+
+
+class _ResourceServer(_Entry):
+    server_id: Identifier
+    secret_sha256: SecretHash
+    demo: bool = False
+    audience: HttpsAddress
+
+    def to_resource_server(self) -> ResourceServer:
+        return ResourceServer(
+            server_id=self.server_id, secret_hash=self.secret_sha256, audience=self.audience
         )
 
 
 class _File(_Entry):
     providers: Annotated[list[_Provider], Field(min_length=1)]
     recipients: Annotated[list[_Recipient], Field(min_length=1)]
+    resource_servers: list[_ResourceServer] = Field(default_factory=list)
 
 
 def _shape_faults(document: dict[str, Any]) -> Iterator[Fault]:
@@ -303,19 +388,51 @@ def _contradictions(document: dict[str, Any]) -> Iterator[Fault]:
         for provider_id in statuses if isinstance(statuses, dict) else ():
             if provider_id not in registered:
                 yield (*place, "providers", provider_id), "is not a registered provider"
-    for place, _ in _entries(document, ("providers",)):
+    for place, provider in _entries(document, ("providers",)):
         yield from _repeated(document, (*place, "customers"), "user_name")
         yield from _repeated(document, (*place, "customers"), "subject")
+        yield from _sign_in_faults(place, provider)
+    yield from _resource_server_contradictions(document)
+
+
+def _resource_server_contradictions(document: dict[str, Any]) -> Iterator[Fault]:
+    """Both authenticate at one endpoint, so that one identifier must not stand for two parties."""
+    yield from _repeated(document, ("resource_servers",), "server_id")
+    clients = {str(entry.get("client_id")) for _, entry in _entries(document, ("recipients",))}
+    audiences = {str(entry.get("audience")) for _, entry in _entries(document, ("providers",))}
+    for place, server in _entries(document, ("resource_servers",)):
+        if "server_id" in server and str(server["server_id"]) in clients:
+            yield (*place, "server_id"), "is the client_id of a recipient"
+        if "audience" in server and str(server["audience"]) not in audiences:
+            yield (*place, "audience"), "is the audience of no registered provider"
+
+
+def _sign_in_faults(place: Place, provider: dict[str, Any]) -> Iterator[Fault]:
+    """Each way to sign in has its own part of an entry, and only that."""
+    is_oidc = provider.get("sign_in") == "oidc"
+    oidc = provider.get("oidc")
+    if is_oidc and oidc is None:
+        yield (*place, "oidc"), 'is missing, which sign_in = "oidc" needs'
+    if is_oidc and "customers" in provider:
+        yield (*place, "customers"), 'belongs to sign_in = "sandbox"'
+    if not is_oidc and oidc is not None:
+        yield (*place, "oidc"), 'belongs to sign_in = "oidc"'
+    if isinstance(oidc, dict) and ("client_secret_env" in oidc) is ("client_secret_file" in oidc):
+        yield (*place, "oidc"), "must have either client_secret_env or client_secret_file"
 
 
 def _demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
     """What only development may have."""
-    for place, recipient in _entries(document, ("recipients",)):
-        if recipient.get("demo"):
-            yield (*place, "demo"), "a demo secret does not work in production"
+    for table in ("recipients", "resource_servers"):
+        for place, entry in _entries(document, (table,)):
+            if entry.get("demo"):
+                yield (*place, "demo"), "a demo secret does not work in production"
     for place, provider in _entries(document, ("providers",)):
         if provider.get("sign_in") == "sandbox":
             yield (*place, "sign_in"), "sandbox sign-in does not work in production"
+        oidc = provider.get("oidc")
+        if isinstance(oidc, dict) and str(oidc.get("issuer")).startswith("http:"):
+            yield (*place, "oidc", "issuer"), "http does not work in production"
 
 
 def _repeated(document: dict[str, Any], place: Place, key: str) -> Iterator[Fault]:
@@ -343,9 +460,7 @@ def _named(place: Place, document: dict[str, Any]) -> str:
         node = _step(node, part)
         if isinstance(part, int):
             entry: dict[str, Any] = node if isinstance(node, dict) else {}
-            words += (
-                f"[{entry.get('client_id') or entry.get('provider_id') or entry.get('user_name') or part}]"
-            )
+            words += f"[{next((entry[name] for name in _IDENTIFIERS if entry.get(name)), part)}]"
         else:
             words += f".{part}" if words else part
     return words.encode("unicode_escape").decode("ascii")  # a fault is one line, whatever a name contains

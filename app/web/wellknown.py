@@ -1,15 +1,21 @@
-"""What Accord says of itself to machines: metadata (RFC 8414), public keys, health."""
+"""What Accord says of itself to machines: metadata (RFC 8414), public keys, its contract, health."""
+
+from pathlib import Path
+from typing import Final
 
 from flask import Blueprint, Response, jsonify, url_for
 
 from app.domain import pkce
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
+from app.domain.tokens import ADMIN_SCOPE
 from app.web.current import services
 
 bp = Blueprint("wellknown", __name__)
 
-_CACHED = "public, max-age=300"
+_CACHED: Final = "public, max-age=300"
+_AUTH_METHODS: Final = ["client_secret_basic", "client_secret_post"]
+_CONTRACT: Final = (Path(__file__).resolve().parents[1] / "openapi.yaml").read_bytes()
 
 
 @bp.get("/.well-known/oauth-authorization-server")
@@ -20,12 +26,16 @@ def metadata() -> Response:
         issuer=issuer,
         authorization_endpoint=issuer + url_for("authorize.authorize"),
         token_endpoint=issuer + url_for("token.token"),
+        revocation_endpoint=issuer + url_for("revoke.token"),
+        introspection_endpoint=issuer + url_for("introspect.token"),
         jwks_uri=issuer + url_for("wellknown.keys"),
-        scopes_supported=list(DataCluster),
+        scopes_supported=[*DataCluster, ADMIN_SCOPE],
         response_types_supported=["code"],
         response_modes_supported=["query"],
-        grant_types_supported=["authorization_code", "refresh_token"],
-        token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
+        grant_types_supported=["authorization_code", "refresh_token", "client_credentials"],
+        token_endpoint_auth_methods_supported=_AUTH_METHODS,
+        revocation_endpoint_auth_methods_supported=_AUTH_METHODS,
+        introspection_endpoint_auth_methods_supported=_AUTH_METHODS,
         code_challenge_methods_supported=[pkce.METHOD],
         authorization_response_iss_parameter_supported=True,
         ui_locales_supported=list(Language),
@@ -38,6 +48,14 @@ def metadata() -> Response:
 def keys() -> Response:
     """RFC 7517 5: the public halves of the signing keys."""
     response = jsonify(services().keys.public)
+    response.headers["Cache-Control"] = _CACHED
+    return response
+
+
+@bp.get("/openapi.yaml")
+def contract() -> Response:
+    """All of this server's HTTP surface, as OpenAPI 3.1 (media type: RFC 9512)."""
+    response = Response(_CONTRACT, mimetype="application/yaml")
     response.headers["Cache-Control"] = _CACHED
     return response
 
