@@ -16,6 +16,7 @@ from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.settings import ConfigurationError, Settings
+from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
 from app.stores import redis
 from app.stores.attempts import AttemptStore
@@ -27,15 +28,19 @@ from app.stores.ledger import Ledger
 from app.stores.registry import RegistryError, read_registry
 from app.stores.requests import RequestStore
 from app.stores.sessions import SessionStore
+from app.stores.sign_ins import SignInStore
 from app.web import (
     authorize,
     connections,
     consent,
+    consents,
     decision,
     errors,
     headers,
+    introspect,
     language,
     pages,
+    revoke,
     signin,
     start,
     token,
@@ -90,7 +95,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     headers.init_app(app, is_https=settings.is_https)
     errors.init_app(app)
     pages.init_app(app)
-    for part in (authorize, connections, consent, decision, signin, token, wellknown):
+    pages_of_people = (authorize, connections, consent, decision, signin)
+    endpoints_of_machines = (token, revoke, introspect, consents, wellknown)
+    for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)
     if settings.is_development:
         app.register_blueprint(start.bp)
@@ -140,6 +147,14 @@ def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], 
         keys=keys,
         form_signer=make_form_signer(settings.secret_keys),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,
+        bank_sign_in=OidcSignIn(
+            registry.providers.values(),
+            redirect_uri=f"{settings.issuer}/sign-in/callback",
+            seats=settings.bank_waiting,
+            patience=settings.bank_timeout,
+            clock=clock,
+        ),
+        sign_ins=SignInStore(client),
         check_ready=check_ready,
         clock=clock,
     )

@@ -1,4 +1,4 @@
-"""What `make run` starts: Accord, the example recipient and a Valkey of their own, stopped together.
+"""What `make run` starts: Accord, the example recipient, a bank's sign-in server, a Valkey of their own.
 
 It configures itself. All that lasts lies in one private folder, `instance/`, and a next start goes on from
 there. The stores, keys and secrets are always its own: whatever the environment names for a real
@@ -8,6 +8,8 @@ deployment, a demo does not touch it.
 import contextlib
 import fcntl
 import http.client
+import itertools
+import json
 import os
 import secrets
 import signal
@@ -15,19 +17,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from app.embedded import EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
+from app.embedded import LOOPBACK, EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
 from app.stores import keys, ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
-REGISTERED_RECIPIENT = "http://localhost:8001/"  # as registry/demo.toml has it
+
+# As registry/demo.toml has them.
+REGISTERED_RECIPIENT = "http://localhost:8001/"
+REGISTERED_BANK = "http://localhost:8002"
+
+# The customers of the bank that has a sign-in server of its own. It asks for no password.
+BANK_CUSTOMERS = (
+    {"sub": "alex", "name": "Alex Tremblay"},
+    {"sub": "sam", "name": "Sam Nguyen"},
+)
+_BANK_SECRET = "harbour-demo-secret"  # noqa: S105  # a demo secret: the bank takes any
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -55,6 +67,16 @@ class Places:
     instance: Path
     port: int
     recipient_port: int
+    bank_port: int
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Every port, by the variable that chooses it."""
+        return {
+            "ACCORD_PORT": self.port,
+            "ACCORD_RECIPIENT_PORT": self.recipient_port,
+            "ACCORD_IDP_PORT": self.bank_port,
+        }
 
     @property
     def issuer(self) -> str:
@@ -63,6 +85,10 @@ class Places:
     @property
     def recipient(self) -> str:
         return f"http://localhost:{self.recipient_port}"
+
+    @property
+    def bank(self) -> str:
+        return f"http://localhost:{self.bank_port}"
 
     def log(self, name: str) -> Path:
         return self.instance / "log" / f"{name}.log"
@@ -87,7 +113,16 @@ class Servers:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, application: str, env: Mapping[str, str]) -> None:
-        arguments = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), application]
+        self._start(name, ["gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), application], env)
+
+    def start_bank(self, env: Mapping[str, str]) -> None:
+        """The sign-in server of the bank that has one."""
+        customers = [f"--user-claims={json.dumps(customer)}" for customer in BANK_CUSTOMERS]
+        port = str(self.places.bank_port)
+        self._start("bank", ["oidc_provider_mock", "--host", LOOPBACK, "--port", port, *customers], env)
+
+    def _start(self, name: str, module: Sequence[str], env: Mapping[str, str]) -> None:
+        arguments = [sys.executable, "-m", *module]
         self.running[name] = start_child(arguments, log=self.places.log(name), env=env, cwd=ROOT)
 
     def start_valkey(self) -> None:
@@ -137,8 +172,9 @@ def run_demo() -> int:
 def _start(servers: Servers, interruption: Interruption) -> None:
     """Return when everything answers, or somebody has asked us to stop."""
     places = servers.places
-    for name in ("accord", "recipient", "valkey"):
+    for name in ("accord", "bank", "recipient", "valkey"):
         places.log(name).write_bytes(b"")  # of the last run only, so that they do not grow for ever
+    servers.start_bank(_foreign_env())
     servers.start("recipient", "examples.recipient.app:create_app()", _recipient_env(places))
     servers.start_valkey()
     ledger_url = f"sqlite:///{places.instance / 'ledger.sqlite3'}"
@@ -146,7 +182,11 @@ def _start(servers: Servers, interruption: Interruption) -> None:
     env = _accord_env(places, redis_url=servers.valkey.url, ledger_url=ledger_url)
     servers.start("accord", "wsgi:app", env)
     deadline = time.monotonic() + _START_SECONDS
-    waiting = [(places.port, "/readyz"), (places.recipient_port, "/")]
+    waiting = [
+        (places.port, "/readyz"),
+        (places.recipient_port, "/"),
+        (places.bank_port, "/.well-known/openid-configuration"),
+    ]
     while waiting and not interruption.asked:
         servers.check()
         if time.monotonic() > deadline:
@@ -157,11 +197,16 @@ def _start(servers: Servers, interruption: Interruption) -> None:
 
 def _read_places(environ: Mapping[str, str]) -> Places:
     instance = Path(environ.get("ACCORD_INSTANCE") or ROOT / "instance").absolute()
-    port = _read_port(environ, "ACCORD_PORT", 8000)
-    recipient_port = _read_port(environ, "ACCORD_RECIPIENT_PORT", 8001)
-    if port == recipient_port:
-        raise DemoError(f"ACCORD_PORT and ACCORD_RECIPIENT_PORT are both {port}: give them different ports.")
-    return Places(instance, port, recipient_port)
+    places = Places(
+        instance,
+        port=_read_port(environ, "ACCORD_PORT", 8000),
+        recipient_port=_read_port(environ, "ACCORD_RECIPIENT_PORT", 8001),
+        bank_port=_read_port(environ, "ACCORD_IDP_PORT", 8002),
+    )
+    for (first, port), (second, other) in itertools.combinations(places.ports.items(), 2):
+        if port == other:
+            raise DemoError(f"{first} and {second} are both {port}: give them different ports.")
+    return places
 
 
 def _read_port(environ: Mapping[str, str], name: str, default: int) -> int:
@@ -213,7 +258,7 @@ def _held(places: Places) -> Iterator[bool]:
 def _check_ports(places: Places, *, patience: float) -> None:
     """Raise DemoError when a port is taken. A run that was cut off gets `patience` seconds to let go."""
     deadline = time.monotonic() + patience
-    for variable, port in (("ACCORD_PORT", places.port), ("ACCORD_RECIPIENT_PORT", places.recipient_port)):
+    for variable, port in places.ports.items():
         while not _is_free(port):
             if time.monotonic() >= deadline:
                 raise DemoError(
@@ -265,16 +310,21 @@ def _accord_env(places: Places, *, redis_url: str, ledger_url: str) -> dict[str,
         "ACCORD_REGISTRY": str(_registry(places)),
         "ACCORD_SIGNING_KEYS": str(signing_keys),
         "ACCORD_RECIPIENT_PORT": str(places.recipient_port),
+        "ACCORD_HARBOUR_SECRET": _BANK_SECRET,
         "ACCORD_BIND": _bind(places.port),
         "SECRET_KEY": _secret(places.instance / "secret_key"),
     }
 
 
-def _recipient_env(places: Places) -> dict[str, str]:
-    """The recipient is somebody else: it is told nothing of Accord's but its address."""
+def _foreign_env() -> dict[str, str]:
+    """The environment less what is Accord's: the bank and the recipient are somebody else."""
     ours = ("ACCORD_", "SECRET_KEY")
-    foreign = {name: value for name, value in _inherited_env().items() if not name.startswith(ours)}
-    return foreign | {
+    return {name: value for name, value in _inherited_env().items() if not name.startswith(ours)}
+
+
+def _recipient_env(places: Places) -> dict[str, str]:
+    """The recipient is told nothing of Accord's but its address."""
+    return _foreign_env() | {
         "ACCORD_ISSUER": places.issuer,
         "ACCORD_RECIPIENT_PORT": str(places.recipient_port),
         "ACCORD_BIND": _bind(places.recipient_port),
@@ -284,13 +334,16 @@ def _recipient_env(places: Places) -> dict[str, str]:
 
 
 def _registry(places: Places) -> Path:
-    """The demo's registry; where the recipient has moved, a copy in which its callback has moved too."""
-    if places.recipient_port == 8001:
-        return DEMO_REGISTRY
+    """The demo's registry; where the recipient or the bank has moved, a copy that says so."""
     text = DEMO_REGISTRY.read_text(encoding="utf-8")
-    moved = places.instance / "registry.toml"
-    moved.write_text(text.replace(REGISTERED_RECIPIENT, f"{places.recipient}/"), encoding="utf-8")
-    return moved
+    moved = text.replace(REGISTERED_RECIPIENT, f"{places.recipient}/").replace(
+        f'"{REGISTERED_BANK}"', f'"{places.bank}"'
+    )
+    if moved == text:
+        return DEMO_REGISTRY
+    path = places.instance / "registry.toml"
+    path.write_text(moved, encoding="utf-8")
+    return path
 
 
 def _secret(path: Path) -> str:

@@ -2,15 +2,15 @@
 
 from flask_babel import gettext, to_user_timezone
 
+from app.domain.consent import ConsentGrant
 from app.web.current import services
-from app.web.receipt import Receipt, ShownConnection
+from app.web.receipt import Receipt
 
 _LONGEST_LINE = 75  # bytes, RFC 5545 3.1
 
 
-def end_date_event(shown: ShownConnection, receipt: Receipt) -> str:
-    """An all-day event in the page's language. The date is the one that the pages show."""
-    grant = shown.connection.grant
+def end_date_event(grant: ConsentGrant, receipt: Receipt) -> str:
+    """An all-day event in the receipt's language, with an alarm a week ahead. The date is that of the pages."""
     summary = gettext(
         "Sharing with %(recipient)s ends (%(provider)s)",
         recipient=receipt.recipient,
@@ -26,6 +26,12 @@ def end_date_event(shown: ShownConnection, receipt: Receipt) -> str:
         f"DTSTART;VALUE=DATE:{to_user_timezone(grant.expires_at):%Y%m%d}",
         f"SUMMARY:{_escaped(summary)}",
         f"URL:{receipt.stop_at}",
+        "TRANSP:TRANSPARENT",
+        "BEGIN:VALARM",
+        "ACTION:DISPLAY",
+        f"DESCRIPTION:{_escaped(summary)}",
+        "TRIGGER:-P7D",
+        "END:VALARM",
         "END:VEVENT",
         "END:VCALENDAR",
     ]
@@ -33,9 +39,11 @@ def end_date_event(shown: ShownConnection, receipt: Receipt) -> str:
 
 
 def _escaped(text: str) -> str:
+    """`text` as a value (RFC 5545 3.3.11), on one line."""
+    text = " ".join(text.splitlines())
     for character in ("\\", ";", ","):
         text = text.replace(character, "\\" + character)
-    return text.replace("\n", "\\n")
+    return text
 
 
 def _folded(line: str) -> str:

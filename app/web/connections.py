@@ -6,9 +6,9 @@ import structlog
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.clusters import Scope, in_order, known_clusters
+from app.domain.clusters import DataCluster, Scope, in_order, known_clusters
 from app.domain.consent import narrowed_by
-from app.domain.history import Actor, EventKind
+from app.domain.history import Actor, Event, EventKind
 from app.domain.language import Language
 from app.flow.events import log_event
 from app.signin import Customer
@@ -32,16 +32,21 @@ def show_all() -> str:
     """Everything that is shared by whoever is signed in, at every provider; ended connections apart."""
     _speak()
     customers = _customers()
+    providers = services().registry.providers
     if not customers:
-        return render_template("connections/choose.html", providers=services().registry.providers.values())
+        return render_template("connections/choose.html", providers=providers.values())
     shown = [_shown(found) for customer in customers for found in _of(customer)]
+    shown.sort(key=lambda one: one.grant.approved_at, reverse=True)
+    signed_in_at = {customer.provider_id for customer in customers}
     return render_template(
         "connections/list.html",
         active=[one for one in shown if one.is_active],
         ended=[one for one in shown if not one.is_active],
-        customers=customers,
-        providers=services().registry.providers,
+        signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
+        others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
         sign_out=SignOutForm(session_id=browser().id, request_id=""),
+        # A page about one bank looks like that bank's.
+        **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
     )
 
 
@@ -51,34 +56,37 @@ def show(consent_id: str) -> str:
     _speak()
     shown = _load(consent_id)
     stopping = _stopping(shown, request.args.get("stop"))
-    if stopping is not None:
+    if stopping:
         return _confirmation(shown, stopping)
     return render_template(
         "connections/detail.html",
         shown=shown,
         client=shown.client,
         provider=shown.provider,
-        history=services().connections.history(consent_id),
+        history=_history(consent_id),
         receipts={spoken: receipt(shown, spoken) for spoken in Language},
     )
 
 
 @bp.post("/connections/<consent_id>")
-def stop(consent_id: str) -> BaseResponse | str:
-    """Stops sharing, all of it or one cluster. Effective before the answer is sent."""
-    _speak()
-    shown = _load(consent_id)
-    form = RequestForm(session_id=browser().id, request_id=consent_id)
-    if not form.has_valid_token():
-        raise errors.stop_refused(consent_id)
-    stopping = _stopping(shown, request.form.get("stop"))
-    if stopping is not None:
-        _withdraw(shown, stopping)
+def stop(consent_id: str) -> BaseResponse:
+    """Stops sharing, all of it or one cluster, or keeps it. Effective before the answer is sent."""
+    try:
+        _speak()
+        shown = _load(consent_id)
+        if not _form(consent_id).has_valid_token():
+            raise errors.stop_refused(consent_id)
+        _withdraw(shown, _stopping(shown, request.form.get("stop")))
+    except StoreUnavailable as error:
+        _log.error("store_unavailable", store=str(error), outcome="503")
+        raise errors.not_stopped(consent_id) from error
     return redirect(url_for("connections.show", consent_id=consent_id), 303)
 
 
 @bp.get("/connections/<consent_id>/receipt.json")
 def receipt_as_json(consent_id: str) -> Response:
+    """The receipt in both languages, by their codes."""
+    _speak()
     shown = _load(consent_id)
     return jsonify({spoken.value: receipt(shown, spoken).as_json() for spoken in Language})
 
@@ -88,51 +96,63 @@ def end_date_as_calendar(consent_id: str) -> Response:
     """A reminder of the end date (RFC 5545)."""
     _speak()
     shown = _load(consent_id)
-    response = Response(end_date_event(shown, receipt(shown, language.language())), mimetype="text/calendar")
+    event = end_date_event(shown.grant, receipt(shown, language.language()))
+    response = Response(event, mimetype="text/calendar")
     response.headers["Content-Disposition"] = 'attachment; filename="end-date.ics"'
     return response
 
 
 def _withdraw(shown: ShownConnection, stopping: Scope) -> None:
-    left = narrowed_by(shown.connection.grant.granted_scope, stopping)
-    try:
-        after = services().connections.withdraw(
-            shown.consent_id, stopping if left else None, actor=Actor.CUSTOMER, now=services().clock()
-        )
-    except StoreUnavailable as error:
-        _log.error("store_unavailable", store=str(error), outcome="503")
-        raise errors.not_stopped(shown.consent_id) from error
+    if not stopping:
+        return
+    is_all = stopping == shown.grant.granted_scope
+    after = services().connections.withdraw(
+        shown.consent_id, None if is_all else stopping, actor=Actor.CUSTOMER, now=services().clock()
+    )
     if after is not None:
-        log_event(EventKind.NARROWED if left else EventKind.WITHDRAWN, after)
+        log_event(EventKind.NARROWED if after.ended_at is None else EventKind.WITHDRAWN, after)
 
 
-def _stopping(shown: ShownConnection, asked: str | None) -> Scope | None:
-    """The clusters to stop, of those that are shared; None when there is nothing to stop."""
-    shared = shown.connection.grant.granted_scope
+def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
+    """The clusters to stop, of those that are shared: all of them where nothing else could be left."""
+    shared = shown.grant.granted_scope
     if asked is None or not shown.is_active:
-        return None
+        return frozenset()
     stopping = shared if asked == EVERYTHING else known_clusters([asked]) & shared
-    return stopping or None
+    return stopping if narrowed_by(shared, stopping) else shared
 
 
 def _confirmation(shown: ShownConnection, stopping: Scope) -> str:
-    left = narrowed_by(shown.connection.grant.granted_scope, stopping)
+    left = shown.grant.granted_scope - stopping
+    needed = frozenset() if shown.client is None else shown.client.needed_clusters
     values: dict[str, Any] = {
         "shown": shown,
         "client": shown.client,
         "provider": shown.provider,
         "stopping": in_order(stopping),
         "left": in_order(left),
-        "stop": EVERYTHING if not left else next(iter(stopping)).value,
-        "form": RequestForm(session_id=browser().id, request_id=shown.consent_id),
+        "is_needed": bool(stopping & needed),
+        "ends_with_basic": request.args.get("stop") == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
+        "stop": next(iter(stopping)).value if left else EVERYTHING,
+        "form": _form(shown.consent_id),
     }
     return render_template("connections/stop.html", **values)
+
+
+def _form(consent_id: str) -> RequestForm:
+    return RequestForm(session_id=browser().id, request_id=consent_id)
+
+
+def _history(consent_id: str) -> list[tuple[Event, list[DataCluster]]]:
+    """What happened, and the clusters that a narrowing took away. Not each time that data was asked for."""
+    events = services().connections.history(consent_id, without=[EventKind.REFRESHED])
+    return [(event, in_order(known_clusters((event.detail or "").split(" ")))) for event in events]
 
 
 def _load(consent_id: str) -> ShownConnection:
     """The connection, for the customer whose it is. Raises Problem (404) for anybody else."""
     found = services().connections.find(consent_id) if browser().is_known else None
-    if found is None:
+    if found is None or found.grant.provider_id not in services().registry.providers:
         raise errors.connection_unknown()
     customer = browser().customer_of(found.grant.provider_id)
     if customer is None or customer.subject != found.grant.subject:
@@ -162,9 +182,10 @@ def _customers() -> list[Customer]:
 
 def _speak() -> None:
     """The switch decides the language, else what this browser spoke last."""
+    if not browser().is_known:
+        return
     asked = language.asked_language()
-    if browser().is_known:
-        if asked is not None and asked is not browser().language:
-            browser().language = asked
-            browser().save()
-        language.use(browser().language)
+    if asked is not None and asked is not browser().language:
+        browser().language = asked
+        browser().save()
+    language.use(browser().language)

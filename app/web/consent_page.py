@@ -6,7 +6,14 @@ from flask import render_template
 
 from app.domain.callback import has_private_scheme, host_of, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
-from app.domain.consent import ConsentDecision, ConsentOffer, GrantStatus, ScopeDifference, compare
+from app.domain.consent import (
+    ConsentDecision,
+    ConsentGrant,
+    ConsentOffer,
+    GrantStatus,
+    ScopeDifference,
+    compare,
+)
 from app.signin import Customer
 from app.web import errors, language
 from app.web.current import browser, services
@@ -28,7 +35,8 @@ def consent_page(
     redirect_uri = pending.request.redirect_uri
     _allow_answer_to_leave(redirect_uri)
     offer = parties.offer
-    difference = _difference(opened, customer)
+    standing = _standing(opened, customer)
+    difference = None if standing is None else compare(offer, standing.granted_scope)
     session_id = browser().id
     form = DecisionForm(session_id=session_id, request_id=pending.request_id)
     ends_at = services().clock() + parties.client.consent_duration
@@ -44,7 +52,7 @@ def consent_page(
         ],
         unavailable=in_order(offer.unavailable),
         no_longer_asked=[] if difference is None else in_order(difference.no_longer_asked),
-        is_repeat=difference is not None,
+        standing=standing,
         takes_all_or_nothing=not parties.client.allow_subset,
         ends_at=ends_at,
         expires_at=pending.expires_at,
@@ -59,6 +67,7 @@ def consent_page(
         pending.language,
         offer,
         difference,
+        None if standing is None else long_date(standing.expires_at),
         long_date(ends_at),
         host_of(redirect_uri),
     )
@@ -77,8 +86,8 @@ def _section(
     )
 
 
-def _difference(opened: OpenRequest, customer: Customer) -> ScopeDifference | None:
-    """How the request differs from what the customer shares with the same recipient already."""
+def _standing(opened: OpenRequest, customer: Customer) -> ConsentGrant | None:
+    """What the customer shares with the same recipient already: an approval would replace it."""
     standing = services().connections.find_standing(
         provider_id=customer.provider_id,
         subject=customer.subject,
@@ -86,7 +95,7 @@ def _difference(opened: OpenRequest, customer: Customer) -> ScopeDifference | No
     )
     if standing is None or standing.status_at(services().clock()) is not GrantStatus.ACTIVE:
         return None
-    return compare(opened.parties.offer, standing.granted_scope)
+    return standing
 
 
 def _kept_screen(html: str, parts: Hashable) -> str:

@@ -13,11 +13,13 @@ from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.settings import Settings
+from app.signin import SignIn
 from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import AttemptStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
 from app.stores.keys import SigningKeys
+from app.stores.sign_ins import SignInStore
 from app.web.evidence import ScreenReader
 from app.web.sessions import BrowserSession
 
@@ -39,6 +41,8 @@ class Services:
     keys: SigningKeys
     form_signer: Signer
     sandbox: SandboxSignIn | None
+    bank_sign_in: SignIn
+    sign_ins: SignInStore
     check_ready: Callable[[], None]
     clock: Callable[[], datetime]
 

@@ -13,14 +13,26 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.domain.callback import error_uri
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest, UnsafeRequest
 from app.domain.registry import Client, DataProvider
+from app.signin import Cause
 from app.stores.unavailable import StoreUnavailable
 from app.web import current
 
 RETRY_AFTER = 10
 
 _log = structlog.get_logger()
-_STATUS = {ErrorCode.SERVER_ERROR: 500, ErrorCode.TEMPORARILY_UNAVAILABLE: 503}
-_MACHINE_PATHS = ("/api/", "/.well-known/", "/healthz", "/readyz")
+_STATUS = {
+    ErrorCode.INVALID_TOKEN: 401,
+    ErrorCode.SERVER_ERROR: 500,
+    ErrorCode.TEMPORARILY_UNAVAILABLE: 503,
+}
+_STATUS_OF_CAUSE = {
+    Cause.REFUSED: 400,
+    Cause.USED: 400,
+    Cause.UNPROVEN: 502,
+    Cause.BUSY: 503,
+    Cause.UNAVAILABLE: 503,
+}
+_MACHINE_PATHS = ("/api/", "/.well-known/", "/healthz", "/readyz", "/openapi.yaml")
 
 
 class Problem(Exception):
@@ -57,6 +69,28 @@ def form_refused(request_id: str) -> Problem:
     """A form without the token of this session and request: nothing was recorded."""
     _log.warning("csrf_refused", outcome="refused")
     return Problem("form_refused", 400, request_id=request_id)
+
+
+def no_such_provider() -> Problem:
+    """A page for a bank that nobody has registered."""
+    return Problem("not_found", 404)
+
+
+def sign_in_lost() -> Problem:
+    """What came back from a bank belongs to no sign-in of this browser."""
+    return Problem("sign_in_lost", 404)
+
+
+def sign_in_failed(provider: DataProvider, cause: Cause, *, retry: str, in_other_language: str) -> Problem:
+    """Nobody signed in at the provider; `retry` leads to its sign-in again, for the same purpose."""
+    return Problem(
+        "sign_in_failed",
+        _STATUS_OF_CAUSE[cause],
+        provider=provider,
+        cause=cause,
+        retry=retry,
+        page_in_other_language=in_other_language,
+    )
 
 
 def connection_unknown() -> Problem:
@@ -114,9 +148,18 @@ def _refuse_oauth(error: OAuthError) -> BaseResponse:
     if error.error is ErrorCode.INVALID_CLIENT and g.get("used_basic"):
         response.status_code = 401
         response.headers["WWW-Authenticate"] = 'Basic realm="token"'
+    if error.error is ErrorCode.INVALID_TOKEN:
+        response.headers["WWW-Authenticate"] = _bearer_challenge(error)
     if error.error is ErrorCode.TEMPORARILY_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def _bearer_challenge(error: OAuthError) -> str:
+    """RFC 6750 3: a caller who brought no token is told of none that is wrong."""
+    if g.get("brought_no_token"):
+        return 'Bearer realm="accord"'
+    return f'Bearer realm="accord", error="{error.error}", error_description="{error.description}"'
 
 
 def _show_problem(problem: Problem) -> Response:

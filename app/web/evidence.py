@@ -5,6 +5,7 @@ folded away is in it, and a box is written as one.
 """
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Hashable
 from html.parser import HTMLParser
@@ -15,8 +16,9 @@ from app.domain.evidence import Screen
 from app.domain.language import Language
 
 _UNSEEN = {"head", "script", "style", "template", "noscript"}
-_VOID = {"br", "hr", "img", "input", "link", "meta", "rect", "path", "circle"}
-_INLINE = {"a", "abbr", "b", "bdi", "em", "i", "label", "small", "span", "strong", "time"}
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_INLINE = {"a", "abbr", "b", "bdi", "em", "i", "img", "input", "label", "small", "span", "strong", "time", "wbr"}
+_SPACES = re.compile(r"[ \t\r\f]+")
 _MOST_KNOWN = 4096
 
 
@@ -53,15 +55,17 @@ def catalogue_version(directory: Path) -> str:
 
 
 def visible_text(html: str) -> str:
-    """The text of `html` as it reads from top to bottom, a line for each block."""
+    """The text of `html` as it reads from top to bottom, a line for each block. No-break spaces stay."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+    lines = (_SPACES.sub(" ", line).strip(" ") for line in "".join(reader.parts).split("\n"))
     return "\n".join(line for line in lines if line) + "\n"
 
 
 class _Reader(HTMLParser):
+    """Collects text in `parts`; within an element that is left out, remembers what is open."""
+
     def __init__(self) -> None:
         super().__init__()
         self.parts: list[str] = []
@@ -71,7 +75,7 @@ class _Reader(HTMLParser):
         attributes = dict(attrs)
         if tag not in _VOID and (self._unseen or tag in _UNSEEN or "data-varies" in attributes):
             self._unseen.append(tag)
-        if self._unseen:
+        if self._unseen or "data-varies" in attributes:
             return
         if attributes.get("type") == "checkbox":
             self.parts.append("[ ] ")
@@ -79,7 +83,9 @@ class _Reader(HTMLParser):
             self.parts.append("\n")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """`<rect/>` within a picture: nothing to read."""
+        """`<br/>` is a `<br>`; `<rect/>`, within a picture, is nothing to read."""
+        if tag in _VOID:
+            self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:

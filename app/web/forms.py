@@ -43,7 +43,7 @@ class RequestBoundToken(CSRF):
 
 
 class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
-    """A form on a page of a pending request, in the session `session_id`."""
+    """A form on a page of a pending request, in the session `session_id`. Each kind has tokens of its own."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
         csrf = True
@@ -51,8 +51,9 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
         locales = ()
 
     def __init__(self, *, session_id: str | None, request_id: str, **values: Any) -> None:
+        bound_to = f"{type(self).__name__} {session_id or ''} {request_id}"
         # Fields only: flask_wtf would also read JSON and files, whose values are not text.
-        super().__init__(request.form, meta={"csrf_context": f"{session_id or ''} {request_id}"}, **values)
+        super().__init__(request.form, meta={"csrf_context": bound_to}, **values)
 
     def has_valid_token(self) -> bool:
         return bool(self.csrf_token.validate(self))

@@ -1,20 +1,21 @@
 """The receipt of a connection: who, why, what exactly, from which bank, until when, how to stop."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import url_for
 from flask_babel import force_locale
 
 from app.domain.clusters import DataCluster, in_order
-from app.domain.consent import GrantStatus
+from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider
 from app.stores.connections import Connection
 from app.web.current import services
 from app.web.language import LOCALES
 from app.web.pages import long_date
-from app.web.wording import wording
+from app.web.wording import WORDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +28,43 @@ class ShownConnection:
     status: GrantStatus
 
     @property
+    def grant(self) -> ConsentGrant:
+        return self.connection.grant
+
+    @property
     def consent_id(self) -> str:
-        return self.connection.grant.consent_id
+        return self.grant.consent_id
 
     @property
     def recipient_name(self) -> Bilingual:
         if self.client is not None:
             return self.client.name
-        return Bilingual(self.connection.grant.client_id, self.connection.grant.client_id)
+        return Bilingual(self.grant.client_id, self.grant.client_id)
 
     @property
     def clusters(self) -> list[DataCluster]:
-        return in_order(self.connection.grant.granted_scope)
+        return in_order(self.grant.granted_scope)
 
     @property
     def is_active(self) -> bool:
         return self.status is GrantStatus.ACTIVE
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, on its end date at the latest; None while it is active."""
+        if self.is_active:
+            return None
+        return min(self.grant.ended_at or self.grant.expires_at, self.grant.expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedData:
+    """One cluster of a receipt. `purpose` is the recipient's for this cluster, where it has its own."""
+
+    cluster: str
+    name: str
+    shared: tuple[str, ...]
+    purpose: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +77,14 @@ class Receipt:
     recipient_legal_name: str | None
     provider: str
     purpose: str | None
-    clusters: tuple[str, ...]
-    cluster_names: tuple[str, ...]
+    clusters: tuple[SharedData, ...]
+    history_months: int | None
     approved_on: str
     approved_at: str
     ends_on: str
     ends_at: str
+    ended_on: str | None
+    ended_at: str | None
     stop_at: str
 
     def as_json(self) -> dict[str, Any]:
@@ -69,9 +93,8 @@ class Receipt:
 
 def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
     """The receipt in `spoken`, whatever language the page is in."""
-    grant, client = shown.connection.grant, shown.client
+    grant, client = shown.grant, shown.client
     with force_locale(str(LOCALES[spoken])):
-        words = wording()
         return Receipt(
             reference=grant.consent_id,
             status=shown.status.value,
@@ -79,11 +102,23 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
             recipient_legal_name=None if client is None else client.legal_name[spoken],
             provider=shown.provider.name[spoken],
             purpose=None if client is None or client.purpose is None else client.purpose[spoken],
-            clusters=tuple(cluster.value for cluster in shown.clusters),
-            cluster_names=tuple(str(words[cluster].name) for cluster in shown.clusters),
+            clusters=tuple(_shared_data(cluster, client, spoken) for cluster in shown.clusters),
+            history_months=None if client is None else client.history_months,
             approved_on=long_date(grant.approved_at),
             approved_at=grant.approved_at.isoformat(),
             ends_on=long_date(grant.expires_at),
             ends_at=grant.expires_at.isoformat(),
+            ended_on=None if shown.ended_at is None else long_date(shown.ended_at),
+            ended_at=None if shown.ended_at is None else shown.ended_at.isoformat(),
             stop_at=services().settings.issuer + url_for("connections.show", consent_id=grant.consent_id),
         )
+
+
+def _shared_data(cluster: DataCluster, client: Client | None, spoken: Language) -> SharedData:
+    purpose = None if client is None else client.cluster_purposes.get(cluster)
+    return SharedData(
+        cluster=cluster.value,
+        name=str(WORDING[cluster].name),
+        shared=tuple(map(str, WORDING[cluster].shared)),
+        purpose=None if purpose is None else purpose[spoken],
+    )

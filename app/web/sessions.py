@@ -82,23 +82,30 @@ class BrowserSession(SessionMixin):
         self._load()["open"] = opened[-MOST_OPEN_REQUESTS:]
         return opened[:-MOST_OPEN_REQUESTS]
 
-    def sign_in(self, customer: Customer, request_id: str) -> None:
+    def has_left(self, provider_id: str) -> bool:
+        """Whether somebody signed out here and nobody has signed in at this provider since."""
+        return provider_id in self._load().get("left", [])
+
+    def sign_in(self, customer: Customer, request_id: str | None) -> None:
         """Starts a new session for the customer under a new id; the old id is dead (ASVS 7.2.4).
 
         When somebody else had signed in at this provider, nothing of theirs comes along: the browser gets a
-        new browser_id, to which the caller binds the one request that the sign-in is for.
+        new browser_id, to which the caller binds the one request that the sign-in is for, if there is one.
         """
         kept = self._load()
         before = self.customer_of(customer.provider_id)
         if before is not None and before.subject != customer.subject:
-            kept = {"lang": kept.get("lang"), "open": [request_id]}
+            kept = {"lang": kept.get("lang"), "open": [request_id] if request_id else []}
         customers = {**kept.get("customers", {}), customer.provider_id: asdict(customer)}
-        self._start_anew({**kept, "customers": customers})
+        left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
+        self._start_anew({**kept, "customers": customers, "left": left})
 
     def sign_out(self, *, keep_request: str | None) -> None:
         """Forgets who this is, on the server too. `keep_request` stays open for whoever signs in next."""
         kept = self._load()
-        self._start_anew({"lang": kept.get("lang"), "open": [keep_request] if keep_request else []})
+        left = sorted({*kept.get("left", []), *kept.get("customers", {})})
+        opened = [keep_request] if keep_request else []
+        self._start_anew({"lang": kept.get("lang"), "open": opened, "left": left})
 
     def save(self) -> None:
         """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
@@ -131,7 +138,9 @@ class BrowserSession(SessionMixin):
             begun = datetime.fromisoformat(content["begun"])
             for kept in content.get("customers", {}).values():
                 Customer(**kept)
-            return isinstance(content.get("open", []), list) and self._clock() - begun < self._absolute
+            lists = [content.get("open", []), content.get("left", [])]
+            are_lists = all(isinstance(one, list) for one in lists)
+            return are_lists and self._clock() - begun < self._absolute
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
 
