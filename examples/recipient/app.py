@@ -23,7 +23,7 @@ from examples.recipient.connections import Connection, Connections
 from examples.recipient.oauth import Accord, Flow, FlowError
 from examples.recipient.wording import LANGUAGES, wording
 
-PROVIDERS = ("1000", "2000")
+PROVIDERS = ("1000", "2000", "3000")
 CLUSTERS = (
     "ACCOUNT_BASIC", "ACCOUNT_DETAILED", "TRANSACTIONS", "STATEMENTS",
     "INVESTMENTS", "ACCOUNT_PAYMENTS", "CUSTOMER_CONTACT", "CUSTOMER_PERSONAL",
@@ -239,10 +239,11 @@ def utc(seconds: float) -> str:
 def add_headers(response: Response) -> Response:
     issuer = urlsplit(accord().issuer)
     # Browsers hold form-action against every redirect that follows the form: ours leads to Accord, and
-    # from there perhaps to the bank's own sign-in.
+    # from there perhaps to the bank's own sign-in, which for a demo is on this machine too.
+    bank = " http://localhost:*" if issuer.scheme == "http" else ""
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' https: {issuer.scheme}://{issuer.netloc}"
+        f"form-action 'self' https: {issuer.scheme}://{issuer.netloc}{bank}"
     )
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Content-Type-Options"] = "nosniff"
