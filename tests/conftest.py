@@ -1,5 +1,6 @@
 """Real stores for every test: Valkey in a folder of its own, a ledger in a SQLite file, keys made here."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,9 @@ from tests.postgres import PostgresServer
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 SECRET_KEY = "a secret key of the tests, long enough"
+
+# The registration file names it; it must be there before anything reads that file.
+os.environ["ACCORD_HARBOUR_SECRET"] = "harbour-demo-secret"
 
 
 class Clock:

@@ -22,6 +22,6 @@ class LedgerTables:
             return [dict(row) for row in rows.mappings()]
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing at all is on record."""
-        return not any(self[table] for table in metadata.tables)
+    def nothing_happened(self) -> bool:
+        """Whether nobody has answered anything, and nothing came of an answer."""
+        return not any(self[table] for table in ("decisions", "grants", "refresh_tokens", "events"))

@@ -19,12 +19,13 @@ class RunningDemo:
     """As a context manager: running and ready inside the block, stopped after it."""
 
     def __init__(self, instance: Path, **variables: str) -> None:
-        self.port, self.recipient_port = free_port(), free_port()
+        self.port, self.recipient_port, self.bank_port = free_port(), free_port(), free_port()
         self.instance = instance
         self.variables = {
             "ACCORD_INSTANCE": str(instance),
             "ACCORD_PORT": str(self.port),
             "ACCORD_RECIPIENT_PORT": str(self.recipient_port),
+            "ACCORD_IDP_PORT": str(self.bank_port),
             **variables,
         }
         self.announcement = ""
@@ -37,6 +38,10 @@ class RunningDemo:
     @property
     def recipient(self) -> str:
         return f"http://localhost:{self.recipient_port}"
+
+    @property
+    def bank(self) -> str:
+        return f"http://localhost:{self.bank_port}"
 
     @property
     def has_started(self) -> bool:

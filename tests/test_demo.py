@@ -122,7 +122,7 @@ def refused(
     return start
 
 
-@pytest.mark.parametrize("variable", ["ACCORD_PORT", "ACCORD_RECIPIENT_PORT"])
+@pytest.mark.parametrize("variable", ["ACCORD_PORT", "ACCORD_RECIPIENT_PORT", "ACCORD_IDP_PORT"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - somebody else's server
 def test_a_port_in_use_is_named_with_the_variable_to_change(
     refused: Callable[..., str], variable: str, address: str
@@ -137,6 +137,15 @@ def test_a_port_in_use_is_named_with_the_variable_to_change(
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "８０００"])
 def test_what_is_no_port_is_refused_by_name(refused: Callable[..., str], port: str) -> None:
     assert refused(ACCORD_PORT=port) == "ACCORD_PORT must be a port number, from 1 to 65535.\n"
+
+
+def test_the_sign_in_server_of_the_third_bank_is_there_and_is_told_no_secret_of_accord(
+    demo: RunningDemo,
+) -> None:
+    found = requests.get(f"{demo.bank}/.well-known/openid-configuration", timeout=PATIENCE).json()
+    assert found["issuer"] == demo.bank
+    bank = next(child for child in demo.children() if "oidc_provider_mock" in child.cmdline())
+    assert not [name for name in bank.environ() if name.startswith(("ACCORD_", "SECRET_KEY"))]
 
 
 def test_one_port_for_both_is_refused(refused: Callable[..., str]) -> None:

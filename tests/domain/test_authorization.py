@@ -16,6 +16,7 @@ from app.domain.authorization import (
     MOST_PARAMETERS,
     AuthorizationRequest,
     Params,
+    is_still_allowed,
     parse_params,
     validate_authorization,
 )
@@ -216,12 +217,14 @@ def test_a_description_is_plain_english_that_repeats_nothing_the_caller_sent(fau
 
 @pytest.mark.parametrize("earlier", FAULTS, ids=str)
 def test_of_two_faults_the_earlier_row_answers(earlier: Faulty) -> None:
+    alone = refusal_of(query_of(earlier.changes))
     for later in FAULTS:
         if later.row <= earlier.row or earlier.changes.keys() & later.changes.keys():
             continue
         state = None if later.state is None else earlier.state
         refusal = refusal_of(query_of({**earlier.changes, **later.changes}))
         check_answer(refusal, earlier, state)
+        assert refusal.description == alone.description
 
 
 def test_the_table_has_two_faults_at_once_for_nearly_every_two_rows() -> None:
@@ -458,6 +461,28 @@ def address_of_answer(query: bytes) -> ReturnAddress | None:
 
 
 # Waiting for an answer
+
+
+@pytest.mark.parametrize(
+    ("client", "provider", "is_allowed"),
+    [
+        ({}, {}, True),
+        ({"redirect_uris": frozenset({"https://budget.example/callback"})}, {}, False),
+        ({"statuses": {"1000": Status.SUSPENDED}}, {}, False),
+        ({"statuses": {}}, {}, False),
+        # A cluster that the recipient may no longer ask for.
+        ({"clusters": BASIC}, {}, False),
+        # The bank no longer has what is needed; what is not needed is merely unavailable.
+        ({}, {"clusters": EVERYTHING - BASIC}, False),
+        ({"needed_clusters": BASIC_AND_TRANSACTIONS}, {"clusters": BASIC}, False),
+        ({}, {"clusters": BASIC}, True),
+    ],
+)
+def test_a_request_is_answered_only_while_the_registrations_would_still_accept_it(
+    client: dict[str, Any], provider: dict[str, Any], is_allowed: bool
+) -> None:
+    request = a_request(requested_scope=BASIC_AND_TRANSACTIONS)
+    assert is_still_allowed(request, a_client(**client), a_provider(**provider)) is is_allowed
 
 
 def test_a_pending_request_expires_at_its_deadline_and_not_before() -> None:

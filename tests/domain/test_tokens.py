@@ -46,7 +46,7 @@ def refusal(params: list[tuple[str, str]]) -> tuple[ErrorCode, str]:
     return raised.value.error, raised.value.description
 
 
-def validated(params: list[tuple[str, str]]) -> RedemptionRequest | RefreshRequest:
+def validated(params: list[tuple[str, str]]) -> object:
     check_token_params(Params.of(params))
     return validate_token_request(Params.of(params))
 

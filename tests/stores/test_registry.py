@@ -96,8 +96,8 @@ def demo() -> Registry:
     return read(DEMO_REGISTRY)
 
 
-def test_the_demo_has_two_banks_and_two_recipients(demo: Registry) -> None:
-    assert set(demo.providers) == {"1000", "2000"}
+def test_the_demo_has_three_banks_and_two_recipients(demo: Registry) -> None:
+    assert set(demo.providers) == {"1000", "2000", "3000"}
     assert set(demo.clients) == {"dc-budget", "dc-loans"}
 
 
@@ -119,6 +119,20 @@ def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:
         assert known["alex"].subject != known["sam"].subject
 
 
+def test_customers_of_the_demos_third_bank_sign_in_at_its_own_server(demo: Registry) -> None:
+    harbour = demo.providers["3000"]
+    assert harbour.name == Bilingual(en="Harbour Trust", fr="Fiducie du Port")
+    assert harbour.country == "CA"
+    assert harbour.clusters == EVERYTHING
+    assert harbour.colour not in {demo.providers[other].colour for other in ("1000", "2000")}
+    assert harbour.sign_in == "oidc"
+    assert harbour.sandbox_customers == ()
+    assert harbour.oidc is not None
+    assert harbour.oidc.issuer == "http://localhost:8002"
+    assert "openid" in harbour.oidc.scopes
+    assert harbour.oidc.client_secret not in repr(harbour)
+
+
 def test_the_demos_first_recipient_is_budget_compass(demo: Registry) -> None:
     budget = demo.clients["dc-budget"]
     assert budget.name == Bilingual(en="Budget Compass", fr="Boussole Budget")
@@ -127,7 +141,7 @@ def test_the_demos_first_recipient_is_budget_compass(demo: Registry) -> None:
     assert budget.clusters == EVERYTHING
     assert budget.needed_clusters == {DataCluster.ACCOUNT_BASIC}
     assert budget.consent_duration == timedelta(days=365)
-    assert budget.statuses == {"1000": Status.ACTIVE, "2000": Status.ACTIVE}
+    assert budget.statuses == dict.fromkeys(("1000", "2000", "3000"), Status.ACTIVE)
     assert not budget.pkce_required
 
 
@@ -171,16 +185,23 @@ def test_the_demos_recipients_say_who_they_are_and_why_in_both_languages(
 
 
 def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() -> None:
-    text = DEMO_REGISTRY.read_text(encoding="utf-8")
-    reasons = [re.sub(r"^\d+: ", "", fault) for fault in faults_of(DEMO_REGISTRY, allow_demo=False)]
-    assert reasons == [
+    faults = faults_of(DEMO_REGISTRY, allow_demo=False)
+    assert all(fault.endswith(" does not work in production") for fault in faults)
+    assert {
         "recipients[dc-budget].demo: a demo secret does not work in production",
         "recipients[dc-loans].demo: a demo secret does not work in production",
+        "resource_servers[maple-api].demo: a demo secret does not work in production",
+        "resource_servers[northern-api].demo: a demo secret does not work in production",
         "providers[1000].sign_in: sandbox sign-in does not work in production",
         "providers[2000].sign_in: sandbox sign-in does not work in production",
+        "providers[3000].oidc.issuer: http does not work in production",
+    } <= {fault.partition(": ")[2] for fault in faults}
+    told = [
+        DEMO_REGISTRY.read_text(encoding="utf-8").splitlines()[int(fault.partition(":")[0]) - 1]
+        for fault in faults
     ]
-    lines = [int(fault.partition(":")[0]) for fault in faults_of(DEMO_REGISTRY, allow_demo=False)]
-    assert {text.splitlines()[line - 1] for line in lines} == {"demo = true", 'sign_in = "sandbox"'}
+    assert {line.partition(" {")[0] for line in told} == {"demo = true", 'sign_in = "sandbox"', "oidc ="}
+    assert len(told) >= 4
 
 
 # A good file
@@ -331,7 +352,7 @@ def site(en: str) -> str:
         # Callbacks; the domain's own tests have every reason.
         ("recipients", "redirect_uris", '["https://b.example/*"]', ".redirect_uris[0]", "wildcard"),
         ("recipients", "redirect_uris", '["com.b.app:/", "http://b.c/"]', ".redirect_uris[1]", "loopback"),
-        ("recipients", "redirect_uris", '["com.b.app:/", "com.b.app:/"]', ".redirect_uris", "something twice"),
+        ("recipients", "redirect_uris", '["com.b:/", "com.b:/"]', ".redirect_uris", "something twice"),
         ("recipients", "redirect_uris", "[]", ".redirect_uris", "at least 1 item"),
         ("recipients", "redirect_uris", '"https://b.example/callback"', ".redirect_uris", "valid list"),
         # What.
@@ -340,7 +361,7 @@ def site(en: str) -> str:
         ("recipients", "needs", '["ACCOUNT_BASIC", "STATEMENTS"]', ".needs", "that clusters does not"),
         ("recipients", "needs", '["ACCOUNT_BASIC", "ACCOUNT_BASIC"]', ".needs", "names something twice"),
         ("recipients", "needs", '["ACCOUNT_BASIC", "openid"]', ".needs[1]", "should be 'ACCOUNT_BASIC'"),
-        ("recipients", "cluster_purposes", "{ X = 5 }", ".cluster_purposes.X", "should be"),
+        ("recipients", "cluster_purposes", "{ TRANSACTIONS = 5 }", ".cluster_purposes.TRANSACTIONS", "dict"),
         # How long.
         ("recipients", "consent_days", "366", ".consent_days", "less than or equal to 365"),
         ("recipients", "consent_days", "0", ".consent_days", "greater than or equal to 1"),

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.embedded import EmbeddedValkey
@@ -50,6 +49,11 @@ class Fault:
     error: str
     page: str | None = None
     keeps_state: bool = True
+
+    @property
+    def rules(self) -> set[str]:
+        """Which parameters it is about; those of PKCE are looked at together."""
+        return {name.removesuffix("_method") for name in self.changes}
 
 
 # Each row of the table in contract 2.1, in its order.
@@ -206,7 +210,7 @@ def test_of_two_faults_the_one_that_comes_first_is_answered(server: ContractClie
     fault, *later = (UNPROVEN + PROVEN)[first:]
     alone = answer_to(fault)
     for other in later:
-        if fault.changes.keys().isdisjoint(other.changes):
+        if fault.rules.isdisjoint(other.rules):
             assert answer_to(fault, other) == alone, other.name
 
 
@@ -420,7 +424,7 @@ def test_head_answers_with_a_status_and_begins_nothing(
         assert response.data == b""
         assert "Set-Cookie" not in response.headers
     assert keys(redis_client) == []
-    assert recorded.is_empty
+    assert recorded.nothing_happened
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
@@ -490,7 +494,7 @@ def test_what_a_peer_says_was_forwarded_changes_nothing(client: ContractClient, 
     client.delete_cookie("accord")
     forwarded = client.get(f"{AUTHORIZE}?{query}", headers=FORWARDED)
     assert forwarded.status_code == plain.status_code
-    assert forwarded.headers.keys() == plain.headers.keys()
+    assert list(forwarded.headers.keys()) == list(plain.headers.keys())
     assert "evil" not in forwarded.text
     assert "evil" not in str(forwarded.headers)
     assert "Secure" not in forwarded.headers.get("Set-Cookie", "")
@@ -556,7 +560,7 @@ def test_two_requests_without_a_correlation_id_get_different_ones(client: Contra
 def test_a_refused_token_request_carries_a_correlation_id(client: ContractClient) -> None:
     response = client.post("/api/v1/token", data={"grant_type": "x"}, headers=basic(*BUDGET))
     assert response.status_code == 400
-    assert uuid.UUID(response.headers["ob-correlation-id"])
+    assert uuid.UUID(response.headers["ob-correlation-id"]).version == 4
 
 
 # The way back

@@ -1,0 +1,63 @@
+"""One Chromium and one demo for all journeys; every browser is watched to its end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.visit import Visit, visiting
+from tests.running_demo import RunningDemo
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """Until these tests are over: while it runs, no other test could use asyncio."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    launched = chromium.launch(playwright)
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    with RunningDemo(tmp_path_factory.mktemp("demo") / "instance") as running:
+        yield running
+
+
+@pytest.fixture
+def open_visit(browser: Browser, demo: RunningDemo) -> Iterator[Callable[..., Visit]]:
+    """Opens a browser with the options of a Playwright context. None of them may end with a fault."""
+    with ExitStack() as stack:
+        opened: list[Visit] = []
+
+        def open_one(**options: Any) -> Visit:
+            opened.append(stack.enter_context(visiting(browser, demo, **options)))
+            return opened[-1]
+
+        yield open_one
+        assert [fault for visit in opened for fault in visit.watch.faults()] == []
+
+
+@pytest.fixture
+def visit(open_visit: Callable[..., Visit]) -> Visit:
+    return open_visit()
+
+
+@pytest.fixture(params=["en", "fr"])
+def lang(request: pytest.FixtureRequest) -> str:
+    """The test runs once in each language."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def either_visit(request: pytest.FixtureRequest, open_visit: Callable[..., Visit]) -> Visit:
+    """The test runs once in a browser with JavaScript and once without."""
+    return open_visit(java_script_enabled=request.param)

@@ -1,0 +1,212 @@
+"""Signing keys: private to their owner, never overwritten, ES256 and nothing else."""
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+
+from app.stores.keys import SigningKeys, generate_signing_keys
+
+CLAIMS = {"iss": "https://consent.bank.example", "sub": "maple-0001", "exp": 2_000_000_000}
+
+WriteKeys = Callable[..., Path]
+
+
+@pytest.fixture
+def write_keys(tmp_path: Path) -> WriteKeys:
+    """Writes a JWK Set with these members."""
+
+    def write(*keys: Any) -> Path:
+        path = tmp_path / "keys.json"
+        path.write_text(json.dumps({"keys": keys}))
+        return path
+
+    return write
+
+
+def a_key(kid: str | None = "one", curve: str = "P-256") -> dict[str, Any]:
+    return dict(ECKey.generate_key(curve, parameters={"kid": kid} if kid else None).as_dict(private=True))
+
+
+def public(keys: SigningKeys) -> KeySet:
+    """The keys as a resource server gets them."""
+    return KeySet.import_key_set(json.loads(json.dumps(keys.public)))
+
+
+# The file
+
+
+def test_a_generated_key_is_for_its_owners_eyes_only(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    before = os.umask(0)
+    try:
+        generate_signing_keys(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_generated_key_signs_and_differs_from_every_other(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        generate_signing_keys(tmp_path / name)
+    first, second = SigningKeys(tmp_path / "a.json"), SigningKeys(tmp_path / "b.json")
+    assert first.verify(first.sign(CLAIMS)) == CLAIMS
+    assert second.verify(first.sign(CLAIMS)) is None
+    assert first.public["keys"][0]["kid"] != second.public["keys"][0]["kid"]
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError):
+        generate_signing_keys(path)
+    assert path.read_text() == "precious"
+
+
+def test_a_link_is_not_followed_to_write_somewhere_else(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        generate_signing_keys(tmp_path / "keys.json")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+# Signing and publishing
+
+
+def test_a_token_is_an_es256_access_token_that_names_its_key(write_keys: WriteKeys) -> None:
+    keys = SigningKeys(write_keys(a_key("one")))
+    decoded = jwt.decode(keys.sign(CLAIMS), public(keys), algorithms=["ES256"])
+    assert decoded.header == {"alg": "ES256", "typ": "at+jwt", "kid": "one"}
+    assert decoded.claims == CLAIMS
+
+
+def test_the_first_key_signs_and_all_are_published(write_keys: WriteKeys) -> None:
+    new, retired = a_key("new"), a_key("retired")
+    before = SigningKeys(write_keys(retired)).sign(CLAIMS)
+    keys = SigningKeys(write_keys(new, retired))
+    assert [key["kid"] for key in keys.public["keys"]] == ["new", "retired"]
+    for token in (before, keys.sign(CLAIMS)):
+        assert jwt.decode(token, public(keys), algorithms=["ES256"]).claims == CLAIMS
+        assert keys.verify(token) == CLAIMS
+    assert jwt.decode(keys.sign(CLAIMS), public(keys), algorithms=["ES256"]).header["kid"] == "new"
+
+
+def test_nothing_private_is_published(write_keys: WriteKeys) -> None:
+    keys = SigningKeys(write_keys(a_key("one"), a_key("two")))
+    for key in keys.public["keys"]:
+        assert {"kty", "crv", "x", "y", "kid"} <= key.keys()
+        assert "d" not in key
+
+
+# Verifying
+
+
+def signed(key: ECKey | OctKey | RSAKey, **header: str) -> str:
+    values = {"alg": "ES256", "typ": "at+jwt", "kid": "one", **header}
+    return jwt.encode(values, CLAIMS, key, algorithms=["ES256", "HS256", "RS256"])
+
+
+def unsigned() -> str:
+    good = signed(ECKey.import_key(a_key()))
+    return "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0." + good.split(".")[1] + "."
+
+
+def test_only_an_access_token_that_was_signed_here_is_one(write_keys: WriteKeys) -> None:
+    made = a_key("one")
+    key, keys = ECKey.import_key(made), SigningKeys(write_keys(made))
+    good = signed(key)
+    assert keys.verify(good) == CLAIMS
+    header, payload, signature = good.split(".")
+    shared = OctKey.import_key(json.dumps(keys.public["keys"][0]), {"kid": "one"})
+    refused = [
+        signed(key, typ="JWT"),
+        signed(key, kid="two"),
+        signed(ECKey.import_key(a_key("one"))),
+        signed(shared, alg="HS256"),  # the public key taken for a shared secret
+        signed(RSAKey.generate_key(2048, {"kid": "one"}), alg="RS256"),
+        unsigned(),
+        jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": "one"}, {"sub": "x"}, key),  # never expires
+        f"{header}.{payload}.",
+        f"{header}.{payload}",
+        f"{header}.{payload}.{signature[:-4]}AAAA",
+        f"{header}.e30.{signature}",
+        "",
+        "..",
+        "a.b.c",
+        "e30.e30.e30",
+        "é.é.é",
+        "\udcff",
+        "[" * 10_000,
+    ]
+    assert [token for token in refused if keys.verify(token) is not None] == []
+
+
+# Files that hold no keys
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"precious",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"keys": null}',
+        b'{"keys": {}}',
+        b'{"keys": "abc"}',
+        b'{"keys": []}',
+        b'{"keys": [null]}',
+        b'{"keys": [5]}',
+        b'{"keys": ["abc"]}',
+        b'{"keys": [{}]}',
+        b'{"keys": [{"kty": "EC"}]}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_file_without_keys_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"keys\.json (is not a JWK Set|has no key)"):
+        SigningKeys(path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        a_key(curve="P-384"),
+        a_key(kid=None),
+        ECKey.import_key(a_key()).as_dict(private=False),
+        RSAKey.generate_key(2048, {"kid": "one"}).as_dict(private=True),
+        OctKey.generate_key(256, {"kid": "one"}).as_dict(private=True),
+        {**a_key(), "crv": "P-9"},
+        {**a_key(), "x": "AAAA"},
+        {**a_key(), "d": 5},
+    ],
+    ids=["P-384", "no kid", "public", "RSA", "shared", "unknown curve", "off the curve", "no number"],
+)
+def test_a_key_of_another_kind_is_refused_beside_a_good_one_too(
+    write_keys: WriteKeys, key: dict[str, Any]
+) -> None:
+    for file in (write_keys(key), write_keys(a_key("first"), key)):
+        with pytest.raises(ValueError, match=r"keys\.json (is not a JWK Set|must hold private P-256 keys)"):
+            SigningKeys(file)
+
+
+def test_a_refusal_says_nothing_of_the_key(write_keys: WriteKeys) -> None:
+    key = a_key(curve="P-384")
+    with pytest.raises(ValueError, match="must hold") as raised:
+        SigningKeys(write_keys(key))
+    assert key["d"] not in str(raised.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="FileNotFoundError"):
+        SigningKeys(tmp_path / "missing.json")

@@ -1,0 +1,130 @@
+"""The commands for operators, as they are typed and as click runs them."""
+
+import os
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli import keys, ledger, registry
+from app.domain.tokens import hash_secret
+from app.stores.keys import SigningKeys
+from tests.conftest import DEMO_REGISTRY, ROOT
+
+
+def flask(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """The flask command in a process of its own, where nothing is configured."""
+    variables = {
+        name: value for name, value in os.environ.items() if not re.match("ACCORD_|SECRET_KEY|FLASK_", name)
+    }
+    command = [sys.executable, "-W", "error", "-m", "flask", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def run(command: str, *arguments: str, **variables: str) -> Result:
+    group = {"registry": registry, "ledger": ledger, "keys": keys}[command]
+    return CliRunner().invoke(group, arguments, env=variables)
+
+
+# As they are typed
+
+
+def test_a_registry_is_checked_where_nothing_is_configured(tmp_path: Path) -> None:
+    checked = flask("registry", "check", str(DEMO_REGISTRY), "--development", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert checked.stdout == f"{DEMO_REGISTRY}: 2 recipients and 2 providers, no fault\n"
+    assert checked.stderr == ""
+
+
+def test_a_registry_with_faults_is_refused_with_a_line_for_each() -> None:
+    checked = flask("registry", "check", "registry/demo.toml")
+    assert checked.returncode == 1
+    assert checked.stdout == ""
+    lines = checked.stderr.splitlines()
+    assert len(lines) >= 4
+    assert all(
+        re.match(r"registry/demo\.toml:\d+: \S+: .+ does not work in production$", line) for line in lines
+    )
+
+
+# The registry
+
+
+def test_a_file_that_is_missing_is_one_line() -> None:
+    result = run("registry", "check", "missing.toml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "missing.toml: cannot be read: No such file or directory\n"
+
+
+def test_a_secret_is_shown_with_the_hash_that_is_registered() -> None:
+    result = run("registry", "secret")
+    assert result.exit_code == 0
+    secret = re.search(r"shown once: (\S+)$", result.stdout, re.MULTILINE)
+    hashed = re.search(r'^secret_sha256 = "([0-9a-f]{64})"$', result.stdout, re.MULTILINE)
+    assert secret
+    assert hashed
+    assert hash_secret(secret[1]) == hashed[1]
+    assert len(secret[1]) == 43
+    assert run("registry", "secret").stdout != result.stdout
+
+
+# Keys
+
+
+def test_a_signing_key_is_made_for_its_owners_eyes_only(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    result = run("keys", "generate", str(file))
+    assert result.exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(SigningKeys(file).public["keys"]) == 1
+    assert result.stdout == f"{file}: one signing key, for the owner's eyes only\n"
+
+
+def test_a_signing_key_is_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text("precious")
+    result = run("keys", "generate", str(file))
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {file}: File exists\n"
+    assert file.read_text() == "precious"
+
+
+def test_a_signing_key_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    result = run("keys", "generate", str(tmp_path / "nowhere" / "keys.json"))
+    assert result.exit_code == 1
+    assert result.stderr.endswith("keys.json: No such file or directory\n")
+
+
+# The ledger
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_ledger_is_upgraded_and_may_be_upgraded_again(tmp_path: Path, how: str) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.sqlite3"
+    for _ in range(2):
+        result = (
+            run("ledger", "upgrade", "--url", url)
+            if how == "option"
+            else run("ledger", "upgrade", ACCORD_LEDGER_URL=url)
+        )
+        assert (result.exit_code, result.stdout) == (0, "the ledger is up to date\n")
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+    assert {"decisions", "grants", "refresh_tokens", "events"} <= tables
+
+
+def test_without_a_ledger_the_variable_is_named() -> None:
+    result = run("ledger", "upgrade", ACCORD_LEDGER_URL="")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: Missing option '--url'.\n")
+    assert "ACCORD_LEDGER_URL" in run("ledger", "upgrade", "--help").stdout

@@ -1,0 +1,121 @@
+"""Imports point inward. The table of what each package may know, and an eye on the domain's purity."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+NEVER = {
+    "app.stores": {"flask", "app.flow", "app.web", "app.signin"},
+    "app.flow": {"flask", "app.web", "app.signin"},
+    "app.signin": {"flask", "app.stores", "app.flow", "app.web"},
+    "app.web": {"redis", "sqlalchemy"},
+}
+# The domain knows the standard library, less what acts on the world or asks it; no clock but `now` as a value.
+PURE = sys.stdlib_module_names - {
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "socket",
+    "subprocess",
+    "time",
+    "uuid",
+}
+CLOCKS = {"now", "utcnow", "today"}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path.read_text(encoding="utf-8") for path in sorted((ROOT / "app").rglob("*.py"))}
+BLUEPRINTS = {module for module, source in MODULES.items() if "\nbp = Blueprint(" in source}
+
+
+def imports_in(tree: ast.AST) -> Iterator[str]:
+    """The full name of everything imported, wherever the import stands; `from app import x` as it is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            whole = "from app import " if node.module == "app" else f"{node.module}."
+            yield from (whole + alias.name for alias in node.names)
+
+
+def is_within(name: str, package: str) -> bool:
+    return f"{name}.".startswith(f"{package}.")
+
+
+def breaches(module: str, source: str) -> set[str]:
+    """What the module imports or does although its layer must not."""
+    tree = ast.parse(source)
+    imported = set(imports_in(tree))
+    never = set().union(*(names for layer, names in NEVER.items() if is_within(module, layer)))
+    never |= BLUEPRINTS - {module} if module in BLUEPRINTS else set()
+    found = {name for name in imported if any(is_within(name, other) for other in never)}
+    if module != "app":
+        found |= {name for name in imported if name.startswith("from app import ")}
+    if is_within(module, "app.domain"):
+        found |= {name for name in imported if name.split(".")[0] not in PURE | {"app"}}
+        found |= {name for name in imported if is_within(name, "app") and not is_within(name, "app.domain")}
+        found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & CLOCKS
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_knows_nothing_that_its_layer_must_not(module: str) -> None:
+    assert breaches(module, MODULES[module]) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "breach"),
+    [
+        ("app.domain.codes", "import flask", "flask"),
+        ("app.domain.codes", "from app.stores import redis", "app.stores.redis"),
+        ("app.domain.codes", "from app.settings import Settings", "app.settings.Settings"),
+        ("app.domain.codes", "def f():\n    import redis", "redis"),
+        ("app.domain.codes", "from secrets import token_hex", "secrets.token_hex"),
+        ("app.domain.codes", "import os\nos.environ['X']", "os"),
+        ("app.domain.codes", "import datetime\ndatetime.datetime.now()", "now"),
+        ("app.stores.codes", "from flask.globals import g", "flask.globals.g"),
+        ("app.stores.codes", "import app.flow.consent", "app.flow.consent"),
+        ("app.stores", "from app.web import current", "app.web.current"),
+        ("app.flow.consent", "import flask", "flask"),
+        ("app.signin.sandbox", "from app.stores.redis import connect", "app.stores.redis.connect"),
+        ("app.web.token", "from redis import Redis", "redis.Redis"),
+        ("app.web.token", "import sqlalchemy.exc", "sqlalchemy.exc"),
+        ("app.web.consent", "from app.web import token", "app.web.token"),
+        ("app.web.consent", "from app.web.token import bp", "app.web.token.bp"),
+        ("app.cli", "from app import create_app", "from app import create_app"),
+        ("app.web.token", "from app import flow", "from app import flow"),
+    ],
+)
+def test_the_checker_sees_every_kind_of_breach(module: str, source: str, breach: str) -> None:
+    assert breaches(module, source) == {breach}
+
+
+def test_a_name_that_only_begins_alike_is_another_package() -> None:
+    assert breaches("app.stores.codes", "import flask_babel\nfrom app.webhooks import x") == set()
+    assert breaches("app.domain.codes", "from app.domain import pkce\nimport re") == set()
+
+
+def test_only_wsgi_and_tests_take_the_way_to_make_an_application_out_of_the_package() -> None:
+    folders = [ROOT / name for name in ("tests", "examples", "tools", "migrations")]
+    paths = [*ROOT.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]
+    taken = {
+        (module_of(path).split(".")[0], name)
+        for path in paths
+        for name in imports_in(ast.parse(path.read_text(encoding="utf-8")))
+        if name.startswith("from app import ")
+    }
+    assert taken == {("wsgi", "from app import create_app"), ("tests", "from app import create_app")}
+
+
+def test_the_blueprints_are_found() -> None:
+    assert {"app.web.authorize", "app.web.consent", "app.web.decision", "app.web.token"} <= BLUEPRINTS
+    assert "app.web.errors" not in BLUEPRINTS

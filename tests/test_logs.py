@@ -1,0 +1,139 @@
+"""One JSON object a line, whatever is in it, and exceptions without what they say."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from app.logs import set_up_logging
+
+HOSTILE = [
+    "a\r\nb",
+    '{"event":"forged"}\n{"event":"forged too"}',
+    "\x1b[2J\x1b[31mred",
+    "\u202eright to left\u2066",
+    "line\u2028paragraph\u2029next\x85line",
+    "\x00\x07\x7f\x9b",
+    "lone \udcff surrogate",
+    'quote " backslash \\ </script>',
+    "Zoë, L’Étoile 🍁",
+]
+
+Logged = Callable[[Callable[[], object]], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
+    """Sets logging up, does something and returns the entries that this made."""
+    root = logging.getLogger()
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+
+    def log(act: Callable[[], object]) -> list[dict[str, Any]]:
+        set_up_logging()
+        act()
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.replace("\n", "").isprintable()
+        assert captured.err.isascii()
+        return [json.loads(line) for line in captured.err.splitlines()]
+
+    yield log
+    structlog.contextvars.clear_contextvars()
+    structlog.configure(**configuration)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+LOG = structlog.get_logger()
+LIBRARY = logging.getLogger("some.library")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_event_is_one_line_whatever_is_in_it(logged: Logged, text: str) -> None:
+    (entry,) = logged(lambda: LOG.info("asked", client_id=text, **{text: "as a name"}))
+    assert entry["event"] == "asked"
+    assert entry["client_id"] == text
+    assert entry[text] == "as a name"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_library_logs_is_one_line_too(logged: Logged, text: str) -> None:
+    (entry,) = logged(lambda: LIBRARY.warning("saw %s", text))
+    assert entry["event"] == f"saw {text}"
+    assert entry["level"] == "warning"
+
+
+def test_an_entry_says_when_in_utc_how_grave_and_to_which_request_it_belongs(logged: Logged) -> None:
+    structlog.contextvars.bind_contextvars(trace_id="f" * 32)
+    (entry,) = logged(lambda: LOG.warning("csrf_refused", outcome="refused"))
+    timestamp = entry.pop("timestamp")
+    assert timestamp.endswith("Z")
+    assert entry == {"event": "csrf_refused", "outcome": "refused", "trace_id": "f" * 32, "level": "warning"}
+    (entry,) = logged(lambda: LIBRARY.error("oops"))
+    assert entry.pop("timestamp") >= timestamp
+    assert entry == {"event": "oops", "trace_id": "f" * 32, "level": "error"}
+
+
+def fail() -> None:
+    raise LookupError("the code was s3cret\nand more") from ValueError("the state was s3cret too")
+
+
+def fail_and_log(how: str) -> None:
+    try:
+        fail()
+    except LookupError as error:
+        match how:
+            case "exception":
+                LOG.exception("failed")
+            case "true":
+                LOG.warning("failed", exc_info=True)
+            case "itself":
+                LOG.warning("failed", exc_info=error)
+            case "tuple":
+                LOG.warning("failed", exc_info=(type(error), error, error.__traceback__))
+            case "of a library":
+                LIBRARY.exception("failed")
+            case "of a library, itself":
+                LIBRARY.warning("failed", exc_info=error)
+
+
+@pytest.mark.parametrize(
+    "how", ["exception", "true", "itself", "tuple", "of a library", "of a library, itself"]
+)
+def test_an_exception_is_told_by_its_type_and_place_and_never_by_what_it_says(
+    logged: Logged, how: str
+) -> None:
+    (entry,) = logged(lambda: fail_and_log(how))
+    assert (entry["event"], entry["exception"]) == ("failed", "LookupError")
+    assert "test_logs.py:" in entry["at"][-1]
+    assert entry["at"][-1].endswith(" fail")
+    assert "s3cret" not in json.dumps(entry)
+
+
+@pytest.mark.parametrize("exc_info", [True, None, False])
+def test_an_entry_without_an_exception_names_none(logged: Logged, exc_info: bool | None) -> None:
+    (entry,) = logged(lambda: LOG.warning("unexpected", exc_info=exc_info))
+    assert "exception" not in entry
+
+
+def test_values_that_are_no_json_are_still_one_line(logged: Logged) -> None:
+    (entry,) = logged(lambda: LOG.info("asked", what=object(), raw=b"\xff\n", deep={"a": {"b": "\n"}}))
+    assert entry["deep"] == {"a": {"b": "\n"}}
+    assert "object" in entry["what"]
+
+
+def test_libraries_are_heard_from_warnings_up_and_we_from_information_up(logged: Logged) -> None:
+    assert logged(lambda: LIBRARY.info("chatter")) == []
+    assert logged(lambda: LOG.debug("chatter")) == []
+    assert len(logged(lambda: LOG.info("asked"))) == 1
+
+
+def test_logging_that_is_set_up_twice_says_everything_once(logged: Logged) -> None:
+    def set_up_and_log() -> None:
+        set_up_logging()
+        LIBRARY.warning("once")
+
+    assert len(logged(set_up_and_log)) == 1

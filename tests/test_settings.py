@@ -1,0 +1,264 @@
+"""Settings: typed, complete or refused, and everything that is wrong is said at once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.settings import ConfigurationError, Settings, variable_name
+from tests.conftest import DEMO_REGISTRY
+
+KEY = "a secret key of the tests, long enough"
+
+
+@pytest.fixture(autouse=True)
+def production(monkeypatch: pytest.MonkeyPatch, signing_keys: Path) -> None:
+    """A complete environment for production, and no other variable."""
+    for field in Settings.model_fields:
+        monkeypatch.delenv(variable_name(field), raising=False)
+    monkeypatch.setenv("ACCORD_ISSUER", "https://consent.bank.example")
+    monkeypatch.setenv("ACCORD_REDIS_URL", "rediss://:redis-password@redis.example:6380/0")
+    monkeypatch.setenv("ACCORD_LEDGER_URL", "postgresql+psycopg://accord:ledger-password@db.example/accord")
+    monkeypatch.setenv("ACCORD_REGISTRY", str(DEMO_REGISTRY))
+    monkeypatch.setenv("ACCORD_SIGNING_KEYS", str(signing_keys))
+    monkeypatch.setenv("SECRET_KEY", KEY)
+
+
+def faults() -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        Settings()
+    return str(raised.value).splitlines()
+
+
+# Complete or refused
+
+
+def test_a_complete_environment_is_production_unless_it_says_otherwise() -> None:
+    settings = Settings()
+    assert not settings.is_development
+    assert settings.is_https
+    assert settings.issuer == "https://consent.bank.example"
+    assert settings.redis_url.get_secret_value() == "rediss://:redis-password@redis.example:6380/0"
+
+
+def test_everything_that_is_missing_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    required = ["ISSUER", "REDIS_URL", "LEDGER_URL", "REGISTRY", "SIGNING_KEYS"]
+    for name in required:
+        monkeypatch.delenv(f"ACCORD_{name}")
+    monkeypatch.delenv("SECRET_KEY")
+    assert sorted(faults()) == sorted(
+        [*(f"ACCORD_{name} is missing" for name in required), "SECRET_KEY is missing"]
+    )
+
+
+def test_an_empty_variable_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_REDIS_URL", "")
+    monkeypatch.setenv("SECRET_KEY", "")
+    monkeypatch.setenv("ACCORD_CODE_LIFETIME", "")
+    assert faults() == ["ACCORD_REDIS_URL is missing", "SECRET_KEY is missing"]
+
+
+def test_what_is_missing_and_what_is_wrong_is_listed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ACCORD_LEDGER_URL")
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", "testing")
+    monkeypatch.setenv("SECRET_KEY", "short")
+    monkeypatch.setenv("ACCORD_REGISTRY", "/nowhere/registry.toml")
+    monkeypatch.setenv("ACCORD_CODE_LIFETIME", "601")
+    monkeypatch.setenv("ACCORD_TIME_ZONE", "Maple/Leaf")
+    told = faults()
+    assert [line.split()[0] for line in told] == [
+        "ACCORD_ENVIRONMENT",
+        "ACCORD_LEDGER_URL",
+        "ACCORD_REGISTRY",
+        "SECRET_KEY",
+        "ACCORD_CODE_LIFETIME",
+        "ACCORD_TIME_ZONE",
+    ]
+
+
+@pytest.mark.parametrize("name", ["ACCORD_REGISTRY", "ACCORD_SIGNING_KEYS"])
+@pytest.mark.parametrize("place", ["/nowhere/file", "/"])
+def test_a_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, place: str) -> None:
+    monkeypatch.setenv(name, place)
+    assert faults() == [f"{name} Path does not point to a file"]
+
+
+def test_nothing_secret_is_in_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "too-short-a-key")
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "another-short-key")
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", "testing")
+    said = "\n".join(faults())
+    for secret in ("too-short-a-key", "another-short-key", "redis-password", "ledger-password"):
+        assert secret not in said
+
+
+def test_nothing_secret_is_in_the_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "f" * 32)
+    text = repr(Settings()) + str(Settings())
+    for secret in (KEY, "f" * 32, "redis-password", "ledger-password"):
+        assert secret not in text
+
+
+# The issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "kept"),
+    [
+        ("https://consent.bank.example", "https://consent.bank.example"),
+        ("https://consent.bank.example/", "https://consent.bank.example"),
+        ("https://consent.bank.example:8443", "https://consent.bank.example:8443"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+    ],
+)
+def test_the_issuer_is_a_bare_https_origin(monkeypatch: pytest.MonkeyPatch, issuer: str, kept: str) -> None:
+    monkeypatch.setenv("ACCORD_ISSUER", issuer)
+    assert Settings().issuer == kept
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "consent.bank.example",
+        "ftp://consent.bank.example",
+        "https://",
+        "https:consent.bank.example",
+        "https://consent.bank.example/path",
+        "https://consent.bank.example?x=y",
+        "https://consent.bank.example?",
+        "https://consent.bank.example#",
+        "https://consent.bank.example/#top",
+        "https://user@consent.bank.example",
+        "https://@consent.bank.example",
+        "https://[::1",
+        "https://consent.bank.example:port",
+        "https://consent.bank.example:65536",
+        "HTTPS://consent.bank.example",
+        "https://consent.bank.example\n",
+        " https://consent.bank.example",
+        "https://consent .bank.example",
+    ],
+)
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_anything_else_is_no_issuer(monkeypatch: pytest.MonkeyPatch, issuer: str, environment: str) -> None:
+    monkeypatch.setenv("ACCORD_ISSUER", issuer)
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", environment)
+    (fault,) = faults()
+    assert fault.startswith("ACCORD_ISSUER ")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "localhost"])
+def test_http_is_for_development_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("ACCORD_ISSUER", f"http://{host}")
+    assert faults() == ["ACCORD_ISSUER must be https outside development"]
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", "development")
+    assert Settings().is_development
+    assert not Settings().is_https
+
+
+@pytest.mark.parametrize("host", ["consent.bank.example", "localhost.evil.example", "192.0.2.1", "127.0.0.2"])
+def test_http_anywhere_else_is_refused_in_development_too(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", "development")
+    monkeypatch.setenv("ACCORD_ISSUER", f"http://{host}")
+    assert faults() == ["ACCORD_ISSUER may be http on loopback only"]
+
+
+# Keys
+
+
+@pytest.mark.parametrize("key", ["k" * 31, "é" * 15, "k"])
+def test_a_key_of_fewer_than_32_bytes_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SECRET_KEY", key)
+    assert faults() == ["SECRET_KEY must have at least 32 bytes"]
+
+
+@pytest.mark.parametrize("key", ["k" * 32, "é" * 16])
+def test_a_key_of_32_bytes_is_enough(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SECRET_KEY", key)
+    assert Settings().secret_keys == [key]
+
+
+def test_the_key_that_signs_comes_last_after_the_fallbacks_from_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    newer, older = "n" * 32, "o" * 32
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", f"{newer}, {older},")
+    assert Settings().secret_keys == [older, newer, KEY]
+
+
+def test_a_fallback_that_is_too_short_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", f"{'n' * 32},short")
+    assert faults() == ["SECRET_KEY_FALLBACKS must have at least 32 bytes"]
+
+
+# Lifetimes
+
+LIFETIMES = [
+    ("request_lifetime", 15 * 60, 3600),
+    ("code_lifetime", 60, 600),
+    ("access_token_lifetime", 5 * 60, 3600),
+    ("refresh_token_idle", 30 * 86400, 365 * 86400),
+    ("session_idle", 30 * 60, 8 * 3600),
+    ("session_absolute", 8 * 3600, 24 * 3600),
+    ("sign_in_window", 5 * 60, 3600),
+    ("store_timeout", 1, 2),
+]
+
+
+@pytest.mark.parametrize(("field", "default", "longest"), LIFETIMES)
+def test_a_lifetime_is_in_seconds_up_to_its_limit(
+    monkeypatch: pytest.MonkeyPatch, field: str, default: int, longest: int
+) -> None:
+    assert getattr(Settings(), field) == timedelta(seconds=default)
+    for seconds in (1, longest):
+        monkeypatch.setenv(variable_name(field), f"{seconds}")
+        assert getattr(Settings(), field) == timedelta(seconds=seconds)
+    monkeypatch.setenv(variable_name(field), f"{longest + 1}")
+    (fault,) = faults()
+    assert fault.startswith(f"{variable_name(field)} Input should be less than or equal to ")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "60 s", "1,5", "²", "9" * 17, "9" * 400, "9" * 5000])
+def test_what_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("ACCORD_CODE_LIFETIME", text)
+    (fault,) = faults()
+    assert fault.startswith("ACCORD_CODE_LIFETIME ")
+
+
+# Hosts and the rest
+
+
+def test_only_the_issuers_host_and_those_named_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().hosts == ["consent.bank.example"]
+    monkeypatch.setenv("ACCORD_TRUSTED_HOSTS", "internal.example, consent.bank.example,,other.example ")
+    assert Settings().hosts == ["consent.bank.example", "internal.example", "other.example"]
+
+
+def test_development_trusts_loopback_by_all_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", "development")
+    monkeypatch.setenv("ACCORD_ISSUER", "http://localhost:8000")
+    assert Settings().hosts == ["localhost", "127.0.0.1", "::1"]
+
+
+@pytest.mark.parametrize("name", ["America/Vancouver", "UTC"])
+def test_a_time_zone_is_one_of_the_iana_database(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert Settings().time_zone == "America/Toronto"
+    monkeypatch.setenv("ACCORD_TIME_ZONE", name)
+    assert Settings().time_zone == name
+
+
+@pytest.mark.parametrize(
+    "name", ["Maple/Leaf", "../../etc/passwd", "/etc/passwd", "EST5EDT,M3", "\udcff", "a" * 5000]
+)
+def test_what_is_no_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("ACCORD_TIME_ZONE", name)
+    (fault,) = faults()
+    assert fault.startswith("ACCORD_TIME_ZONE must be a time zone of the IANA database")
+
+
+def test_settings_cannot_be_changed_and_ignore_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_TYPING_ERROR", "x")
+    settings = Settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.issuer = "https://evil.example"  # type: ignore[misc]  # which is what it is about
+    assert settings.issuer == "https://consent.bank.example"
