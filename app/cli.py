@@ -1,12 +1,18 @@
-"""Commands for operators: `flask registry`, `ledger`, `keys`, `demo`. None needs a running server."""
+"""Commands that need no server and no store: `flask registry`, `flask keys`, `flask demo`."""
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from app.settings import Environment
 from app.stores import keys as key_store
-from app.stores import ledger as ledger_store
 from app.stores.registry import RegistryError, new_secret, read_registry
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @click.group()
@@ -16,16 +22,39 @@ def registry() -> None:
 
 @registry.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--development", is_flag=True, help="Allow demo secrets and sandbox sign-in.")
-def check(file: Path, development: bool) -> None:
-    """Says every fault in FILE, with its line and reason."""
+@click.option(
+    "--production/--development",
+    "in_production",
+    default=None,
+    help="Whether demo secrets and sandbox sign-in are faults. Without it ACCORD_ENVIRONMENT decides.",
+)
+def check(file: Path, in_production: bool | None) -> None:
+    """Says every fault in FILE, with its line and reason.
+
+    Where neither an option nor ACCORD_ENVIRONMENT says what the file is for, what would be a fault in
+    production only is said, too, but does not fail the check.
+    """
+    environment = os.environ.get("ACCORD_ENVIRONMENT")
+    if in_production is None and environment:
+        in_production = environment != Environment.DEVELOPMENT
     try:
-        found = read_registry(file, allow_demo=development)
+        found = read_registry(file, allow_demo=not in_production)
+        in_words = f"{len(found.clients)} recipients and {len(found.providers)} providers, no fault"
+        if in_production is None:
+            _say_what_production_would_refuse(file)
     except RegistryError as error:
         for fault in error.faults:
             click.echo(fault, err=True)
         raise SystemExit(1) from None
-    click.echo(f"{file}: {len(found.clients)} recipients and {len(found.providers)} providers, no fault")
+    click.echo(f"{file}: {in_words}")
+
+
+def _say_what_production_would_refuse(file: Path) -> None:
+    try:
+        read_registry(file, allow_demo=False)
+    except RegistryError as error:
+        for fault in error.faults:
+            click.echo(f"in production: {fault}", err=True)
 
 
 @registry.command()
@@ -34,19 +63,6 @@ def secret() -> None:
     made, hashed = new_secret()
     click.echo(f"secret for the recipient, shown once: {made}")
     click.echo(f'secret_sha256 = "{hashed}"')
-
-
-@click.group()
-def ledger() -> None:
-    """The ledger's database."""
-
-
-@ledger.command()
-@click.option("--url", envvar="ACCORD_LEDGER_URL", required=True, help="ACCORD_LEDGER_URL")
-def upgrade(url: str) -> None:
-    """Brings the ledger to the newest schema."""
-    ledger_store.upgrade(url)
-    click.echo("the ledger is up to date")
 
 
 @click.group()
@@ -63,6 +79,22 @@ def generate(file: Path) -> None:
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
     click.echo(f"{file}: one signing key, for the owner's eyes only")
+
+
+@keys.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def rotate(file: Path) -> None:
+    """Puts a new key first in FILE. It signs from now on, without a restart.
+
+    The keys before it stay published until the tokens that they signed are dead; a later rotation drops them.
+    """
+    try:
+        made, dropped = key_store.rotate_signing_keys(file, now=utc_now())
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{file}: {made} signs from now on")
+    for kid in dropped:
+        click.echo(f"{file}: {kid} is dropped, its tokens are dead")
 
 
 @click.command()

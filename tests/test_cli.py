@@ -12,20 +12,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli import keys, ledger, registry
+from app.cli import keys, registry
 from app.domain.tokens import hash_secret
+from app.operators import ledger
 from app.stores.keys import SigningKeys
 from tests.conftest import DEMO_REGISTRY, ROOT
 
 
 def flask(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """The flask command in a process of its own, where nothing is configured."""
+    """The flask command in a process of its own, with nothing configured but the secret that the demo names."""
     variables = {
         name: value for name, value in os.environ.items() if not re.match("ACCORD_|SECRET_KEY|FLASK_", name)
     }
-    command = [sys.executable, "-W", "error", "-m", "flask", *arguments]
     return subprocess.run(
-        command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-W", "error", "-m", "flask", *arguments],
+        cwd=cwd,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
 
 
@@ -40,12 +46,12 @@ def run(command: str, *arguments: str, **variables: str) -> Result:
 def test_a_registry_is_checked_where_nothing_is_configured(tmp_path: Path) -> None:
     checked = flask("registry", "check", str(DEMO_REGISTRY), "--development", cwd=tmp_path)
     assert checked.returncode == 0
-    assert checked.stdout == f"{DEMO_REGISTRY}: 2 recipients and 2 providers, no fault\n"
+    assert checked.stdout == f"{DEMO_REGISTRY}: 2 recipients and 3 providers, no fault\n"
     assert checked.stderr == ""
 
 
 def test_a_registry_with_faults_is_refused_with_a_line_for_each() -> None:
-    checked = flask("registry", "check", "registry/demo.toml")
+    checked = flask("registry", "check", "registry/demo.toml", "--production")
     assert checked.returncode == 1
     assert checked.stdout == ""
     lines = checked.stderr.splitlines()
@@ -53,6 +59,19 @@ def test_a_registry_with_faults_is_refused_with_a_line_for_each() -> None:
     assert all(
         re.match(r"registry/demo\.toml:\d+: \S+: .+ does not work in production$", line) for line in lines
     )
+
+
+def test_what_only_production_would_refuse_is_said_and_does_not_fail_the_check() -> None:
+    checked = flask("registry", "check", "registry/demo.toml")
+    assert checked.returncode == 0
+    assert checked.stdout == "registry/demo.toml: 2 recipients and 3 providers, no fault\n"
+    assert all(line.startswith("in production: registry/demo.toml:") for line in checked.stderr.splitlines())
+
+
+@pytest.mark.parametrize(("environment", "exit_code"), [("production", 1), ("development", 0)])
+def test_the_environment_says_what_a_registry_is_for(environment: str, exit_code: int) -> None:
+    checked = run("registry", "check", "registry/demo.toml", ACCORD_ENVIRONMENT=environment)
+    assert checked.exit_code == exit_code
 
 
 # The registry

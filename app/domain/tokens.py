@@ -103,7 +103,10 @@ def _is_right(credentials: ClientCredentials, registered: Client | ResourceServe
 
 
 def check_token_params(params: Params) -> None:
-    """For every endpoint at which a client authenticates. RFC 6749 3.2: a parameter appears at most once. Malformed and oversized text is refused."""
+    """RFC 6749 3.2: a parameter appears at most once. Malformed and oversized text is refused.
+
+    For every endpoint at which a client authenticates.
+    """
     if any(params.is_repeated(name) for name in _TOKEN_PARAMETERS):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
     if not params.is_well_formed:

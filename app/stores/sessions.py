@@ -5,6 +5,7 @@ reads, so that nothing is written when nothing changed.
 """
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +37,16 @@ class SessionStore:
     def forget(self, session_id: str) -> None:
         with answering():
             self._redis.delete(_key(session_id))
+
+    def forget_all(self, is_meant: Callable[[dict[str, Any]], bool]) -> int:
+        """Forgets every session whose content is meant; returns how many. Reads all of them."""
+        count = 0
+        with answering():
+            for key in self._redis.scan_iter(match=_key("*"), count=1000):
+                content = parse(self._redis.get(key))
+                if content is not None and is_meant(content):
+                    count += self._redis.delete(key)
+        return count
 
 
 def _key(session_id: str) -> str:

@@ -1,0 +1,195 @@
+"""Commands on the stores: `flask ledger`, `flask connections`, `flask sessions`.
+
+Each says what it did. What changes a consent is an event in the ledger, by the operator.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from app.domain.clusters import format_scope
+from app.domain.evidence import hash_of
+from app.domain.history import Actor, Event
+from app.stores import ledger as ledger_store
+from app.stores import redis
+from app.stores.connections import Connection, ConnectionStore
+from app.stores.database import Database
+from app.stores.evidence import EvidenceStore
+from app.stores.sessions import SessionStore
+from app.stores.unavailable import StoreUnavailable
+
+_TIMEOUT = timedelta(seconds=10)
+
+Command = Callable[..., None]
+
+
+def at_the_ledger(command: Command) -> Command:
+    """Adds the option that says where the ledger is."""
+    return click.option("--url", envvar="ACCORD_LEDGER_URL", required=True, help="ACCORD_LEDGER_URL")(command)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@click.group()
+def ledger() -> None:
+    """The ledger's database."""
+
+
+@ledger.command()
+@at_the_ledger
+def upgrade(url: str) -> None:
+    """Brings the ledger to the newest schema."""
+    ledger_store.upgrade(url)
+    click.echo("the ledger is up to date")
+
+
+@ledger.command()
+@at_the_ledger
+def expire(url: str) -> None:
+    """Writes down the end of connections that have run out. They ended without this, too."""
+    with _database(url) as database:
+        count = ConnectionStore(database).record_expired(now=utc_now())
+    click.echo(f"{count} connections had run out; each has its event now")
+
+
+@ledger.command()
+@at_the_ledger
+@click.argument("consent_id")
+def show(url: str, consent_id: str) -> None:
+    """Says everything about a consent: who, what, what happened, and what the customer saw, word for word."""
+    with _database(url) as database:
+        found = ConnectionStore(database).find(consent_id)
+        if found is None:
+            raise click.ClickException(f"{consent_id}: no such consent")
+        _show_facts(found)
+        for event in ConnectionStore(database).history(consent_id):
+            detail = f" ({event.detail})" if event.detail else ""
+            click.echo(
+                f"{event.happened_at.isoformat()} {event.kind} by {event.actor}, {event.reason}{detail}"
+            )
+        _show_screen(EvidenceStore(database), found.screen_hash)
+
+
+@click.group()
+def connections() -> None:
+    """What customers share."""
+
+
+@connections.command(name="list")
+@at_the_ledger
+@click.option("--customer", metavar="PROVIDER/SUBJECT", help="Those of one customer.")
+@click.option("--client", "client_id", metavar="CLIENT_ID", help="Those of one recipient.")
+def list_connections(url: str, customer: str | None, client_id: str | None) -> None:
+    """Lists the connections of a customer, or of a recipient, the newest first."""
+    if (customer is None) is (client_id is None):
+        raise click.UsageError("name either --customer or --client")
+    with _database(url) as database:
+        store = ConnectionStore(database)
+        found = store.of_client(client_id) if client_id is not None else store.of_customer(*_parted(customer))
+    now = utc_now()
+    for one in found:
+        grant = one.grant
+        click.echo(
+            f"{grant.consent_id} {one.status_at(now)} {grant.provider_id}/{grant.subject} {grant.client_id} "
+            f"until {grant.expires_at.isoformat()} {format_scope(grant.granted_scope)}"
+        )
+    click.echo(f"{len(found)} connections")
+
+
+@connections.command(name="end")
+@at_the_ledger
+@click.argument("consent_id")
+def end_connection(url: str, consent_id: str) -> None:
+    """Ends a connection at once: no token of it works any more."""
+    with _database(url) as database:
+        ended = ConnectionStore(database).withdraw(consent_id, None, actor=Actor.OPERATOR, now=utc_now())
+    if ended is None:
+        raise click.ClickException(f"{consent_id}: no such connection, or it had ended before")
+    click.echo(f"{consent_id}: ended")
+
+
+@click.group()
+def sessions() -> None:
+    """Customers who are signed in."""
+
+
+@sessions.command(name="end")
+@click.option("--redis-url", envvar="ACCORD_REDIS_URL", required=True, help="ACCORD_REDIS_URL")
+@click.option("--customer", required=True, metavar="PROVIDER/SUBJECT")
+def end_sessions(redis_url: str, customer: str) -> None:
+    """Signs a customer out of every browser."""
+    provider_id, subject = _parted(customer)
+    with _one_line_faults():
+        store = SessionStore(redis.connect(redis_url, timeout=_TIMEOUT), idle=_TIMEOUT)
+        count = store.forget_all(lambda content: _is_of(content, provider_id, subject))
+    click.echo(f"{customer}: {count} sessions ended")
+
+
+def _show_facts(found: Connection) -> None:
+    grant = found.grant
+    for name, value in (
+        ("consent", grant.consent_id),
+        ("status", found.status_at(utc_now())),
+        ("recipient", grant.client_id),
+        ("customer", f"{grant.provider_id}/{grant.subject}"),
+        ("asked for", format_scope(found.requested_scope)),
+        ("approved", format_scope(found.approved_scope)),
+        ("shared now", format_scope(grant.granted_scope)),
+        ("approved at", grant.approved_at.isoformat()),
+        ("until", grant.expires_at.isoformat()),
+        ("correlation", grant.correlation_id),
+    ):
+        click.echo(f"{name}: {value}")
+
+
+def _show_event(event: Event) -> None:
+    detail = f" ({event.detail})" if event.detail else ""
+    click.echo(f"{event.happened_at.isoformat()} {event.kind} by {event.actor}, {event.reason}{detail}")
+
+
+def _show_screen(evidence: EvidenceStore, screen_hash: str | None) -> None:
+    """What was on the page. Raises ClickException when the text is not the one that was hashed."""
+    screen = None if screen_hash is None else evidence.find(screen_hash)
+    if screen is None:
+        raise click.ClickException("what was on the page is not on record")
+    click.echo(f"shown in: {screen.language}, catalogue {screen.catalogue_version}, SHA-256 {screen_hash}")
+    if hash_of(screen.text) != screen_hash:
+        raise click.ClickException("the text on record is not the one that was shown: its hash differs")
+    click.echo("the text has this hash; word for word:")
+    click.echo(screen.text)
+
+
+def _is_of(content: dict[str, Any], provider_id: str, subject: str) -> bool:
+    customers = content.get("customers")
+    kept = customers.get(provider_id) if isinstance(customers, dict) else None
+    return isinstance(kept, dict) and kept.get("subject") == subject
+
+
+def _parted(customer: str | None) -> tuple[str, str]:
+    provider_id, slash, subject = (customer or "").partition("/")
+    if not slash or not subject:
+        raise click.UsageError("a customer is written PROVIDER/SUBJECT, such as 1000/maple-0001")
+    return provider_id, subject
+
+
+@contextmanager
+def _database(url: str) -> Iterator[Database]:
+    with _one_line_faults():
+        database = Database(url, timeout=_TIMEOUT)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+@contextmanager
+def _one_line_faults() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise click.ClickException(f"cannot be reached: {error}") from error
