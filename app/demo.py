@@ -39,7 +39,6 @@ BANK_CUSTOMERS = (
     {"sub": "alex", "name": "Alex Tremblay"},
     {"sub": "sam", "name": "Sam Nguyen"},
 )
-_BANK_SECRET = "harbour-demo-secret"  # noqa: S105  # a demo secret: the bank takes any
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -310,7 +309,6 @@ def _accord_env(places: Places, *, redis_url: str, ledger_url: str) -> dict[str,
         "ACCORD_REGISTRY": str(_registry(places)),
         "ACCORD_SIGNING_KEYS": str(signing_keys),
         "ACCORD_RECIPIENT_PORT": str(places.recipient_port),
-        "ACCORD_HARBOUR_SECRET": _BANK_SECRET,
         "ACCORD_BIND": _bind(places.port),
         "SECRET_KEY": _secret(places.instance / "secret_key"),
     }

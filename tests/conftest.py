@@ -1,6 +1,5 @@
 """Real stores for every test: Valkey in a folder of its own, a ledger in a SQLite file, keys made here."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 
 from app import create_app
 from app.embedded import EmbeddedValkey
@@ -24,9 +24,6 @@ from tests.postgres import PostgresServer
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 SECRET_KEY = "a secret key of the tests, long enough"
-
-# The registration file names it; it must be there before anything reads that file.
-os.environ["ACCORD_HARBOUR_SECRET"] = "harbour-demo-secret"
 
 
 class Clock:
@@ -121,8 +118,26 @@ def app(settings: Settings, clock: Clock) -> Flask:
     return make_app(settings, clock)
 
 
+class CompiledTemplates(BytecodeCache):
+    """Keeps what compiling gave: each test has an application of its own, and all have the same templates."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED_TEMPLATES = CompiledTemplates()
+
+
 def make_app(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     app = create_app(settings, clock=clock)
+    app.jinja_env.bytecode_cache = COMPILED_TEMPLATES
     app.test_client_class = ContractClient
     return app
 

@@ -56,6 +56,9 @@ Place = tuple[str | int, ...]
 Fault = tuple[Place, str]
 
 
+_PLACES_OF_A_BANK_SECRET = {"client_secret_env", "client_secret_file", "demo_client_secret"}
+
+
 class RegistryError(Exception):
     """The registration file has faults. `faults` has a line for each: place, reason."""
 
@@ -290,12 +293,13 @@ class _SandboxCustomer(_Entry):
 
 
 class _Oidc(_Entry):
-    """A bank's OpenID Connect server. The secret itself is never in the registration file."""
+    """A bank's OpenID Connect server. Only a demo's secret is in the registration file itself."""
 
     issuer: Issuer
     client_id: Annotated[str, Field(min_length=1, max_length=256)]
     client_secret_env: SetVariable | None = None
     client_secret_file: FileWithText | None = None
+    demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
     scopes: Annotated[
         tuple[ScopeWord, ...],
         BeforeValidator(_whole_set),
@@ -312,6 +316,8 @@ class _Oidc(_Entry):
         )
 
     def _read_secret(self) -> str:
+        if self.demo_client_secret is not None:
+            return self.demo_client_secret
         if self.client_secret_file is not None:
             return Path(self.client_secret_file).read_text(encoding="utf-8").strip()
         return os.environ[self.client_secret_env or ""]
@@ -417,7 +423,7 @@ def _sign_in_faults(place: Place, provider: dict[str, Any]) -> Iterator[Fault]:
         yield (*place, "customers"), 'belongs to sign_in = "sandbox"'
     if not is_oidc and oidc is not None:
         yield (*place, "oidc"), 'belongs to sign_in = "oidc"'
-    if isinstance(oidc, dict) and ("client_secret_env" in oidc) is ("client_secret_file" in oidc):
+    if isinstance(oidc, dict) and len(_PLACES_OF_A_BANK_SECRET & oidc.keys()) != 1:
         yield (*place, "oidc"), "must have either client_secret_env or client_secret_file"
 
 
@@ -433,6 +439,8 @@ def _demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
         oidc = provider.get("oidc")
         if isinstance(oidc, dict) and str(oidc.get("issuer")).startswith("http:"):
             yield (*place, "oidc", "issuer"), "http does not work in production"
+        if isinstance(oidc, dict) and "demo_client_secret" in oidc:
+            yield (*place, "oidc", "demo_client_secret"), "a demo secret does not work in production"
 
 
 def _repeated(document: dict[str, Any], place: Place, key: str) -> Iterator[Fault]:
