@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from babel.dates import get_timezone_name
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g, request, url_for
+from flask.globals import request_ctx
 from flask_babel import (
     force_locale,
     format_date,
@@ -74,7 +75,15 @@ def switch_url() -> str:
         if name != "lang"
     ]
     query.append(("lang", language.language().other.value))
-    return f"/{quote(request.path.lstrip('/'))}?{urlencode(query, encoding='latin-1')}"
+    return f"/{quote(_readable_path().lstrip('/'))}?{urlencode(query, encoding='latin-1')}"
+
+
+def _readable_path() -> str:
+    """This page's own path; where that can only be posted to, the page on which a visitor begins."""
+    adapter = request_ctx.url_adapter
+    if request.method != "POST" or adapter is None or "GET" in adapter.allowed_methods():
+        return request.path
+    return url_for("connections.show_all")
 
 
 def static_address(file: str) -> str:
