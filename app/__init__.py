@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from flask import Flask
 from flask_babel import Babel
@@ -53,6 +55,7 @@ from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.sessions import RedisSessionInterface
 
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
+T = TypeVar("T")
 LARGEST_BODY = 64 * 1024
 
 
@@ -60,10 +63,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the settings name, found sound; nothing has been connected to."""
+
+    registry: Registry
+    keys: SigningKeys
+    redis: redis.Redis
+    ledger: Ledger
+
+
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
     """The application for `settings`. Connects to nothing yet.
 
-    Raises ConfigurationError with every fault in the registration file and the signing keys.
+    Raises ConfigurationError with every fault in the files and addresses that the settings name.
     """
     logs.set_up_logging()
     app = Flask(__name__, static_folder="../static")
@@ -83,10 +96,10 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         default_timezone=settings.time_zone,
         locale_selector=lambda: str(language.locale()),
     )
-    client = redis.connect(settings.redis_url.get_secret_value(), timeout=settings.store_timeout)
-    app.extensions[EXTENSION] = _make_services(settings, client, clock)
+    parts = _open_parts(settings)
+    app.extensions[EXTENSION] = _make_services(settings, parts, clock)
     app.session_interface = RedisSessionInterface(
-        SessionStore(client, idle=settings.session_idle),
+        SessionStore(parts.redis, idle=settings.session_idle),
         settings.secret_keys,
         is_https=settings.is_https,
         absolute=settings.session_absolute,
@@ -105,9 +118,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     return app
 
 
-def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], datetime]) -> Services:
-    registry, keys = _read_files(settings)
-    ledger = Ledger(settings.ledger_url.get_secret_value(), timeout=settings.store_timeout)
+def _make_services(settings: Settings, parts: _Parts, clock: Callable[[], datetime]) -> Services:
+    registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)
     codes = CodeStore(client, settings.secret_keys)
     flow = ConsentFlow(
@@ -160,18 +172,22 @@ def _make_services(settings: Settings, client: redis.Redis, clock: Callable[[], 
     )
 
 
-def _read_files(settings: Settings) -> tuple[Registry, SigningKeys]:
-    """The two files that the settings name; every fault in either is reported at once."""
+def _open_parts(settings: Settings) -> _Parts:
+    """The files and stores that the settings name. Raises ConfigurationError with every fault in them."""
     faults: list[str] = []
-    registry = keys = None
-    try:
-        registry = read_registry(settings.registry, allow_demo=settings.is_development)
-    except RegistryError as error:
-        faults += error.faults
-    try:
-        keys = SigningKeys(settings.signing_keys)
-    except ValueError as error:
-        faults.append(str(error))
-    if registry is None or keys is None:
+
+    def attempt(make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except (RegistryError, ValueError) as error:
+            faults.append(str(error))
+            return None
+
+    timeout = settings.store_timeout
+    registry = attempt(lambda: read_registry(settings.registry, allow_demo=settings.is_development))
+    keys = attempt(lambda: SigningKeys(settings.signing_keys))
+    client = attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout))
+    ledger = attempt(lambda: Ledger(settings.ledger_url.get_secret_value(), timeout=timeout))
+    if registry is None or keys is None or client is None or ledger is None:
         raise ConfigurationError("\n".join(faults))
-    return registry, keys
+    return _Parts(registry, keys, client, ledger)

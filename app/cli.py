@@ -84,15 +84,17 @@ def generate(file: Path) -> None:
 @keys.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def rotate(file: Path) -> None:
-    """Puts a new key first in FILE. It signs from now on, without a restart.
+    """Puts a new key first in FILE: published now, signing in ten minutes, without a restart.
 
     The keys before it stay published until the tokens that they signed are dead; a later rotation drops them.
     """
     try:
-        made, dropped = key_store.rotate_signing_keys(file, now=utc_now())
+        made, signs_from, dropped = key_store.rotate_signing_keys(file, now=utc_now())
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{file}: {made} signs from now on")
+    click.echo(
+        f"{file}: {made} is published now and signs from {signs_from.isoformat(timespec='seconds')} on"
+    )
     for kid in dropped:
         click.echo(f"{file}: {kid} is dropped, its tokens are dead")
 

@@ -15,7 +15,7 @@ from app.domain.evidence import hash_of
 from app.domain.history import Actor, Event
 from app.stores import ledger as ledger_store
 from app.stores import redis
-from app.stores.connections import Connection, ConnectionStore
+from app.stores.connections import MOST_LISTED, Connection, ConnectionStore
 from app.stores.database import Database
 from app.stores.evidence import EvidenceStore
 from app.stores.sessions import SessionStore
@@ -44,7 +44,8 @@ def ledger() -> None:
 @at_the_ledger
 def upgrade(url: str) -> None:
     """Brings the ledger to the newest schema."""
-    ledger_store.upgrade(url)
+    with _one_line_faults():
+        ledger_store.upgrade(url)
     click.echo("the ledger is up to date")
 
 
@@ -52,8 +53,10 @@ def upgrade(url: str) -> None:
 @at_the_ledger
 def expire(url: str) -> None:
     """Writes down the end of connections that have run out. They ended without this, too."""
+    count, now = 0, utc_now()
     with _database(url) as database:
-        count = ConnectionStore(database).record_expired(now=utc_now())
+        while written := ConnectionStore(database).record_expired(now=now):
+            count += written
     click.echo(f"{count} connections had run out; each has its event now")
 
 
@@ -68,10 +71,7 @@ def show(url: str, consent_id: str) -> None:
             raise click.ClickException(f"{consent_id}: no such consent")
         _show_facts(found)
         for event in ConnectionStore(database).history(consent_id):
-            detail = f" ({event.detail})" if event.detail else ""
-            click.echo(
-                f"{event.happened_at.isoformat()} {event.kind} by {event.actor}, {event.reason}{detail}"
-            )
+            _show_event(event)
         _show_screen(EvidenceStore(database), found.screen_hash)
 
 
@@ -98,7 +98,8 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
             f"{grant.consent_id} {one.status_at(now)} {grant.provider_id}/{grant.subject} {grant.client_id} "
             f"until {grant.expires_at.isoformat()} {format_scope(grant.granted_scope)}"
         )
-    click.echo(f"{len(found)} connections")
+    at_most = f", the newest {MOST_LISTED} of more perhaps" if len(found) == MOST_LISTED else ""
+    click.echo(f"{len(found)} connections{at_most}")
 
 
 @connections.command(name="end")
@@ -110,7 +111,8 @@ def end_connection(url: str, consent_id: str) -> None:
         ended = ConnectionStore(database).withdraw(consent_id, None, actor=Actor.OPERATOR, now=utc_now())
     if ended is None:
         raise click.ClickException(f"{consent_id}: no such connection, or it had ended before")
-    click.echo(f"{consent_id}: ended")
+    had_run_out = ended.ended_at == ended.expires_at
+    click.echo(f"{consent_id}: {'had run out; now it is written down' if had_run_out else 'ended'}")
 
 
 @click.group()
@@ -189,7 +191,10 @@ def _database(url: str) -> Iterator[Database]:
 
 @contextmanager
 def _one_line_faults() -> Iterator[None]:
+    """What goes wrong in our own words: what a store's library says may quote its address, and a password."""
     try:
         yield
     except StoreUnavailable as error:
         raise click.ClickException(f"cannot be reached: {error}") from error
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error

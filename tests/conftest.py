@@ -18,6 +18,7 @@ from app.stores.keys import generate_signing_keys
 from app.stores.ledger import Ledger
 from tests.builders import NOON
 from tests.customer import BrowserCustomer
+from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient
 from tests.postgres import PostgresServer
 
@@ -153,3 +154,15 @@ def client(app: Flask) -> ContractClient:
 @pytest.fixture
 def customer(client: ContractClient) -> BrowserCustomer:
     return BrowserCustomer(client)
+
+
+@pytest.fixture(params=["en", "fr"])
+def lang(request: pytest.FixtureRequest) -> str:
+    """The test runs once in each language."""
+    return str(request.param)
+
+
+@pytest.fixture
+def recorded(ledger_url: str) -> LedgerTables:
+    """What is on record."""
+    return LedgerTables(ledger_url)

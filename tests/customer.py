@@ -76,6 +76,19 @@ class BrowserCustomer:
         response = self.answer(self.signed_in_request(**changes), "approve", *boxes)
         return answer_params(response)["code"]
 
+    def connections(self) -> list[str]:
+        """The consent ids on the page of everything that is shared, from top to bottom."""
+        page = parse_page(self.client.get("/connections").text)
+        addresses = [link.attributes["href"] for link in page.all("a")]
+        ids = [address.removeprefix("/connections/") for address in addresses if address.count("/") == 2]
+        return list(dict.fromkeys(found.partition("?")[0] for found in ids))
+
+    def stop(self, consent_id: str, what: str = "all") -> TestResponse:
+        """Opens the page that says what follows, and confirms."""
+        address = f"/connections/{consent_id}"
+        page = parse_page(self.client.get(f"{address}?stop={what}").text)
+        return self.client.post(address, data={**hidden_fields(page, address), "stop": what})
+
     def redeem(
         self, code: str, *, client: tuple[str, str] = BUDGET, redirect_uri: str = CALLBACK, **changes: str
     ) -> TestResponse:

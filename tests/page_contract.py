@@ -78,7 +78,12 @@ def parse_page(html: str) -> Element:
 
 
 class ContractClient(FlaskClient):
-    """A test client that checks the contract on every answer it gets."""
+    """A test client that checks the contract on every answer it gets.
+
+    `base_url` is where it believes the server to be; None is http://localhost.
+    """
+
+    base_url: str | None = None
 
     def bring_cookies_of(self, browser: "ContractClient") -> None:
         """Becomes the same browser, in front of another server."""
@@ -87,6 +92,9 @@ class ContractClient(FlaskClient):
                 self.set_cookie(cookie.key, cookie.value)
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        if self.base_url is not None:
+            kwargs.setdefault("base_url", self.base_url)
+        kwargs.setdefault("buffered", True)  # read to the end, and files are closed
         response = super().open(*args, **kwargs)
         check_headers(response)
         has_body = response.request.method != "HEAD"

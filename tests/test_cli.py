@@ -20,7 +20,7 @@ from tests.conftest import DEMO_REGISTRY, ROOT
 
 
 def flask(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """The flask command in a process of its own, with nothing configured but the secret that the demo names."""
+    """The flask command in a process of its own, where nothing is configured."""
     variables = {
         name: value for name, value in os.environ.items() if not re.match("ACCORD_|SECRET_KEY|FLASK_", name)
     }

@@ -1,6 +1,7 @@
 """What operators do to consents, sessions and keys, and that each of it is on record."""
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,19 +10,30 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from itsdangerous import base64_decode
 from sqlalchemy import create_engine, text
 
 from app.cli import keys
 from app.embedded import EmbeddedValkey
-from app.operators import connections, ledger, sessions
-from app.stores.keys import LONGEST_TOKEN_LIFE, SigningKeys, generate_signing_keys, rotate_signing_keys
-from tests.builders import NOON
+from app.operators import connections, sessions
+from app.operators import ledger as ledger_commands
+from app.stores.connections import MOST_LISTED
+from app.stores.keys import (
+    LONGEST_TOKEN_LIFE,
+    PUBLISHED_BEFORE,
+    SigningKeys,
+    generate_signing_keys,
+    rotate_signing_keys,
+)
+from app.stores.ledger import Ledger
+from tests.builders import NOON, a_decision, a_grant
 from tests.conftest import make_app
 from tests.customer import BrowserCustomer
 from tests.page_contract import parse_page
+from tests.stores.parallel import all_at_once
 
 Operate = Callable[..., Result]
-GROUPS = {"connections": connections, "ledger": ledger, "sessions": sessions, "keys": keys}
+GROUPS = {"connections": connections, "ledger": ledger_commands, "sessions": sessions, "keys": keys}
 
 
 @pytest.fixture
@@ -101,6 +113,43 @@ def test_a_ledger_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     assert result.stderr == "Error: cannot be reached: ledger: OperationalError\n"
 
 
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite:////no-such-folder/ledger", "postgresql+psycopg://x:secret@127.0.0.1:1/x"]
+)
+@pytest.mark.parametrize(
+    "command", [("ledger", "upgrade"), ("ledger", "expire"), ("connections", "list", "--client", "x")]
+)
+def test_a_ledger_that_is_not_there_is_one_line_without_its_password(
+    url: str, command: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(GROUPS[command[0]], [*command[1:], "--url", url])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "redis://:secret@127.0.0.1:1", "unix:///no-such-folder/socket"])
+def test_a_redis_that_is_not_there_is_one_line_without_its_password(url: str) -> None:
+    result = CliRunner().invoke(sessions, ["end", "--customer", "1000/maple-0001", "--redis-url", url])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "secret" not in result.stderr
+
+
+def test_more_than_one_portion_of_run_out_connections_gets_its_events(
+    operate: Operate, ledger: Ledger
+) -> None:
+    long_ago = NOON - timedelta(days=1000)
+    for number in range(MOST_LISTED + 1):
+        names = {"request_id": f"r-{number}", "consent_id": f"c-{number}", "subject": f"s-{number}"}
+        decision = a_decision(**names, asked_at=long_ago, decided_at=long_ago)
+        ledger.record_decision(
+            decision, a_grant(**names, approved_at=long_ago, expires_at=long_ago + timedelta(days=1))
+        )
+    expired = operate("ledger", "expire")
+    assert expired.stdout == f"{MOST_LISTED + 1} connections had run out; each has its event now\n"
+
+
 # What a customer saw
 
 
@@ -168,34 +217,70 @@ def test_a_customer_is_signed_out_of_every_browser_and_nobody_else_is(operate: O
 # Keys
 
 
-def test_a_rotated_key_signs_at_once_and_the_old_one_still_verifies(tmp_path: Path) -> None:
+def claims_at(moment: datetime) -> dict[str, int]:
+    return {"iat": int(moment.timestamp()), "exp": 2_000_000_000}
+
+
+def signer_of(token: str) -> str:
+    kid: str = json.loads(base64_decode(token.partition(".")[0]))["kid"]
+    return kid
+
+
+def test_a_rotated_key_is_published_at_once_and_signs_when_every_cache_has_it(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     generate_signing_keys(path)
     serving = SigningKeys(path)
-    claims = {"sub": "maple-0001", "exp": 2_000_000_000}
-    before = serving.sign(claims)
+    [old] = (key["kid"] for key in serving.public["keys"])
+    made, signs_from, _ = rotate_signing_keys(path, now=NOON)
+    assert [key["kid"] for key in serving.public["keys"]] == [made, old]
+    assert signs_from == NOON + PUBLISHED_BEFORE
+    moments = (NOON, signs_from - timedelta(seconds=1), signs_from, signs_from + timedelta(days=1))
+    signed = [serving.sign(claims_at(moment)) for moment in moments]
+    assert [signer_of(token) for token in signed] == [old, old, made, made]
+    assert all(serving.verify(token) for token in signed)
+    assert not any({"d", "signs_from", "retired_at"} & key.keys() for key in serving.public["keys"])
+
+
+def test_a_rotation_says_what_it_did(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    generate_signing_keys(path)
     rotated = CliRunner().invoke(keys, ["rotate", str(path)])
+    made = SigningKeys(path).public["keys"][0]["kid"]
     assert rotated.exit_code == 0
-    after = serving.sign(claims)
-    first, second = (key["kid"] for key in serving.public["keys"])
-    assert rotated.stdout == f"{path}: {first} signs from now on\n"
-    assert first != second
-    assert before.split(".")[0] != after.split(".")[0]
-    assert serving.verify(before) == serving.verify(after) == claims
+    assert rotated.stdout.startswith(f"{path}: {made} is published now and signs from 20")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert not any("d" in key or "retired_at" in key for key in serving.public["keys"])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_rotated_file_stays_its_owners_and_where_a_link_leads(tmp_path: Path) -> None:
+    """Root rotates, another user serves."""
+    (tmp_path / "real").mkdir()
+    path, link = tmp_path / "real" / "keys.json", tmp_path / "keys.json"
+    generate_signing_keys(path)
+    link.symlink_to(path)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    owner = path.stat().st_uid
+    rotate_signing_keys(link, now=NOON)
+    assert link.is_symlink()
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (owner, 0o600)
+
+
+def test_of_rotations_at_the_same_moment_none_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    generate_signing_keys(path)
+    made = all_at_once([lambda: rotate_signing_keys(path, now=NOON)[0]] * 5)
+    assert {key["kid"] for key in SigningKeys(path).public["keys"]} > set(made)
+    assert len(SigningKeys(path).public["keys"]) == 6
 
 
 def test_a_key_is_dropped_by_a_rotation_after_its_tokens_are_dead(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     generate_signing_keys(path)
     oldest = SigningKeys(path).public["keys"][0]["kid"]
-    _, dropped = rotate_signing_keys(path, now=NOON)
-    assert dropped == []
-    _, dropped = rotate_signing_keys(path, now=NOON + LONGEST_TOKEN_LIFE - timedelta(seconds=1))
-    assert dropped == []
-    _, dropped = rotate_signing_keys(path, now=NOON + LONGEST_TOKEN_LIFE)
-    assert dropped == [oldest]
+    last_token_dies_at = NOON + PUBLISHED_BEFORE + LONGEST_TOKEN_LIFE
+    moments = (NOON, last_token_dies_at - timedelta(seconds=1), last_token_dies_at)
+    assert [rotate_signing_keys(path, now=moment)[2] for moment in moments] == [[], [], [oldest]]
     assert len(SigningKeys(path).public["keys"]) == 3
 
 
@@ -203,14 +288,14 @@ def test_a_file_that_breaks_while_serving_leaves_the_keys_as_they_were(tmp_path:
     path = tmp_path / "keys.json"
     generate_signing_keys(path)
     serving = SigningKeys(path)
-    token = serving.sign({"exp": 2_000_000_000})
+    token = serving.sign(claims_at(NOON))
     path.write_text("{")
-    assert serving.verify(token) == {"exp": 2_000_000_000}
+    assert serving.verify(token) == claims_at(NOON)
     path.unlink()
-    assert serving.verify(serving.sign({"exp": 2_000_000_000})) is not None
+    assert serving.verify(serving.sign(claims_at(NOON))) is not None
 
 
-@pytest.mark.parametrize("content", ["{", json.dumps({"keys": []})])
+@pytest.mark.parametrize("content", ["{", json.dumps({"keys": []}), json.dumps({"keys": [{"kty": "EC"}]})])
 def test_what_holds_no_keys_is_not_rotated(tmp_path: Path, content: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(content)

@@ -26,6 +26,7 @@ from werkzeug.test import TestResponse
 from examples.recipient import app as pages
 from examples.recipient.connections import LIMIT, Connection, Connections
 from examples.recipient.oauth import Accord, Flow, FlowError, Tokens
+from examples.recipient.record import ConsentRecord
 from examples.recipient.wording import LANGUAGES, TEXTS, wording
 
 HOME = "http://localhost:8001"
@@ -335,6 +336,8 @@ def metadata(issuer: str, /, **changes: object) -> bytes:
             "issuer": issuer,
             "authorization_endpoint": f"{issuer}/authorize",
             "token_endpoint": f"{issuer}/token",
+            "revocation_endpoint": f"{issuer}/revoke",
+            "introspection_endpoint": f"{issuer}/introspect",
             "jwks_uri": f"{issuer}/jwks",
             **changes,
         }
@@ -352,6 +355,8 @@ def accord_at(issuer: str) -> Accord:
         (200, {"token_endpoint": "http://bank.example/token"}, "bad_answer"),
         (200, {"authorization_endpoint": "javascript:alert(1)"}, "bad_answer"),
         (200, {"jwks_uri": 5}, "bad_answer"),
+        (200, {"revocation_endpoint": "http://bank.example/revoke"}, "bad_answer"),
+        (200, {"introspection_endpoint": None}, "bad_answer"),
         (302, {}, "bad_answer"),
         (404, {}, "bad_answer"),
         (503, {}, "temporarily_unavailable"),
@@ -547,7 +552,7 @@ def test_strange_claims_are_text(browser: Browser) -> None:
     assert "<i>" not in page
 
 
-@pytest.mark.parametrize("action", ["refresh", "replay"])
+@pytest.mark.parametrize("action", pages.ACTIONS)
 def test_an_action_while_accord_is_down_changes_nothing_and_says_so(browser: Browser, action: str) -> None:
     make_connection(browser)
     form = {"csrf_token": csrf_token(browser, "/connection")}
@@ -567,6 +572,111 @@ def test_invalid_grant_ends_the_connection(browser: Browser, action: str) -> Non
         assert page.count(wording(language, "connection.dead")) >= 2
 
 
+RECORD = {
+    "id": "5f0c7d0e-0000-4000-8000-000000000000",
+    "status": "REVOKED",
+    "createdTime": "2026-11-24T12:00:00.000Z",
+    "expirationTime": "2027-11-24T12:00:00.000Z",
+    "durationType": "TIME_BOUND",
+    "durationPeriod": 365,
+    "lookbackPeriod": 730,
+    "parties": [
+        {"type": "DATA_RECIPIENT", "name": "Budget <Compass>", "registeredEntityName": "Budget Compass Inc."},
+        {"type": "DATA_PROVIDER", "name": "Maple Credit Union"},
+    ],
+    "resources": [{"resourceType": "CUSTOMER", "dataClusters": ["ACCOUNT_BASIC", "TRANSACTIONS"]}],
+    "revocation": {"reason": "USER_ACTION", "initiator": "INDIVIDUAL"},
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_record_of_a_consent_is_shown_in_words(browser: Browser, language: str) -> None:
+    record = ConsentRecord.parse(RECORD)
+    make_connection(browser, action="record", outcome="read", record=record, ended=True)
+    page = browser.get(f"/connection?lang={language}").text
+    assert 'id="consent-record"' in page
+    table = page.split('id="consent-record"')[1].split("</table>")[0]
+    assert 'data-status="REVOKED"' in table
+    for key in ("status.REVOKED", "party.DATA_RECIPIENT", "initiator.INDIVIDUAL", "reason.USER_ACTION"):
+        assert wording(language, f"record.{key}") in table
+    for text in (RECORD["id"], "Budget &lt;Compass&gt;", "Budget Compass Inc.", "TRANSACTIONS", "365", "730"):
+        assert str(text) in table
+
+
+def test_words_that_are_new_to_us_are_shown_as_they_came(browser: Browser) -> None:
+    answer = {**RECORD, "status": "<PAUSED>", "revocation": {}, "lookbackPeriod": None}
+    make_connection(browser, record=ConsentRecord.parse(answer))
+    table = browser.get("/connection?lang=en").text.split('id="consent-record"')[1]
+    assert "&lt;PAUSED&gt;" in table
+    assert wording("en", "record.no_limit") in table
+    assert wording("en", "record.ended_by") not in table
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, {}, "bad_answer"),
+        (200, [], "bad_answer"),
+        (200, {**RECORD, "parties": 5}, "bad_answer"),
+        (200, {**RECORD, "durationPeriod": "long"}, "bad_answer"),
+        (404, {"error": "invalid_request"}, "bad_answer"),
+        (503, {"error": "temporarily_unavailable"}, "temporarily_unavailable"),
+    ],
+)
+def test_a_record_that_is_none_is_a_failure_and_no_crash(status: int, body: object, expected: str) -> None:
+    answers: dict[str, tuple[int, bytes]] = {"/token": (200, json.dumps(GOOD).encode())}
+    answers["/api/v1/consents/a%2Fb"] = (status, json.dumps(body).encode())
+    with a_server(answers) as issuer:
+        answers[METADATA] = (200, metadata(issuer))
+        with pytest.raises(FlowError) as raised:
+            accord_at(issuer).read_record("a/b")
+    assert raised.value.code == expected
+
+
+@pytest.mark.parametrize(
+    ("revoked", "refreshed", "outcome", "is_over"),
+    [
+        ((200, {}), (400, {"error": "invalid_grant"}), "revoked", True),
+        ((200, {}), (503, {"error": "temporarily_unavailable"}), "unchecked", True),
+        ((200, {}), (200, GOOD), "accepted", False),
+        ((503, {}), (200, GOOD), "temporarily_unavailable", False),
+        ((302, {}), (200, GOOD), "bad_answer", False),
+        ((204, {}), (200, GOOD), "bad_answer", False),
+        ((401, {}), (200, GOOD), "bad_answer", False),
+    ],
+)
+def test_sharing_has_stopped_only_when_accord_says_so_and_is_checked_afterwards(
+    browser: Browser,
+    revoked: tuple[int, object],
+    refreshed: tuple[int, object],
+    outcome: str,
+    is_over: bool,
+) -> None:
+    answers = {
+        "/revoke": (revoked[0], json.dumps(revoked[1]).encode() if revoked[0] != 204 else b""),
+        "/token": (refreshed[0], json.dumps(refreshed[1]).encode()),
+    }
+    with a_server(answers) as issuer:
+        answers[METADATA] = (200, metadata(issuer))
+        browser.application.extensions["accord"] = accord_at(issuer)
+        make_connection(browser)
+        browser.post("/connection/revoke", data={"csrf_token": csrf_token(browser, "/connection")})
+        page = browser.get("/connection?lang=fr").text
+    assert f'data-outcome="{outcome}"' in page
+    assert f'data-ended="{str(is_over).lower()}"' in page
+
+
+def test_a_record_of_a_connection_that_ended_before_its_number_was_known_is_unknown(browser: Browser) -> None:
+    answers = {"/introspect": (200, b'{"active": false}')}
+    with a_server(answers) as issuer:
+        answers[METADATA] = (200, metadata(issuer))
+        browser.application.extensions["accord"] = accord_at(issuer)
+        make_connection(browser, ended=True)
+        browser.post("/connection/record", data={"csrf_token": csrf_token(browser, "/connection")})
+        page = browser.get("/connection?lang=en").text
+    assert wording("en", "outcome.record.unknown") in page
+
+
 def test_forgetting_drops_the_tokens(browser: Browser) -> None:
     make_connection(browser)
     form = {"csrf_token": csrf_token(browser, "/connection")}
@@ -576,7 +686,7 @@ def test_forgetting_drops_the_tokens(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/connect", "/connection/refresh", "/connection/replay", "/connection/forget"]
+    "path", ["/connect", "/connection/forget", *(f"/connection/{action}" for action in pages.ACTIONS)]
 )
 def test_a_form_without_its_token_does_nothing(browser: Browser, path: str) -> None:
     make_connection(browser)

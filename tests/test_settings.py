@@ -1,10 +1,13 @@
 """Settings: typed, complete or refused, and everything that is wrong is said at once."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from app import create_app
 from app.settings import ConfigurationError, Settings, variable_name
 from tests.conftest import DEMO_REGISTRY
 
@@ -31,6 +34,25 @@ def faults() -> list[str]:
 
 
 # Complete or refused
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            {"redis_url": "http://localhost"},
+            "ACCORD_REDIS_URL must begin with redis://, rediss:// or unix://",
+        ),
+        ({"ledger_url": "nonsense"}, "ACCORD_LEDGER_URL is no address of a database that is known here"),
+        ({"ledger_url": "oracle9://x"}, "ACCORD_LEDGER_URL is no address of a database that is known here"),
+    ],
+)
+def test_an_address_that_cannot_be_used_stops_the_start(
+    settings: Settings, change: dict[str, str], fault: str
+) -> None:
+    values = {name: SecretStr(value) for name, value in change.items()}
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(fault)}$"):
+        create_app(settings.model_copy(update=values))
 
 
 def test_a_complete_environment_is_production_unless_it_says_otherwise() -> None:

@@ -28,7 +28,7 @@ def consent_grant(
     ending: Event | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """The record of `grant` at `now`. A party that is no longer registered is there by its identifier only."""
+    """The record of `grant` at `now`. A party no longer registered is there by its identifier only."""
     status = grant.status_at(now)
     record: dict[str, Any] = {
         "id": grant.consent_id,

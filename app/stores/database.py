@@ -6,16 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from app.stores.unavailable import StoreUnavailable
 
 
 class Database:
-    """Connections to one database. Whatever goes wrong there is StoreUnavailable."""
+    """Connections to one database. Whatever goes wrong there is StoreUnavailable.
+
+    Raises ValueError for an address that cannot be used at all.
+    """
 
     def __init__(self, url: str, *, timeout: timedelta) -> None:
-        self._engine = _make_engine(url, timeout)
+        try:
+            self._engine = _make_engine(url, timeout)
+        except ArgumentError as error:
+            raise ValueError("ACCORD_LEDGER_URL is no address of a database that is known here") from error
+        except ImportError as error:
+            raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
         self._reading = self._engine.execution_options(**_reading_options(self._engine))
 
     @contextmanager

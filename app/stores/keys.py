@@ -1,15 +1,18 @@
 """Signing keys: a private JWK Set in a file that only its owner can read. ES256, nothing else.
 
-The first key signs; all of them are published, so that a rotated key stays until its tokens are dead. A
-change of the file is noticed at the next use, by every worker, without a restart.
+The first key whose time has come signs. All of them are published: a new key before it signs, so that
+whoever caches the set knows it by then, and an old one until its tokens are dead. A change of the file is
+noticed at the next use, by every worker, without a restart.
 """
 
+import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,13 @@ from joserfc.jwk import ECKey, KeySet
 ALGORITHM = "ES256"
 TYPE = "at+jwt"
 LONGEST_TOKEN_LIFE = timedelta(hours=1)  # the most that ACCORD_ACCESS_TOKEN_LIFETIME may be
+PUBLISHED_BEFORE = timedelta(minutes=10)  # twice as long as the published set may be cached
 
 _CURVE = "P-256"
+_SIGNS_FROM = "signs_from"
 _RETIRED_AT = "retired_at"
+_OUR_MEMBERS = {_SIGNS_FROM, _RETIRED_AT}
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 _log = structlog.get_logger()
 
@@ -33,9 +40,14 @@ class _Loaded:
     """The keys of one state of the file."""
 
     stamp: tuple[int, int, int]
-    signing: ECKey
+    keys: list[tuple[datetime, ECKey]]
     key_set: KeySet
     public: dict[str, Any]
+
+    def signing_at(self, moment: float) -> ECKey:
+        """The first key whose time had come at `moment`; the last one, if there was none."""
+        begun = (key for signs_from, key in self.keys if signs_from.timestamp() <= moment)
+        return next(begun, self.keys[-1][1])
 
 
 class SigningKeys:
@@ -51,8 +63,8 @@ class SigningKeys:
         return self._current().public
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """`claims` as a JWT access token (RFC 9068 2.1)."""
-        key = self._current().signing
+        """`claims` as a JWT access token (RFC 9068 2.1), by the key whose time `iat` is."""
+        key = self._current().signing_at(claims["iat"])
         headers = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
         return jwt.encode(headers, dict(claims), key, algorithms=[ALGORITHM])
 
@@ -82,24 +94,50 @@ def generate_signing_keys(path: Path) -> None:
         json.dump({"keys": [_new_key()]}, file, indent=2)
 
 
-def rotate_signing_keys(path: Path, *, now: datetime) -> tuple[str, list[str]]:
-    """Puts a new key first. Those before it stay published until every token they signed is dead.
+def rotate_signing_keys(path: Path, *, now: datetime) -> tuple[str, datetime, list[str]]:
+    """Puts a new key first, published at once, which signs a little later (`PUBLISHED_BEFORE`).
 
-    Returns the new key's id and the ids of keys that were dropped because their time had come. The file is
-    replaced in one step, mode 600. Raises ValueError for a file without keys, and OSError.
+    Those before it stay published until every token they signed is dead. Returns the new key's id, when it
+    begins to sign, and the ids of keys that were dropped because their time had come. The file is replaced
+    in one step and keeps its owner and mode 600; two rotations at once follow one another. Raises ValueError
+    for a file without keys, and OSError.
     """
-    keys = _read(path)
-    for key in keys:
-        key.setdefault(_RETIRED_AT, now.isoformat())
-    is_alive = [now - datetime.fromisoformat(key[_RETIRED_AT]) < LONGEST_TOKEN_LIFE for key in keys]
-    new = _new_key()
-    kept = [new, *(key for key, alive in zip(keys, is_alive, strict=True) if alive)]
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        json.dump({"keys": kept}, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
-    return str(new["kid"]), [str(key["kid"]) for key, alive in zip(keys, is_alive, strict=True) if not alive]
+    path = path.resolve()
+    with _held(path.parent):
+        keys = _load_members(path)
+        signs_from = now + PUBLISHED_BEFORE
+        for key in keys:
+            key.setdefault(_RETIRED_AT, signs_from.isoformat())
+        dead = [key for key in keys if now - _moment(key, _RETIRED_AT) >= LONGEST_TOKEN_LIFE]
+        new = {**_new_key(), _SIGNS_FROM: signs_from.isoformat()}
+        _replace(path, [new, *(key for key in keys if key not in dead)])
+    return str(new["kid"]), signs_from, [str(key["kid"]) for key in dead]
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Whoever else would rotate keys in `folder` waits."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, keys: list[dict[str, Any]]) -> None:
+    owner = path.stat()
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)  # root may rotate what another user reads
+            json.dump({"keys": keys}, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _new_key() -> dict[str, Any]:
@@ -109,27 +147,39 @@ def _new_key() -> dict[str, Any]:
 
 def _load(path: Path) -> _Loaded:
     stamp = _stamp(path) if path.exists() else (0, 0, 0)
-    keys = []
-    for member in _read(path):
-        key = ECKey.import_key({name: value for name, value in member.items() if name != _RETIRED_AT})
-        if key.curve_name != _CURVE or not key.is_private or not key.kid:
-            raise ValueError(f"{path} must hold private P-256 keys with a kid")
-        keys.append(key)
-    key_set = KeySet(list(keys))
-    return _Loaded(stamp, keys[0], key_set, dict(key_set.as_dict(private=False)))
+    keys = [(_moment(member, _SIGNS_FROM), _key(member)) for member in _load_members(path)]
+    key_set = KeySet([key for _, key in keys])
+    return _Loaded(stamp, keys, key_set, dict(key_set.as_dict(private=False)))
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The members of the set, each of which is a key. Raises ValueError."""
+def _load_members(path: Path) -> list[dict[str, Any]]:
+    """The members of the set, each of which is a key that can sign. Raises ValueError."""
     try:
-        members = json.loads(path.read_text(encoding="utf-8"))["keys"]
+        members = list(json.loads(path.read_text(encoding="utf-8"))["keys"])
+        keys = [_key(member) for member in members]
         for member in members:
-            ECKey.import_key({name: value for name, value in member.items() if name != _RETIRED_AT})
+            _ = _moment(member, _SIGNS_FROM), _moment(member, _RETIRED_AT)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, JoseError) as error:
         raise ValueError(f"{path} is not a JWK Set: {type(error).__name__}") from error
     if not members:
         raise ValueError(f"{path} has no key")
-    return list(members)
+    if any(key.curve_name != _CURVE or not key.is_private or not key.kid for key in keys):
+        raise ValueError(f"{path} must hold private P-256 keys with a kid")
+    return members
+
+
+def _key(member: dict[str, Any]) -> ECKey:
+    return ECKey.import_key({name: value for name, value in member.items() if name not in _OUR_MEMBERS})
+
+
+def _moment(member: dict[str, Any], name: str) -> datetime:
+    """The moment that a member of ours says. Raises ValueError for one without a time zone."""
+    if name not in member:
+        return _NO_TIME
+    moment = datetime.fromisoformat(member[name])
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} has no time zone")
+    return moment
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
@@ -178,8 +178,12 @@ class Ledger:
 
 
 def upgrade(url: str) -> None:
-    """Brings the ledger at `url` to the newest schema."""
-    command.upgrade(migration_config(url), "head")
+    """Brings the ledger at `url` to the newest schema. Raises ValueError and StoreUnavailable."""
+    Database(url, timeout=timedelta(seconds=1)).close()
+    try:
+        command.upgrade(migration_config(url), "head")
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
 
 
 def migration_config(url: str) -> Config:

@@ -22,7 +22,10 @@ Redis = redis.Redis
 
 
 def connect(url: str, *, timeout: timedelta) -> Redis:
-    """A client for `url` (`redis://`, `rediss://`, `unix://`). It connects when it is first used."""
+    """A client for `url` (`redis://`, `rediss://`, `unix://`). It connects when it is first used.
+
+    Raises ValueError for any other address.
+    """
     seconds = timeout.total_seconds()
     options: dict[str, Any] = {
         "socket_timeout": seconds,
@@ -36,7 +39,10 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
     }
     if not url.startswith("unix:"):
         options["socket_connect_timeout"] = seconds
-    return redis.Redis.from_url(url, **options)
+    try:
+        return redis.Redis.from_url(url, **options)
+    except ValueError as error:
+        raise ValueError("ACCORD_REDIS_URL must begin with redis://, rediss:// or unix://") from error
 
 
 @contextmanager

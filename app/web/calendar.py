@@ -10,7 +10,7 @@ _LONGEST_LINE = 75  # bytes, RFC 5545 3.1
 
 
 def end_date_event(grant: ConsentGrant, receipt: Receipt) -> str:
-    """An all-day event in the receipt's language, with an alarm a week ahead. The date is that of the pages."""
+    """An all-day event in the receipt's language, with an alarm a week ahead. The date is the pages'."""
     summary = gettext(
         "Sharing with %(recipient)s ends (%(provider)s)",
         recipient=receipt.recipient,

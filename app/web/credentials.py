@@ -46,7 +46,7 @@ def client_credentials(params: Params) -> ClientCredentials | None:
 
 
 def bearer_token() -> str:
-    """The token in the Authorization header (RFC 6750 2.1), the only place it may be in. Raises OAuthError."""
+    """The token in the Authorization header (RFC 6750 2.1), the only place for it. Raises OAuthError."""
     if "access_token" in request.args or "access_token" in request.form:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The token belongs in the Authorization header")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

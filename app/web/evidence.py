@@ -17,7 +17,22 @@ from app.domain.language import Language
 
 _UNSEEN = {"head", "script", "style", "template", "noscript"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_INLINE = {"a", "abbr", "b", "bdi", "em", "i", "img", "input", "label", "small", "span", "strong", "time", "wbr"}
+_INLINE = {
+    "a",
+    "abbr",
+    "b",
+    "bdi",
+    "em",
+    "i",
+    "img",
+    "input",
+    "label",
+    "small",
+    "span",
+    "strong",
+    "time",
+    "wbr",
+}
 _SPACES = re.compile(r"[ \t\r\f]+")
 _MOST_KNOWN = 4096
 

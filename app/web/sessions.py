@@ -110,6 +110,7 @@ class BrowserSession(SessionMixin):
     def save(self) -> None:
         """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
         content = self._load()
+        content.setdefault("browser", _new_browser_id())
         if self._id is None:
             self._id = self.cookie_to_set = self._store.new_id()
         self._store.save(self._id, content)

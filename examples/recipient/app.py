@@ -3,7 +3,7 @@ what is remembered when the browser leaves, and what is checked when it comes ba
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -94,19 +94,11 @@ def connection() -> str:
     )
 
 
-@bp.post("/connection/<any(refresh, replay):action>")
+@bp.post("/connection/<any(refresh, replay, record, revoke):action>")
 def act(action: str) -> ResponseReturnValue:
-    """A refresh, as often as you like; or a second redemption of the code, which nobody should ever
-    try and which is here to be seen refused (RFC 6749 4.1.2)."""
     found = load_connection()
     try:
-        if action == "replay":
-            accord().redeem(found.code, found.flow)
-            changed = replace(found, outcome="accepted")
-        else:
-            tokens = accord().refresh(found.tokens.refresh_token)
-            claims = find_claims(tokens.access_token)
-            changed = replace(found, outcome="refreshed", tokens=tokens, claims=claims)
+        changed = ACTIONS[action](found)
     except FlowError as error:
         changed = replace(found, outcome=error.code, ended=found.ended or error.code == "invalid_grant")
     connections().keep(session["connection"], replace(changed, action=action))
@@ -138,11 +130,56 @@ def finish(flow: Flow, params: MultiDict[str, str]) -> None:
     with connections().turn(flow.state):
         if connections().find(flow.state) is None:
             tokens = accord().redeem(code, flow)
-            made = Connection(flow, code, tokens, claims=find_claims(tokens.access_token))
+            made = Connection(
+                flow,
+                code,
+                tokens,
+                claims=find_claims(tokens.access_token),
+                consent_id=find_consent_id(tokens.refresh_token),
+            )
             connections().keep(flow.state, made)
     if session.get("connection") != flow.state:
         connections().forget(session.get("connection", ""))
         session["connection"] = flow.state
+
+
+def refresh(found: Connection) -> Connection:
+    """As often as you like."""
+    tokens = accord().refresh(found.tokens.refresh_token)
+    return replace(found, outcome="refreshed", tokens=tokens, claims=find_claims(tokens.access_token))
+
+
+def replay(found: Connection) -> Connection:
+    """A second redemption of the code, which nobody should ever try, to be seen refused (RFC 6749 4.1.2)."""
+    accord().redeem(found.code, found.flow)
+    return replace(found, outcome="accepted")
+
+
+def record(found: Connection) -> Connection:
+    """What Accord has on record, also when the connection is over: by then its tokens tell nothing more."""
+    consent_id = found.consent_id or accord().find_consent_id(found.tokens.refresh_token)
+    if not consent_id:
+        raise FlowError("unknown")
+    return replace(found, outcome="read", consent_id=consent_id, record=accord().read_record(consent_id))
+
+
+def revoke(found: Connection) -> Connection:
+    """Ends the connection, then tries to refresh: that must fail from now on."""
+    accord().revoke(found.tokens.refresh_token)
+    over = replace(found, ended=True, record=None)
+    try:
+        accord().refresh(found.tokens.refresh_token)
+    except FlowError as error:
+        return replace(over, outcome="revoked" if error.code == "invalid_grant" else "unchecked")
+    return replace(found, outcome="accepted")
+
+
+ACTIONS: Mapping[str, Callable[[Connection], Connection]] = {
+    "refresh": refresh,
+    "replay": replay,
+    "record": record,
+    "revoke": revoke,
+}
 
 
 def accord() -> Accord:
@@ -167,6 +204,15 @@ def find_claims(access_token: str) -> dict[str, Any]:
     except FlowError as error:
         current_app.logger.warning("access token not verified: %s", error)
         return {}
+
+
+def find_consent_id(refresh_token: str) -> str:
+    """Empty when Accord cannot be asked now: it is needed for nothing but the record."""
+    try:
+        return accord().find_consent_id(refresh_token)
+    except FlowError as error:
+        current_app.logger.warning("consent id not found: %s", error)
+        return ""
 
 
 def chosen_scope(chosen: Iterable[str]) -> str:

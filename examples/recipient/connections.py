@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from examples.recipient.oauth import Flow, Tokens
+from examples.recipient.record import ConsentRecord
 
 LIMIT = 500
 
@@ -22,6 +23,8 @@ class Connection:
     code: str = field(repr=False)  # kept only so that the page can present it a second time
     tokens: Tokens
     claims: Mapping[str, Any]
+    consent_id: str = ""  # empty where Accord could not be asked
+    record: ConsentRecord | None = None
     action: str = "connect"
     outcome: str = "connected"
     ended: bool = False

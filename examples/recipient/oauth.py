@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 import requests
 from authlib.common.security import is_secure_transport
@@ -20,9 +20,17 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from requests.auth import HTTPBasicAuth
 
+from examples.recipient.record import ConsentRecord
+
 TIMEOUT = (3, 10)  # seconds to connect, seconds to wait for an answer
 METADATA_LIFETIME = 600  # seconds
-ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "jwks_uri",
+)
 
 
 class FlowError(Exception):
@@ -129,6 +137,32 @@ class Accord:
         """RFC 6749 6. Accord does not rotate refresh tokens: the answer has none, the old one stays good."""
         return self._ask("refresh_token", refresh_token=refresh_token)
 
+    def revoke(self, refresh_token: str) -> None:
+        """RFC 7009: ends the connection, with every token of it. Returns only once Accord has said so."""
+        self._post("revocation_endpoint", token=refresh_token)
+
+    def find_consent_id(self, refresh_token: str) -> str:
+        """RFC 7662: which consent a token of ours belongs to; nothing, once it no longer works."""
+        with flow_errors():
+            answer = self._post("introspection_endpoint", token=refresh_token).json()
+            return str(answer["consent_id"]) if answer["active"] else ""
+
+    def read_record(self, consent_id: str) -> ConsentRecord:
+        """The record of a consent of ours. With a token for ourselves (RFC 6749 4.4), which opens it even
+        when the consent is over and its own tokens are dead."""
+        with flow_errors(), self._session() as session:
+            session.fetch_token(
+                self._endpoint("token_endpoint"),
+                grant_type="client_credentials",
+                scope="client:admin",
+                auth=self._credentials(),
+                allow_redirects=False,
+            )
+            url = f"{self.issuer.rstrip('/')}/api/v1/consents/{quote(consent_id, safe='')}"
+            response = session.request("GET", url, allow_redirects=False)
+            response.raise_for_status()
+            return ConsentRecord.parse(response.json())
+
     def read_claims(self, access_token: str) -> dict[str, Any]:
         """What the token says, verified. The token is meant for the bank's API (RFC 9068): a recipient has
         no need to look inside and decides nothing by it. This one looks in order to show what is there."""
@@ -148,17 +182,35 @@ class Accord:
             return token.claims
 
     def _ask(self, grant_type: str, **fields: str) -> Tokens:
-        # client_secret_basic. RFC 6749 2.3.1 form-encodes both before Base64; libraries often do not.
-        credentials = HTTPBasicAuth(quote_plus(self.client_id), quote_plus(self.client_secret))
         with flow_errors(), self._session() as session:
             answer = session.fetch_token(
                 self._endpoint("token_endpoint"),
                 grant_type=grant_type,
-                auth=credentials,
+                auth=self._credentials(),
                 allow_redirects=False,  # a code or a secret goes to this address and to no other
                 **fields,
             )
             return Tokens.parse({**fields, **answer})
+
+    def _post(self, endpoint: str, **fields: str) -> requests.Response:
+        """Asks as this client; anything but 200 is a failure."""
+        with flow_errors(), self._session() as session:
+            response = session.request(
+                "POST",
+                self._endpoint(endpoint),
+                data=fields,
+                auth=self._credentials(),
+                withhold_token=True,
+                allow_redirects=False,
+            )
+            response.raise_for_status()
+            if response.status_code != 200:
+                raise FlowError("bad_answer")
+            return response
+
+    def _credentials(self) -> HTTPBasicAuth:
+        """client_secret_basic. RFC 6749 2.3.1 form-encodes both before Base64; libraries often do not."""
+        return HTTPBasicAuth(quote_plus(self.client_id), quote_plus(self.client_secret))
 
     def _endpoint(self, name: str) -> str:
         """Asked for when first needed, so that the recipient starts while Accord is down."""

@@ -18,7 +18,7 @@ _FOCUS = """() => {
     place: controls.filter((control) => control.tabIndex >= 0).indexOf(focused),
     name: focused.outerHTML,
     isMarked: getComputedStyle(focused).outlineStyle !== "none",
-    isInView: place.top >= 0 && place.bottom <= innerHeight,
+    isInView: place.top >= 5 && place.bottom <= innerHeight - 5,  // with its outline
     isLargeEnough: place.width >= 24 && place.height >= 24,
   };
 }"""

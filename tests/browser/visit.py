@@ -31,7 +31,7 @@ class Visit:
     @classmethod
     def begin(cls, demo: RunningDemo, context: BrowserContext) -> Self:
         context.set_default_timeout(_PATIENCE)
-        hosts = {urlsplit(origin).netloc for origin in (demo.issuer, demo.recipient)}
+        hosts = {urlsplit(origin).netloc for origin in (demo.issuer, demo.recipient, demo.bank)}
         watch = Watch(context, hosts=hosts)
         return cls(demo, context, watch, page=context.new_page())
 

@@ -130,6 +130,12 @@ def test_a_value_signed_for_something_else_with_the_same_key_is_no_code(salt: st
     assert without_a_store().request_id_of(other.get_signature(REQUEST_ID).decode()) is None
 
 
+def test_the_secret_key_itself_signs_nothing() -> None:
+    """Every kind of value has a key of its own, derived from the secret key."""
+    underived = Signer(KEY, key_derivation="none", digest_method=hashlib.sha256)
+    assert without_a_store().request_id_of(underived.sign(REQUEST_ID).decode()) is None
+
+
 def test_codes_of_other_requests_and_other_keys_have_nothing_in_common() -> None:
     codes = {without_a_store(key).code_for(request_id) for key in (KEY, OLD_KEY) for request_id in ("a", "b")}
     assert len({code.partition(".")[2] for code in codes}) == 4

@@ -189,9 +189,7 @@ def test_what_has_ended_or_never_was_cannot_be_withdrawn(
     assert load(connections).grant.ended_at == NOON + SECOND
 
 
-def test_other_connections_of_the_same_customer_live_on(
-    ledger: Ledger, connections: ConnectionStore
-) -> None:
+def test_other_connections_of_the_same_customer_live_on(ledger: Ledger, connections: ConnectionStore) -> None:
     connect(ledger, 1)
     connect(ledger, 2, client_id="dc-loans")
     withdraw(connections)
@@ -373,9 +371,7 @@ def test_a_redemption_and_a_withdrawal_at_once_leave_no_token_that_works(
 # When the database does not answer
 
 
-def test_every_method_says_so(
-    open_ledger: Callable[[str], Ledger], tmp_path: Any
-) -> None:
+def test_every_method_says_so(open_ledger: Callable[[str], Ledger], tmp_path: Any) -> None:
     connections = ConnectionStore(open_ledger(f"sqlite:///{tmp_path}/no-such-folder/x").database)
     for call in (
         lambda: connections.find("consent-1"),

@@ -329,6 +329,16 @@ def test_every_use_begins_the_idle_period_anew(ledger: Ledger, database: LedgerD
     assert database.events()[-1] == ("consent-1", "refreshed")
 
 
+def test_twenty_parallel_refreshes_all_work(ledger: Ledger, database: LedgerDatabase) -> None:
+    grant = redeemed_grant(ledger)
+    refreshes = [
+        partial(ledger.record_refresh, TOKEN, grant.consent_id, now=NOON + number * SECOND)
+        for number in range(1, MANY + 1)
+    ]
+    assert all(all_at_once(refreshes))
+    assert [kind for _, kind in database.events()].count("refreshed") == MANY
+
+
 def test_a_refresh_token_works_for_nobody_else_and_a_wrong_one_for_nobody(ledger: Ledger) -> None:
     redeemed_grant(ledger)
     assert refreshable(ledger, client_id="dc-loans") is None

@@ -11,6 +11,27 @@ HEADINGS = {
     "continue": {"en": "Continue to ", "fr": "Continuer vers "},
     "sign_in": {"en": "Sign in to ", "fr": "Ouvrez une session chez "},
     "signed_out": {"en": "You are signed out", "fr": "Votre session est fermée"},
+    "choose": {"en": "Data sharing", "fr": "Partage de données"},
+    "connections": {"en": "Data sharing", "fr": "Partage de données"},
+    "active": {"en": "You share data with ", "fr": "Vous partagez des données avec "},
+    "ended": {"en": "You no longer share this data with ", "fr": "Vous ne partagez plus ces données avec "},
+    "stop": {"en": "Stop sharing with ", "fr": "Cesser le partage avec "},
+    "stop_one": {
+        "en": "Stop sharing one type of data with ",
+        "fr": "Cesser de partager un type de données avec ",
+    },
+    "connection_unknown": {
+        "en": "We cannot find this data sharing",
+        "fr": "Nous ne trouvons pas ce partage de données",
+    },
+    "stop_refused": {
+        "en": "We could not accept this form",
+        "fr": "Nous n’avons pas pu accepter ce formulaire",
+    },
+    "not_stopped": {
+        "en": "We could not stop the sharing",
+        "fr": "Nous n’avons pas pu faire cesser le partage",
+    },
     "bad_request": {"en": "We could not read this request", "fr": "Nous n’avons pas pu lire cette demande"},
     "cookies_blocked": {
         "en": "Your browser blocked a cookie we need",
@@ -27,6 +48,24 @@ HEADINGS = {
     "not_found": {"en": "We cannot find this page", "fr": "Nous ne trouvons pas cette page"},
     "request_expired": {"en": "The time to answer has run out", "fr": "Le temps pour répondre est écoulé"},
     "request_lost": {"en": "We cannot find this request", "fr": "Nous ne trouvons pas cette demande"},
+    "sign_in_lost": {
+        "en": "We cannot find this sign-in",
+        "fr": "Nous ne trouvons pas cette ouverture de session",
+    },
+    "sign_in_used": {"en": "This sign-in is over", "fr": "Cette ouverture de session est terminée"},
+    "not_signed_in": {"en": "You are not signed in", "fr": "Vous n’avez pas ouvert de session"},
+    "unproven": {
+        "en": "We could not check who you are",
+        "fr": "Nous n’avons pas pu vérifier qui vous êtes",
+    },
+    "bank_unavailable": {
+        "en": "Signing in to Harbour Trust is not working right now",
+        "fr": "L’ouverture de session chez Fiducie du Port ne fonctionne pas en ce moment",
+    },
+    "bank_busy": {
+        "en": "Many people are signing in to Harbour Trust right now",
+        "fr": "Beaucoup de gens ouvrent une session chez Fiducie du Port en ce moment",
+    },
     "unavailable": {
         "en": "This service is not working right now",
         "fr": "Ce service ne fonctionne pas en ce moment",

@@ -99,7 +99,10 @@ def test_a_changed_registration_does_not_change_how_long_a_consent_lasts(
     customer: BrowserCustomer, register: Serve
 ) -> None:
     tokens = connect(customer)
-    assert read(register(("consent_days = 365", "consent_days = 30")), tokens["consent_id"])["durationPeriod"] == 365
+    assert (
+        read(register(("consent_days = 365", "consent_days = 30")), tokens["consent_id"])["durationPeriod"]
+        == 365
+    )
 
 
 def test_the_scope_is_what_is_shared_now(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.embedded import EmbeddedValkey
 from app.domain.clusters import DataCluster
 from app.domain.history import Actor
+from app.embedded import EmbeddedValkey
 from app.stores.connections import ConnectionStore
 from app.stores.ledger import Ledger
 from tests.conftest import Clock
@@ -93,7 +93,7 @@ def test_json_and_secrets_in_the_body_are_understood(customer: BrowserCustomer) 
     token = connect(customer)["access_token"]
     body = {"token": token, "client_id": MAPLE_API[0], "client_secret": MAPLE_API[1]}
     for sent in ({"json": body}, {"data": body}):
-        assert customer.client.post(INTROSPECT, **sent).get_json()["active"]  # type: ignore[arg-type]  # one keyword
+        assert customer.client.post(INTROSPECT, **sent).get_json()["active"]
 
 
 # What is inactive

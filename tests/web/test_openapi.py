@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, settings
@@ -47,6 +46,8 @@ CHECKS: list[Any] = [
 FEW = settings(
     max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
+
+AnyCase = Case[Any]
 
 schema = schemathesis.openapi.from_path(str(CONTRACT))
 DOCUMENT: dict[str, Any] = schema.raw_schema
@@ -91,14 +92,14 @@ def test_it_is_linked_from_the_readme() -> None:
 
 @schema.parametrize()
 @FEW
-def test_every_operation_answers_strangers_as_the_contract_says(case: Case, app: Flask) -> None:
+def test_every_operation_answers_strangers_as_the_contract_says(case: AnyCase, app: Flask) -> None:
     case.call_and_validate(app=app, checks=CHECKS)
 
 
 @schema.include(path_regex="^/api/v1/(token|revoke|introspect|consents)").parametrize()
 @FEW
 def test_every_machine_endpoint_answers_a_recipient_as_the_contract_says(
-    case: Case, app: Flask, client: ContractClient
+    case: AnyCase, app: Flask, client: ContractClient
 ) -> None:
     is_bearer = case.method == "DELETE" or "consents" in case.path
     headers = bearer(admin_token(client)) if is_bearer else basic(*BUDGET)
@@ -165,17 +166,4 @@ def check(response: TestResponse, method: str, path: str, status: int) -> None:
     assert response.status_code == status, response.text
     assert str(status) in DOCUMENT["paths"][path][method.lower()]["responses"]
     if response.data:
-        schema[path][method].validate_response(as_requests_would(response))
-
-
-def as_requests_would(response: TestResponse) -> schemathesis.Response:
-    """The answer in the form in which schemathesis looks at one."""
-    request = requests.Request(response.request.method, f"http://localhost{response.request.path}").prepare()
-    return schemathesis.Response(
-        status_code=response.status_code,
-        headers={name.lower(): [value] for name, value in response.headers},
-        content=response.data,
-        request=request,
-        elapsed=0.0,
-        verify=False,
-    )
+        schema[path][method].validate_response(response)

@@ -327,7 +327,7 @@ def https_client(
     settings = make_settings(valkey.url, ledger_url, signing_keys, issuer="https://consent.bank.example")
     client = make_app(settings, clock).test_client()
     assert isinstance(client, ContractClient)
-    client.environ_base["HTTP_HOST"] = "consent.bank.example"
+    client.base_url = "https://consent.bank.example"
     return client
 
 

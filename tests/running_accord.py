@@ -1,0 +1,103 @@
+"""Accord as it is served: gunicorn with two workers, in processes of its own, on a free loopback port."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+import psutil
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+from app.embedded import start_child, stop_child
+from tests.builders import a_query
+from tests.conftest import DEMO_REGISTRY, ROOT, SECRET_KEY
+from tests.customer import hidden_fields
+from tests.page_contract import parse_page
+from tests.ports import free_port
+
+PATIENCE = 20
+
+
+class RunningAccord:
+    """As a context manager: running and ready inside the block, stopped after it."""
+
+    def __init__(self, log: Path, *, redis_url: str, ledger_url: str, signing_keys: Path) -> None:
+        self.port = free_port()
+        self.log = log
+        self._env = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")} | {
+            "ACCORD_ENVIRONMENT": "development",
+            "ACCORD_ISSUER": f"http://localhost:{self.port}",
+            "ACCORD_REDIS_URL": redis_url,
+            "ACCORD_LEDGER_URL": ledger_url,
+            "ACCORD_REGISTRY": str(DEMO_REGISTRY),
+            "ACCORD_SIGNING_KEYS": str(signing_keys),
+            "ACCORD_BIND": f"127.0.0.1:{self.port}",
+            "ACCORD_WORKERS": "2",
+            "SECRET_KEY": SECRET_KEY,
+        }
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self._process.pid).children()
+
+    def __enter__(self) -> Self:
+        arguments = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+        self._process = start_child(arguments, log=self.log, env=self._env, cwd=ROOT)
+        try:
+            with requests.Session() as patient:
+                until_it_listens = Retry(connect=200, backoff_factor=0.02, backoff_max=0.1)
+                patient.mount("http://", HTTPAdapter(max_retries=until_it_listens))
+                assert patient.get(f"{self.address}/readyz", timeout=PATIENCE).ok, self.log.read_text()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stop_child(self._process, seconds=PATIENCE)
+
+
+class OpenForm:
+    """A customer who has signed in and reads the form of a request, to be sent any number of times at once."""
+
+    def __init__(self, accord: RunningAccord, browser: requests.Session, **changes: str | None) -> None:
+        begun = browser.get(
+            f"{accord.address}/api/v1/authorize?{a_query(**changes)}", timeout=PATIENCE, allow_redirects=False
+        )
+        assert begun.status_code == requests.codes.found, begun.text
+        self.request_id = begun.headers["Location"].rpartition("/")[2]
+        self.address = f"{accord.address}/consent/{self.request_id}"
+        if begun.headers["Location"].startswith("/sign-in/"):
+            sign_in(accord, browser, self.request_id)
+        page = parse_page(browser.get(self.address, timeout=PATIENCE).text)
+        self.fields = hidden_fields(page, f"/consent/{self.request_id}")
+        self.cookies = browser.cookies.get_dict()
+
+    def send(self, decision: str, *boxes: str) -> requests.Response:
+        """The answer, over a connection of its own."""
+        return requests.post(
+            self.address,
+            data={**self.fields, "decision": decision, "scope": list(boxes)},
+            cookies=self.cookies,
+            timeout=PATIENCE,
+            allow_redirects=False,
+        )
+
+
+def sign_in(
+    accord: RunningAccord,
+    browser: requests.Session,
+    request_id: str,
+    *,
+    user_name: str = "alex",
+    password: str = "maple-syrup",
+) -> requests.Response:
+    address = f"{accord.address}/sign-in/{request_id}"
+    page = parse_page(browser.get(address, timeout=PATIENCE).text)
+    fields = {**hidden_fields(page, f"/sign-in/{request_id}"), "user_name": user_name, "password": password}
+    return browser.post(address, data=fields, timeout=PATIENCE, allow_redirects=False)

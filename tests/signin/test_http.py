@@ -1,0 +1,116 @@
+"""One exchange with somebody else's server. What goes wrong on the way is in tests/web/test_oidc_signin.py."""
+
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from app.signin import Cause, SignInFailed
+from app.signin.http import Deadline, exchange, get_json
+from tests.oidc_server import METADATA, OidcServer, say
+
+
+def soon() -> Deadline:
+    return Deadline.after(timedelta(seconds=5))
+
+
+@pytest.fixture
+def bank() -> Iterator[OidcServer]:
+    with OidcServer() as running:
+        yield running
+
+
+def detail_of(url: str) -> str:
+    with pytest.raises(SignInFailed) as raised:
+        get_json(url, deadline=soon())
+    assert raised.value.cause is Cause.UNAVAILABLE
+    return raised.value.detail
+
+
+def test_json_is_read(bank: OidcServer) -> None:
+    assert get_json(bank.issuer + METADATA, deadline=soon())["issuer"] == bank.issuer
+
+
+def test_a_redirect_is_an_answer_and_nothing_follows_it(bank: OidcServer) -> None:
+    bank.tricks["/here"] = say("302 Found", b"", f"Location: {bank.issuer}/there")
+    answer = exchange("GET", f"{bank.issuer}/here", deadline=soon(), headers={})
+    assert answer.status_code == 302
+    assert bank.asked == ["/here"]
+
+
+def test_no_proxy_of_the_environment_is_asked(bank: OidcServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://localhost:1")
+    assert get_json(bank.issuer + METADATA, deadline=soon())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://bank.example/",
+        "http://192.0.2.1/",
+        "ftp://localhost/",
+        "file:///etc/passwd",
+        "localhost",
+        "https://",
+        "http://[/",
+        "",
+    ],
+)
+def test_nothing_is_sent_where_others_could_read_it(url: str) -> None:
+    assert detail_of(url) == "insecure_address"
+
+
+@pytest.mark.parametrize("path", ["/a b", "/\r\nHost: evil.example", "/é"])
+def test_an_address_that_is_none_is_not_asked_for(bank: OidcServer, path: str) -> None:
+    assert detail_of(bank.issuer + path) == "connection"
+    assert bank.asked == []
+
+
+def test_a_port_that_is_none_is_no_crash() -> None:
+    assert detail_of("https://localhost:99999/") == "connection"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of localhost, signed by nobody."""
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(path), "-out", str(path) + ".crt"]
+    subprocess.run([*make.split(), *names], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+@pytest.fixture
+def https_port(certificate: Path) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        def log_message(self, *_: object) -> None:
+            """It says nothing."""
+
+    class QuietServer(HTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A handshake that the other side breaks off."""
+
+    server = QuietServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(https_port: int) -> None:
+    assert detail_of(f"https://localhost:{https_port}/") == "tls"

@@ -1,0 +1,157 @@
+"""How a bank's own sign-in is registered, and every fault that this may have."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.domain.registry import DataProvider, OidcRegistration
+from app.stores.registry import RegistryError, read_registry
+from tests.conftest import DEMO_REGISTRY
+
+DEMO = 'oidc = { issuer = "http://localhost:8002", client_id = "accord", demo_client_secret = "harbour-demo-secret" }'
+SECRET = "a secret of the tests"
+PLACE = "providers[3000].oidc"
+
+Register = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_BANK_SECRET", SECRET)
+    monkeypatch.setenv("ACCORD_EMPTY", "")
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> Register:
+    """Writes the demo's file with another sign-in of the third bank."""
+
+    def write(oidc: str, *, sign_in: str = "oidc") -> Path:
+        text = DEMO_REGISTRY.read_text(encoding="utf-8")
+        assert text.count(DEMO) == 1
+        text = text.replace(DEMO, oidc).replace('sign_in = "oidc"', f'sign_in = "{sign_in}"')
+        path = tmp_path / "registry.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def harbour_in(path: Path) -> DataProvider:
+    return read_registry(path, allow_demo=True).providers["3000"]
+
+
+def faults_of(path: Path, *, allow_demo: bool = True) -> list[str]:
+    """Each fault with its place and reason; every one of them at the line where the sign-in is."""
+    with pytest.raises(RegistryError) as raised:
+        read_registry(path, allow_demo=allow_demo)
+    faults = [fault.removeprefix(f"{path}:") for fault in raised.value.faults]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    of_harbour = [fault for fault in faults if "providers[3000]" in fault]
+    for fault in of_harbour:
+        line = lines[int(fault.partition(":")[0]) - 1]
+        assert line.startswith(("oidc =", "sign_in =", "customers =", "[[providers]]")), line
+    return [fault.partition(": ")[2] for fault in of_harbour]
+
+
+def oidc(**values: str) -> str:
+    """The table with some values changed; an empty one is left out."""
+    good = {
+        "issuer": '"https://bank.example"',
+        "client_id": '"accord"',
+        "client_secret_env": '"ACCORD_BANK_SECRET"',
+    }
+    said = {name: value for name, value in {**good, **values}.items() if value}
+    return "oidc = { " + ", ".join(f"{name} = {value}" for name, value in said.items()) + " }"
+
+
+def test_a_secret_comes_from_the_environment(register: Register) -> None:
+    assert harbour_in(register(oidc())).oidc == OidcRegistration(
+        issuer="https://bank.example",
+        client_id="accord",
+        client_secret=SECRET,
+        scopes=("openid", "profile"),
+    )
+
+
+def test_or_from_a_file(register: Register, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s3cret with é\n", encoding="utf-8")
+    found = harbour_in(
+        register(oidc(client_secret_env="", client_secret_file=f'"{file}"', scopes='["openid"]'))
+    )
+    assert found.oidc is not None
+    assert found.oidc.client_secret == "s3cret with é"
+    assert found.oidc.scopes == ("openid",)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://bank.example/",
+        "https://bank.example:8443/oidc/tenant",
+        "http://127.0.0.1:1",
+        "http://[::1]:1",
+    ],
+)
+def test_issuers_that_can_be(register: Register, issuer: str) -> None:
+    found = harbour_in(register(oidc(issuer=f'"{issuer}"'))).oidc
+    assert found is not None
+    assert found.issuer == issuer
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (oidc(issuer=""), f"{PLACE}.issuer: is missing"),
+        (oidc(issuer='"http://bank.example"'), f"{PLACE}.issuer: must be an https URL, or http on loopback"),
+        (oidc(issuer='"ftp://bank.example"'), f"{PLACE}.issuer: must be an https URL, or http on loopback"),
+        (oidc(issuer='"https://a@bank.example"'), f"{PLACE}.issuer: has user information"),
+        (oidc(issuer='"https://bank.example?a=b"'), f"{PLACE}.issuer: must be a URL without query and fragment"),
+        (oidc(issuer='"https://bank.example#a"'), f"{PLACE}.issuer: must be a URL without query and fragment"),
+        (oidc(issuer='"https://bank.example:x"'), f"{PLACE}.issuer: is not a URL"),
+        (oidc(client_id=""), f"{PLACE}.client_id: is missing"),
+        (oidc(client_id='""'), f"{PLACE}.client_id: String should have at least 1 character"),
+        (oidc(scopes="[]"), f"{PLACE}.scopes: must contain openid"),
+        (oidc(scopes='["profile"]'), f"{PLACE}.scopes: must contain openid"),
+        (oidc(scopes='["openid", "openid"]'), f"{PLACE}.scopes: names something twice"),
+        (oidc(client_secret_env='"ACCORD_NOWHERE"'), f"{PLACE}.client_secret_env: names an environment variable that is not set, or is empty"),
+        (oidc(client_secret_env='"ACCORD_EMPTY"'), f"{PLACE}.client_secret_env: names an environment variable that is not set, or is empty"),
+        (oidc(client_secret_env=""), f"{PLACE}: must have either client_secret_env or client_secret_file"),
+        (oidc(client_secret_file='"/etc/hostname"'), f"{PLACE}: must have either client_secret_env or client_secret_file"),
+        (oidc(client_secret_env="", client_secret_file='"/nowhere"'), f"{PLACE}.client_secret_file: cannot be read: No such file or directory"),
+        (oidc(client_secret_env="", client_secret_file='"/dev/null"'), f"{PLACE}.client_secret_file: is empty"),
+        (oidc(client_secret_env="", client_secret_file='"secret"'), f"{PLACE}.client_secret_file: must be an absolute path"),
+        (oidc(client_secret='"in the open"'), f"{PLACE}.client_secret: Extra inputs are not permitted"),
+        ("", f'{PLACE}: is missing, which sign_in = "oidc" needs'),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_with_its_place_and_reason(register: Register, table: str, fault: str) -> None:
+    assert faults_of(register(table)) == [fault]
+
+
+def test_all_faults_are_told_at_once(register: Register) -> None:
+    table = oidc(issuer='"http://bank.example"', scopes="[]", client_id='""', client_secret_env="")
+    assert len(faults_of(register(table))) == 4
+
+
+def test_each_way_to_sign_in_has_its_own_part_and_only_that(register: Register) -> None:
+    assert faults_of(register(oidc(), sign_in="sandbox")) == [f'{PLACE}: belongs to sign_in = "oidc"']
+    assert faults_of(register(f"{oidc()}\ncustomers = []")) == [
+        'providers[3000].customers: belongs to sign_in = "sandbox"'
+    ]
+
+
+def test_http_is_for_development(register: Register) -> None:
+    assert faults_of(register(DEMO), allow_demo=False) == [
+        f"{PLACE}.issuer: http does not work in production",
+        f"{PLACE}.demo_client_secret: a demo secret does not work in production",
+    ]
+    assert faults_of(register(oidc()), allow_demo=False) == []
+
+
+def test_no_secret_is_in_a_fault_or_a_printed_registration(register: Register) -> None:
+    assert SECRET not in repr(harbour_in(register(oidc())))
+    with pytest.raises(RegistryError) as raised:
+        read_registry(register(oidc(scopes="[]")), allow_demo=True)
+    assert SECRET not in str(raised.value)

@@ -1,0 +1,209 @@
+"""What must happen once happens once, however many ask for it at the same moment, through two workers."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+import requests
+
+from app.embedded import EmbeddedValkey
+from app.stores import ledger as ledger_store
+from tests.builders import CALLBACK, a_query
+from tests.customer import BUDGET, carried_params, hidden_fields
+from tests.ledger_tables import LedgerTables
+from tests.page_contract import parse_page
+from tests.running_accord import PATIENCE, OpenForm, RunningAccord
+
+T = TypeVar("T")
+
+MANY = 50
+
+
+@pytest.fixture(scope="module")
+def ledger_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{tmp_path_factory.mktemp('parallel') / 'ledger.sqlite3'}"
+    ledger_store.upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def accord(
+    tmp_path_factory: pytest.TempPathFactory, ledger_url: str, signing_keys: Path
+) -> Iterator[RunningAccord]:
+    """One for all tests here: each has a request of its own."""
+    directory = tmp_path_factory.mktemp("accord")
+    with (
+        EmbeddedValkey(directory / "valkey") as valkey,
+        RunningAccord(
+            directory / "accord.log", redis_url=valkey.url, ledger_url=ledger_url, signing_keys=signing_keys
+        ) as running,
+    ):
+        assert len(running.workers()) == 2
+        yield running
+
+
+@pytest.fixture
+def browser() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """What each call returns; none begins before all are ready to."""
+    ready = Barrier(len(calls))
+
+    def begin(call: Callable[[], T]) -> T:
+        ready.wait(PATIENCE)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(begin, calls))
+
+
+def locations(answers: Sequence[requests.Response]) -> set[str]:
+    return {answer.headers["Location"] for answer in answers}
+
+
+def of_request(recorded: LedgerTables, table: str, request_id: str) -> list[dict[str, object]]:
+    return [row for row in recorded[table] if row["request_id"] == request_id]
+
+
+def redeem(accord: RunningAccord, code: str) -> requests.Response:
+    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
+    return requests.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+
+
+def refresh(accord: RunningAccord, refresh_token: str) -> requests.Response:
+    fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return requests.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+
+
+def test_fifty_approvals_of_one_request_mint_one_code_and_all_land_at_the_callback(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    form = OpenForm(accord, browser)
+    answers = at_once(*[lambda: form.send("approve", "TRANSACTIONS")] * MANY)
+    assert Counter(answer.status_code for answer in answers) == {302: MANY}
+    (location,) = locations(answers)
+    code = carried_params(location)["code"]
+    assert len(of_request(recorded, "decisions", form.request_id)) == 1
+    assert len(of_request(recorded, "grants", form.request_id)) == 1
+    assert redeem(accord, code).status_code == 200
+
+
+def test_fifty_denials_of_one_request_are_one_and_all_land_at_the_callback(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    form = OpenForm(accord, browser)
+    answers = at_once(*[lambda: form.send("deny")] * MANY)
+    assert Counter(answer.status_code for answer in answers) == {302: MANY}
+    (location,) = locations(answers)
+    assert carried_params(location)["error"] == "access_denied"
+    assert len(of_request(recorded, "decisions", form.request_id)) == 1
+    assert of_request(recorded, "grants", form.request_id) == []
+
+
+def test_of_approvals_and_denials_that_race_one_wins_and_the_others_are_told_which(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    form = OpenForm(accord, browser)
+    sent = ["approve", "deny"] * (MANY // 2)
+    answers = at_once(*[lambda decision=decision: form.send(decision) for decision in sent])
+    (decision,) = of_request(recorded, "decisions", form.request_id)
+    winners = [answer for decided, answer in zip(sent, answers, strict=True) if decided == decision["answer"]]
+    losers = [answer for decided, answer in zip(sent, answers, strict=True) if decided != decision["answer"]]
+    assert Counter(answer.status_code for answer in winners) == {302: MANY // 2}
+    (location,) = locations(winners)
+    assert ("code" in carried_params(location)) == (decision["answer"] == "approve")
+    assert Counter(answer.status_code for answer in losers) == {200: MANY // 2}
+    for answer in losers:
+        assert parse_page(answer.text).one("h1").text == "You already answered this request"
+        assert "Location" not in answer.headers
+    grants = of_request(recorded, "grants", form.request_id)
+    assert len(grants) == (1 if decision["answer"] == "approve" else 0)
+
+
+def test_of_approvals_with_different_boxes_one_wins(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    form = OpenForm(accord, browser)
+    boxes: list[list[str]] = [[], ["TRANSACTIONS"]] * (MANY // 2)
+    answers = at_once(*[lambda ticked=ticked: form.send("approve", *ticked) for ticked in boxes])
+    (grant,) = of_request(recorded, "grants", form.request_id)
+    winning = [] if grant["granted_scope"] == "ACCOUNT_BASIC" else ["TRANSACTIONS"]
+    for ticked, answer in zip(boxes, answers, strict=True):
+        assert answer.status_code == (302 if ticked == winning else 200)
+    assert len(locations([answer for answer in answers if answer.status_code == 302])) == 1
+
+
+def test_of_fifty_redemptions_exactly_one_succeeds_and_its_refresh_token_is_dead(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    form = OpenForm(accord, browser)
+    code = carried_params(form.send("approve").headers["Location"])["code"]
+    answers = at_once(*[lambda: redeem(accord, code)] * MANY)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: MANY - 1}
+    assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_grant"}
+    (tokens,) = [answer.json() for answer in answers if answer.status_code == 200]
+    refused = refresh(accord, tokens["refresh_token"])
+    assert refused.status_code == 400
+    assert refused.json()["error"] == "invalid_grant"
+    (grant,) = of_request(recorded, "grants", form.request_id)
+    kinds = Counter(row["kind"] for row in recorded["events"] if row["consent_id"] == grant["consent_id"])
+    assert kinds["redeemed"] == 1
+    assert kinds["replayed"] >= 1
+
+
+def test_ten_requests_of_one_customer_approved_at_once_leave_one_connection(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    forms = [OpenForm(accord, browser, provider_id="2000") for _ in range(10)]
+    answers = at_once(*[lambda form=form: form.send("approve") for form in forms])
+    assert Counter(answer.status_code for answer in answers) == {302: 10}
+    assert len(locations(answers)) == 10
+    standing = [
+        grant for grant in recorded["grants"] if grant["provider_id"] == "2000" and grant["ended_at"] is None
+    ]
+    assert len(standing) == 1
+
+
+def test_guessing_in_parallel_does_not_slip_past_the_limit(
+    accord: RunningAccord, browser: requests.Session
+) -> None:
+    asked = f"{accord.address}/api/v1/authorize?{a_query()}"
+    address = browser.get(asked, timeout=PATIENCE).url
+    page = parse_page(browser.get(address, timeout=PATIENCE).text)
+    fields = {**hidden_fields(page, urlsplit(address).path), "user_name": "sam", "password": "wrong"}
+    cookies = browser.cookies.get_dict()
+
+    def guess() -> requests.Response:
+        return requests.post(address, data=fields, cookies=cookies, timeout=PATIENCE)
+
+    answers = at_once(*[guess] * MANY)
+    assert Counter(answer.status_code for answer in answers) == {400: 5, 429: MANY - 5}
+
+
+def test_a_worker_that_is_killed_in_the_middle_leaves_a_request_that_ends_well(
+    accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
+) -> None:
+    form = OpenForm(accord, browser)
+    victim = accord.workers()[0]
+
+    def send() -> None:
+        with contextlib.suppress(requests.ConnectionError):
+            form.send("approve")
+
+    at_once(*[send] * 10, victim.kill, *[send] * 10)
+    retried = form.send("approve")
+    assert retried.status_code == 302
+    code = carried_params(retried.headers["Location"])["code"]
+    assert len(of_request(recorded, "grants", form.request_id)) == 1
+    assert redeem(accord, code).status_code == 200
+    psutil.wait_procs([victim], PATIENCE)

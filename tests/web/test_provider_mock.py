@@ -1,0 +1,89 @@
+"""Sign-in at an OpenID Connect server that somebody else wrote (oidc-provider-mock), the one of `make run`."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.embedded import EmbeddedValkey, start_child, stop_child
+from app.stores import redis
+from tests.conftest import DEMO_REGISTRY, make_app, make_settings
+from tests.customer import BrowserCustomer
+from tests.oidc_server import wait_until
+from tests.page_contract import ContractClient
+from tests.ports import free_port
+from tests.web.expected_pages import check_error_page, check_page
+
+PATIENCE = 10
+
+
+def answers(issuer: str) -> bool:
+    try:
+        return requests.get(f"{issuer}/.well-known/openid-configuration", timeout=PATIENCE).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where it answers, with alex and sam among its customers."""
+    port = free_port()
+    customers = ['{"sub": "alex", "name": "Alex Tremblay"}', '{"sub": "sam", "given_name": "Sam"}']
+    arguments = ["--port", str(port), "--require-nonce", "true"]
+    arguments += [f"--user-claims={customer}" for customer in customers]
+    log = tmp_path_factory.mktemp("bank") / "bank.log"
+    process = start_child([sys.executable, "-m", "oidc_provider_mock", *arguments], log=log)
+    try:
+        wait_until(lambda: answers(f"http://localhost:{port}"))
+        yield f"http://localhost:{port}"
+    finally:
+        stop_child(process, seconds=PATIENCE)
+
+
+@pytest.fixture
+def customer(
+    valkey: EmbeddedValkey,
+    redis_client: redis.Redis,
+    ledger_url: str,
+    signing_keys: Path,
+    tmp_path: Path,
+    issuer: str,
+) -> BrowserCustomer:
+    path = tmp_path / "registry.toml"
+    path.write_text(DEMO_REGISTRY.read_text(encoding="utf-8").replace("http://localhost:8002", issuer))
+    settings = make_settings(valkey.url, ledger_url, signing_keys, registry=path)
+    client = make_app(settings, lambda: datetime.now(UTC)).test_client()  # the other server has the real time
+    assert isinstance(client, ContractClient)
+    return BrowserCustomer(client)
+
+
+def press(url: str, **fields: str) -> str:
+    """What the bank's page at `url` answers to a button: the way back to Accord."""
+    assert requests.get(url, timeout=PATIENCE).ok
+    response = requests.post(url, data=fields, allow_redirects=False, timeout=PATIENCE)
+    assert response.is_redirect, response.text
+    return response.headers["Location"].removeprefix("http://localhost:8000")
+
+
+@pytest.mark.parametrize(("subject", "name"), [("alex", "Alex Tremblay"), ("sam", "Sam")])
+def test_its_customers_come_to_the_form(
+    customer: BrowserCustomer, subject: str, name: str, lang: str
+) -> None:
+    request_id = customer.begin(provider_id="3000", lang=lang)
+    response = customer.client.get(press(customer.client.get(f"/sign-in/{request_id}").location, sub=subject))
+    assert response.location == f"/consent/{request_id}"
+    assert name in check_page(customer.client.get(response.location), "form", lang).text
+
+
+def test_its_refusal_belongs_to_no_sign_in_and_the_request_stays_open(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    """It leaves `state` out, which RFC 6749 4.1.2.1 requires: nobody can tell whose answer that is."""
+    request_id = customer.begin(provider_id="3000", lang=lang)
+    url = customer.client.get(f"/sign-in/{request_id}").location
+    check_error_page(customer.client.get(press(url, action="deny")), "sign_in_lost", lang, status=404)
+    again = customer.client.get(f"/sign-in/{request_id}")
+    assert customer.client.get(press(again.location, sub="alex")).status_code == 303
