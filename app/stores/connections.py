@@ -41,6 +41,8 @@ class ConnectionStore:
         self._database = database
 
     def find(self, consent_id: str) -> Connection | None:
+        if "\0" in consent_id:  # PostgreSQL would not even look for it
+            return None
         found = self._find_all(grants.c.consent_id == consent_id)
         return found[0] if found else None
 

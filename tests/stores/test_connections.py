@@ -89,7 +89,8 @@ def test_a_connection_is_found_with_what_was_asked_and_answered(
         last_used_at=None,
         ending=None,
     )
-    assert connections.find("consent-2") is None
+    for unknown in ("consent-2", "", "\0", "consent-1\0", "x" * 10_000, "é"):
+        assert connections.find(unknown) is None
 
 
 def test_last_use_is_the_last_refresh(ledger: Ledger, connections: ConnectionStore) -> None:

@@ -192,6 +192,7 @@ def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() ->
         "recipients[dc-loans].demo: a demo secret does not work in production",
         "resource_servers[maple-api].demo: a demo secret does not work in production",
         "resource_servers[northern-api].demo: a demo secret does not work in production",
+        "resource_servers[harbour-api].demo: a demo secret does not work in production",
         "providers[1000].sign_in: sandbox sign-in does not work in production",
         "providers[2000].sign_in: sandbox sign-in does not work in production",
         "providers[3000].oidc.issuer: http does not work in production",

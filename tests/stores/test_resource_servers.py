@@ -15,12 +15,6 @@ server_id = "maple-api"
 """
 
 
-@pytest.fixture(autouse=True)
-def _demo_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the demo's third bank is known by at its sign-in server, wherever it is kept."""
-    monkeypatch.setenv("ACCORD_DEMO_BANK_SECRET", "a demo secret")
-
-
 def faults_after(tmp_path: Path, old: str, new: str, *, allow_demo: bool = True) -> list[str]:
     text = DEMO_REGISTRY.read_text(encoding="utf-8")
     assert old in text
@@ -31,7 +25,7 @@ def faults_after(tmp_path: Path, old: str, new: str, *, allow_demo: bool = True)
     return [re.sub(r"^\S+:\d+: ", "", fault) for fault in raised.value.faults]
 
 
-def test_every_bank_of_the_demo_with_an_api_has_its_resource_server() -> None:
+def test_every_bank_of_the_demo_has_its_resource_server() -> None:
     demo = read_registry(DEMO_REGISTRY, allow_demo=True)
     audiences = {server.audience for server in demo.resource_servers.values()}
     assert audiences == {provider.audience for provider in demo.providers.values()}
@@ -40,7 +34,9 @@ def test_every_bank_of_the_demo_with_an_api_has_its_resource_server() -> None:
 
 def test_a_bank_may_have_a_legal_name(tmp_path: Path) -> None:
     demo = read_registry(DEMO_REGISTRY, allow_demo=True)
-    assert demo.providers["1000"].legal_name == Bilingual("Maple Credit Union Limited", "Caisse Érable limitée")
+    assert demo.providers["1000"].legal_name == Bilingual(
+        "Maple Credit Union Limited", "Caisse Érable limitée"
+    )
     path = tmp_path / "registry.toml"
     text = DEMO_REGISTRY.read_text(encoding="utf-8")
     path.write_text(re.sub(r"(?m)^(name = .*Maple.*\n)legal_name.*\n", r"\1", text), encoding="utf-8")
@@ -50,10 +46,18 @@ def test_a_bank_may_have_a_legal_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ('"maple-api"', '"dc-budget"', "resource_servers[dc-budget].server_id: is the client_id of a recipient"),
+        (
+            '"maple-api"',
+            '"dc-budget"',
+            "resource_servers[dc-budget].server_id: is the client_id of a recipient",
+        ),
         ('"maple-api"', '"northern-api"', "resource_servers[northern-api].server_id: is registered twice"),
         ('"maple-api"', '"a b"', "resource_servers[a b].server_id: String should match pattern"),
-        (MAPLE, MAPLE + 'secret = "x"\n', "resource_servers[maple-api].secret: Extra inputs are not permitted"),
+        (
+            MAPLE,
+            MAPLE + 'secret = "x"\n',
+            "resource_servers[maple-api].secret: Extra inputs are not permitted",
+        ),
         (MAPLE, "\n[[resource_servers]]\n", "resource_servers[0].server_id: is missing"),
     ],
 )
