@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
     store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=1)
     bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=4)
-    bank_waiting: Annotated[int, Field(ge=1, le=100)] = 3
+    bank_waiting: Annotated[int, Field(ge=1, le=100)] = 4
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
     recipient_port: int = 8001
 

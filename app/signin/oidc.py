@@ -93,7 +93,7 @@ class OidcSignIn:
     ) -> Departure:
         """Everything in the departure is of this sign-in alone: state, nonce and verifier."""
         bank = self._banks[provider.provider_id]
-        metadata = bank.waiting_room.wait_for(bank.server.metadata)
+        metadata = bank.server.known_metadata() or bank.waiting_room.wait_for(bank.server.metadata)
         pending = PendingSignIn(
             state=secrets.token_urlsafe(32),
             browser_id=browser_id,

@@ -47,13 +47,22 @@ class OidcServer:
         self._keys: tuple[datetime, KeySet] | None = None
         self._keys_asked_at: datetime | None = None
 
+    def known_metadata(self) -> ServerMetadata | None:
+        """What is known already and not too old. Never waits."""
+        known = self._metadata
+        return None if known is None or self._clock() - known[0] > OLDEST else known[1]
+
     def metadata(self, deadline: Deadline) -> ServerMetadata:
+        known = self.known_metadata()
+        if known is not None:
+            return known
         with self._asking:
-            now = self._clock()
-            if self._metadata is None or now - self._metadata[0] > OLDEST:
+            known = self.known_metadata()  # somebody else may have asked in the meantime
+            if known is None:
                 address = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
-                self._metadata = now, parse_metadata(get_json(address, deadline=deadline), self._issuer)
-            return self._metadata[1]
+                known = parse_metadata(get_json(address, deadline=deadline), self._issuer)
+                self._metadata = self._clock(), known
+            return known
 
     def find_key(self, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
         """The key that a token names. A name that is unknown is looked for in fresh keys, now and then."""

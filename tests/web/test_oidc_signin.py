@@ -771,6 +771,22 @@ def test_while_one_bank_hangs_few_wait_for_it_and_nobody_else_notices(
         thread.join()
 
 
+def test_who_sets_out_for_a_bank_that_is_known_does_not_wait_with_those_who_come_back(
+    serve: Serve, bank: OidcServer
+) -> None:
+    client = serve(bank_timeout=timedelta(seconds=5), bank_waiting=1)
+    customer = BrowserCustomer(client)
+    location = bank.sign_in(leave(customer, f"/sign-in/{begin(customer)}"))
+    bank.tricks[TOKEN] = hang
+    thread = threading.Thread(target=come_back, args=(customer, location))
+    thread.start()
+    wait_until(lambda: bank.count(TOKEN) == 1)
+    another = BrowserCustomer(another_browser(client))
+    assert leave(another, f"/sign-in/{begin(another)}").startswith(bank.issuer)
+    bank.closing.set()
+    thread.join()
+
+
 def _asking() -> int:
     """How many threads are on an errand to a bank."""
     return sum(thread.name == "bank" for thread in threading.enumerate())

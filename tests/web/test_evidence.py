@@ -1,0 +1,271 @@
+"""What a customer saw is on record: word for word, once for everybody who saw the same, without who they are."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.domain.evidence import hash_of
+from app.embedded import EmbeddedValkey
+from app.web.evidence import visible_text
+from tests.conftest import Clock
+from tests.customer import LOANS_APP_REQUEST, LOANS_REQUEST, BrowserCustomer, answer_params, hidden_fields
+from tests.ledger_tables import LedgerTables
+from tests.page_contract import ContractClient, parse_page
+from tests.web.expected_pages import NOTHING_RECORDED, check_error_page
+from tests.web.machines import failing_server, locked
+
+Register = Callable[..., ContractClient]
+
+EVERYTHING_ASKED = (
+    "ACCOUNT_BASIC ACCOUNT_DETAILED ACCOUNT_PAYMENTS INVESTMENTS STATEMENTS CUSTOMER_CONTACT "
+    "CUSTOMER_PERSONAL TRANSACTIONS"
+)
+
+
+def a_customer(app: Flask) -> BrowserCustomer:
+    client = app.test_client()
+    assert isinstance(client, ContractClient)
+    return BrowserCustomer(client)
+
+
+def form_html(customer: BrowserCustomer, request_id: str) -> str:
+    response = customer.client.get(f"/consent/{request_id}")
+    assert response.status_code == 200, response.text
+    return response.text
+
+
+def screen_named_by(html: str, request_id: str) -> str:
+    """The hash of the screen that the form's token names."""
+    return hidden_fields(parse_page(html), f"/consent/{request_id}")["csrf_token"].partition(".")[0]
+
+
+def kept(recorded: LedgerTables) -> dict[str, str]:
+    """The texts in the ledger, by their hashes, which must be theirs."""
+    screens = {row["screen_hash"]: row["text"] for row in recorded["screens"]}
+    assert all(hash_of(text) == screen_hash for screen_hash, text in screens.items())
+    return screens
+
+
+# What a page says
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>one</p><p>two</p>", "one\ntwo\n"),
+        ("<p>one\n   two <b>three</b>, <a href='/'>four</a></p>", "one two three, four\n"),
+        ("<p>one<br>two<br/>three</p>", "one\ntwo\nthree\n"),
+        ("<head><title>no</title><meta charset='utf-8'></head><p>yes</p>", "yes\n"),
+        ("<script>no</script><style>no</style><template><p>no</p></template><p>yes</p>", "yes\n"),
+        ("<p>yes</p><p data-varies>no <b>nor <i>this</i></b><br>nor that</p><p>again</p>", "yes\nagain\n"),
+        ("<p>a <input data-varies> b <img data-varies src='/x' alt=''> c</p>", "a b c\n"),
+        ("<svg><rect width='1'/><g><path d='M0'/></g></svg><p>one</p>", "one\n"),
+        ("<p data-varies><svg><rect/><g></g></svg>no</p><p>yes</p>", "yes\n"),
+        ("<details><summary>more</summary><p>folded</p></details>", "more\nfolded\n"),
+        ("<p>Caf&eacute; &amp; &lt;b&gt; &#8217;</p>", "Café & <b> ’\n"),
+        ("<p>Erreur\u00a0: «\u00a0oui\u00a0»</p>", "Erreur\u00a0: «\u00a0oui\u00a0»\n"),
+        ("<p>Erreur&nbsp;: oui</p>", "Erreur\u00a0: oui\n"),
+        ("<input type='checkbox' checked><label>box</label>", "[ ] box\n"),
+        ("<input type='checkbox'> <label>box</label>", "[ ] box\n"),
+        ("<input type='hidden' value='no'><button value='no'>yes</button>", "yes\n"),
+    ],
+)
+def test_the_text_of_a_page_is_what_it_says_to_its_reader(html: str, text: str) -> None:
+    assert visible_text(html) == text
+
+
+# What is kept
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"scope": EVERYTHING_ASKED},
+        {"scope": EVERYTHING_ASKED, "provider_id": "2000"},
+        {"scope": "ACCOUNT_BASIC"},
+        LOANS_REQUEST,
+        LOANS_APP_REQUEST,
+    ],
+    ids=["two clusters", "all clusters", "another bank", "one cluster", "another recipient", "its app"],
+)
+def test_a_decision_is_on_record_with_the_very_text_of_the_page_that_it_answers(
+    customer: BrowserCustomer, recorded: LedgerTables, changes: dict[str, str], lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang, **changes)
+    html = form_html(customer, request_id)
+    customer.post_answer(request_id, hidden_fields(parse_page(html), f"/consent/{request_id}"), "approve")
+    [decision] = recorded["decisions"]
+    assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
+    [screen] = recorded["screens"]
+    assert (screen["language"], decision["language"]) == (lang, lang)
+    assert len(screen["catalogue_version"]) == 12
+
+
+def test_a_denial_is_on_record_with_its_text_as_well(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang)
+    html = form_html(customer, request_id)
+    customer.answer(request_id, "deny")
+    [decision] = recorded["decisions"]
+    assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
+
+
+def test_pages_that_say_the_same_share_one_text_whoever_sees_them(
+    customer: BrowserCustomer, app: Flask, clock: Clock, recorded: LedgerTables, lang: str
+) -> None:
+    """Another person, another visit, later that day, boxes checked, an answer forgotten: and each page says
+    what its token names."""
+    first = customer.signed_in_request(lang=lang)
+    pages = [(form_html(customer, first), first)]
+    clock.advance(timedelta(minutes=7))
+    other = a_customer(app)
+    second = other.begin(lang=lang)
+    other.sign_in(second, "sam")
+    pages.append((form_html(other, second), second))
+    fields = hidden_fields(parse_page(pages[1][0]), f"/consent/{second}")
+    undecided = other.client.post(f"/consent/{second}", data={**fields, "scope": "TRANSACTIONS"})
+    assert undecided.status_code == 400
+    pages.append((undecided.text, second))
+    [screen_hash] = {screen_named_by(html, request_id) for html, request_id in pages}
+    assert {visible_text(html) for html, _ in pages} == {kept(recorded)[screen_hash]}
+    assert len(recorded["screens"]) == 1
+
+
+def test_a_server_that_has_not_read_the_page_yet_names_the_same_text(
+    customer: BrowserCustomer, register: Register, recorded: LedgerTables
+) -> None:
+    request_id = customer.signed_in_request()
+    named = screen_named_by(form_html(customer, request_id), request_id)
+    server = BrowserCustomer(register(browser=customer.client))
+    assert screen_named_by(form_html(server, request_id), request_id) == named
+    assert len(recorded["screens"]) == 1
+
+
+def test_the_switch_of_language_is_another_text(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang)
+    form_html(customer, request_id)
+    other = {"en": "fr", "fr": "en"}[lang]
+    html = customer.client.get(f"/consent/{request_id}?lang={other}").text
+    customer.answer(request_id, "approve")
+    [decision] = recorded["decisions"]
+    assert len(recorded["screens"]) == 2
+    assert decision["language"] == other
+    assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ('"To show all your accounts in one place', '"To look at all your accounts in one place'),
+        ('en = "Budget Compass Technologies Inc."', 'en = "Budget Compass Limited"'),
+        ('en = "Maple Credit Union"', 'en = "Maple Bank"'),
+        ("consent_days = 365", "consent_days = 30"),
+        ("history_months = 24", "history_months = 6"),
+        ('needs = ["ACCOUNT_BASIC"]', 'needs = ["ACCOUNT_BASIC", "TRANSACTIONS"]'),
+        ('needs = ["ACCOUNT_BASIC"]', 'needs = ["ACCOUNT_BASIC"]\nallow_subset = false'),
+    ],
+    ids=["purpose", "legal name", "bank", "end date", "history", "what is needed", "all or nothing"],
+)
+def test_whatever_changes_on_the_page_makes_another_text(
+    customer: BrowserCustomer, register: Register, recorded: LedgerTables, edit: tuple[str, str]
+) -> None:
+    request_id = customer.signed_in_request()
+    before = screen_named_by(form_html(customer, request_id), request_id)
+    server = BrowserCustomer(register(edit, browser=customer.client))
+    html = form_html(server, request_id)
+    assert screen_named_by(html, request_id) != before
+    assert kept(recorded)[screen_named_by(html, request_id)] == visible_text(html)
+
+
+def test_another_end_date_and_a_difference_are_other_texts(
+    customer: BrowserCustomer, clock: Clock, recorded: LedgerTables, lang: str
+) -> None:
+    """All in one server, which remembers the pages that it has read."""
+    seen = []
+    for boxes in ([], ["TRANSACTIONS"], []):
+        request_id = customer.signed_in_request(lang=lang)
+        html = form_html(customer, request_id)
+        named = screen_named_by(html, request_id)
+        assert kept(recorded)[named] == visible_text(html)
+        seen.append(named)
+        customer.answer(request_id, "approve", *boxes)
+    clock.advance(timedelta(days=1))
+    request_id = customer.signed_in_request(lang=lang)
+    html = form_html(customer, request_id)
+    seen.append(screen_named_by(html, request_id))
+    assert kept(recorded)[seen[-1]] == visible_text(html)
+    assert len(set(seen)) == 4
+
+
+def test_nothing_of_the_person_is_in_a_text(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang, state="state-of-alex", correlation_id="corr-of-alex")
+    page = parse_page(form_html(customer, request_id))
+    [text] = kept(recorded).values()
+    assert "Alex Tremblay" in page.text
+    for personal in ("Alex", "Tremblay", "alex", "maple-0001", "state-of-alex", "corr-of-alex", request_id):
+        assert personal not in text
+    for varying in ("15 minutes", "7:15", "07 h 15"):
+        assert varying not in text
+
+
+# Which text a decision names
+
+
+def test_a_token_for_another_screen_decides_nothing(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    """The screen of the same request in the other language, and one that nobody was ever shown."""
+    request_id = customer.signed_in_request(lang=lang)
+    token = hidden_fields(customer.form(request_id), f"/consent/{request_id}")["csrf_token"]
+    other = {"en": "fr", "fr": "en"}[lang]
+    html = customer.client.get(f"/consent/{request_id}?lang={other}").text
+    customer.client.get(f"/consent/{request_id}?lang={lang}")
+    elsewhere = screen_named_by(html, request_id)
+    for screen_hash in (elsewhere, hash_of("what nobody saw"), ""):
+        forged = {"csrf_token": f"{screen_hash}.{token.partition('.')[2]}"}
+        response = customer.post_answer(request_id, forged, "approve")
+        check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    assert recorded.nothing_happened
+    assert "code" in answer_params(customer.post_answer(request_id, {"csrf_token": token}, "approve"))
+
+
+def test_of_two_copies_the_one_that_was_answered_is_on_record(
+    customer: BrowserCustomer, clock: Clock, recorded: LedgerTables
+) -> None:
+    """The first copy was loaded before midnight, and says another end date than the second."""
+    clock.advance(timedelta(hours=16, minutes=55))
+    request_id = customer.signed_in_request()
+    html = form_html(customer, request_id)
+    clock.advance(timedelta(minutes=10))
+    assert screen_named_by(form_html(customer, request_id), request_id) != screen_named_by(html, request_id)
+    customer.post_answer(request_id, hidden_fields(parse_page(html), f"/consent/{request_id}"), "approve")
+    [decision] = recorded["decisions"]
+    assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
+
+
+def test_a_text_that_cannot_be_kept_is_not_shown(
+    customer: BrowserCustomer,
+    valkey: EmbeddedValkey,
+    ledger_url: str,
+    signing_keys: Path,
+    clock: Clock,
+    recorded: LedgerTables,
+) -> None:
+    request_id = customer.begin()
+    customer.sign_in(request_id)
+    server = failing_server(valkey.url, ledger_url, signing_keys, clock)
+    server.bring_cookies_of(customer.client)
+    with locked(ledger_url):
+        response = server.get(f"/consent/{request_id}")
+    assert (response.status_code, int(response.headers["Retry-After"]) > 0) == (503, True)
+    assert recorded["screens"] == []
+    assert server.get(f"/consent/{request_id}").status_code == 200
