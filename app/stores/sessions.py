@@ -34,6 +34,11 @@ class SessionStore:
         with answering():
             self._redis.set(_key(session_id), dump(content), ex=self._idle)
 
+    def replace(self, session_id: str, content: dict[str, Any]) -> bool:
+        """Saves the session if there still is one; False when it was ended in the meantime."""
+        with answering():
+            return bool(self._redis.set(_key(session_id), dump(content), ex=self._idle, xx=True))
+
     def forget(self, session_id: str) -> None:
         with answering():
             self._redis.delete(_key(session_id))

@@ -111,8 +111,11 @@ class BrowserSession(SessionMixin):
         """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
         content = self._load()
         content.setdefault("browser", _new_browser_id())
-        if self._id is None:
-            self._id = self.cookie_to_set = self._store.new_id()
+        if self._id is not None and self._store.replace(self._id, content):
+            return
+        if self._id is not None:  # ended while this request was under way: nobody is signed in any more
+            content.pop("customers", None)
+        self._id = self.cookie_to_set = self._store.new_id()
         self._store.save(self._id, content)
 
     def _start_anew(self, content: dict[str, Any]) -> None:

@@ -74,3 +74,13 @@ def test_ids_have_192_random_bits() -> None:
     assert len(made) == 1000
     assert {len(session_id) for session_id in made} == {32}
     assert all(session_id.isascii() for session_id in made)
+
+
+def test_a_session_that_was_ended_is_not_brought_back(redis_client: Redis) -> None:
+    store = SessionStore(redis_client, idle=timedelta(minutes=30))
+    store.save("one", {"browser": "b"})
+    assert store.replace("one", {"browser": "c"})
+    assert store.find("one") == {"browser": "c"}
+    store.forget("one")
+    assert not store.replace("one", {"browser": "d"})
+    assert store.find("one") is None
