@@ -4,7 +4,7 @@ Each says what it did. What changes a consent is an event in the ledger, by the 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,10 @@ from app.domain.evidence import hash_of
 from app.domain.history import Actor, Event
 from app.stores import ledger as ledger_store
 from app.stores import redis
-from app.stores.connections import MOST_LISTED, Connection, ConnectionStore
+from app.stores.connections import MOST_LISTED, ConnectionStore
 from app.stores.database import Database
 from app.stores.evidence import EvidenceStore
+from app.stores.rows import Answered
 from app.stores.sessions import SessionStore
 from app.stores.unavailable import StoreUnavailable
 
@@ -65,14 +66,14 @@ def expire(url: str) -> None:
 @click.argument("consent_id")
 def show(url: str, consent_id: str) -> None:
     """Says everything about a consent: who, what, what happened, and what the customer saw, word for word."""
-    with _database(url) as database:
-        found = ConnectionStore(database).find(consent_id)
-        if found is None:
+    with _one_line_faults(), closing(ledger_store.Ledger(url, timeout=_TIMEOUT)) as kept:
+        answered = kept.find_consent(consent_id)
+        if answered is None:
             raise click.ClickException(f"{consent_id}: no such consent")
-        _show_facts(found)
-        for event in ConnectionStore(database).history(consent_id):
+        _show_facts(answered)
+        for event in ConnectionStore(kept.database).history(consent_id):
             _show_event(event)
-        _show_screen(EvidenceStore(database), found.screen_hash)
+        _show_screen(EvidenceStore(kept.database), answered.decision.screen_hash)
 
 
 @click.group()
@@ -132,20 +133,25 @@ def end_sessions(redis_url: str, customer: str) -> None:
     click.echo(f"{customer}: {count} sessions ended")
 
 
-def _show_facts(found: Connection) -> None:
-    grant = found.grant
-    for name, value in (
-        ("consent", grant.consent_id),
-        ("status", found.status_at(utc_now())),
-        ("recipient", grant.client_id),
-        ("customer", f"{grant.provider_id}/{grant.subject}"),
-        ("asked for", format_scope(found.requested_scope)),
-        ("approved", format_scope(found.approved_scope)),
-        ("shared now", format_scope(grant.granted_scope)),
-        ("approved at", grant.approved_at.isoformat()),
-        ("until", grant.expires_at.isoformat()),
-        ("correlation", grant.correlation_id),
-    ):
+def _show_facts(answered: Answered) -> None:
+    decision, grant = answered.decision, answered.grant
+    facts = {
+        "consent": decision.consent_id,
+        "recipient": decision.client_id,
+        "customer": f"{decision.provider_id}/{decision.subject}",
+        "asked for": format_scope(decision.requested_scope),
+        "answer": decision.answer.value,
+        "answered at": decision.decided_at.isoformat(),
+        "correlation": decision.correlation_id,
+    }
+    if grant is not None:
+        facts |= {
+            "approved": format_scope(decision.granted_scope),
+            "shared now": format_scope(grant.granted_scope),
+            "status": grant.status_at(utc_now()).value,
+            "until": grant.expires_at.isoformat(),
+        }
+    for name, value in facts.items():
         click.echo(f"{name}: {value}")
 
 

@@ -180,6 +180,19 @@ def test_a_text_that_was_changed_is_not_passed_off_as_what_was_shown(
     assert shown.stderr == "Error: the text on record is not the one that was shown: its hash differs\n"
 
 
+def test_what_a_customer_said_no_to_is_shown_too(
+    operate: Operate, app: Flask, customer: BrowserCustomer
+) -> None:
+    request_id = customer.signed_in_request()
+    customer.answer(request_id, "deny")
+    consent_id = app.extensions["accord"].flow.find_answer(request_id).consent_id
+    shown = operate("ledger", "show", consent_id)
+    assert shown.exit_code == 0
+    assert "\nanswer: deny\n" in shown.stdout
+    assert " denied by customer, USER_ACTION\n" in shown.stdout
+    assert "\nDo you want to share your data with Budget Compass?\n" in shown.stdout
+
+
 def test_an_unknown_consent_is_one_line(operate: Operate) -> None:
     result = operate("ledger", "show", "unknown")
     assert (result.exit_code, result.stderr) == (1, "Error: unknown: no such consent\n")

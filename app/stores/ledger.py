@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.domain.consent import ConsentDecision, ConsentGrant
@@ -83,6 +83,13 @@ class Ledger:
 
     def find_answer(self, request_id: str) -> Answered | None:
         """The answer that the request has."""
+        return self._find_answer(decisions.c.request_id == request_id)
+
+    def find_consent(self, consent_id: str) -> Answered | None:
+        """The answer under its consent_id, which a denial has too."""
+        return self._find_answer(decisions.c.consent_id == consent_id)
+
+    def _find_answer(self, condition: ColumnElement[bool]) -> Answered | None:
         query = (
             select(
                 decisions,
@@ -92,7 +99,7 @@ class Ledger:
                 grants.c.ended_at,
             )
             .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
-            .where(decisions.c.request_id == request_id)
+            .where(condition)
         )
         with self.database.reading() as connection:
             row = connection.execute(query).first()
