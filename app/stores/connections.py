@@ -11,7 +11,7 @@ from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.stores.database import Database
-from app.stores.grants import append, end, find, find_standing
+from app.stores.grants import append, end, find, standing
 from app.stores.rows import event_from, grant_from
 from app.stores.schema import decisions, events, grants, refresh_tokens
 
@@ -56,8 +56,10 @@ class ConnectionStore:
 
     def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> ConsentGrant | None:
         """The connection that a repeat request would replace."""
+        query = select(grants).where(*standing(provider_id=provider_id, subject=subject, client_id=client_id))
         with self._database.reading() as connection:
-            return find_standing(connection, provider_id=provider_id, subject=subject, client_id=client_id)
+            row = connection.execute(query).first()
+        return None if row is None else grant_from(row)
 
     def history(self, consent_id: str, *, without: Iterable[EventKind] = ()) -> list[Event]:
         """Everything that happened to a consent, in order, but for the kinds in `without`."""

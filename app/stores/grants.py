@@ -16,12 +16,9 @@ def find(connection: Connection, *conditions: ColumnElement[bool]) -> ConsentGra
     return None if row is None else grant_from(row)
 
 
-def find_standing(
-    connection: Connection, *, provider_id: str, subject: str, client_id: str
-) -> ConsentGrant | None:
-    """The grant of this customer, provider and recipient that nothing has ended yet."""
-    return find(
-        connection,
+def standing(*, provider_id: str, subject: str, client_id: str) -> tuple[ColumnElement[bool], ...]:
+    """What fits the grant of this customer, provider and recipient that nothing has ended yet."""
+    return (
         grants.c.provider_id == provider_id,
         grants.c.subject == subject,
         grants.c.client_id == client_id,

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import Database
-from app.stores.grants import append, end, find, find_standing
+from app.stores.grants import append, end, find, standing
 from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_from, grant_row
 from app.stores.schema import decisions, events, grants, refresh_tokens
 from app.stores.unavailable import StoreUnavailable
@@ -216,11 +216,12 @@ def _insert_decision(connection: Connection, decision: ConsentDecision, grant: C
 
 def _supersede(connection: Connection, grant: ConsentGrant) -> None:
     """Ends the connection that `grant` replaces."""
-    standing = find_standing(
-        connection, provider_id=grant.provider_id, subject=grant.subject, client_id=grant.client_id
+    replaced = find(
+        connection,
+        *standing(provider_id=grant.provider_id, subject=grant.subject, client_id=grant.client_id),
     )
-    if standing is not None:
-        end(connection, standing, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
+    if replaced is not None:
+        end(connection, replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
 
 
 def _end_replayed(connection: Connection, grant: ConsentGrant, now: datetime) -> None:

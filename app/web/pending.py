@@ -48,6 +48,7 @@ def open_request(request_id: str) -> OpenRequest:
     """
     session = browser()
     if not session.has_cookie:
+        _speak_as_asked(request_id)
         raise errors.cookies_blocked()
     if session.is_known:
         language.use(language.asked_language() or session.language)
@@ -60,6 +61,13 @@ def open_request(request_id: str) -> OpenRequest:
     if parties is None:
         raise errors.registration_changed()
     return OpenRequest(pending, parties, session)
+
+
+def _speak_as_asked(request_id: str) -> None:
+    """Its language is all that a browser without a cookie learns of a request."""
+    pending = services().flow.find(request_id)
+    if pending is not None:
+        language.use(language.asked_language() or pending.language)
 
 
 def _in_asked_language(pending: PendingRequest) -> PendingRequest:
