@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.visit import Visit, visiting
+from tests.browser.visit import PATIENCE, Visit, visiting
 from tests.running_demo import RunningDemo
 
 
@@ -16,6 +16,7 @@ from tests.running_demo import RunningDemo
 def playwright() -> Iterator[Playwright]:
     """Until these tests are over: while it runs, no other test could use asyncio."""
     with sync_playwright() as running:
+        expect.set_options(timeout=PATIENCE)
         yield running
 
 
@@ -32,14 +33,22 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
         yield running
 
 
+@pytest.fixture(scope="package")
+def hasty_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """One whose requests expire after three seconds."""
+    instance = tmp_path_factory.mktemp("hasty_demo") / "instance"
+    with RunningDemo(instance, ACCORD_REQUEST_LIFETIME="3") as running:
+        yield running
+
+
 @pytest.fixture
 def open_visit(browser: Browser, demo: RunningDemo) -> Iterator[Callable[..., Visit]]:
-    """Opens a browser with the options of a Playwright context. None of them may end with a fault."""
+    """Opens a browser, with the options of a Playwright context. None of them may end with a fault."""
     with ExitStack() as stack:
         opened: list[Visit] = []
 
-        def open_one(**options: Any) -> Visit:
-            opened.append(stack.enter_context(visiting(browser, demo, **options)))
+        def open_one(at: RunningDemo = demo, **options: Any) -> Visit:
+            opened.append(stack.enter_context(visiting(browser, at, **options)))
             return opened[-1]
 
         yield open_one

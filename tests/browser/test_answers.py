@@ -65,7 +65,11 @@ def test_the_start_page_leads_to_a_connection_that_can_be_refreshed_until_its_co
     visit.sign_in()
     visit.approve()
     assert visit.granted == ["ACCOUNT_BASIC"]
-    for action, outcome in (("refresh", "refreshed"), ("replay", "invalid_grant"), ("refresh", "invalid_grant")):
+    for action, outcome in (
+        ("refresh", "refreshed"),
+        ("replay", "invalid_grant"),
+        ("refresh", "invalid_grant"),
+    ):
         visit.press(f"#{action}")
         assert visit.page.locator("#outcome").get_attribute("data-outcome") == outcome
 

@@ -69,7 +69,9 @@ def check_connected(visit: Visit) -> None:
 def test_the_second_of_two_quick_clicks_is_passed_over(visit: Visit) -> None:
     visit.open_form()
     visit.check("TRANSACTIONS")
-    visit.page.dblclick(APPROVE, no_wait_after=True)
+    place = place_of(visit, APPROVE)
+    with recipient_held_up(visit.demo), visit.page.expect_request(f"{visit.demo.recipient}/callback?*"):
+        visit.page.mouse.dblclick(*place)
     check_connected(visit)
     assert len(visit.watch.posts("/consent/")) == 1
 
@@ -82,7 +84,9 @@ def test_the_page_says_that_the_browser_is_leaving(visit: Visit) -> None:
         visit.deny()
 
 
-def test_without_javascript_two_clicks_bring_one_code_and_a_connection(open_visit: Callable[..., Visit]) -> None:
+def test_without_javascript_two_clicks_bring_one_code_and_a_connection(
+    open_visit: Callable[..., Visit],
+) -> None:
     visit = open_visit(java_script_enabled=False)
     visit.open_form()
     visit.check("TRANSACTIONS")

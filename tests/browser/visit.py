@@ -12,10 +12,15 @@ from tests.browser.watch import Watch
 from tests.builders import a_query
 from tests.running_demo import RunningDemo
 
-_PATIENCE = 10_000  # milliseconds
+PATIENCE = 20_000  # milliseconds
 
 APPROVE = "button[name=decision][value=approve]"
 DENY = "button[name=decision][value=deny]"
+_UNTIL_EXPIRED = """() => new Promise((resolve) => {
+  const moment = Date.parse(document.getElementById("time-left").dataset.expiresAt);
+  setTimeout(resolve, moment - Date.now() + 1);
+})"""
+
 ENGLISH_OR_FRENCH = ".language, #other-language"
 
 
@@ -30,7 +35,7 @@ class Visit:
 
     @classmethod
     def begin(cls, demo: RunningDemo, context: BrowserContext) -> Self:
-        context.set_default_timeout(_PATIENCE)
+        context.set_default_timeout(PATIENCE)
         hosts = {urlsplit(origin).netloc for origin in (demo.issuer, demo.recipient, demo.bank)}
         watch = Watch(context, hosts=hosts)
         return cls(demo, context, watch, page=context.new_page())
@@ -53,6 +58,10 @@ class Visit:
     def ask(self, **changes: str | None) -> None:
         """Follows a link of another recipient's, or one that is not as it should be."""
         self.go(f"/api/v1/authorize?{a_query(**changes)}")
+
+    def wait_until_expired(self) -> None:
+        """On an open form, until the moment that it names."""
+        self.page.evaluate(_UNTIL_EXPIRED)
 
     def press(self, selector: str) -> None:
         """Presses a button or follows a link, and waits for the page that comes."""

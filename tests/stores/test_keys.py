@@ -13,7 +13,12 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from app.stores.keys import SigningKeys, generate_signing_keys
 
-CLAIMS = {"iss": "https://consent.bank.example", "sub": "maple-0001", "iat": 1_900_000_000, "exp": 2_000_000_000}
+CLAIMS = {
+    "iss": "https://consent.bank.example",
+    "sub": "maple-0001",
+    "iat": 1_900_000_000,
+    "exp": 2_000_000_000,
+}
 
 WriteKeys = Callable[..., Path]
 

@@ -204,6 +204,43 @@ def test_another_end_date_and_a_difference_are_other_texts(
     assert len(set(seen)) == 4
 
 
+def test_one_server_tells_the_pages_of_all_requests_apart(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    asked = [
+        {"provider_id": provider_id, "scope": scope}
+        for provider_id in ("1000", "2000")
+        for scope in ("ACCOUNT_BASIC", "ACCOUNT_BASIC TRANSACTIONS", "ACCOUNT_BASIC STATEMENTS")
+    ]
+    named = set()
+    for changes in asked:
+        request_id = customer.signed_in_request(lang=lang, **changes)
+        html = form_html(customer, request_id)
+        named.add(screen_named_by(html, request_id))
+        assert kept(recorded)[screen_named_by(html, request_id)] == visible_text(html)
+    assert len(named) == len(asked)
+
+
+def test_customers_who_share_since_another_day_and_callbacks_elsewhere_are_other_texts(
+    customer: BrowserCustomer, app: Flask, clock: Clock, recorded: LedgerTables, lang: str
+) -> None:
+    sam = a_customer(app)
+    sam.sign_in(sam.begin(), "sam")
+    sam.approve()
+    clock.advance(timedelta(days=1))
+    customer.approve()
+    sam.sign_in(sam.begin(), "sam")
+    pages = [(one, one.signed_in_request(lang=lang)) for one in (customer, sam)]
+    asked = (LOANS_REQUEST, LOANS_APP_REQUEST)
+    pages += [(customer, customer.signed_in_request(lang=lang, **changes)) for changes in asked]
+    named = set()
+    for one, request_id in pages:
+        html = form_html(one, request_id)
+        named.add(screen_named_by(html, request_id))
+        assert kept(recorded)[screen_named_by(html, request_id)] == visible_text(html)
+    assert len(named) == 4
+
+
 def test_nothing_of_the_person_is_in_a_text(
     customer: BrowserCustomer, recorded: LedgerTables, lang: str
 ) -> None:

@@ -1,0 +1,33 @@
+"""What axe-core and a narrow window say about a page."""
+
+import json
+from itertools import product
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+_AXE = Axe()
+# WCAG 2.2 asks for targets of 24 pixels; axe has the rule, but turned off.
+_OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+_RUN = f"axe.run({json.dumps(_OPTIONS)}).then((results) => results.violations)"
+
+NARROW, WIDE = 320, 1280
+_HEIGHT = 900
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+def check_accessible(page: Page) -> None:
+    """Nothing is found in a narrow window or a wide one, light or dark; the narrow one is wide enough."""
+    page.evaluate(_AXE.axe_script)
+    for width, scheme in product((NARROW, WIDE), _SCHEMES):
+        page.set_viewport_size({"width": width, "height": _HEIGHT})
+        page.emulate_media(color_scheme=scheme)
+        found = [_in_short(violation) for violation in page.evaluate(_RUN)]
+        assert found == [], f"at {width} pixels, {scheme}: {page.url}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{page.url} scrolls sideways"
+
+
+def _in_short(violation: dict[str, Any]) -> str:
+    places = [f"{node['html']} {node['failureSummary']}" for node in violation["nodes"]]
+    return f"{violation['id']}: {'; '.join(places)}"
