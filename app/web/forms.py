@@ -48,7 +48,7 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
         csrf = True
         csrf_class = RequestBoundToken
-        locales = ()
+        locales = False  # no texts of its own, and no look into the environment for a language
 
     def __init__(self, *, session_id: str | None, request_id: str, **values: Any) -> None:
         bound_to = f"{type(self).__name__} {session_id or ''} {request_id}"

@@ -501,3 +501,12 @@ def test_an_expired_request_signs_nobody_in(customer: BrowserCustomer, clock: Cl
     )
     check_error_page(response, "request_expired", lang, status=410)
     check_error_page(customer.client.get(f"/sign-in/{request_id}"), "request_expired", lang, status=410)
+
+
+@pytest.mark.parametrize("locale", ["", "C", "xx_XX"])
+def test_a_form_needs_no_language_in_the_environment_of_the_process(
+    customer: BrowserCustomer, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.setenv(name, locale)
+    assert customer.sign_in(customer.begin()).status_code == 303
