@@ -24,4 +24,6 @@ class LedgerTables:
     @property
     def nothing_happened(self) -> bool:
         """Whether nobody has answered anything, and nothing came of an answer."""
-        return not any(self[table] for table in ("decisions", "grants", "refresh_tokens", "events"))
+        tables = [metadata.tables[name] for name in ("decisions", "grants", "refresh_tokens", "events")]
+        with create_engine(self.url, poolclass=NullPool).connect() as connection:
+            return not any(connection.execute(select(table)).first() for table in tables)

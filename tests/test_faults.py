@@ -328,6 +328,20 @@ def test_a_denial_needs_no_redis_once_it_is_read(
         assert answer_params(form.send("deny"))["error"] == "access_denied"
 
 
+def test_a_code_whose_note_was_lost_lives_no_longer_than_its_first_minute(
+    customer: BrowserCustomer, redis_client: redis.Redis, clock: Clock
+) -> None:
+    """Its record was written, and that the request has a code was not."""
+    form = OpenForm(customer)
+    before = redis_client.get(f"request:{form.request_id}")
+    code = answer_params(form.send("approve"))["code"]
+    redis_client.set(f"request:{form.request_id}", before or "", ex=600)
+    clock.advance(timedelta(seconds=30))
+    assert answer_params(form.send("approve"))["code"] == code
+    clock.advance(timedelta(seconds=30))
+    check_json(customer.redeem(code), "invalid_grant", status=400)
+
+
 # A reply that is lost on the way
 
 

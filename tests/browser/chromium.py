@@ -7,7 +7,11 @@ from playwright.sync_api import Browser, BrowserContext, Playwright
 from tools.chromium import find_chromium
 
 # Playwright itself turns off what a browser does by its own; these see to it that nothing gets through.
-_ARGUMENTS = ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"]
+_ARGUMENTS = [
+    "--disable-gpu",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+]
 
 
 def launch(playwright: Playwright) -> Browser:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import psutil
 import pytest
 
 from tests.browser.accessibility import check_accessible
@@ -100,7 +99,7 @@ def unknown_callback(visit: Visit, lang: str) -> None:
 
 
 def unreadable_request(visit: Visit, lang: str) -> None:
-    visit.go(f"/api/v1/authorize?client_id=%FF&lang={lang}")
+    visit.go(f"/api/v1/authorize?{'x=y&' * 200}lang={lang}")
 
 
 def nothing_there(visit: Visit, lang: str) -> None:

@@ -497,8 +497,15 @@ def test_an_address_that_names_no_request_is_a_page(customer: BrowserCustomer, r
         ('client_id = "dc-budget"', 'client_id = "dc-somebody-else"'),
         ("http://localhost:8001/callback", "http://localhost:8001/elsewhere"),
         ('"1000" = "ACTIVE"', '"1000" = "SUSPENDED"'),
+        ('"TRANSACTIONS",\n]\nneeds = ["ACCOUNT_BASIC"]', ']\nneeds = ["ACCOUNT_BASIC"]'),
     ],
-    ids=["suspended", "not registered any more", "redirect_uri removed", "not active at the bank any more"],
+    ids=[
+        "suspended",
+        "not registered any more",
+        "redirect_uri removed",
+        "not active at the bank any more",
+        "a cluster removed",
+    ],
 )
 @pytest.mark.parametrize("decision", ["approve", "deny"])
 def test_what_the_registration_no_longer_allows_gets_no_form_no_redirect_and_no_code(
