@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from app.logs import operator_event
 from app.settings import Environment
 from app.stores import keys as key_store
 from app.stores.registry import RegistryError, new_secret, read_registry
@@ -95,6 +96,7 @@ def rotate(file: Path) -> None:
     click.echo(
         f"{file}: {made} is published now and signs from {signs_from.isoformat(timespec='seconds')} on"
     )
+    click.echo(operator_event("keys_rotated", kid=made, dropped=len(dropped)), err=True)
     for kid in dropped:
         click.echo(f"{file}: {kid} is dropped, its tokens are dead")
 

@@ -5,9 +5,11 @@ name of a person is never handed to a logger, and exceptions are logged without 
 quote what was sent.
 """
 
+import json
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -41,6 +43,12 @@ def set_up_logging() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def operator_event(event: str, **facts: str | int) -> str:
+    """The line of the log that says what an operator's command has done, outside any consent."""
+    entry = {**facts, "event": event, "actor": "operator", "timestamp": datetime.now(UTC).isoformat()}
+    return json.dumps(entry)
 
 
 def _without_messages_of_exceptions(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:

@@ -13,6 +13,7 @@ import click
 from app.domain.clusters import format_scope
 from app.domain.evidence import hash_of
 from app.domain.history import Actor, Event
+from app.logs import operator_event
 from app.stores import ledger as ledger_store
 from app.stores import redis
 from app.stores.connections import MOST_LISTED, ConnectionStore
@@ -130,6 +131,7 @@ def end_sessions(redis_url: str, customer: str) -> None:
     with _one_line_faults():
         store = SessionStore(redis.connect(redis_url, timeout=_TIMEOUT), idle=_TIMEOUT)
         count = store.forget_all(lambda content: _is_of(content, provider_id, subject))
+    click.echo(operator_event("sessions_ended", provider_id=provider_id, sessions=count), err=True)
     click.echo(f"{customer}: {count} sessions ended")
 
 

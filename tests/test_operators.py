@@ -222,6 +222,9 @@ def test_a_customer_is_signed_out_of_every_browser_and_nobody_else_is(operate: O
     sam.sign_in(sams_request, "sam")
     ended = operate("sessions", "end", "--customer", "1000/maple-0001")
     assert (ended.exit_code, ended.stdout) == (0, "1000/maple-0001: 2 sessions ended\n")
+    event = json.loads(ended.stderr)
+    assert (event["event"], event["actor"], event["sessions"]) == ("sessions_ended", "operator", 2)
+    assert "maple-0001" not in ended.stderr
     for alex, request_id in zip(alexes, requests, strict=True):
         assert alex.client.get(f"/consent/{request_id}").status_code == 404
     assert sam.client.get(f"/consent/{sams_request}").status_code == 200
@@ -261,6 +264,8 @@ def test_a_rotation_says_what_it_did(tmp_path: Path) -> None:
     made = SigningKeys(path).public["keys"][0]["kid"]
     assert rotated.exit_code == 0
     assert rotated.stdout.startswith(f"{path}: {made} is published now and signs from 20")
+    event = json.loads(rotated.stderr)
+    assert (event["event"], event["actor"], event["kid"]) == ("keys_rotated", "operator", made)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
 
