@@ -11,8 +11,8 @@ from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.stores.database import Database
-from app.stores.grants import append, end, find, standing
-from app.stores.rows import event_from, grant_from
+from app.stores.grants import GRANT, LOCKED_GRANT, STANDING, append, end, find
+from app.stores.rows import event_from, event_row, grant_from
 from app.stores.schema import decisions, events, grants, refresh_tokens
 
 MOST_LISTED = 500
@@ -56,10 +56,9 @@ class ConnectionStore:
 
     def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> ConsentGrant | None:
         """The connection that a repeat request would replace."""
-        query = select(grants).where(*standing(provider_id=provider_id, subject=subject, client_id=client_id))
+        between = {"at_provider": provider_id, "of_customer": subject, "to_client": client_id}
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else grant_from(row)
+            return find(connection, STANDING, **between)
 
     def history(self, consent_id: str, *, without: Iterable[EventKind] = ()) -> list[Event]:
         """Everything that happened to a consent, in order, but for the kinds in `without`."""
@@ -80,8 +79,8 @@ class ConnectionStore:
         token of what was withdrawn is issued any more.
         """
         with self._database.writing() as connection:
-            grant = find(connection, grants.c.consent_id == consent_id, grants.c.ended_at.is_(None))
-            if grant is None:
+            grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
+            if grant is None or grant.ended_at is not None:
                 return None
             left = frozenset() if withdrawn is None else narrowed_by(grant.granted_scope, withdrawn)
             if not left or grant.status_at(now) is not GrantStatus.ACTIVE:
@@ -91,8 +90,8 @@ class ConnectionStore:
                 taken = format_scope(grant.granted_scope - left)
                 narrowing = update(grants).where(grants.c.consent_id == consent_id)
                 connection.execute(narrowing.values(granted_scope=format_scope(left)))
-                append(connection, grant, EventKind.NARROWED, actor, _reason(actor), now, taken)
-            return find(connection, grants.c.consent_id == consent_id)
+                append(connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken))
+            return find(connection, GRANT, of_consent=consent_id)
 
     def record_expired(self, *, now: datetime, most: int = MOST_LISTED) -> int:
         """Writes down the end of grants that have run out; returns how many. They ended without this, too."""

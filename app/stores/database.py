@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -25,12 +26,27 @@ class Database:
         except ImportError as error:
             raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
         self._reading = self._engine.execution_options(**_reading_options(self._engine))
+        self._timeout = timeout.total_seconds()
+        self._turns = Lock() if self._engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, which happens whole or not at all."""
-        with _answering(), self._engine.begin() as connection:
+        with self._turn(), _answering(), self._engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer: threads queue here, where at its lock they would sleep and try again."""
+        if self._turns is None:
+            yield
+            return
+        if not self._turns.acquire(timeout=self._timeout):
+            raise StoreUnavailable("ledger: too many writers")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -1,29 +1,56 @@
-"""What the ledger does to a grant inside a transaction: find it, end it, write down what happened."""
+"""What the ledger does to a grant inside a transaction: find it, end it, write down what happened.
+
+Statements are built here once, since building one costs more than the database takes to run it.
+"""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, case, insert, select, update
 
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.rows import event_row, grant_from
-from app.stores.schema import events, grants, refresh_tokens
+from app.stores.schema import Moment, events, grants, refresh_tokens
+
+_AT = bindparam("at", type_=Moment)
+_OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
+_STANDING = (
+    grants.c.provider_id == bindparam("at_provider"),
+    grants.c.subject == bindparam("of_customer"),
+    grants.c.client_id == bindparam("to_client"),
+    grants.c.ended_at.is_(None),
+)
+
+GRANT = select(grants).where(_OF_CONSENT)
+"""The grant `of_consent`."""
+
+STANDING = select(grants).where(*_STANDING)
+"""The grant `of_customer` `at_provider` `to_client` that nothing has ended yet."""
+
+LOCKED_GRANT = GRANT.with_for_update()
+"""The grant `of_consent`, locked until the transaction ends."""
+
+_END = update(grants).where(_OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
+# One that has run out already ended when it did.
+_SUPERSEDE = (
+    update(grants)
+    .where(*_STANDING)
+    .values(ended_at=case((grants.c.expires_at <= _AT, grants.c.expires_at), else_=_AT))
+    .returning(grants)
+)
+_END_TOKENS = (
+    update(refresh_tokens)
+    .where(refresh_tokens.c.consent_id == bindparam("of_consent"), refresh_tokens.c.revoked_at.is_(None))
+    .values(revoked_at=_AT)
+)
+_APPEND = insert(events).inline()
 
 
-def find(connection: Connection, *conditions: ColumnElement[bool]) -> ConsentGrant | None:
-    """The one grant that fits, locked until the transaction ends."""
-    row = connection.execute(select(grants).where(*conditions).with_for_update()).first()
+def find(connection: Connection, query: Executable, **values: Any) -> ConsentGrant | None:
+    """The one grant that fits."""
+    row = connection.execute(query, values).first()
     return None if row is None else grant_from(row)
-
-
-def standing(*, provider_id: str, subject: str, client_id: str) -> tuple[ColumnElement[bool], ...]:
-    """What fits the grant of this customer, provider and recipient that nothing has ended yet."""
-    return (
-        grants.c.provider_id == provider_id,
-        grants.c.subject == subject,
-        grants.c.client_id == client_id,
-        grants.c.ended_at.is_(None),
-    )
 
 
 def end(
@@ -32,24 +59,37 @@ def end(
     """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`."""
     if grant.status_at(now) is GrantStatus.EXPIRED:
         kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
-    over = update(grants).where(grants.c.consent_id == grant.consent_id, grants.c.ended_at.is_(None))
-    if connection.execute(over.values(ended_at=now)).rowcount != 1:
+    if connection.execute(_END, {"of_consent": grant.consent_id, "at": now}).rowcount != 1:
         return
-    dead = update(refresh_tokens).where(
-        refresh_tokens.c.consent_id == grant.consent_id, refresh_tokens.c.revoked_at.is_(None)
+    _end_tokens(connection, grant, now)
+    append(connection, event_row(grant, kind, actor, reason, now))
+
+
+def supersede(connection: Connection, successor: ConsentGrant) -> list[dict[str, Any]]:
+    """Ends the grant that `successor` replaces, if any; returns what has to be written down of it."""
+    now = successor.approved_at
+    replaced = find(
+        connection,
+        _SUPERSEDE,
+        at_provider=successor.provider_id,
+        of_customer=successor.subject,
+        to_client=successor.client_id,
+        at=now,
     )
-    connection.execute(dead.values(revoked_at=now))
-    append(connection, grant, kind, actor, reason, now)
+    if replaced is None:
+        return []
+    _end_tokens(connection, replaced, now)
+    if replaced.status_at(now) is GrantStatus.EXPIRED:
+        ended_at = replaced.expires_at
+        return [event_row(replaced, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, ended_at)]
+    return [event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, now)]
 
 
-def append(
-    connection: Connection,
-    grant: ConsentGrant,
-    kind: EventKind,
-    actor: Actor,
-    reason: Reason,
-    now: datetime,
-    detail: str | None = None,
-) -> None:
-    """Writes down what happened; nothing written is ever changed."""
-    connection.execute(insert(events), event_row(grant, kind, actor, reason, now, detail))
+def append(connection: Connection, *rows: dict[str, Any]) -> None:
+    """Writes down what happened, in this order; nothing written is ever changed."""
+    connection.execute(_APPEND, rows)
+
+
+def _end_tokens(connection: Connection, grant: ConsentGrant, now: datetime) -> None:
+    if grant.redeemed_at is not None:  # else there is none
+        connection.execute(_END_TOKENS, {"of_consent": grant.consent_id, "at": now})

@@ -7,22 +7,64 @@ decided here, by keys and guarded updates, never in Redis, whose replicas can br
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import Database
-from app.stores.grants import append, end, find, standing
-from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_from, grant_row
-from app.stores.schema import decisions, events, grants, refresh_tokens
+from app.stores.grants import LOCKED_GRANT, append, end, find, supersede
+from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_row
+from app.stores.schema import Moment, decisions, grants, refresh_tokens
 from app.stores.unavailable import StoreUnavailable
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _ATTEMPTS = 3
+
+# Built once: building a statement costs more than the database takes to run it.
+_AT = bindparam("at", type_=Moment)
+_ANY_DECISION = select(decisions.c.request_id).limit(1)
+_ANSWERS = select(
+    decisions,
+    grants.c.granted_scope.label("current_scope"),
+    grants.c.expires_at,
+    grants.c.redeemed_at,
+    grants.c.ended_at,
+).select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
+_ANSWER_TO = _ANSWERS.where(decisions.c.request_id == bindparam("to_request"))
+_ANSWER_UNDER = _ANSWERS.where(decisions.c.consent_id == bindparam("of_consent"))
+_RECORD_DECISION = insert(decisions)
+_RECORD_GRANT = insert(grants)
+_OF_CODE = (grants.c.request_id == bindparam("to_request"), grants.c.client_id == bindparam("to_client"))
+_REDEEM = (
+    update(grants)
+    .where(*_OF_CODE, grants.c.redeemed_at.is_(None), grants.c.ended_at.is_(None), grants.c.expires_at > _AT)
+    .values(redeemed_at=_AT)
+    .returning(grants)
+)
+_REDEEMED = select(grants).where(*_OF_CODE, grants.c.redeemed_at.is_not(None)).with_for_update()
+_KEEP_TOKEN = insert(refresh_tokens)
+_USE_TOKEN = (
+    update(refresh_tokens)
+    .where(refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None))
+    .values(last_used_at=_AT)
+)
+_REFRESHABLE = (
+    select(grants)
+    .select_from(refresh_tokens.join(grants, grants.c.consent_id == refresh_tokens.c.consent_id))
+    .where(
+        refresh_tokens.c.token_hash == bindparam("used"),
+        refresh_tokens.c.revoked_at.is_(None),
+        refresh_tokens.c.last_used_at > bindparam("used_since", type_=Moment),
+        grants.c.client_id == bindparam("to_client"),
+        grants.c.ended_at.is_(None),
+        grants.c.expires_at > _AT,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +102,7 @@ class Ledger:
     def check(self) -> None:
         """Returns when the ledger can be read and has its tables."""
         with self.database.reading() as connection:
-            connection.execute(select(decisions.c.request_id).limit(1)).first()
+            connection.execute(_ANY_DECISION).first()
 
     def record_decision(self, decision: ConsentDecision, grant: ConsentGrant | None) -> Answered:
         """Records the answer unless the request has one; returns the answer that stands.
@@ -83,26 +125,15 @@ class Ledger:
 
     def find_answer(self, request_id: str) -> Answered | None:
         """The answer that the request has."""
-        return self._find_answer(decisions.c.request_id == request_id)
+        return self._find_answer(_ANSWER_TO, to_request=request_id)
 
     def find_consent(self, consent_id: str) -> Answered | None:
         """The answer under its consent_id, which a denial has too."""
-        return self._find_answer(decisions.c.consent_id == consent_id)
+        return self._find_answer(_ANSWER_UNDER, of_consent=consent_id)
 
-    def _find_answer(self, condition: ColumnElement[bool]) -> Answered | None:
-        query = (
-            select(
-                decisions,
-                grants.c.granted_scope.label("current_scope"),
-                grants.c.expires_at,
-                grants.c.redeemed_at,
-                grants.c.ended_at,
-            )
-            .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
-            .where(condition)
-        )
+    def _find_answer(self, query: Select[Any], **values: str) -> Answered | None:
         with self.database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(query, values).first()
         return None if row is None else answered_from(row)
 
     def redeem(
@@ -113,31 +144,18 @@ class Ledger:
         Of any number of calls, one is Redeemed. A later call by the same client is Replayed: the grant and
         all its tokens end. Somebody else's client changes nothing.
         """
-        redeemable = (
-            update(grants)
-            .where(
-                grants.c.request_id == request_id,
-                grants.c.client_id == client_id,
-                grants.c.redeemed_at.is_(None),
-                grants.c.ended_at.is_(None),
-                grants.c.expires_at > now,
-            )
-            .values(redeemed_at=now)
-        )
+        code = {"to_request": request_id, "to_client": client_id}
         with self.database.writing() as connection:
-            redeemed = connection.execute(redeemable).rowcount == 1
-            grant = find(connection, grants.c.request_id == request_id, grants.c.client_id == client_id)
-            if grant is None or (not redeemed and grant.redeemed_at is None):
-                return NotRedeemable()
-            if not redeemed:
-                _end_replayed(connection, grant, now)
-                return Replayed(grant)
-            connection.execute(
-                insert(refresh_tokens).values(
-                    token_hash=token_hash, consent_id=grant.consent_id, issued_at=now, last_used_at=now
-                )
-            )
-            append(connection, grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now)
+            grant = find(connection, _REDEEM, **code, at=now)
+            if grant is None:
+                replayed = find(connection, _REDEEMED, **code)
+                if replayed is None:
+                    return NotRedeemable()
+                _end_replayed(connection, replayed, now)
+                return Replayed(replayed)
+            token = {"token_hash": token_hash, "consent_id": grant.consent_id}
+            connection.execute(_KEEP_TOKEN, {**token, "issued_at": now, "last_used_at": now})
+            append(connection, event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now))
             return Redeemed(grant)
 
     def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> None:
@@ -152,35 +170,20 @@ class Ledger:
 
         None when it is unknown, somebody else's, revoked or idle for too long, or when its consent is over.
         """
-        query = (
-            select(grants)
-            .select_from(refresh_tokens.join(grants, grants.c.consent_id == refresh_tokens.c.consent_id))
-            .where(
-                refresh_tokens.c.token_hash == token_hash,
-                refresh_tokens.c.revoked_at.is_(None),
-                refresh_tokens.c.last_used_at > now - idle,
-                grants.c.client_id == client_id,
-                grants.c.ended_at.is_(None),
-                grants.c.expires_at > now,
-            )
-        )
+        values = {"used": token_hash, "used_since": now - idle, "to_client": client_id, "at": now}
         with self.database.reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else grant_from(row)
+            return find(connection, _REFRESHABLE, **values)
 
     def record_refresh(self, token_hash: str, consent_id: str, *, now: datetime) -> ConsentGrant | None:
         """Begins the token's idle period anew; returns its grant as it is at that moment.
 
         None when the token was revoked in the meantime.
         """
-        living = update(refresh_tokens).where(
-            refresh_tokens.c.token_hash == token_hash, refresh_tokens.c.revoked_at.is_(None)
-        )
         with self.database.writing() as connection:
-            grant = find(connection, grants.c.consent_id == consent_id)
-            if grant is None or connection.execute(living.values(last_used_at=now)).rowcount != 1:
+            grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
+            if grant is None or connection.execute(_USE_TOKEN, {"used": token_hash, "at": now}).rowcount != 1:
                 return None
-            append(connection, grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
+            append(connection, event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now))
             return grant
 
 
@@ -202,26 +205,16 @@ def migration_config(url: str) -> Config:
 
 
 def _insert_decision(connection: Connection, decision: ConsentDecision, grant: ConsentGrant | None) -> None:
-    connection.execute(insert(decisions), decision_row(decision))
+    connection.execute(_RECORD_DECISION, decision_row(decision))
     answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [
         event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
         event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
-    connection.execute(insert(events), happened)
     if grant is not None:
-        _supersede(connection, grant)
-        connection.execute(insert(grants), grant_row(grant))
-
-
-def _supersede(connection: Connection, grant: ConsentGrant) -> None:
-    """Ends the connection that `grant` replaces."""
-    replaced = find(
-        connection,
-        *standing(provider_id=grant.provider_id, subject=grant.subject, client_id=grant.client_id),
-    )
-    if replaced is not None:
-        end(connection, replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, grant.approved_at)
+        happened += supersede(connection, grant)
+        connection.execute(_RECORD_GRANT, grant_row(grant))
+    append(connection, *happened)
 
 
 def _end_replayed(connection: Connection, grant: ConsentGrant, now: datetime) -> None:
