@@ -52,6 +52,7 @@ from app.web.current import EXTENSION, Services
 from app.web.evidence import ScreenReader, catalogue_version
 from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
+from app.web.prepared import PreparedPages
 from app.web.sessions import RedisSessionInterface
 
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
@@ -155,6 +156,7 @@ def _make_services(settings: Settings, parts: _Parts, clock: Callable[[], dateti
         connections=connections,
         evidence=EvidenceStore(ledger.database),
         screens=ScreenReader(catalogue_version(TRANSLATIONS)),
+        prepared=PreparedPages(),
         attempts=AttemptStore(client, window=settings.sign_in_window),
         keys=keys,
         form_signer=make_form_signer(settings.secret_keys),

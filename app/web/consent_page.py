@@ -1,26 +1,22 @@
 """What the consent form says, and the pages that stand in its place after the answer."""
 
-from collections.abc import Hashable
+from dataclasses import dataclass
 
 from flask import render_template
 
 from app.domain.callback import has_private_scheme, host_of, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
-from app.domain.consent import (
-    ConsentDecision,
-    ConsentGrant,
-    ConsentOffer,
-    GrantStatus,
-    ScopeDifference,
-    compare,
-)
+from app.domain.consent import ConsentDecision, ConsentOffer, GrantStatus, ScopeDifference, compare
+from app.domain.language import Language
+from app.flow.consent import Parties
 from app.signin import Customer
-from app.web import errors, language
-from app.web.current import browser, services
+from app.web import errors
+from app.web.current import reference, services
 from app.web.forms import DecisionForm, SignOutForm
 from app.web.headers import allow_form_to_end_at
-from app.web.pages import long_date
+from app.web.pages import clock_time, long_date, time_left
 from app.web.pending import OpenRequest
+from app.web.prepared import PreparedPage, hole
 from app.web.sections import ClusterSection
 
 
@@ -32,46 +28,104 @@ def consent_page(
     Its text is in the ledger before anybody reads it, so that a decision can name it.
     """
     pending, parties = opened.pending, opened.parties
-    redirect_uri = pending.request.redirect_uri
-    _allow_answer_to_leave(redirect_uri)
-    offer = parties.offer
-    standing = _standing(opened, customer)
-    difference = None if standing is None else compare(offer, standing.granted_scope)
-    session_id = browser().id
-    form = DecisionForm(session_id=session_id, request_id=pending.request_id)
-    ends_at = services().clock() + parties.client.consent_duration
+    _allow_answer_to_leave(pending.request.redirect_uri)
+    asked = _Question(
+        client_id=parties.client.client_id,
+        provider_id=parties.provider.provider_id,
+        language=pending.language,
+        offer=parties.offer,
+        shared=_shared_now(opened, customer),
+        ends_on=long_date(services().clock() + parties.client.consent_duration),
+        callback_host=host_of(pending.request.redirect_uri),
+        checked=checked,
+        is_undecided=is_undecided,
+        names_customer=bool(customer.display_name),
+    )
+    key = (services().screens.catalogue_version, asked)
+    page = services().prepared.find(key)
+    if page is None:
+        page = _prepare(asked, parties)
+        services().prepared.keep(key, page)
+    return page.fill(_values(opened, customer, page.screen_hash))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What the customer shares with the recipient already, until when."""
+
+    scope: Scope
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """All that decides what the form says. Two customers who are asked the same see the same."""
+
+    client_id: str
+    provider_id: str
+    language: Language
+    offer: ConsentOffer
+    shared: _Shared | None
+    ends_on: str
+    callback_host: str
+    checked: Scope
+    is_undecided: bool
+    names_customer: bool
+
+
+def _prepare(asked: _Question, parties: Parties) -> PreparedPage:
+    """The form with holes for what is this customer's alone; its text is in the ledger."""
+    offer = asked.offer
+    difference = None if asked.shared is None else compare(offer, asked.shared.scope)
     html = render_template(
         "consent/form.html",
-        request_id=pending.request_id,
         client=parties.client,
         provider=parties.provider,
-        customer=customer,
         sections=[
-            _section(cluster, offer, checked, difference)
+            _section(cluster, offer, asked.checked, difference)
             for cluster in in_order(offer.needed | offer.optional)
         ],
         unavailable=in_order(offer.unavailable),
         no_longer_asked=[] if difference is None else in_order(difference.no_longer_asked),
-        standing=standing,
+        shared_until=None if asked.shared is None else asked.shared.until,
         takes_all_or_nothing=not parties.client.allow_subset,
-        ends_at=ends_at,
-        expires_at=pending.expires_at,
-        callback_host=host_of(redirect_uri),
-        form=form,
-        sign_out=SignOutForm(session_id=session_id, request_id=pending.request_id),
-        is_undecided=is_undecided,
+        ends_on=asked.ends_on,
+        callback_host=asked.callback_host,
+        names_customer=asked.names_customer,
+        is_undecided=asked.is_undecided,
+        **{name: hole(name) for name in _HOLES},
     )
-    parts = (
-        parties.client.client_id,
-        parties.provider.provider_id,
-        pending.language,
-        offer,
-        difference,
-        None if standing is None else long_date(standing.expires_at),
-        long_date(ends_at),
-        host_of(redirect_uri),
-    )
-    return form.bind_to_screen(html, _kept_screen(html, parts))
+    screen = services().screens.read(html, asked.language)
+    services().evidence.keep(screen, now=services().clock())
+    return PreparedPage(html, screen.screen_hash)
+
+
+_HOLES = (
+    "request_id",
+    "customer",
+    "sign_out_token",
+    "decision_token",
+    "reference",
+    "expires_at",
+    "time_left",
+    "clock_time",
+)
+
+
+def _values(opened: OpenRequest, customer: Customer, screen_hash: str) -> dict[str, str]:
+    """What stands in the holes of the form."""
+    request_id, expires_at = opened.pending.request_id, opened.pending.expires_at
+    session_id = opened.session.id
+    return {
+        "request_id": request_id,
+        "customer": customer.display_name or "",
+        "sign_out_token": SignOutForm.token(session_id=session_id, request_id=request_id),
+        "decision_token": DecisionForm(session_id=session_id, request_id=request_id).token(screen_hash),
+        "reference": reference(),
+        "expires_at": expires_at.isoformat(),
+        "time_left": time_left(expires_at),
+        "clock_time": clock_time(expires_at),
+    }
 
 
 def _section(
@@ -86,8 +140,8 @@ def _section(
     )
 
 
-def _standing(opened: OpenRequest, customer: Customer) -> ConsentGrant | None:
-    """What the customer shares with the same recipient already: an approval would replace it."""
+def _shared_now(opened: OpenRequest, customer: Customer) -> _Shared | None:
+    """What an approval would replace."""
     standing = services().connections.find_standing(
         provider_id=customer.provider_id,
         subject=customer.subject,
@@ -95,19 +149,7 @@ def _standing(opened: OpenRequest, customer: Customer) -> ConsentGrant | None:
     )
     if standing is None or standing.status_at(services().clock()) is not GrantStatus.ACTIVE:
         return None
-    return standing
-
-
-def _kept_screen(html: str, parts: Hashable) -> str:
-    """The hash of the page's text, which is in the ledger. Pages of the same parts say the same."""
-    reader = services().screens
-    known = reader.known_hash(parts)
-    if known is not None:
-        return known
-    screen = reader.read(html, language.language())
-    services().evidence.keep(screen, now=services().clock())
-    reader.remember(parts, screen.screen_hash)
-    return screen.screen_hash
+    return _Shared(scope=standing.granted_scope, until=long_date(standing.expires_at))
 
 
 def answered_page(opened: OpenRequest, decision: ConsentDecision) -> str:

@@ -21,6 +21,7 @@ from app.stores.evidence import EvidenceStore
 from app.stores.keys import SigningKeys
 from app.stores.sign_ins import SignInStore
 from app.web.evidence import ScreenReader
+from app.web.prepared import PreparedPages
 from app.web.sessions import BrowserSession
 
 EXTENSION = "accord"
@@ -37,6 +38,7 @@ class Services:
     connections: ConnectionStore
     evidence: EvidenceStore
     screens: ScreenReader
+    prepared: PreparedPages
     attempts: AttemptStore
     keys: SigningKeys
     form_signer: Signer

@@ -6,11 +6,8 @@ folded away is in it, and a box is written as one.
 
 import hashlib
 import re
-from collections import OrderedDict
-from collections.abc import Hashable
 from html.parser import HTMLParser
 from pathlib import Path
-from threading import Lock
 
 from app.domain.evidence import Screen
 from app.domain.language import Language
@@ -34,31 +31,16 @@ _INLINE = {
     "wbr",
 }
 _SPACES = re.compile(r"[ \t\r\f]+")
-_MOST_KNOWN = 4096
 
 
 class ScreenReader:
-    """Reads the text of pages, each kind of page once: pages of one `key` say the same."""
+    """Reads the text of pages whose words are those of `catalogue_version`."""
 
     def __init__(self, catalogue_version: str) -> None:
-        self._catalogue_version = catalogue_version
-        self._known: OrderedDict[Hashable, str] = OrderedDict()
-        self._lock = Lock()
-
-    def known_hash(self, key: Hashable) -> str | None:
-        """The hash of the page under `key`, if it has been read and kept."""
-        with self._lock:
-            return self._known.get(key)
+        self.catalogue_version = catalogue_version
 
     def read(self, html: str, language: Language) -> Screen:
-        return Screen(visible_text(html), language, self._catalogue_version)
-
-    def remember(self, key: Hashable, screen_hash: str) -> None:
-        """Notes that the page under `key` is kept in the ledger."""
-        with self._lock:
-            self._known[key] = screen_hash
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
+        return Screen(visible_text(html), language, self.catalogue_version)
 
 
 def catalogue_version(directory: Path) -> str:

@@ -51,9 +51,15 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
         locales = False  # no texts of its own, and no look into the environment for a language
 
     def __init__(self, *, session_id: str | None, request_id: str, **values: Any) -> None:
-        bound_to = f"{type(self).__name__} {session_id or ''} {request_id}"
+        bound_to = _binding(type(self), session_id, request_id)
         # Fields only: flask_wtf would also read JSON and files, whose values are not text.
         super().__init__(request.form, meta={"csrf_context": bound_to}, **values)
+
+    @classmethod
+    def token(cls, *, session_id: str | None, request_id: str) -> str:
+        """The token alone, for a page that is not rendered from the form."""
+        bound_to = _binding(cls, session_id, request_id)
+        return services().form_signer.get_signature(bound_to).decode("ascii")
 
     def has_valid_token(self) -> bool:
         return bool(self.csrf_token.validate(self))
@@ -74,26 +80,26 @@ class SignOutForm(RequestForm):
     """Signing out, from a request or from nowhere."""
 
 
-class DecisionForm(RequestForm):
-    """The consent form. What is chosen is read by machine values, never by labels.
+class DecisionForm:
+    """The consent form as it was sent. What is chosen is read by machine values, never by labels.
 
     Its token names the screen, too: `<screen hash>.<signature>`, so that a decision is on record with the
-    very text that it answers.
+    very text that it answers. Its fields are buttons and boxes only, for which flask_wtf has no use.
     """
 
-    def bind_to_screen(self, html: str, screen_hash: str) -> str:
-        """The rendered form, its token now naming the screen."""
-        signature = services().form_signer.get_signature(self._subject_with(screen_hash)).decode("ascii")
-        return html.replace(self.csrf_token.current_token, f"{screen_hash}.{signature}")
+    def __init__(self, *, session_id: str | None, request_id: str) -> None:
+        self._bound_to = _binding(type(self), session_id, request_id)
+
+    def token(self, screen_hash: str) -> str:
+        """The token with which the form is sent by whoever sees that screen."""
+        signature = services().form_signer.get_signature(f"{self._bound_to} {screen_hash}")
+        return f"{screen_hash}.{signature.decode('ascii')}"
 
     def has_valid_token(self) -> bool:
         screen_hash, _, signature = request.form.get("csrf_token", "").partition(".")
         return signature.isascii() and services().form_signer.verify_signature(
-            self._subject_with(screen_hash).encode("utf-8", "replace"), signature
+            f"{self._bound_to} {screen_hash}".encode("utf-8", "replace"), signature
         )
-
-    def _subject_with(self, screen_hash: str) -> str:
-        return f"{self.meta.csrf_context} {screen_hash}"
 
     @property
     def screen_hash(self) -> str:
@@ -115,3 +121,8 @@ class DecisionForm(RequestForm):
     @property
     def checked(self) -> Scope:
         return known_clusters(request.form.getlist("scope"))
+
+
+def _binding(form: type, session_id: str | None, request_id: str) -> str:
+    """What a token is a signature of: each kind of form has tokens of its own."""
+    return f"{form.__name__} {session_id or ''} {request_id}"
