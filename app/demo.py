@@ -25,7 +25,7 @@ from types import FrameType
 from typing import TextIO
 
 from app.embedded import LOOPBACK, EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
-from app.stores import keys, ledger
+from app.stores import keys, migrations
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
@@ -177,7 +177,7 @@ def _start(servers: Servers, interruption: Interruption) -> None:
     servers.start("recipient", "examples.recipient.app:create_app()", _recipient_env(places))
     servers.start_valkey()
     ledger_url = f"sqlite:///{places.instance / 'ledger.sqlite3'}"
-    ledger.upgrade(ledger_url)
+    migrations.upgrade(ledger_url)
     env = _accord_env(places, redis_url=servers.valkey.url, ledger_url=ledger_url)
     servers.start("accord", "wsgi:app", env)
     deadline = time.monotonic() + _START_SECONDS

@@ -14,11 +14,11 @@ from app.domain.clusters import format_scope
 from app.domain.evidence import hash_of
 from app.domain.history import Actor, Event
 from app.logs import operator_event
-from app.stores import ledger as ledger_store
-from app.stores import redis
+from app.stores import migrations, redis
 from app.stores.connections import MOST_LISTED, ConnectionStore
 from app.stores.database import Database
 from app.stores.evidence import EvidenceStore
+from app.stores.ledger import Ledger
 from app.stores.rows import Answered
 from app.stores.sessions import SessionStore
 from app.stores.unavailable import StoreUnavailable
@@ -47,7 +47,7 @@ def ledger() -> None:
 def upgrade(url: str) -> None:
     """Brings the ledger to the newest schema."""
     with _one_line_faults():
-        ledger_store.upgrade(url)
+        migrations.upgrade(url)
     click.echo("the ledger is up to date")
 
 
@@ -67,7 +67,7 @@ def expire(url: str) -> None:
 @click.argument("consent_id")
 def show(url: str, consent_id: str) -> None:
     """Says everything about a consent: who, what, what happened, and what the customer saw, word for word."""
-    with _one_line_faults(), closing(ledger_store.Ledger(url, timeout=_TIMEOUT)) as kept:
+    with _one_line_faults(), closing(Ledger(url, timeout=_TIMEOUT)) as kept:
         answered = kept.find_consent(consent_id)
         if answered is None:
             raise click.ClickException(f"{consent_id}: no such consent")

@@ -12,8 +12,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from app import create_app
 from app.embedded import EmbeddedValkey
 from app.settings import Settings
-from app.stores import ledger as ledger_store
-from app.stores import redis
+from app.stores import migrations, redis
 from app.stores.keys import generate_signing_keys
 from app.stores.ledger import Ledger
 from tests.builders import NOON
@@ -58,7 +57,7 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated ledger without a row, to be copied."""
     path = tmp_path_factory.mktemp("ledger") / "empty.sqlite3"
-    ledger_store.upgrade(f"sqlite:///{path}")
+    migrations.upgrade(f"sqlite:///{path}")
     return path
 
 

@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import NullPool, create_engine, inspect, text
 
-from app.stores import ledger
+from app.stores import migrations
 from app.stores.schema import metadata
 
 
@@ -33,13 +33,13 @@ def execute(url: str, statement: str) -> None:
 
 def test_an_empty_database_gets_every_table(new_url: str) -> None:
     assert tables_in(new_url) == set()
-    ledger.upgrade(new_url)
+    migrations.upgrade(new_url)
     assert tables_in(new_url) == set(metadata.tables)
 
 
 def test_the_schema_in_the_code_is_the_one_that_the_migrations_make(new_url: str) -> None:
-    ledger.upgrade(new_url)
-    command.check(ledger.migration_config(new_url))
+    migrations.upgrade(new_url)
+    command.check(migrations.migration_config(new_url))
 
 
 @pytest.mark.parametrize(
@@ -52,37 +52,37 @@ def test_the_schema_in_the_code_is_the_one_that_the_migrations_make(new_url: str
     ids=["column", "index", "table"],
 )
 def test_a_drift_is_noticed(new_url: str, statement: str) -> None:
-    ledger.upgrade(new_url)
+    migrations.upgrade(new_url)
     execute(new_url, statement)
     with pytest.raises(CommandError, match="New upgrade operations detected"):
-        command.check(ledger.migration_config(new_url))
+        command.check(migrations.migration_config(new_url))
 
 
 def test_a_second_upgrade_changes_nothing_and_loses_nothing(new_url: str) -> None:
-    ledger.upgrade(new_url)
+    migrations.upgrade(new_url)
     execute(
         new_url,
         "INSERT INTO events (consent_id, kind, actor, reason, correlation_id, happened_at)"
         " VALUES ('c', 'asked', 'client', 'USER_ACTION', 'c', '2026-11-24 12:00:00')",
     )
-    ledger.upgrade(new_url)
+    migrations.upgrade(new_url)
     with create_engine(new_url, poolclass=NullPool).connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM events")).scalar_one() == 1
 
 
 def test_every_step_can_be_taken_back_and_forth(new_url: str) -> None:
-    config = ledger.migration_config(new_url)
-    ledger.upgrade(new_url)
+    config = migrations.migration_config(new_url)
+    migrations.upgrade(new_url)
     steps = list(ScriptDirectory.from_config(config).walk_revisions())
     for step in steps:
         command.downgrade(config, step.down_revision or "base")  # type: ignore[arg-type]
         if step.down_revision is None:
             assert tables_in(new_url) == set()
-    ledger.upgrade(new_url)
+    migrations.upgrade(new_url)
     assert tables_in(new_url) == set(metadata.tables)
     command.check(config)
 
 
 def test_there_is_one_line_of_migrations() -> None:
-    script = ScriptDirectory.from_config(ledger.migration_config("sqlite://"))
+    script = ScriptDirectory.from_config(migrations.migration_config("sqlite://"))
     assert len(script.get_heads()) == 1

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from app.embedded import EmbeddedValkey
-from app.stores import ledger as ledger_store
+from app.stores import migrations
 from tests.builders import CALLBACK, a_query
 from tests.customer import BUDGET, carried_params, hidden_fields
 from tests.ledger_tables import LedgerTables
@@ -29,7 +29,7 @@ MANY = 50
 @pytest.fixture(scope="module")
 def ledger_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('parallel') / 'ledger.sqlite3'}"
-    ledger_store.upgrade(url)
+    migrations.upgrade(url)
     return url
 
 

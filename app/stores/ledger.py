@@ -6,13 +6,10 @@ decided here, by keys and guarded updates, never in Redis, whose replicas can br
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
@@ -22,7 +19,6 @@ from app.stores.rows import Answered, answered_from, decision_row, event_row, gr
 from app.stores.schema import Moment, decisions, grants, refresh_tokens
 from app.stores.unavailable import StoreUnavailable
 
-_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _ATTEMPTS = 3
 
 # Built once: building a statement costs more than the database takes to run it.
@@ -185,23 +181,6 @@ class Ledger:
                 return None
             append(connection, event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now))
             return grant
-
-
-def upgrade(url: str) -> None:
-    """Brings the ledger at `url` to the newest schema. Raises ValueError and StoreUnavailable."""
-    Database(url, timeout=timedelta(seconds=1)).close()
-    try:
-        command.upgrade(migration_config(url), "head")
-    except (SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
-
-
-def migration_config(url: str) -> Config:
-    """Alembic's configuration for the ledger at `url`."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["url"] = url
-    return config
 
 
 def _insert_decision(connection: Connection, decision: ConsentDecision, grant: ConsentGrant | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, delete, select
 
-from app.stores import ledger as ledger_store
+from app.stores import migrations
 from app.stores.ledger import Ledger
 from app.stores.schema import metadata
 from tests.postgres import PostgresServer
@@ -41,7 +41,7 @@ class LedgerDatabase:
 def postgres_ledger(postgres: PostgresServer) -> LedgerDatabase:
     """A migrated ledger in PostgreSQL; `database` empties it before each test."""
     url = postgres.new_database()
-    ledger_store.upgrade(url)
+    migrations.upgrade(url)
     return LedgerDatabase(url)
 
 
