@@ -42,14 +42,16 @@ from app.web import (
     introspect,
     language,
     pages,
+    readings,
     revoke,
     signin,
     start,
     token,
     wellknown,
 )
+from app.web.catalogues import CompiledCatalogues, DevelopmentCatalogues
 from app.web.current import EXTENSION, Services
-from app.web.evidence import ScreenReader, catalogue_version
+from app.web.evidence import ScreenReader
 from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
@@ -91,14 +93,16 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    Babel(
+    babel = Babel(
         app,
         default_translation_directories="../translations",
         default_timezone=settings.time_zone,
         locale_selector=lambda: str(language.locale()),
     )
+    catalogues = DevelopmentCatalogues if settings.is_development else CompiledCatalogues
+    babel.domain_instance = catalogues(TRANSLATIONS)
     parts = _open_parts(settings)
-    app.extensions[EXTENSION] = _make_services(settings, parts, clock)
+    app.extensions[EXTENSION] = _make_services(settings, parts, clock, babel.domain_instance)
     app.session_interface = RedisSessionInterface(
         SessionStore(parts.redis, idle=settings.session_idle),
         settings.secret_keys,
@@ -115,11 +119,14 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         app.register_blueprint(part.bp)
     if settings.is_development:
         app.register_blueprint(start.bp)
+        readings.init_app(app, is_https=settings.is_https)
     app.wsgi_app = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
 
 
-def _make_services(settings: Settings, parts: _Parts, clock: Callable[[], datetime]) -> Services:
+def _make_services(
+    settings: Settings, parts: _Parts, clock: Callable[[], datetime], catalogues: CompiledCatalogues
+) -> Services:
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)
     codes = CodeStore(client, settings.secret_keys)
@@ -155,7 +162,7 @@ def _make_services(settings: Settings, parts: _Parts, clock: Callable[[], dateti
         tokens=tokens,
         connections=connections,
         evidence=EvidenceStore(ledger.database),
-        screens=ScreenReader(catalogue_version(TRANSLATIONS)),
+        screens=ScreenReader(catalogues.version),
         prepared=PreparedPages(),
         attempts=AttemptStore(client, window=settings.sign_in_window),
         keys=keys,

@@ -9,7 +9,7 @@ from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
 from app.flow.consent import AlreadyAnswered, Approved, Denied
 from app.signin import Customer
-from app.web import errors
+from app.web import errors, readings
 from app.web.consent_page import answered_page, consent_page, continue_page
 from app.web.current import services
 from app.web.forms import DecisionForm
@@ -28,6 +28,7 @@ def decide(request_id: str) -> BaseResponse | str:
     if form.language is not None:
         chosen = replace(opened.pending, language=form.language, checked_clusters=form.checked)
         services().flow.keep(chosen)
+        readings.use(None)
         return redirect(url_for("consent.show", request_id=request_id), 303)
     customer = opened.customer
     if customer is None:

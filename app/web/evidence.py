@@ -4,10 +4,9 @@ Elements marked `data-varies` are left out: the customer's name, the time left, 
 folded away is in it, and a box is written as one.
 """
 
-import hashlib
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
 
 from app.domain.evidence import Screen
 from app.domain.language import Language
@@ -34,21 +33,13 @@ _SPACES = re.compile(r"[ \t\r\f]+")
 
 
 class ScreenReader:
-    """Reads the text of pages whose words are those of `catalogue_version`."""
+    """Reads the text of pages. `catalogue_version` names the words of this moment."""
 
-    def __init__(self, catalogue_version: str) -> None:
+    def __init__(self, catalogue_version: Callable[[], str]) -> None:
         self.catalogue_version = catalogue_version
 
     def read(self, html: str, language: Language) -> Screen:
-        return Screen(visible_text(html), language, self.catalogue_version)
-
-
-def catalogue_version(directory: Path) -> str:
-    """A name for the texts of all catalogues under `directory`: it changes whenever one of them does."""
-    digest = hashlib.sha256()
-    for catalogue in sorted(directory.glob("*/LC_MESSAGES/messages.mo")):
-        digest.update(catalogue.read_bytes())
-    return digest.hexdigest()[:12]
+        return Screen(visible_text(html), language, self.catalogue_version())
 
 
 def visible_text(html: str) -> str:

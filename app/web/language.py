@@ -22,11 +22,16 @@ def use(language: Language) -> None:
 
 def asked_language() -> Language | None:
     """The language that this page's address asks for; None when it does not say."""
+    text = asked_text()
+    return None if not text else parse_language(text)
+
+
+def asked_text() -> str | None:
+    """What this page's address says of its language, whatever that is."""
     try:
-        text = request.args.get("lang")
+        return request.args.get("lang")
     except UnicodeDecodeError:  # raw bytes that are no text: the page is in English, and says what is wrong
         return None
-    return None if not text else parse_language(text)
 
 
 def language() -> Language:

@@ -17,17 +17,20 @@ from flask_babel import (
     gettext,
     to_user_timezone,
 )
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from app.domain.language import Bilingual
-from app.web import current, language, wording
+from app.web import current, language, readings, wording
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         static_address=static_address,
         name=isolated_name,
-        isolate=isolate,
+        plain_name=plain_name,
+        isolate=isolate_here,
         fill=fill,
         explained=wording.explain,
         in_words=in_words,
@@ -56,10 +59,10 @@ def _every_page() -> dict[str, Any]:
     spoken = language.language()
     return {
         "language": spoken,
-        "lang": spoken.value,
+        "lang": readings.reading() or spoken.value,
         "html_lang": f"{spoken.value}-CA",
         "other_lang": spoken.other.value,
-        "other_lang_name": language.OWN_NAMES[spoken.other],
+        "other_lang_name": readings.as_data(language.OWN_NAMES[spoken.other]),
         "switch_url": switch_url(),
         "reference": current.reference(),
         "is_development": current.services().settings.is_development,
@@ -96,8 +99,19 @@ def isolated_name(text: Bilingual) -> Markup:
     return isolate(text[language.language()])
 
 
+def plain_name(text: Bilingual) -> str:
+    """The same for a title, where nothing can be set apart."""
+    return readings.as_data(text[language.language()])
+
+
 def isolate(text: str) -> Markup:
-    return Markup("<bdi>") + escape(text) + Markup("</bdi>")
+    return Markup("<bdi>") + escape(readings.as_data(text)) + Markup("</bdi>")
+
+
+@pass_context
+def isolate_here(_context: Context, text: str) -> Markup:
+    """`isolate` as a filter: without a context, Jinja would compute it for a constant once and for all."""
+    return isolate(text)
 
 
 def fill(text: Any, **values: Any) -> Markup:
@@ -107,7 +121,7 @@ def fill(text: Any, **values: Any) -> Markup:
 
 def in_words(span: timedelta) -> str:
     """A span such as "5 minutes", rounded to what people say."""
-    return str(format_timedelta(max(span, timedelta(seconds=1)), threshold=1.2))
+    return readings.as_data(format_timedelta(max(span, timedelta(seconds=1)), threshold=1.2))
 
 
 def time_left(moment: datetime) -> str:
@@ -117,14 +131,15 @@ def time_left(moment: datetime) -> str:
 
 def long_date(moment: datetime) -> str:
     """March 3, 2027; 3 mars 2027."""
-    return str(format_date(moment, "long"))
+    return readings.as_data(format_date(moment, "long"))
 
 
 def clock_time(moment: datetime) -> str:
     """The time of day, with its zone."""
     zone = get_timezone_name(to_user_timezone(moment), width="short", locale=language.locale())
+    time, zone = readings.as_data(format_time(moment, "short")), readings.as_data(zone)
     # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
-    return str(gettext("%(time)s (%(zone)s)", time=format_time(moment, "short"), zone=zone))
+    return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
 
 
 def long_time(moment: datetime) -> str:

@@ -49,8 +49,7 @@ def connect() -> ResponseReturnValue:
     provider_id = params.get("provider_id", PROVIDERS[0])
     if provider_id not in PROVIDERS:
         raise FlowError("bad_choice")
-    lang = params.get("lang", "")
-    lang = lang if lang in LANGUAGES else language()
+    lang = params.get("lang") or language()  # Accord may know more languages than we do
     chosen = params.getlist("scope")
     if request.method == "GET" and not chosen:
         chosen = list(CLUSTERS)  # a bare link asks for all; a form without a checked box for the least
