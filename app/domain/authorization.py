@@ -7,7 +7,7 @@ which they apply. What comes out is frozen and is never looked up in the query a
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 from app.domain import pkce
@@ -18,6 +18,7 @@ from app.domain.registry import Client, DataProvider, Registry, Status
 
 LONGEST_STATE = 2048
 MOST_PARAMETERS = 100
+EXTENSIONS = 10
 
 KNOWN_PARAMETERS = (
     "client_id",
@@ -86,8 +87,7 @@ class AuthorizationRequest:
 class PendingRequest:
     """A request that waits for its answer in one browser.
 
-    `language` and `checked_clusters` are what the customer has chosen on the form so far; `minted_at`
-    is when a code was first minted for it.
+    `language` and `checked_clusters` are what the customer has chosen on the form so far.
     """
 
     request_id: str
@@ -97,13 +97,17 @@ class PendingRequest:
     expires_at: datetime
     language: Language
     checked_clusters: Scope = frozenset()
-    minted_at: datetime | None = None
 
     def is_expired_at(self, now: datetime) -> bool:
         return now >= self.expires_at
 
     def in_language(self, language: Language) -> "PendingRequest":
         return replace(self, language=language)
+
+    def extended_at(self, now: datetime, lifetime: timedelta) -> "PendingRequest":
+        """With another `lifetime` from `now` on, ten times at the least and no longer (WCAG 2.2.1)."""
+        latest = self.begun_at + (1 + EXTENSIONS) * lifetime
+        return replace(self, expires_at=max(self.expires_at, min(now + lifetime, latest)))
 
 
 def parse_params(query: bytes) -> Params:

@@ -7,7 +7,7 @@ from until the decision is on record.
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain import codes
@@ -27,8 +27,7 @@ from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.codes import CodeStore
 from app.stores.ledger import Ledger
-from app.stores.requests import RequestStore
-from app.stores.rows import Answered
+from app.stores.requests import KEPT_AFTER_EXPIRY, RequestStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,10 @@ class ConsentFlow:
         """Keeps what the customer has chosen so far."""
         self.requests.save(pending, now=self.clock())
 
+    def extend(self, pending: PendingRequest) -> None:
+        """Gives the customer more time, and keeps what they have chosen so far."""
+        self.keep(pending.extended_at(self.clock(), self.request_lifetime))
+
     def forget(self, request_id: str) -> None:
         self.requests.forget(request_id)
 
@@ -158,31 +161,35 @@ class ConsentFlow:
             return AlreadyAnswered(standing.decision)
         if standing.grant is None:
             return self._deny_again(standing.decision, now)
-        return self._mint(pending, standing, standing.grant, now)
+        if standing.decision is not decision and not self._may_mint(pending, standing.grant, now):
+            return AlreadyAnswered(standing.decision)
+        return self._mint(pending, standing.decision, standing.grant, now)
 
     def _deny_again(self, standing: ConsentDecision, now: datetime) -> Denied | AlreadyAnswered:
         if now - standing.decided_at > self.code_lifetime:
             return AlreadyAnswered(standing)
         return Denied(standing)
 
-    def _mint(
-        self, pending: PendingRequest, standing: Answered, grant: ConsentGrant, now: datetime
-    ) -> Approved | AlreadyAnswered:
-        """Gives the code its life, once. `pending` then says so, and a code that has died stays dead."""
+    def _may_mint(self, pending: PendingRequest, grant: ConsentGrant, now: datetime) -> bool:
+        """Whether an approval that is on record already still gets its code: one that has died stays dead."""
         if grant.redeemed_at is not None or grant.ended_at is not None:
-            return AlreadyAnswered(standing.decision)
-        if pending.minted_at is not None or pending.is_expired_at(now):
-            record = self.codes.find(pending.request_id)
-            if record is None or not record.is_alive_at(now):
-                return AlreadyAnswered(standing.decision)
-        else:
-            record = codes.mint(
-                grant,
-                redirect_uri=pending.request.redirect_uri,
-                code_challenge=pending.request.code_challenge,
-                now=now,
-                lifetime=self.code_lifetime,
-            )
-            minted = self.requests.put(replace(pending, minted_at=now), now=now)
-            self.codes.save(record, now=now, also=minted)
-        return Approved(standing.decision, self.codes.code_for(pending.request_id))
+            return False
+        if not pending.is_expired_at(now) and not self.codes.was_minted(pending.request_id):
+            return True
+        record = self.codes.find(pending.request_id)
+        return record is not None and record.is_alive_at(now)
+
+    def _mint(
+        self, pending: PendingRequest, decision: ConsentDecision, grant: ConsentGrant, now: datetime
+    ) -> Approved:
+        """Gives the code its life, unless it has one."""
+        record = codes.mint(
+            grant,
+            redirect_uri=pending.request.redirect_uri,
+            code_challenge=pending.request.code_challenge,
+            now=now,
+            lifetime=self.code_lifetime,
+        )
+        # For as long as the request can be found, and answered the same way again.
+        self.codes.save(record, now=now, remembered_until=pending.expires_at + KEPT_AFTER_EXPIRY)
+        return Approved(decision, self.codes.code_for(pending.request_id))

@@ -46,16 +46,21 @@ class CodeStore:
         signature = code.rpartition(".")[2]
         return request_id if base64_encode(base64_decode(signature)).decode() == signature else None
 
-    def save(self, record: AuthorizationCode, *, now: datetime, also: Put) -> None:
-        """Starts the code's life, unless it has begun: the first record stands. Writes `also` with it.
+    def save(self, record: AuthorizationCode, *, now: datetime, remembered_until: datetime) -> None:
+        """Starts the code's life, unless it has begun: the first record stands. That it began is remembered.
 
         Raises StoreUnavailable; the record may then exist all the same, which is harmless.
         """
         put(
             self._redis,
             Put(_key(record.request_id), _record(record), record.expires_at - now, only_new=True),
-            also,
+            Put(_mark(record.request_id), {}, remembered_until - now),
         )
+
+    def was_minted(self, request_id: str) -> bool:
+        """Whether the code's life has begun, and perhaps ended. Raises StoreUnavailable."""
+        with answering():
+            return bool(self._redis.exists(_mark(request_id)))
 
     def find(self, request_id: str) -> AuthorizationCode | None:
         """The record of a code that lives. Raises StoreUnavailable."""
@@ -67,6 +72,10 @@ class CodeStore:
 
 def _key(request_id: str) -> str:
     return f"code:{request_id}"
+
+
+def _mark(request_id: str) -> str:
+    return f"minted:{request_id}"
 
 
 def _record(code: AuthorizationCode) -> dict[str, Any]:

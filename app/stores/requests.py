@@ -12,7 +12,7 @@ from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
 from app.stores.redis import Put, Redis, answering, parse, put
 
-_KEPT_AFTER_EXPIRY = timedelta(hours=1)
+KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
 
 class RequestStore:
@@ -23,12 +23,8 @@ class RequestStore:
 
     def save(self, pending: PendingRequest, *, now: datetime) -> None:
         """Keeps `pending` until an hour after it expires."""
-        put(self._redis, self.put(pending, now=now))
-
-    @staticmethod
-    def put(pending: PendingRequest, *, now: datetime) -> Put:
-        """What `save` writes, to be written together with something else."""
-        return Put(_key(pending.request_id), _record(pending), pending.expires_at + _KEPT_AFTER_EXPIRY - now)
+        time_to_live = pending.expires_at + KEPT_AFTER_EXPIRY - now
+        put(self._redis, Put(_key(pending.request_id), _record(pending), time_to_live))
 
     def find(self, request_id: str) -> PendingRequest | None:
         with answering():
@@ -61,7 +57,6 @@ def _record(pending: PendingRequest) -> dict[str, Any]:
         "expires": pending.expires_at.isoformat(),
         "shown_in": pending.language,
         "checked": format_scope(pending.checked_clusters),
-        "minted": None if pending.minted_at is None else pending.minted_at.isoformat(),
     }
 
 
@@ -84,7 +79,6 @@ def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest | None:
             expires_at=datetime.fromisoformat(record["expires"]),
             language=Language(record["shown_in"]),
             checked_clusters=parse_scope(record["checked"]),
-            minted_at=None if record["minted"] is None else datetime.fromisoformat(record["minted"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None  # a record that this version did not write

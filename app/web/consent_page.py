@@ -107,6 +107,7 @@ _HOLES = (
     "decision_token",
     "reference",
     "expires_at",
+    "seconds_left",
     "time_left",
     "clock_time",
 )
@@ -123,6 +124,7 @@ def _values(opened: OpenRequest, customer: Customer, screen_hash: str) -> dict[s
         "decision_token": DecisionForm(session_id=session_id, request_id=request_id).token(screen_hash),
         "reference": reference(),
         "expires_at": expires_at.isoformat(),
+        "seconds_left": str(int((expires_at - services().clock()).total_seconds())),
         "time_left": time_left(expires_at),
         "clock_time": clock_time(expires_at),
     }

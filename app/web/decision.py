@@ -5,6 +5,7 @@ from dataclasses import replace
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.domain.authorization import PendingRequest
 from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
 from app.flow.consent import AlreadyAnswered, Approved, Denied
@@ -12,7 +13,7 @@ from app.signin import Customer
 from app.web import errors, readings
 from app.web.consent_page import answered_page, consent_page, continue_page
 from app.web.current import services
-from app.web.forms import DecisionForm
+from app.web.forms import DecisionForm, chosen_language
 from app.web.pending import OpenRequest, open_request
 
 bp = Blueprint("decision", __name__)
@@ -25,11 +26,14 @@ def decide(request_id: str) -> BaseResponse | str:
     form = DecisionForm(session_id=opened.session.id, request_id=request_id)
     if not form.has_valid_token():
         raise errors.form_refused(request_id)
-    if form.language is not None:
-        chosen = replace(opened.pending, language=form.language, checked_clusters=form.checked)
-        services().flow.keep(chosen)
+    chosen = replace(opened.pending, checked_clusters=form.checked)
+    switched_to = chosen_language()
+    if switched_to is not None:
+        services().flow.keep(chosen.in_language(switched_to))
         readings.use(None)
         return redirect(url_for("consent.show", request_id=request_id), 303)
+    if form.asks_for_time:
+        return _put_off_the_end(opened, chosen)
     customer = opened.customer
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 303)
@@ -39,6 +43,16 @@ def decide(request_id: str) -> BaseResponse | str:
     if services().flow.is_expired(opened.pending) and services().flow.find_answer(request_id) is None:
         opened.require_time_left()
     return _answer(opened, customer, form, form.answer)
+
+
+def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseResponse | str:
+    """More time for a request that has neither an answer nor expired (WCAG 2.2.1)."""
+    decision = services().flow.find_answer(chosen.request_id)
+    if decision is not None:
+        return answered_page(opened, decision)
+    opened.require_time_left()
+    services().flow.extend(chosen)
+    return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
 
 
 def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:

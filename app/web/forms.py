@@ -65,6 +65,12 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
         return bool(self.csrf_token.validate(self))
 
 
+def chosen_language() -> Language | None:
+    """The language of the switch, where that is a button of the form that was sent."""
+    value = request.form.get("language")
+    return Language(value) if value in set(Language) else None
+
+
 class SignInForm(RequestForm):
     """Sandbox sign-in."""
 
@@ -113,10 +119,9 @@ class DecisionForm:
         return Answer(value) if value in set(Answer) else None
 
     @property
-    def language(self) -> Language | None:
-        """The language of the switch, if that was the button."""
-        value = request.form.get("language")
-        return Language(value) if value in set(Language) else None
+    def asks_for_time(self) -> bool:
+        """Whether the button was the one that puts off the end of the request."""
+        return "extend" in request.form
 
     @property
     def checked(self) -> Scope:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from flask import url_for
 
+from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
 from app.domain.sign_in import PendingSignIn
 from app.signin import Customer
@@ -63,6 +64,13 @@ class Purpose:
         """Raises Problem (410) when the request has expired."""
         if self.opened is not None:
             self.opened.require_time_left()
+
+    def switch_to(self, chosen: Language) -> None:
+        """Goes on in another language, and so does the request."""
+        language.use(chosen)
+        if self.opened is not None:
+            services().flow.keep(self.opened.pending.in_language(chosen))
+        self.remember_browser()
 
     def remember_browser(self) -> None:
         """Makes sure that this browser will be known again, in the language that it reads."""

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.web import bank_page, errors, language
 from app.web.current import browser
-from app.web.forms import SignOutForm
+from app.web.forms import SignOutForm, chosen_language
 from app.web.pending import open_request
 from app.web.purpose import Purpose, bind_to_this_browser, to_answer, to_see_connections
 from app.web.sandbox_page import check_password, sandbox_page, sign_in_form
@@ -83,4 +83,8 @@ def _sign_in(purpose: Purpose) -> BaseResponse:
     if not form.has_valid_token():
         raise errors.form_refused(purpose.request_id or "")
     purpose.require_time_left()
+    switched_to = chosen_language()
+    if switched_to is not None:
+        purpose.switch_to(switched_to)
+        return Response(sandbox_page(purpose, form))
     return check_password(purpose, form)

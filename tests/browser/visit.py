@@ -17,7 +17,7 @@ PATIENCE = 20_000  # milliseconds
 APPROVE = "button[name=decision][value=approve]"
 DENY = "button[name=decision][value=deny]"
 _UNTIL_EXPIRED = """() => new Promise((resolve) => {
-  const moment = Date.parse(document.getElementById("time-left").dataset.expiresAt);
+  const moment = Date.parse(document.querySelector("#time-left time").dateTime);
   setTimeout(resolve, moment - Date.now() + 1);
 })"""
 

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from itsdangerous import Signer
 
-from app.domain.authorization import PendingRequest
 from app.domain.codes import AuthorizationCode, mint
 from app.stores import redis
 from app.stores.codes import LONGEST_CODE, CodeStore
-from app.stores.redis import Put, Redis
-from app.stores.requests import RequestStore
-from tests.builders import CALLBACK, CHALLENGE, NOON, a_grant, a_pending_request
+from app.stores.redis import Redis
+from tests.builders import CALLBACK, CHALLENGE, NOON, a_grant
 from tests.ports import free_port
 
 KEY = "a secret key of the tests, long enough"
@@ -47,8 +45,7 @@ def a_code(**changes: Any) -> AuthorizationCode:
     return mint(a_grant(), **{**values, **changes})
 
 
-def minted(pending: PendingRequest | None = None) -> Put:
-    return RequestStore.put(pending or a_pending_request(minted_at=NOON), now=NOON)
+HOUR_LATER = NOON + timedelta(hours=1)
 
 
 # The signature
@@ -146,35 +143,40 @@ def test_codes_of_other_requests_and_other_keys_have_nothing_in_common() -> None
 
 def test_a_code_lives_as_long_as_its_record(code_store: CodeStore, redis_client: Redis) -> None:
     assert code_store.find("request-1") is None
-    code_store.save(a_code(), now=NOON, also=minted())
+    code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
     assert code_store.find("request-1") == a_code()
     assert 59_000 < int(redis_client.pttl("code:request-1")) <= 60_000
 
 
 def test_a_code_without_a_challenge_is_found_without_one(code_store: CodeStore) -> None:
-    code_store.save(a_code(code_challenge=None), now=NOON, also=minted())
+    code_store.save(a_code(code_challenge=None), now=NOON, remembered_until=HOUR_LATER)
     assert code_store.find("request-1") == a_code(code_challenge=None)
 
 
 def test_the_first_record_stands_and_keeps_its_deadline(code_store: CodeStore, redis_client: Redis) -> None:
-    code_store.save(a_code(), now=NOON, also=minted())
+    code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
     redis_client.pexpire("code:request-1", 30_000)
     later = NOON + timedelta(seconds=30)
-    code_store.save(a_code(now=later, redirect_uri="https://evil.example/"), now=later, also=minted())
+    code_store.save(
+        a_code(now=later, redirect_uri="https://evil.example/"), now=later, remembered_until=HOUR_LATER
+    )
     assert code_store.find("request-1") == a_code()
     assert int(redis_client.pttl("code:request-1")) <= 30_000
 
 
-def test_the_request_is_marked_as_minted_in_the_same_breath(
+def test_that_a_code_was_minted_is_remembered_when_it_has_died(
     code_store: CodeStore, redis_client: Redis
 ) -> None:
-    pending = a_pending_request(minted_at=NOON)
-    code_store.save(a_code(), now=NOON, also=minted(pending))
-    assert RequestStore(redis_client).find("request-1") == pending
+    assert not code_store.was_minted("request-1")
+    code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
+    redis_client.delete("code:request-1")
+    assert code_store.was_minted("request-1")
+    assert not code_store.was_minted("request-2")
+    assert 3_590_000 < int(redis_client.pttl("minted:request-1")) <= 3_600_000
 
 
 def test_nothing_in_redis_can_be_turned_into_the_code(code_store: CodeStore, redis_client: Redis) -> None:
-    code_store.save(a_code(), now=NOON, also=minted())
+    code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
     kept = repr([(key, redis_client.get(key)) for key in redis_client.scan_iter()])
     assert code_store.code_for("request-1") not in kept
     assert code_store.code_for("request-1").partition(".")[2] not in kept
@@ -198,7 +200,7 @@ def test_nothing_in_redis_can_be_turned_into_the_code(code_store: CodeStore, red
 def test_a_record_that_this_version_did_not_write_is_no_code(
     code_store: CodeStore, redis_client: Redis, changes: dict[str, Any]
 ) -> None:
-    code_store.save(a_code(), now=NOON, also=minted())
+    code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
     record = {**json.loads(str(redis_client.get("code:request-1"))), **changes}
     redis_client.set(
         "code:request-1", json.dumps({name: value for name, value in record.items() if value is not ...})

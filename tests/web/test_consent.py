@@ -139,7 +139,9 @@ def test_the_time_left_counts_down(customer: BrowserCustomer, clock: Clock, lang
     assert {"en": "You have 3 minutes to answer", "fr": "Vous avez 3 minutes pour répondre"}[
         lang
     ] in page.text
-    assert page.one("p", id="time-left").attributes["data-expires-at"] == "2026-11-24T12:15:00+00:00"
+    time_left = page.one("p", id="time-left")
+    assert time_left.attributes["data-seconds-left"] == "180"
+    assert time_left.one("time").attributes["datetime"] == "2026-11-24T12:15:00+00:00"
 
 
 def test_where_no_purpose_is_registered_the_form_says_so(

@@ -510,3 +510,39 @@ def test_a_form_needs_no_language_in_the_environment_of_the_process(
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.setenv(name, locale)
     assert customer.sign_in(customer.begin()).status_code == 303
+
+
+# The other language
+
+
+@pytest.mark.parametrize("way", ["request", "connections"])
+def test_the_switch_keeps_what_was_typed_but_for_the_password(
+    client: ContractClient, way: str, lang: str
+) -> None:
+    customer = BrowserCustomer(client)
+    address = f"/sign-in/{customer.begin(lang=lang)}"
+    if way == "connections":
+        address = "/connections/sign-in/1000"
+        client.get(f"{address}?lang={lang}")
+    page = parse_page(client.get(address).text)
+    other = {"en": "fr", "fr": "en"}[lang]
+    switch = page.one("button", name="language")
+    assert switch.attributes["value"] == switch.attributes["lang"] == other
+    assert switch.attributes["form"] == page.one("form").attributes["id"]
+    assert "formnovalidate" in switch.attributes
+    typed = {**hidden_fields(page, address), "user_name": "alex", "password": "maple-syrup"}
+    switched = check_page(client.post(address, data={**typed, "language": other}), "sign_in", other)
+    assert switched.one("input", id="user_name").attributes["value"] == "alex"
+    assert switched.one("input", id="password").attributes["value"] == ""
+    assert switched.all("div", role="alert") == []
+    check_page(client.get(address), "sign_in", other)
+    again = {**hidden_fields(switched, address), "user_name": "alex", "password": "maple-syrup"}
+    assert client.post(address, data=again).status_code == 303
+
+
+def test_the_enter_key_signs_in_and_does_not_switch(client: ContractClient) -> None:
+    customer = BrowserCustomer(client)
+    page = sign_in_page(customer, customer.begin())
+    first = page.all("button", type="submit")[0]
+    assert "name" not in first.attributes
+    assert first.attributes["form"] == page.one("form").attributes["id"]
