@@ -19,7 +19,7 @@ help:
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 
-run: .venv/.complete catalogues
+run: .venv/.complete
 	@exec $(BIN)/flask demo
 
 test: .venv/.complete catalogues

@@ -49,7 +49,7 @@ from app.web import (
     token,
     wellknown,
 )
-from app.web.catalogues import CompiledCatalogues, DevelopmentCatalogues
+from app.web.catalogues import CompiledCatalogues, LiveCatalogues
 from app.web.current import EXTENSION, Services
 from app.web.evidence import ScreenReader
 from app.web.forms import make_form_signer
@@ -76,8 +76,10 @@ class _Parts:
     ledger: Ledger
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
-    """The application for `settings`. Connects to nothing yet.
+def create_app(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, translations: Path = TRANSLATIONS
+) -> Flask:
+    """The application for `settings`, in the texts of `translations`. Connects to nothing yet.
 
     Raises ConfigurationError with every fault in the files and addresses that the settings name.
     """
@@ -95,14 +97,13 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     babel = Babel(
         app,
-        default_translation_directories="../translations",
         default_timezone=settings.time_zone,
         locale_selector=lambda: str(language.locale()),
     )
-    catalogues = DevelopmentCatalogues if settings.is_development else CompiledCatalogues
-    babel.domain_instance = catalogues(TRANSLATIONS)
+    catalogues = (LiveCatalogues if settings.is_development else CompiledCatalogues)(translations)
+    babel.domain_instance = catalogues
     parts = _open_parts(settings)
-    app.extensions[EXTENSION] = _make_services(settings, parts, clock, babel.domain_instance)
+    app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues)
     app.session_interface = RedisSessionInterface(
         SessionStore(parts.redis, idle=settings.session_idle),
         settings.secret_keys,
@@ -162,6 +163,7 @@ def _make_services(
         tokens=tokens,
         connections=connections,
         evidence=EvidenceStore(ledger.database),
+        catalogues=catalogues,
         screens=ScreenReader(catalogues.version),
         prepared=PreparedPages(),
         attempts=AttemptStore(client, window=settings.sign_in_window),

@@ -41,7 +41,8 @@ def consent_page(
         is_undecided=is_undecided,
         names_customer=bool(customer.display_name),
     )
-    key = (services().screens.catalogue_version(), asked)
+    catalogues = services().catalogues
+    key = (catalogues.version(), catalogues.faults(), asked)
     page = services().prepared.find(key)
     if page is None:
         page = _prepare(asked, parties)

@@ -20,6 +20,7 @@ from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
 from app.stores.keys import SigningKeys
 from app.stores.sign_ins import SignInStore
+from app.web.catalogues import CompiledCatalogues
 from app.web.evidence import ScreenReader
 from app.web.prepared import PreparedPages
 from app.web.sessions import BrowserSession
@@ -37,6 +38,7 @@ class Services:
     tokens: TokenFlow
     connections: ConnectionStore
     evidence: EvidenceStore
+    catalogues: CompiledCatalogues
     screens: ScreenReader
     prepared: PreparedPages
     attempts: AttemptStore

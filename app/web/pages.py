@@ -65,6 +65,7 @@ def _every_page() -> dict[str, Any]:
         "other_lang_name": readings.as_data(language.OWN_NAMES[spoken.other]),
         "switch_url": switch_url(),
         "reference": current.reference(),
+        "catalogue_faults": current.services().catalogues.faults(),
         "is_development": current.services().settings.is_development,
         "wording": wording.wording(),
     }
