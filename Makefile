@@ -26,7 +26,7 @@ test: .venv/.complete catalogues
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: .venv/.complete catalogues
+check: .venv/.complete
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy --no-error-summary

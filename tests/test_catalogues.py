@@ -1,147 +1,175 @@
-"""The catalogues say all that the code says, in both languages, and their French is set as in Canada."""
+"""`make check` finds what is amiss with the texts: each kind of fault is planted in a copy, and found."""
 
 import re
-import tomllib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import polib
 import pytest
 from babel.support import Translations
 
 from app.domain.clusters import DataCluster
+from app.web.po_file import FIELD
 from app.web.wording import WORDING, ClusterWording
-from tools.catalogues import LANGUAGES, TEMPLATE, TRANSLATIONS, catalogue, extract, keys
+from tools.catalogues import LANGUAGES, REGISTRY, TRANSLATIONS, Keys, faults, keys_in_code
+from tools.reading_level import HIGHEST_GRADE, count_syllables, grade, is_sentence, too_hard
+from tools.text_rules import EVERYWHERE, FRENCH, NBSP, setting_faults
 
-NBSP = "\u00a0"
-REGISTRY = Path(__file__).resolve().parent.parent / "registry" / "demo.toml"
-
-# What is wrong, how it is found, and an example in which it must be found.
-TYPOGRAPHY = [
-    ("a straight apostrophe", r"'", "l'accord"),
-    ("a straight quotation mark", r'"', 'choisissez "Continuer"'),
-    ("an English quotation mark", r"[“”]", "choisissez “Continuer”"),
-    ("no no-break space after «", rf"«(?!{NBSP}\S)", f"« Continuer{NBSP}»"),
-    ("no no-break space before »", rf"(?<!\S{NBSP})»", f"«{NBSP}Continuer »"),
-    ("no no-break space before a colon", rf"(?<!\S{NBSP}):", "Erreur : oui"),
-    ("no no-break space before a colon, no space at all", rf"(?<!\S{NBSP}):", "Erreur: oui"),
-    ("no no-break space before a per cent sign", rf"(?<!\S{NBSP})%%", "12 %% par an"),
-    ("a space before ; ! ?", r"\s[;!?]", "Vraiment ?"),
-    ("a no-break space before ; ! ?", r"\s[;!?]", f"Vraiment{NBSP}?"),
-    ("a narrow no-break space", "\u202f", "Vraiment\u202f?"),
-    ("three dots for an ellipsis", r"\.\.\.", "Un instant..."),
-    ("a double space", r"\s\s", "deux  espaces"),
-    ("a space at an end", r"^\s|\s$", "Continuer "),
-]
 WELL_SET = f"Erreur{NBSP}: l’accord «{NBSP}Continuer{NBSP}» à 12{NBSP}%% est-il prêt? Oui; allez-y!"
-
-_FIELD = re.compile(r"%\((\w+)\)s")
-
-
-def typography_faults(text: str) -> list[str]:
-    return [name for name, pattern, _ in TYPOGRAPHY if re.search(pattern, text)]
-
-
-def texts_of(entry: polib.POEntry) -> list[str]:
-    return list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
-
-
-def format_faults(text: str) -> list[str]:
-    """Per cent signs that are neither a named field nor doubled."""
-    return re.findall(r"%.?", _FIELD.sub("", text).replace("%%", ""))
-
-
-def fields_of(text: str) -> set[str]:
-    return set(_FIELD.findall(text))
-
-
-def french_texts(document: Any) -> Iterator[str]:
-    """What a registration file says in French, addresses left out."""
-    if isinstance(document, dict):
-        if isinstance(document.get("fr"), str) and not document["fr"].startswith("https:"):
-            yield document["fr"]
-        document = list(document.values())
-    if isinstance(document, list):
-        for part in document:
-            yield from french_texts(part)
+HARD = (
+    "Authorization of the aforementioned institution necessitates comprehensive verification of "
+    "individual identification documentation."
+)
+Check = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="module")
-def texts_in_code(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str | None, str]]:
-    path = tmp_path_factory.mktemp("catalogues") / "messages.pot"
-    extract(path)
-    return keys(path)
+def in_code() -> Keys:
+    return keys_in_code()
 
 
-@pytest.fixture(params=LANGUAGES)
-def texts(request: pytest.FixtureRequest) -> polib.POFile:
-    return polib.pofile(str(catalogue(request.param)))
+@pytest.fixture
+def check(in_code: Keys, tmp_path: Path) -> Check:
+    """Replaces a part of a copy of one file, and returns what is then found amiss."""
+    translations, registry = tmp_path / "translations", tmp_path / "demo.toml"
+    shutil.copytree(TRANSLATIONS, translations)
+    shutil.copy(REGISTRY, registry)
+    places = {
+        "pot": translations / "messages.pot",
+        "demo": registry,
+        **{name: translations / name / "LC_MESSAGES" / "messages.po" for name in LANGUAGES},
+    }
+
+    def replace(place: str, old: str, new: str) -> list[str]:
+        text = places[place].read_text(encoding="utf-8")
+        assert old in text
+        places[place].write_text(text.replace(old, new, 1), encoding="utf-8")
+        return list(faults(in_code, translations, registry))
+
+    return replace
 
 
-@pytest.mark.parametrize("path", [TEMPLATE, *map(catalogue, LANGUAGES)], ids=lambda path: path.parts[-3])
-def test_a_catalogue_has_the_texts_of_the_code_and_no_others(
-    path: Path, texts_in_code: set[tuple[str | None, str]]
-) -> None:
-    assert keys(path) == texts_in_code, "run `make i18n` and translate what is new"
+def test_nothing_is_amiss(in_code: Keys) -> None:
+    assert list(faults(in_code)) == []
 
 
-def test_nothing_is_missing_uncertain_or_left_over(texts: polib.POFile) -> None:
-    unfinished = [*texts.untranslated_entries(), *texts.fuzzy_entries(), *texts.obsolete_entries()]
-    assert not [entry.msgid for entry in unfinished]
+UNTIL = 'msgid "Until"\nmsgstr "Jusqu’au"\n'
 
 
-def test_a_translation_has_the_fields_of_its_sentence(texts: polib.POFile) -> None:
-    for entry in texts:
-        for text in texts_of(entry):
-            assert fields_of(text) == fields_of(entry.msgid_plural or entry.msgid), entry.msgid
-            assert not format_faults(text), entry.msgid
+@pytest.mark.parametrize(
+    ("place", "old", "new", "found"),
+    [
+        ("fr", UNTIL, "", "does not have the texts of the code"),
+        (
+            "pot",
+            'msgid "Until"\nmsgstr ""\n',
+            "",
+            "translations/messages.pot does not have the texts of the code",
+        ),
+        ("en", 'msgid "Until"\nmsgstr "Until"\n', "", "does not have the texts of the code"),
+        ("fr", UNTIL, UNTIL + '\nmsgid "Gone"\nmsgstr "Parti"\n', "does not have the texts of the code"),
+        ("fr", UNTIL, UNTIL + '\n#~ msgid "Gone"\n#~ msgstr "Parti"\n', "is in the code no more"),
+        ("fr", UNTIL, UNTIL + "\n" + UNTIL, "is there twice"),
+        ("fr", 'msgstr "Jusqu’au"', 'msgstr ""', "is not translated"),
+        ("fr", UNTIL, "#, fuzzy\n" + UNTIL, "is fuzzy"),
+        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’au', "is neither a comment nor a keyword"),
+        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’au %(date)s"', "a field that its sentence has not"),
+        ("fr", 'msgstr "%(agent)s ', 'msgstr "%(agente)s ', "%(agente)s"),
+        ("fr", 'msgstr "%(agent)s ', 'msgstr "L’agent ', "has lost a field of its sentence: %(agent)s"),
+        (
+            "fr",
+            'msgstr[1] "Cette entreprise pourra voir jusqu’à %(num)s ',
+            'msgstr[1] "Ils voient ',
+            "has lost a field",
+        ),
+        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’à 100 %"', "a % that belongs to no field"),
+        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu\'au"', "a straight apostrophe"),
+        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’au <b>jour</b>"', "markup"),
+        ("en", 'msgstr "Until"', 'msgstr "Till"', "says something else than the code"),
+        ("fr", f"«{NBSP}Ne pas partager{NBSP}»", f"«{NBSP}Refuser{NBSP}»", "does not quote “Do not share”"),
+        ("demo", 'fr = "Pour montrer tous', 'fr = "Pour montrer : tous', "demo.toml has no no-break space"),
+        (
+            "demo",
+            'en = "To show all your',
+            "en = \"To show 'all' your",
+            "demo.toml has a straight apostrophe",
+        ),
+        (
+            "demo",
+            'en = "To show all your accounts in one place',
+            f'en = "{HARD} Accounts',
+            "demo.toml: grade",
+        ),
+        ("pot", 'msgid "Opening this page did not share any data."', f'msgid "{HARD}"', "grade"),
+    ],
+)
+def test_a_fault_is_found(check: Check, place: str, old: str, new: str, found: str) -> None:
+    assert [fault for fault in check(place, old, new) if found in fault]
 
 
-def test_a_lost_field_and_a_stray_per_cent_sign_are_noticed() -> None:
-    assert fields_of("Bonjour %(nom)s") != fields_of("Hello %(name)s")
-    assert format_faults("100 % sûr")
-    assert format_faults("Bonjour %(name)")
-    assert not format_faults("Bonjour %(name)s, 100 %%")
+def test_a_fault_is_told_with_its_file_and_line(check: Check) -> None:
+    (fault,) = check("fr", 'msgstr "Jusqu’au"', 'msgstr ""')
+    assert re.fullmatch(r"translations/fr/LC_MESSAGES/messages\.po:\d+ is not translated", fault)
 
 
-def test_a_text_has_no_markup(texts: polib.POFile) -> None:
-    """Texts are put into pages as they are; a translator does not write HTML."""
-    assert not [entry.msgid for entry in texts if re.search("[<>&]", "".join(texts_of(entry)))]
+# How a text is set
 
 
-def test_english_says_what_the_code_says() -> None:
-    for entry in polib.pofile(str(catalogue("en"))):
-        assert texts_of(entry) == ([entry.msgid, entry.msgid_plural] if entry.msgid_plural else [entry.msgid])
-
-
-def test_french_is_set_as_in_canada() -> None:
-    texts = [text for entry in polib.pofile(str(catalogue("fr"))) for text in texts_of(entry)]
-    assert {text: typography_faults(text) for text in texts if typography_faults(text)} == {}
-
-
-def test_the_french_of_the_demo_registry_is_set_as_in_canada() -> None:
-    texts = list(french_texts(tomllib.loads(REGISTRY.read_text(encoding="utf-8"))))
-    assert texts
-    assert {text: typography_faults(text) for text in texts if typography_faults(text)} == {}
-
-
-@pytest.mark.parametrize(("name", "example"), [(name, example) for name, _, example in TYPOGRAPHY])
+@pytest.mark.parametrize(
+    ("name", "example"), [(name, example) for name, _, example in (*EVERYWHERE, *FRENCH)]
+)
 def test_a_fault_in_french_typography_is_noticed(name: str, example: str) -> None:
-    assert name in typography_faults(example)
+    assert name in setting_faults(example, "fr")
+
+
+@pytest.mark.parametrize(("name", "example"), [(name, example) for name, _, example in EVERYWHERE])
+def test_a_fault_in_any_language_is_noticed(name: str, example: str) -> None:
+    assert name in setting_faults(example, "en")
 
 
 def test_well_set_french_has_no_faults() -> None:
-    assert typography_faults(WELL_SET) == []
+    assert setting_faults(WELL_SET, "fr") == []
 
 
-def test_a_sentence_that_quotes_a_label_quotes_it_as_it_is_on_the_page() -> None:
-    texts = polib.pofile(str(catalogue("fr")))
-    labels = {entry.msgid: entry.msgstr for entry in texts}
-    quoting = [(entry, label) for entry in texts for label in re.findall("“(.+?)”", entry.msgid)]
-    assert quoting
-    for entry, label in quoting:
-        assert f"«{NBSP}{labels[label]}{NBSP}»" in entry.msgstr, entry.msgid
+# How hard English is to read
+
+
+@pytest.mark.parametrize(
+    ("word", "syllables"),
+    [("the", 1), ("shared", 1), ("recipient", 4), ("bank’s", 1), ("chequing", 2), ("GICs", 1), ("hmpf", 1)],
+)
+def test_syllables_are_counted_as_they_are_spoken(word: str, syllables: int) -> None:
+    assert count_syllables(word) == syllables
+
+
+def test_the_grade_is_that_of_the_formula() -> None:
+    """Six words, six syllables, one sentence."""
+    assert grade(["The cat sat on the mat."]) == pytest.approx(0.39 * 6 + 11.8 - 15.59)
+
+
+def test_a_name_in_a_field_makes_no_text_harder() -> None:
+    assert grade(["%(recipient_of_data)s asked."]) == grade(["Maple asked."])
+
+
+def test_a_long_text_is_judged_by_itself_and_short_ones_together() -> None:
+    easy = ["You can stop at any time, and you do not have to say why."] * 9
+    assert grade([*easy, HARD]) < HIGHEST_GRADE
+    assert len(list(too_hard({"page": [*easy, HARD]}))) == 1
+    short = [
+        "Institutional identification documentation is unavailable.",
+        "Comprehensive documentation of your identification necessitates authorization.",
+    ]
+    assert list(too_hard({"page": short[:1], "other": short[1:]})) == []
+    assert len(list(too_hard({"page": short}))) == 1
+
+
+def test_labels_are_not_sentences() -> None:
+    assert not is_sentence("Account number")
+    assert is_sentence("Choose “Do not share”.")
+    assert is_sentence("Open “Data sharing.”")
+
+
+# What the texts are for
 
 
 def test_canadian_french_is_found_where_translators_keep_french() -> None:
@@ -158,11 +186,11 @@ def test_a_cluster_is_explained_in_two_sentences_with_what_is_shared_and_what_is
 ) -> None:
     explanation = str(words.explanation)
     assert len(re.findall(r"\.(?= |$)", explanation)) == 2
-    assert fields_of(explanation) <= {"recipient", "provider"}
+    assert set(FIELD.findall(explanation)) <= {"recipient", "provider"}
     assert words.shared
     assert words.not_shared
     for text in (words.name, *words.shared, *words.not_shared):
         assert str(text)
         assert ";" not in str(text)
-        assert not fields_of(str(text))
+        assert not FIELD.findall(str(text))
     assert not {str(text) for text in words.shared} & {str(text) for text in words.not_shared}

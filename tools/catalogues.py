@@ -3,25 +3,34 @@
 A catalogue changes only where a text changes: no line numbers, dates, wrapping or guessed translations.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polib
+
+from app.web.language import LOCALES
+from app.web.po_file import UnusablePo, compile_po
+from tools.reading_level import is_sentence, too_hard
+from tools.text_rules import setting_faults
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
 TEMPLATE = TRANSLATIONS / "messages.pot"
-LANGUAGES = {"en": "English", "fr": "French (Canada)"}
+REGISTRY = ROOT / "registry" / "demo.toml"
+LANGUAGES = {language.value: locale.get_display_name("en") for language, locale in LOCALES.items()}
 
 KEYWORDS = ("_l", "lazy_gettext", "lazy_ngettext:1,2", "lazy_pgettext:1c,2")
 KEPT_METADATA = ("MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Language", "Plural-Forms")
 
 
-def catalogue(language: str) -> Path:
-    return TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+def catalogue(language: str, translations: Path = TRANSLATIONS) -> Path:
+    return translations / language / "LC_MESSAGES" / "messages.po"
 
 
 def pybabel(command: str, *arguments: str) -> None:
@@ -82,31 +91,106 @@ def fill_english(path: Path) -> None:
     texts.save()
 
 
-def keys(path: Path) -> set[tuple[str | None, str]]:
+Keys = set[tuple[str | None, str]]
+
+
+def keys(path: Path) -> Keys:
     return {(entry.msgctxt, entry.msgid) for entry in polib.pofile(str(path)) if not entry.obsolete}
 
 
-def faults() -> Iterator[str]:
+def keys_in_code() -> Keys:
     with tempfile.TemporaryDirectory() as directory:
         extracted = Path(directory) / "messages.pot"
         extract(extracted)
-        in_code = keys(extracted)
-    for path in (TEMPLATE, *map(catalogue, LANGUAGES)):
-        place = path.relative_to(ROOT)
+        return keys(extracted)
+
+
+def faults(in_code: Keys, translations: Path = TRANSLATIONS, registry: Path = REGISTRY) -> Iterator[str]:
+    """Everything that keeps the texts from being published, a line each."""
+    template = translations / TEMPLATE.name
+    for path in (template, *(catalogue(language, translations) for language in LANGUAGES)):
+        place = "/".join(path.parts[-4:]) if path != template else "/".join(path.parts[-2:])
+        try:
+            compile_po(path)
+        except UnusablePo as unusable:
+            yield from unusable.faults
+            continue
         if keys(path) != in_code:
             yield f"{place} does not have the texts of the code: run `make i18n` and translate"
-    for path in map(catalogue, LANGUAGES):
-        place = path.relative_to(ROOT)
-        texts = polib.pofile(str(path))
-        yield from (f"{place}:{entry.linenum} is not translated" for entry in texts.untranslated_entries())
-        yield from (f"{place}:{entry.linenum} is fuzzy" for entry in texts.fuzzy_entries())
+        if path != template:
+            texts = polib.pofile(str(path))
+            yield from _faults_in_catalogue(texts, place, path.parts[-3])
+    yield from too_hard(_english_by_place(polib.pofile(str(template))))
+    yield from _faults_in_registry(registry)
+
+
+def _faults_in_catalogue(texts: polib.POFile, place: str, language: str) -> Iterator[str]:
+    labels = {entry.msgid: entry.msgstr for entry in texts}
+    seen = set()
+    for entry in texts:
+        at = f"{place}:{entry.linenum}"
+        if entry.obsolete:
+            yield f"{at} is in the code no more"
+            continue
+        if (key := (entry.msgctxt, entry.msgid)) in seen:
+            yield f"{at} is there twice"
+        seen.add(key)
+        if entry.fuzzy:
+            yield f"{at} is fuzzy"
+        elif not entry.translated():
+            yield f"{at} is not translated"
+            continue
+        for text in texts_of(entry):
+            yield from (f"{at} has {fault}: {text}" for fault in setting_faults(text, language))
+        if language == "en" and texts_of(entry) != sentences_of(entry):
+            yield f"{at} says something else than the code: change it there"
+        for label in re.findall("“(.+?)”", entry.msgid):
+            if labels.get(label, label) not in entry.msgstr:
+                yield f"{at} does not quote “{label}” as it is on the page: {labels.get(label)}"
+
+
+def texts_of(entry: polib.POEntry) -> list[str]:
+    return list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
+
+
+def sentences_of(entry: polib.POEntry) -> list[str]:
+    return [entry.msgid, entry.msgid_plural] if entry.msgid_plural else [entry.msgid]
+
+
+def _english_by_place(texts: polib.POFile) -> dict[str, list[str]]:
+    """The sentences of each page, or part of one: its file is the nearest to what is read together."""
+    by_place: dict[str, list[str]] = {}
+    for entry in texts:
+        for place, _ in entry.occurrences:
+            by_place.setdefault(place, []).extend(filter(is_sentence, sentences_of(entry)))
+    return by_place
+
+
+def _faults_in_registry(registry: Path) -> Iterator[str]:
+    for language, text in _registered_texts(tomllib.loads(registry.read_text(encoding="utf-8"))):
+        yield from (f"{registry.name} has {fault}: {text}" for fault in setting_faults(text, language))
+        if language == "en" and is_sentence(text):
+            yield from too_hard({registry.name: [text]})
+
+
+def _registered_texts(document: Any) -> Iterator[tuple[str, str]]:
+    """What a registration file says in each language, addresses left out."""
+    if isinstance(document, dict):
+        for language in LANGUAGES:
+            text = document.get(language)
+            if isinstance(text, str) and not text.startswith("https:"):
+                yield language, text
+        document = list(document.values())
+    if isinstance(document, list):
+        for part in document:
+            yield from _registered_texts(part)
 
 
 def main(command: str) -> int:
     if command == "update":
         update()
         return 0
-    found = list(faults())
+    found = list(faults(keys_in_code()))
     print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
     return 1 if found else 0
 

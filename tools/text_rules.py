@@ -1,0 +1,33 @@
+"""How a text is set: French as in Canada, English with typographic marks, neither with markup."""
+
+import re
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+# In every language: what is wrong, how it is found, and an example in which it must be found.
+EVERYWHERE = (
+    ("a straight apostrophe", r"'", "l'accord"),
+    ("a straight quotation mark", r'"', 'choisissez "Continuer"'),
+    ("three dots for an ellipsis", r"\.\.\.", "Un instant..."),
+    ("a double space", r"[^\S\n]{2}", "deux  espaces"),
+    ("a space at an end", r"^\s|\s$", "Continuer "),
+    # Texts are put into pages as they are; a translator does not write HTML.
+    ("markup", r"[<>&]", "<b>Continuer</b>"),
+)
+FRENCH = (
+    ("an English quotation mark", r"[“”]", "choisissez “Continuer”"),
+    ("no no-break space after «", rf"«(?!{NBSP}\S)", f"« Continuer{NBSP}»"),
+    ("no no-break space before »", rf"(?<!\S{NBSP})»", f"«{NBSP}Continuer »"),
+    ("no no-break space before a colon", rf"(?<!\S{NBSP}):", "Erreur : oui"),
+    ("no no-break space before a colon, no space at all", rf"(?<!\S{NBSP}):", "Erreur: oui"),
+    ("no no-break space before a per cent sign", rf"(?<!\S{NBSP})%%", "12 %% par an"),
+    ("a space before ; ! ?", r"\s[;!?]", "Vraiment ?"),
+    ("a no-break space before ; ! ?", r"\s[;!?]", f"Vraiment{NBSP}?"),
+    ("a narrow no-break space", "\N{NARROW NO-BREAK SPACE}", "Vraiment\N{NARROW NO-BREAK SPACE}?"),
+)
+RULES = {"fr": (*EVERYWHERE, *FRENCH)}
+
+
+def setting_faults(text: str, language: str) -> list[str]:
+    """The names of the rules that `text` breaks."""
+    return [name for name, pattern, _ in RULES.get(language, EVERYWHERE) if re.search(pattern, text)]
