@@ -53,7 +53,7 @@ def test_nothing_is_amiss(in_code: Keys) -> None:
     assert list(faults(in_code)) == []
 
 
-UNTIL = 'msgid "Until"\nmsgstr "Jusqu’au"\n'
+UNTIL = 'msgctxt "label"\nmsgid "Until"\nmsgstr "Jusqu’au"\n'
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,17 @@ UNTIL = 'msgid "Until"\nmsgstr "Jusqu’au"\n'
         ("fr", UNTIL, "", "does not have the texts of the code"),
         (
             "pot",
-            'msgid "Until"\nmsgstr ""\n',
+            'msgctxt "label"\nmsgid "Until"\nmsgstr ""\n',
             "",
             "translations/messages.pot does not have the texts of the code",
         ),
-        ("en", 'msgid "Until"\nmsgstr "Until"\n', "", "does not have the texts of the code"),
+        ("en", UNTIL.replace("Jusqu’au", "Until"), "", "does not have the texts of the code"),
+        (
+            "pot",
+            'msgctxt "label"\nmsgid "Until"',
+            'msgid "Until"',
+            "a word alone, without a context or a comment",
+        ),
         ("fr", UNTIL, UNTIL + '\nmsgid "Gone"\nmsgstr "Parti"\n', "does not have the texts of the code"),
         ("fr", UNTIL, UNTIL + '\n#~ msgid "Gone"\n#~ msgstr "Parti"\n', "is in the code no more"),
         ("fr", UNTIL, UNTIL + "\n" + UNTIL, "is there twice"),

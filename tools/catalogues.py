@@ -45,6 +45,7 @@ def extract(into: Path) -> None:
         f"--output-file={into}",
         *(f"--keyword={keyword}" for keyword in KEYWORDS),
         "--add-comments=Translators:",
+        "--strip-comments",
         "--add-location=file",
         "--sort-by-file",
         "--no-wrap",
@@ -120,6 +121,9 @@ def faults(in_code: Keys, translations: Path = TRANSLATIONS, registry: Path = RE
         if path != template:
             texts = polib.pofile(str(path))
             yield from _faults_in_catalogue(texts, place, path.parts[-3])
+    for entry in polib.pofile(str(template)):
+        if not (entry.comment or entry.msgctxt or " " in entry.msgid):
+            yield f"{TEMPLATE.name}:{entry.linenum} is a word alone, without a context or a comment"
     yield from too_hard(_english_by_place(polib.pofile(str(template))))
     yield from _faults_in_registry(registry)
 

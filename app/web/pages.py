@@ -43,6 +43,8 @@ def init_app(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # jinja2.ext.i18n adds it
         gettext=lambda text: _catalogue().ugettext(text),
         ngettext=lambda one, many, count: _catalogue().ungettext(one, many, count),
+        pgettext=lambda context, text: _catalogue().upgettext(context, text),
+        npgettext=lambda context, one, many, count: _catalogue().unpgettext(context, one, many, count),
         newstyle=True,
     )
     app.context_processor(_every_page)

@@ -97,15 +97,18 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     DataCluster.ACCOUNT_BASIC: _BASIC,
     DataCluster.ACCOUNT_DETAILED: _DETAILED,
     DataCluster.TRANSACTIONS: ClusterWording(
+        # Translators: money that came in or went out of an account; a type of data.
         name=_l("Transactions"),
         explanation=_l(
             "Money that came in or went out of your accounts. It shows dates, amounts, descriptions, and who "
             "paid you or who you paid."
         ),
         shared=(
+            # Translators: the day of a transaction.
             _l("Date"),
             # Translators: an amount of money.
             _l("Amount"),
+            # Translators: the words on an account statement that say what a transaction was.
             _l("Description"),
             # Translators: the type of a transaction (deposit, payment, ...) and its status (pending, done).
             _l("Type and status"),
@@ -123,6 +126,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
         not_shared=(_l("Statements of accounts you have somewhere else"),),
     ),
     DataCluster.INVESTMENTS: ClusterWording(
+        # Translators: a type of data.
         name=_l("Investments"),
         # Translators: GIC is the Canadian guaranteed investment certificate (CPG).
         explanation=_l(
@@ -165,7 +169,9 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
             "shares what it has on file."
         ),
         shared=(
+            # Translators: of a person or a business.
             _l("Name"),
+            # Translators: an email address.
             _l("Email"),
             _l("Phone number"),
             _l("Mailing address"),
