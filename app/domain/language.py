@@ -1,4 +1,4 @@
-"""The two languages Accord speaks, and text that exists in both."""
+"""The languages Accord speaks, and text that exists in English and French."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,18 +12,20 @@ class Language(StrEnum):
 
     @property
     def other(self) -> "Language":
-        return Language.FR if self is Language.EN else Language.EN
+        """Where the switch leads: the next language, and from the last one the first."""
+        languages = list(Language)
+        return languages[(languages.index(self) + 1) % len(languages)]
 
 
 def parse_language(text: str | None) -> Language:
     """The language that `text` asks for, by its first subtag (`FR`, `fr-CA`); English for anything else."""
     subtag = (text or "").replace("_", "-").partition("-")[0].strip().lower()
-    return Language.FR if subtag == Language.FR else Language.EN
+    return Language(subtag) if subtag in set(Language) else Language.EN
 
 
 @dataclass(frozen=True, slots=True)
 class Bilingual:
-    """One text in both languages."""
+    """One registered text. Who reads another language than French reads English."""
 
     en: str
     fr: str

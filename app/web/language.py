@@ -11,8 +11,11 @@ from flask import Response, g, request
 
 from app.domain.language import Language, parse_language
 
+# How each language writes dates and numbers, and what it is called: the one table of languages.
 LOCALES = {Language.EN: Locale("en", "CA"), Language.FR: Locale("fr", "CA")}
-OWN_NAMES = {Language.EN: "English", Language.FR: "Français"}
+
+OWN_NAMES = {spoken: str(place.get_language_name()).capitalize() for spoken, place in LOCALES.items()}
+TAGS = {spoken: str(place).replace("_", "-") for spoken, place in LOCALES.items()}
 
 
 def use(language: Language) -> None:
@@ -48,5 +51,5 @@ def locale() -> Locale:
 def announce(response: Response) -> Response:
     """Names the language of a page in its headers."""
     if response.mimetype == "text/html":
-        response.headers["Content-Language"] = locale().language + "-CA"
+        response.headers["Content-Language"] = TAGS[language()]
     return response

@@ -62,8 +62,9 @@ def _every_page() -> dict[str, Any]:
     return {
         "language": spoken,
         "lang": readings.reading() or spoken.value,
-        "html_lang": f"{spoken.value}-CA",
+        "html_lang": language.TAGS[spoken],
         "other_lang": spoken.other.value,
+        "other_html_lang": language.TAGS[spoken.other],
         "other_lang_name": readings.as_data(language.OWN_NAMES[spoken.other]),
         "switch_url": switch_url(),
         "reference": current.reference(),

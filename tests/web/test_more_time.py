@@ -64,9 +64,7 @@ def test_it_can_be_had_ten_times_and_the_request_ends_all_the_same(
     extend(customer, request_id)
     assert seconds_left(customer.form(request_id)) == "1"
     clock.advance(timedelta(seconds=1))
-    check_error_page(
-        customer.client.get(f"/consent/{request_id}"), "request_expired", "en", status=410
-    )
+    check_error_page(customer.client.get(f"/consent/{request_id}"), "request_expired", "en", status=410)
 
 
 def test_what_has_expired_stays_so(customer: BrowserCustomer, clock: Clock, lang: str) -> None:
