@@ -32,6 +32,7 @@ from app.stores.requests import RequestStore
 from app.stores.sessions import SessionStore
 from app.stores.sign_ins import SignInStore
 from app.web import (
+    assets,
     authorize,
     connections,
     consent,
@@ -57,7 +58,9 @@ from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
 from app.web.sessions import RedisSessionInterface
 
-TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
+ROOT = Path(__file__).resolve().parent.parent
+TRANSLATIONS = ROOT / "translations"
+STATIC = ROOT / "static"
 T = TypeVar("T")
 LARGEST_BODY = 64 * 1024
 
@@ -84,7 +87,7 @@ def create_app(
     Raises ConfigurationError with every fault in the files and addresses that the settings name.
     """
     logs.set_up_logging()
-    app = Flask(__name__, static_folder="../static")
+    app = Flask(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         TRUSTED_HOSTS=settings.hosts,
@@ -113,6 +116,7 @@ def create_app(
     )
     headers.init_app(app, is_https=settings.is_https)
     errors.init_app(app)
+    assets.init_app(app, assets.Assets(STATIC, is_live=settings.is_development))
     pages.init_app(app)
     pages_of_people = (authorize, connections, consent, decision, signin)
     endpoints_of_machines = (token, revoke, introspect, consents, wellknown)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from babel.dates import get_timezone_name
-from flask import Flask, current_app, g, request, url_for
+from flask import Flask, g, request, url_for
 from flask.globals import request_ctx
 from flask_babel import (
     force_locale,
@@ -27,7 +27,6 @@ from app.web import current, language, readings, wording
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
-        static_address=static_address,
         name=isolated_name,
         plain_name=plain_name,
         isolate=isolate_here,
@@ -91,11 +90,6 @@ def _readable_path() -> str:
     if request.method != "POST" or adapter is None or "GET" in adapter.allowed_methods():
         return request.path
     return url_for("connections.show_all")
-
-
-def static_address(file: str) -> str:
-    """Where a file under static/ is served; known even for a Host that was refused before routing."""
-    return f"{current_app.static_url_path}/{file}"
 
 
 def isolated_name(text: Bilingual) -> Markup:

@@ -203,7 +203,8 @@ def test_registered_names_are_text_whatever_they_contain(
     )
     page = form_page(BrowserCustomer(client), lang)
     assert seen in page.one("h1").text
-    assert [script.attributes.get("src") for script in page.all("script")] == ["/static/accord.js"]
+    [script] = page.all("script")
+    assert script.attributes["src"].startswith("/static/accord.")
     assert "\u202e" not in page.text
     assert "49" not in page.one("h1").text
 

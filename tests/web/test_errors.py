@@ -73,7 +73,8 @@ def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(
 def test_what_is_in_the_address_is_text_on_the_page(client: ContractClient) -> None:
     response = client.get('/<script>alert(1)</script>?lang=en&x="><script>alert(1)</script>')
     page = check_error_page(response, "not_found", "en", status=404)
-    assert [script.attributes.get("src") for script in page.all("script")] == ["/static/accord.js"]
+    [script] = page.all("script")
+    assert script.attributes["src"].startswith("/static/accord.")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""`/static/…`: style sheet, script and pictures, each under a name that changes with its content.
+
+What has such a name may be kept for a year (RFC 8246). The plain names work too, and are asked for again each
+time. Texts are compressed once, when they are read; pages are not compressed here, since a proxy does that
+for whoever it serves.
+"""
+
+import gzip
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import NotFound
+
+PATH: Final = "/static"
+_FOREVER: Final = "public, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "public, no-cache"
+_TEXTS: Final = {"text/css", "text/javascript", "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as it is sent. `compressed` is None where that would not make it smaller."""
+
+    name: str
+    content: bytes
+    compressed: bytes | None
+    media_type: str
+    digest: str
+
+    @property
+    def hashed_name(self) -> str:
+        """`accord.css` is `accord.<digest>.css`."""
+        stem, dot, suffix = self.name.rpartition(".")
+        return f"{stem}.{self.digest}{dot}{suffix}"
+
+
+class Assets:
+    """The files under `folder`, read once; with `is_live`, anew whenever one of them has changed."""
+
+    def __init__(self, folder: Path, *, is_live: bool) -> None:
+        self._folder = folder
+        self._is_live = is_live
+        self._stamps = _stamps(folder)
+        self._by_name = _read(folder)
+
+    def address(self, name: str) -> str:
+        """Where the file is served. Raises KeyError for one that does not exist."""
+        return f"{PATH}/{self._current()[name].hashed_name}"
+
+    def find(self, name: str) -> tuple[Asset, bool] | None:
+        """The file under its own name or the one of its content, and whether it was the latter."""
+        asset = self._current().get(name)
+        return None if asset is None else (asset, name != asset.name)
+
+    def _current(self) -> Mapping[str, Asset]:
+        if self._is_live:
+            stamps = _stamps(self._folder)
+            if stamps != self._stamps:
+                self._stamps, self._by_name = stamps, _read(self._folder)
+        return self._by_name
+
+
+def init_app(app: Flask, assets: Assets) -> None:
+    """Serves `assets`, and tells templates where, even for a Host that was refused before routing."""
+
+    def send(filename: str) -> Response:
+        found = assets.find(filename)
+        if found is None:
+            raise NotFound
+        asset, has_hashed_name = found
+        return _answer(asset, _FOREVER if has_hashed_name else _ASK_AGAIN)
+
+    app.add_url_rule(f"{PATH}/<path:filename>", "static", send)
+    app.jinja_env.filters["static_address"] = assets.address
+
+
+def _answer(asset: Asset, cache_control: str) -> Response:
+    takes_gzip = asset.compressed is not None and request.accept_encodings["gzip"] > 0
+    body = asset.compressed if takes_gzip and asset.compressed is not None else asset.content
+    response = current_app.response_class(body, content_type=asset.media_type)
+    response.headers["Cache-Control"] = cache_control
+    response.set_etag(f"{asset.digest}-gzip" if takes_gzip else asset.digest)
+    if asset.compressed is not None:
+        response.vary.add("Accept-Encoding")
+    if takes_gzip:
+        response.headers["Content-Encoding"] = "gzip"
+    response.make_conditional(request)
+    return response
+
+
+def _stamps(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def _read(folder: Path) -> dict[str, Asset]:
+    """Every file under `folder`, under both of its names."""
+    assets: dict[str, Asset] = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            asset = _asset(path.relative_to(folder).as_posix(), path.read_bytes())
+            assets[asset.name] = assets[asset.hashed_name] = asset
+    return assets
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    compressed = gzip.compress(content, mtime=0) if media_type in _TEXTS else content
+    return Asset(
+        name=name,
+        content=content,
+        compressed=compressed if len(compressed) < len(content) else None,
+        media_type=f"{media_type}; charset=utf-8" if media_type in _TEXTS else media_type,
+        digest=hashlib.sha256(content).hexdigest()[:12],
+    )
