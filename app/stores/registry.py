@@ -40,8 +40,8 @@ from app.domain.registry import (
 )
 from app.domain.tokens import hash_secret
 from app.domain.visible import visible
+from app.stores.branding import readable_colour, readable_logo
 
-LOGOS = Path(__file__).resolve().parents[2] / "static" / "logos"
 LONGEST_NAME = 256
 LONGEST_PURPOSE = 1000
 
@@ -126,12 +126,6 @@ def _https(uri: str) -> str:
     return uri
 
 
-def _readable_logo(name: str) -> str:
-    if not (LOGOS / name).is_file():
-        raise ValueError("is not a file under static/logos")
-    return name
-
-
 def _redirect_uri(uri: str) -> str:
     fault = fault_in_redirect_uri(uri)
     if fault is not None:
@@ -194,7 +188,7 @@ Name = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_NAME)]
 PurposeText = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_PURPOSE)]
 HttpsAddress = Annotated[str, AfterValidator(_https), Field(max_length=2048)]
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri), Field(max_length=2048)]
-Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(_readable_logo)]
+Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(readable_logo)]
 Clusters = Annotated[frozenset[DataCluster], BeforeValidator(_whole_set), Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
@@ -329,7 +323,7 @@ class _Provider(_Entry):
     legal_name: _Names | None = None
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     logo: Logo | None = None
-    colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$"), AfterValidator(readable_colour)]
     clusters: Clusters
     audience: HttpsAddress
     complaints: _Addresses

@@ -338,6 +338,8 @@ def site(en: str) -> str:
         ("providers", "country", None, "[1000].country", "is missing"),
         ("providers", "colour", '"red"', "[1000].colour", "should match pattern"),
         ("providers", "colour", '"#8c1d2f;"', "[1000].colour", "should match pattern"),
+        ("providers", "colour", '"#f2c500"', "[1000].colour", "contrast of 1.65:1 with the white text"),
+        ("providers", "colour", '"#777777"', "[1000].colour", "contrast of 4.48:1 with the white text"),
         ("providers", "sign_in", '"none"', "[1000].sign_in", "should be 'sandbox'"),
         ("recipients", "name", r'{ en = "\u200b \u202e", fr = "B" }', ".name.en", "nothing that can"),
         ("recipients", "name", '{ en = "B", fr = "" }', ".name.fr", "nothing that can"),
