@@ -11,10 +11,9 @@ class Language(StrEnum):
     FR = "fr"
 
     @property
-    def other(self) -> "Language":
-        """Where the switch leads: the next language, and from the last one the first."""
-        languages = list(Language)
-        return languages[(languages.index(self) + 1) % len(languages)]
+    def others(self) -> list["Language"]:
+        """The languages that a reader of this one can switch to."""
+        return [language for language in Language if language is not self]
 
 
 def parse_language(text: str | None) -> Language:

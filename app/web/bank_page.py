@@ -7,6 +7,7 @@ from flask import redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.authorization import Params, parse_params
+from app.domain.language import Language
 from app.domain.sign_in import PendingSignIn
 from app.signin import Cause, Customer, SignInFailed
 from app.web import errors, language, purpose
@@ -100,10 +101,10 @@ def _log_failure(asked: Purpose, failure: SignInFailed) -> None:
 
 
 def _problem(asked: Purpose, cause: Cause) -> errors.Problem:
-    """A page that says why, and that can be read in the other language without asking the bank again."""
+    """A page that says why, and that can be read in another language without asking the bank again."""
     return errors.sign_in_failed(
         asked.provider,
         cause,
         retry=asked.address(at="bank"),
-        in_other_language=asked.address(failed=cause, lang=language.language().other),
+        in_languages={spoken: asked.address(failed=cause, lang=spoken) for spoken in Language},
     )

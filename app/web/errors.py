@@ -3,6 +3,7 @@
 Every page says first whether anything was shared, then what to do, then a reference number.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.callback import error_uri
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest, UnsafeRequest
+from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
 from app.signin import Cause
 from app.stores.unavailable import StoreUnavailable
@@ -81,7 +83,9 @@ def sign_in_lost() -> Problem:
     return Problem("sign_in_lost", 404)
 
 
-def sign_in_failed(provider: DataProvider, cause: Cause, *, retry: str, in_other_language: str) -> Problem:
+def sign_in_failed(
+    provider: DataProvider, cause: Cause, *, retry: str, in_languages: Mapping[Language, str]
+) -> Problem:
     """Nobody signed in at the provider; `retry` leads to its sign-in again, for the same purpose."""
     return Problem(
         "sign_in_failed",
@@ -89,7 +93,7 @@ def sign_in_failed(provider: DataProvider, cause: Cause, *, retry: str, in_other
         provider=provider,
         cause=cause,
         retry=retry,
-        page_in_other_language=in_other_language,
+        page_in_languages=in_languages,
     )
 
 

@@ -16,6 +16,7 @@ LOCALES = {Language.EN: Locale("en", "CA"), Language.FR: Locale("fr", "CA")}
 
 OWN_NAMES = {spoken: str(place.get_language_name()).capitalize() for spoken, place in LOCALES.items()}
 TAGS = {spoken: str(place).replace("_", "-") for spoken, place in LOCALES.items()}
+OTHERS = {spoken: spoken.others for spoken in Language}
 
 
 def use(language: Language) -> None:

@@ -21,7 +21,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from app.domain.language import Bilingual
+from app.domain.language import Bilingual, Language
 from app.web import current, language, readings, wording
 
 
@@ -37,7 +37,10 @@ def init_app(app: Flask) -> None:
         long_date=long_date,
         clock_time=clock_time,
         long_time=long_time,
-        in_other_language=in_other_language,
+        in_language=in_language,
+        own_name=own_name,
+        html_tag=html_tag,
+        switch_url=switch_url,
     )
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # jinja2.ext.i18n adds it
         gettext=lambda text: _catalogue().ugettext(text),
@@ -62,10 +65,7 @@ def _every_page() -> dict[str, Any]:
         "language": spoken,
         "lang": readings.reading() or spoken.value,
         "html_lang": language.TAGS[spoken],
-        "other_lang": spoken.other.value,
-        "other_html_lang": language.TAGS[spoken.other],
-        "other_lang_name": readings.as_data(language.OWN_NAMES[spoken.other]),
-        "switch_url": switch_url(),
+        "other_languages": language.OTHERS[spoken],
         "reference": current.reference(),
         "catalogue_faults": current.services().catalogues.faults(),
         "is_development": current.services().settings.is_development,
@@ -73,14 +73,24 @@ def _every_page() -> dict[str, Any]:
     }
 
 
-def switch_url() -> str:
-    """This page's own address, in the other language. What a browser might read as a host is escaped."""
+def own_name(spoken: Language) -> str:
+    """What `spoken` is called by those who speak it."""
+    return readings.as_data(language.OWN_NAMES[spoken])
+
+
+def html_tag(spoken: Language) -> str:
+    """What `lang` attributes say for texts, dates and numbers in `spoken`."""
+    return language.TAGS[spoken]
+
+
+def switch_url(chosen: Language) -> str:
+    """This page's own address, in the `chosen` language. What a browser might read as a host is escaped."""
     query = [
         (name, value)
         for name, value in parse_qsl(request.query_string.decode("latin-1"), encoding="latin-1")
         if name != "lang"
     ]
-    query.append(("lang", language.language().other.value))
+    query.append(("lang", chosen.value))
     return f"/{quote(_readable_path().lstrip('/'))}?{urlencode(query, encoding='latin-1')}"
 
 
@@ -146,10 +156,10 @@ def long_time(moment: datetime) -> str:
     return str(gettext("%(date)s at %(clock_time)s", date=long_date(moment), clock_time=clock_time(moment)))
 
 
-def in_other_language(macro: Callable[[], Markup]) -> Markup:
-    """What a template's macro says in the language that the page is not in."""
-    with force_locale(str(language.LOCALES[language.language().other])):
+def in_language(macro: Callable[..., Markup], spoken: Language, *values: Any) -> Markup:
+    """What a template's macro says of `values` in `spoken`, whatever language the page is in."""
+    with force_locale(str(language.LOCALES[spoken])):
         g.catalogue = get_translations()
-        said = macro()
+        said = macro(*values)
     g.catalogue = get_translations()
     return said

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.web import bank_page, errors, language
+from app.web import bank_page, errors, language, readings
 from app.web.current import browser
 from app.web.forms import SignOutForm, chosen_language
 from app.web.pending import open_request
@@ -86,5 +86,6 @@ def _sign_in(purpose: Purpose) -> BaseResponse:
     switched_to = chosen_language()
     if switched_to is not None:
         purpose.switch_to(switched_to)
+        readings.use(None)
         return Response(sandbox_page(purpose, form))
     return check_password(purpose, form)

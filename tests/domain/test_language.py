@@ -36,9 +36,10 @@ def test_the_first_subtag_counts_and_anything_else_is_english(text: str | None, 
     assert parse_language(text) is language
 
 
-def test_each_language_is_the_other_of_the_other() -> None:
-    assert Language.EN.other is Language.FR
-    assert Language.FR.other is Language.EN
+def test_a_reader_of_one_language_can_switch_to_every_other() -> None:
+    for language in Language:
+        assert {language, *language.others} == set(Language)
+        assert language not in language.others
 
 
 def test_a_text_in_both_languages_is_read_by_language() -> None:

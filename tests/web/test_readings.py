@@ -153,6 +153,15 @@ def test_the_switch_on_the_form_ends_a_reading(customer: BrowserCustomer) -> Non
     assert customer.form(request_id).one("h1").text.startswith("Voulez-vous partager")
 
 
+def test_the_switch_on_the_sign_in_page_ends_a_reading(customer: BrowserCustomer) -> None:
+    address = f"/sign-in/{customer.begin(lang='x')}"
+    fields = hidden_fields(parse_page(customer.client.get(address).text), address)
+    pages = [customer.client.post(address, data={**fields, "language": "fr"}), customer.client.get(address)]
+    assert [parse_page(page.text).one("h1").text for page in pages] == [
+        "Ouvrez une session chez Caisse Érable"
+    ] * 2
+
+
 def test_the_switch_in_a_reading_leads_to_the_other_language(client: ContractClient) -> None:
     switch = parse_page(client.get("/connections?lang=x").text).one("a", hreflang="fr")
     assert switch.attributes["href"] == "/connections?lang=fr"
