@@ -1,14 +1,12 @@
 """`/connections`: what a customer shares, with whom, until when; and how it stops."""
 
-from typing import Any
-
 import structlog
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.clusters import DataCluster, Scope, in_order, known_clusters
+from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import narrowed_by
-from app.domain.history import Actor, Event, EventKind
+from app.domain.history import Actor, EventKind
 from app.domain.language import Language
 from app.flow.events import log_event
 from app.signin import Customer
@@ -16,15 +14,20 @@ from app.stores.connections import Connection
 from app.stores.unavailable import StoreUnavailable
 from app.web import errors, language
 from app.web.calendar import end_date_event
+from app.web.connection_pages import (
+    EVERYTHING,
+    choose_page,
+    detail_page,
+    list_page,
+    stop_form,
+    stop_page,
+)
 from app.web.current import browser, services
-from app.web.forms import RequestForm, SignOutForm
 from app.web.receipt import ShownConnection, receipt
 
 bp = Blueprint("connections", __name__)
 
 _log = structlog.get_logger()
-
-EVERYTHING = "all"
 
 
 @bp.get("/connections")
@@ -32,22 +35,9 @@ def show_all() -> str:
     """Everything that is shared by whoever is signed in, at every provider; ended connections apart."""
     _speak()
     customers = _customers()
-    providers = services().registry.providers
     if not customers:
-        return render_template("connections/choose.html", providers=providers.values())
-    shown = [_shown(found) for customer in customers for found in _of(customer)]
-    shown.sort(key=lambda one: one.grant.approved_at, reverse=True)
-    signed_in_at = {customer.provider_id for customer in customers}
-    return render_template(
-        "connections/list.html",
-        active=[one for one in shown if one.is_active],
-        ended=[one for one in shown if not one.is_active],
-        signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
-        others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
-        sign_out=SignOutForm(session_id=browser().id, request_id=""),
-        # A page about one bank looks like that bank's.
-        **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
-    )
+        return choose_page(services().registry.providers.values())
+    return list_page([_shown(found) for customer in customers for found in _of(customer)], customers)
 
 
 @bp.get("/connections/<consent_id>")
@@ -55,17 +45,12 @@ def show(consent_id: str) -> str:
     """One connection with its receipt; with `stop`, what would follow from stopping, to be confirmed."""
     _speak()
     shown = _load(consent_id)
-    stopping = _stopping(shown, request.args.get("stop"))
+    asked = request.args.get("stop")
+    stopping = _stopping(shown, asked)
     if stopping:
-        return _confirmation(shown, stopping)
-    return render_template(
-        "connections/detail.html",
-        shown=shown,
-        client=shown.client,
-        provider=shown.provider,
-        history=_history(consent_id),
-        receipts={spoken: receipt(shown, spoken) for spoken in Language},
-    )
+        return stop_page(shown, stopping, asked=asked)
+    # Not each time that data was asked for.
+    return detail_page(shown, services().connections.history(consent_id, without=[EventKind.REFRESHED]))
 
 
 @bp.post("/connections/<consent_id>")
@@ -74,7 +59,7 @@ def stop(consent_id: str) -> BaseResponse:
     try:
         _speak()
         shown = _load(consent_id)
-        if not _form(consent_id).has_valid_token():
+        if not stop_form(consent_id).has_valid_token():
             raise errors.stop_refused(consent_id)
         _withdraw(shown, _stopping(shown, request.form.get("stop")))
     except StoreUnavailable as error:
@@ -120,33 +105,6 @@ def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
         return frozenset()
     stopping = shared if asked == EVERYTHING else known_clusters([asked]) & shared
     return stopping if narrowed_by(shared, stopping) else shared
-
-
-def _confirmation(shown: ShownConnection, stopping: Scope) -> str:
-    left = shown.grant.granted_scope - stopping
-    needed = frozenset() if shown.client is None else shown.client.needed_clusters
-    values: dict[str, Any] = {
-        "shown": shown,
-        "client": shown.client,
-        "provider": shown.provider,
-        "stopping": in_order(stopping),
-        "left": in_order(left),
-        "is_needed": bool(stopping & needed),
-        "ends_with_basic": request.args.get("stop") == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
-        "stop": next(iter(stopping)).value if left else EVERYTHING,
-        "form": _form(shown.consent_id),
-    }
-    return render_template("connections/stop.html", **values)
-
-
-def _form(consent_id: str) -> RequestForm:
-    return RequestForm(session_id=browser().id, request_id=consent_id)
-
-
-def _history(consent_id: str) -> list[tuple[Event, list[DataCluster]]]:
-    """What happened, and the clusters that a narrowing took away. Not each time that data was asked for."""
-    events = services().connections.history(consent_id, without=[EventKind.REFRESHED])
-    return [(event, in_order(known_clusters((event.detail or "").split(" ")))) for event in events]
 
 
 def _load(consent_id: str) -> ShownConnection:

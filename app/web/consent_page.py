@@ -29,7 +29,7 @@ def consent_page(
     """
     pending, parties = opened.pending, opened.parties
     _allow_answer_to_leave(pending.request.redirect_uri)
-    asked = _Question(
+    asked = Question(
         client_id=parties.client.client_id,
         provider_id=parties.provider.provider_id,
         language=pending.language,
@@ -45,13 +45,16 @@ def consent_page(
     key = (catalogues.version(), catalogues.faults(), asked)
     page = services().prepared.find(key)
     if page is None:
-        page = _prepare(asked, parties)
+        html = form_with_holes(asked, parties)
+        screen = services().screens.read(html, asked.language)
+        services().evidence.keep(screen, now=services().clock())
+        page = PreparedPage(html, screen.screen_hash)
         services().prepared.keep(key, page)
     return page.fill(_values(opened, customer, page.screen_hash))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
+class Shared:
     """What the customer shares with the recipient already, until when."""
 
     scope: Scope
@@ -59,14 +62,14 @@ class _Shared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
+class Question:
     """All that decides what the form says. Two customers who are asked the same see the same."""
 
     client_id: str
     provider_id: str
     language: Language
     offer: ConsentOffer
-    shared: _Shared | None
+    shared: Shared | None
     ends_on: str
     callback_host: str
     checked: Scope
@@ -74,11 +77,11 @@ class _Question:
     names_customer: bool
 
 
-def _prepare(asked: _Question, parties: Parties) -> PreparedPage:
-    """The form with holes for what is this customer's alone; its text is in the ledger."""
+def form_with_holes(asked: Question, parties: Parties) -> str:
+    """The form, with holes for what is one customer's alone."""
     offer = asked.offer
     difference = None if asked.shared is None else compare(offer, asked.shared.scope)
-    html = render_template(
+    return render_template(
         "consent/form.html",
         client=parties.client,
         provider=parties.provider,
@@ -94,14 +97,11 @@ def _prepare(asked: _Question, parties: Parties) -> PreparedPage:
         callback_host=asked.callback_host,
         names_customer=asked.names_customer,
         is_undecided=asked.is_undecided,
-        **{name: hole(name) for name in _HOLES},
+        **{name: hole(name) for name in HOLES},
     )
-    screen = services().screens.read(html, asked.language)
-    services().evidence.keep(screen, now=services().clock())
-    return PreparedPage(html, screen.screen_hash)
 
 
-_HOLES = (
+HOLES = (
     "request_id",
     "customer",
     "sign_out_token",
@@ -143,7 +143,7 @@ def _section(
     )
 
 
-def _shared_now(opened: OpenRequest, customer: Customer) -> _Shared | None:
+def _shared_now(opened: OpenRequest, customer: Customer) -> Shared | None:
     """What an approval would replace."""
     standing = services().connections.find_standing(
         provider_id=customer.provider_id,
@@ -152,7 +152,7 @@ def _shared_now(opened: OpenRequest, customer: Customer) -> _Shared | None:
     )
     if standing is None or standing.status_at(services().clock()) is not GrantStatus.ACTIVE:
         return None
-    return _Shared(scope=standing.granted_scope, until=long_date(standing.expires_at))
+    return Shared(scope=standing.granted_scope, until=long_date(standing.expires_at))
 
 
 def answered_page(opened: OpenRequest, decision: ConsentDecision) -> str:
@@ -175,6 +175,7 @@ def continue_page(opened: OpenRequest, location: str, *, was_approved: bool) -> 
         "consent/continue.html",
         client=opened.parties.client,
         provider=opened.parties.provider,
+        request_id=opened.pending.request_id,
         location=location,
         was_approved=was_approved,
     )

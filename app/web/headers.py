@@ -71,9 +71,14 @@ def allow_form_to_end_at(*sources: str) -> None:
     Chromium and WebKit apply form-action to redirects too. Naming the callback's own origin would still
     break a callback that redirects onward, so https is allowed as a scheme.
     """
-    g.form_action = " ".join(("'self'", *sources))
+    allow("form-action", "'self'", *sources)
+
+
+def allow(directive: str, *sources: str) -> None:
+    """Changes one directive of this response's policy."""
+    g.setdefault("policy_changes", {})[directive] = " ".join(sources)
 
 
 def _policy() -> str:
-    policy = {**_POLICY, "form-action": g.get("form_action", "'self'")}
+    policy = {**_POLICY, **g.get("policy_changes", {})}
     return "; ".join(f"{name} {value}" for name, value in policy.items())

@@ -1,0 +1,73 @@
+"""The pages about what is shared: rendered from what has been fetched already."""
+
+from collections.abc import Iterable, Sequence
+
+from flask import render_template
+
+from app.domain.clusters import DataCluster, Scope, in_order, known_clusters
+from app.domain.history import Event
+from app.domain.language import Language
+from app.domain.registry import DataProvider
+from app.signin import Customer
+from app.web.current import browser, services
+from app.web.forms import RequestForm, SignOutForm
+from app.web.receipt import ShownConnection, receipt
+
+EVERYTHING = "all"
+
+
+def choose_page(providers: Iterable[DataProvider]) -> str:
+    """At which bank somebody could sign in to see what they share."""
+    return render_template("connections/choose.html", providers=list(providers))
+
+
+def list_page(shown: Iterable[ShownConnection], customers: Sequence[Customer]) -> str:
+    """Everything that `customers`, who are one person at different banks, share and shared."""
+    providers = services().registry.providers
+    shown = sorted(shown, key=lambda one: one.grant.approved_at, reverse=True)
+    signed_in_at = {customer.provider_id for customer in customers}
+    return render_template(
+        "connections/list.html",
+        active=[one for one in shown if one.is_active],
+        ended=[one for one in shown if not one.is_active],
+        signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
+        others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
+        sign_out=SignOutForm(session_id=browser().id, request_id=""),
+        # A page about one bank looks like that bank's.
+        **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
+    )
+
+
+def detail_page(shown: ShownConnection, history: Iterable[Event]) -> str:
+    """One connection: its receipt in every language, what happened, and how to stop it."""
+    return render_template(
+        "connections/detail.html",
+        shown=shown,
+        client=shown.client,
+        provider=shown.provider,
+        history=[(event, in_order(known_clusters((event.detail or "").split(" ")))) for event in history],
+        receipts={spoken: receipt(shown, spoken) for spoken in Language},
+    )
+
+
+def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None) -> str:
+    """What would follow from stopping, which is `asked` for, to be confirmed."""
+    left = shown.grant.granted_scope - stopping
+    needed = frozenset() if shown.client is None else shown.client.needed_clusters
+    return render_template(
+        "connections/stop.html",
+        shown=shown,
+        client=shown.client,
+        provider=shown.provider,
+        stopping=in_order(stopping),
+        left=in_order(left),
+        is_needed=bool(stopping & needed),
+        ends_with_basic=asked == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
+        stop=next(iter(stopping)).value if left else EVERYTHING,
+        form=stop_form(shown.consent_id),
+    )
+
+
+def stop_form(consent_id: str) -> RequestForm:
+    """The form that confirms it, bound to this session and this connection."""
+    return RequestForm(session_id=browser().id, request_id=consent_id)
