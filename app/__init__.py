@@ -56,6 +56,7 @@ from app.web.evidence import ScreenReader
 from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
+from app.web.screens import gallery
 from app.web.sessions import RedisSessionInterface
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,6 +125,7 @@ def create_app(
         app.register_blueprint(part.bp)
     if settings.is_development:
         app.register_blueprint(start.bp)
+        app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
     app.wsgi_app = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app

@@ -1,6 +1,6 @@
 """The pages about what is shared: rendered from what has been fetched already."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from flask import render_template
 
@@ -9,7 +9,6 @@ from app.domain.history import Event
 from app.domain.language import Language
 from app.domain.registry import DataProvider
 from app.signin import Customer
-from app.web.current import browser, services
 from app.web.forms import RequestForm, SignOutForm
 from app.web.receipt import ShownConnection, receipt
 
@@ -21,9 +20,14 @@ def choose_page(providers: Iterable[DataProvider]) -> str:
     return render_template("connections/choose.html", providers=list(providers))
 
 
-def list_page(shown: Iterable[ShownConnection], customers: Sequence[Customer]) -> str:
+def list_page(
+    shown: Iterable[ShownConnection],
+    customers: Sequence[Customer],
+    providers: Mapping[str, DataProvider],
+    *,
+    session_id: str | None,
+) -> str:
     """Everything that `customers`, who are one person at different banks, share and shared."""
-    providers = services().registry.providers
     shown = sorted(shown, key=lambda one: one.grant.approved_at, reverse=True)
     signed_in_at = {customer.provider_id for customer in customers}
     return render_template(
@@ -32,7 +36,7 @@ def list_page(shown: Iterable[ShownConnection], customers: Sequence[Customer]) -
         ended=[one for one in shown if not one.is_active],
         signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
         others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
-        sign_out=SignOutForm(session_id=browser().id, request_id=""),
+        sign_out=SignOutForm(session_id=session_id, request_id=""),
         # A page about one bank looks like that bank's.
         **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
     )
@@ -50,7 +54,7 @@ def detail_page(shown: ShownConnection, history: Iterable[Event]) -> str:
     )
 
 
-def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None) -> str:
+def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, session_id: str | None) -> str:
     """What would follow from stopping, which is `asked` for, to be confirmed."""
     left = shown.grant.granted_scope - stopping
     needed = frozenset() if shown.client is None else shown.client.needed_clusters
@@ -64,10 +68,10 @@ def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None) -> 
         is_needed=bool(stopping & needed),
         ends_with_basic=asked == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
         stop=next(iter(stopping)).value if left else EVERYTHING,
-        form=stop_form(shown.consent_id),
+        form=stop_form(shown.consent_id, session_id),
     )
 
 
-def stop_form(consent_id: str) -> RequestForm:
-    """The form that confirms it, bound to this session and this connection."""
-    return RequestForm(session_id=browser().id, request_id=consent_id)
+def stop_form(consent_id: str, session_id: str | None) -> RequestForm:
+    """The form that confirms it, bound to one session and one connection."""
+    return RequestForm(session_id=session_id, request_id=consent_id)

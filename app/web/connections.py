@@ -35,9 +35,11 @@ def show_all() -> str:
     """Everything that is shared by whoever is signed in, at every provider; ended connections apart."""
     _speak()
     customers = _customers()
+    providers = services().registry.providers
     if not customers:
-        return choose_page(services().registry.providers.values())
-    return list_page([_shown(found) for customer in customers for found in _of(customer)], customers)
+        return choose_page(providers.values())
+    shown = [_shown(found) for customer in customers for found in _of(customer)]
+    return list_page(shown, customers, providers, session_id=browser().id)
 
 
 @bp.get("/connections/<consent_id>")
@@ -48,7 +50,7 @@ def show(consent_id: str) -> str:
     asked = request.args.get("stop")
     stopping = _stopping(shown, asked)
     if stopping:
-        return stop_page(shown, stopping, asked=asked)
+        return stop_page(shown, stopping, asked=asked, session_id=browser().id)
     # Not each time that data was asked for.
     return detail_page(shown, services().connections.history(consent_id, without=[EventKind.REFRESHED]))
 
@@ -59,7 +61,7 @@ def stop(consent_id: str) -> BaseResponse:
     try:
         _speak()
         shown = _load(consent_id)
-        if not stop_form(consent_id).has_valid_token():
+        if not stop_form(consent_id, browser().id).has_valid_token():
             raise errors.stop_refused(consent_id)
         _withdraw(shown, _stopping(shown, request.form.get("stop")))
     except StoreUnavailable as error:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import render_template
+from flask import render_template, request
 
 from app.domain.callback import has_private_scheme, host_of, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
@@ -18,6 +18,8 @@ from app.web.pages import clock_time, long_date, time_left
 from app.web.pending import OpenRequest
 from app.web.prepared import PreparedPage, hole
 from app.web.sections import ClusterSection
+
+_ANSWER = ("csrf_token", "decision", "scope")
 
 
 def consent_page(
@@ -176,6 +178,7 @@ def continue_page(opened: OpenRequest, location: str, *, was_approved: bool) -> 
         client=opened.parties.client,
         provider=opened.parties.provider,
         request_id=opened.pending.request_id,
+        fields=[(name, value) for name in _ANSWER for value in request.form.getlist(name)],
         location=location,
         was_approved=was_approved,
     )

@@ -35,7 +35,7 @@ from tests.web.machines import (
 )
 
 CONTRACT = ROOT / "app" / "openapi.yaml"
-DEVELOPMENT_ONLY = {"start.show"}
+DEVELOPMENT_ONLY = {"start.show", "screens.show_all", "screens.show"}
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,

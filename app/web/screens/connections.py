@@ -1,0 +1,135 @@
+"""What is shared, its receipts, and how it stops."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from app.domain.clusters import DataCluster, Scope
+from app.domain.consent import ConsentGrant
+from app.domain.history import Actor, Event, EventKind, Reason
+from app.domain.registry import Client, DataProvider
+from app.stores.connections import Connection
+from app.web import language
+from app.web.connection_pages import choose_page, detail_page, list_page, stop_page
+from app.web.receipt import ShownConnection
+from app.web.screens import parties as fixtures
+from app.web.screens.parties import ALEX, BUDGET, EVERYTHING, LOANS, MAPLE, NOW, PROVIDERS
+from app.web.screens.screen import Screen
+
+_CONSENT_ID = "5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11"
+_SOME = frozenset({DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
+_APPROVED_AT = NOW - timedelta(days=40)
+
+
+def _event(kind: EventKind, actor: Actor, at: datetime = NOW, detail: str | None = None) -> Event:
+    return Event(
+        consent_id=_CONSENT_ID,
+        kind=kind,
+        actor=actor,
+        reason=Reason.USER_ACTION,
+        correlation_id="correlation",
+        happened_at=at,
+        detail=detail,
+    )
+
+
+_ASKED = _event(EventKind.ASKED, Actor.CLIENT, _APPROVED_AT - timedelta(minutes=2))
+_APPROVED = _event(EventKind.APPROVED, Actor.CUSTOMER, _APPROVED_AT)
+_REDEEMED = _event(EventKind.REDEEMED, Actor.CLIENT, _APPROVED_AT + timedelta(seconds=4))
+_BEGAN = [_ASKED, _APPROVED, _REDEEMED]
+_NARROWED = [
+    _event(EventKind.NARROWED, actor, detail="INVESTMENTS CUSTOMER_PERSONAL")
+    for actor in (Actor.CUSTOMER, Actor.OPERATOR)
+]
+_ENDINGS = {
+    "stopped": _event(EventKind.WITHDRAWN, Actor.CUSTOMER),
+    "ended-by-bank": _event(EventKind.WITHDRAWN, Actor.OPERATOR),
+    "revoked": _event(EventKind.REVOKED, Actor.CLIENT),
+    "replayed": _event(EventKind.REPLAYED, Actor.CLIENT),
+    "superseded": _event(EventKind.SUPERSEDED, Actor.CUSTOMER),
+    "expired": _event(EventKind.EXPIRED, Actor.ACCORD),
+}
+
+
+def _shown(
+    client: Client | None = BUDGET,
+    *,
+    granted: Scope = _SOME,
+    provider: DataProvider = MAPLE,
+    ending: Event | None = None,
+    last_used_at: datetime | None = NOW,
+) -> ShownConnection:
+    grant = ConsentGrant(
+        consent_id=_CONSENT_ID,
+        request_id="request",
+        client_id="dc-gone" if client is None else client.client_id,
+        provider_id=provider.provider_id,
+        subject=ALEX.subject,
+        granted_scope=granted,
+        correlation_id="correlation",
+        approved_at=_APPROVED_AT,
+        expires_at=_APPROVED_AT + timedelta(days=365),
+        redeemed_at=_APPROVED_AT,
+        ended_at=None if ending is None else NOW,
+    )
+    if ending is not None and ending.kind is EventKind.EXPIRED:
+        grant = replace(grant, expires_at=NOW)
+    connection = Connection(
+        grant=grant,
+        requested_scope=EVERYTHING,
+        approved_scope=granted,
+        language=language.language(),
+        screen_hash=None,
+        last_used_at=last_used_at,
+        ending=ending,
+    )
+    return ShownConnection(connection, client, provider, grant.status_at(NOW))
+
+
+def _list(*, active: int = 1, ended: bool = False, hostile: bool = False, banks: int = 1) -> str:
+    clients = [BUDGET, LOANS, fixtures.WITHOUT_PURPOSE][:active]
+    shown = [_shown(fixtures.HOSTILE if hostile else client) for client in clients]
+    shown += [_shown(ending=ending) for ending in _ENDINGS.values()] if ended else []
+    shown += [_shown(None, last_used_at=None)] if ended else []
+    customers = [replace(ALEX, provider_id=provider_id) for provider_id in list(PROVIDERS)[:banks]]
+    return list_page(shown, customers, PROVIDERS, session_id=None)
+
+
+def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
+    ending = None if name is None else _ENDINGS[name]
+    history = [*_BEGAN, *([] if ending is None else [ending])]
+    return detail_page(_shown(client, ending=ending), history)
+
+
+def _narrowed() -> str:
+    return detail_page(_shown(), [*_BEGAN, *_NARROWED])
+
+
+def _stop(stopping: Scope, asked: str, *, client: Client = BUDGET) -> str:
+    return stop_page(_shown(client), stopping, asked=asked, session_id=None)
+
+
+SCREENS = [
+    Screen("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
+    Screen("connections-none", "Nothing is shared", partial(_list, active=0)),
+    Screen("connections-one", "One connection", _list),
+    Screen("connections-several", "Several, at two banks", partial(_list, active=3, ended=True, banks=2)),
+    Screen("connections-hostile", "With a recipient of a hostile name", partial(_list, hostile=True)),
+    Screen("connection", "A connection and its receipt", _detail),
+    Screen("connection-narrowed", "Part of it was stopped", _narrowed),
+    Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),
+    Screen("connection-gone", "The recipient is gone", partial(_detail, client=None)),
+    *(Screen(f"connection-{name}", f"It ended: {name}", partial(_detail, name)) for name in _ENDINGS),
+    Screen("stop", "Stopping everything", partial(_stop, _SOME, "all")),
+    Screen(
+        "stop-one",
+        "Stopping one type",
+        partial(_stop, frozenset({DataCluster.TRANSACTIONS}), "TRANSACTIONS"),
+    ),
+    Screen(
+        "stop-needed",
+        "Stopping one that is needed",
+        partial(_stop, frozenset({DataCluster.TRANSACTIONS}), "TRANSACTIONS", client=LOANS),
+    ),
+    Screen("stop-basic", "Stopping the basic data", partial(_stop, _SOME, "ACCOUNT_BASIC")),
+]
