@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test check i18n catalogues screenshots lock clean
+.PHONY: help run test check i18n catalogues gallery screenshots lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -15,7 +15,8 @@ help:
 	@echo "make test    run every test, in a real browser too"
 	@echo "make check   lint, formatting, types, catalogues"
 	@echo "make i18n    extract the texts and update the catalogues for translators"
-	@echo "make screenshots  take the README's screenshots again"
+	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
+	@echo "make screenshots  take the pictures under docs/screens again"
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 
@@ -35,8 +36,12 @@ check: .venv/.complete
 i18n: .venv/.complete
 	$(BIN)/python -m tools.catalogues update
 
+gallery: .venv/.complete catalogues
+	@$(BIN)/python -m tools.gallery $(or $(FOLDER),gallery)
+
 screenshots: .venv/.complete catalogues
-	$(BIN)/python -m tools.screenshots
+	@$(BIN)/python -m tools.chromium
+	$(BIN)/python -m tools.screenshots $(FOLDER)
 
 catalogues: $(PO:.po=.mo)
 
