@@ -25,6 +25,7 @@ run: .venv/.complete
 
 test: .venv/.complete catalogues
 	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m tools.checkers
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.complete

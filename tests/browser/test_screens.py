@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from app.domain.language import Language
 from app.web.screens.gallery import SCREENS
-from tests.browser.accessibility import check_accessible
+from tests.browser.accessibility import check_accessible, second_opinion
 from tools.gallery import write_gallery
 
 
@@ -32,6 +32,16 @@ def page(browser: Browser) -> Iterator[Page]:
 def test_a_screen_is_accessible_and_fits(gallery: Path, page: Page, name: str, language: Language) -> None:
     page.goto((gallery / f"{name}.{language}.html").as_uri())
     check_accessible(page)
+    assert second_opinion(page) == []
+
+
+def test_the_second_opinion_finds_what_is_wrong(gallery: Path, page: Page) -> None:
+    page.goto((gallery / "sign-in.en.html").as_uri())
+    page.evaluate("document.querySelector('label[for=user_name]').remove()")
+    page.evaluate("document.documentElement.removeAttribute('lang')")
+    found = " ".join(second_opinion(page))
+    assert "4_1_2.H91.InputText.Name" in found
+    assert "3_1_1.H57" in found
 
 
 @pytest.mark.parametrize("name", SCREENS)

@@ -427,25 +427,29 @@ def test_the_history_says_what_happened_and_leaves_out_everyday_use(
     customer.stop(tokens["consent_id"], "TRANSACTIONS")
     customer.stop(tokens["consent_id"])
     page = detail_page(customer, tokens["consent_id"], lang, "ended")
-    history = page.one("main").all("dl")[1]
-    assert [event.text for event in history.all("dd")] == {
-        "en": [
-            "Budget Compass asked for your data.",
-            "You chose to share your data.",
-            "Budget Compass got access for the first time.",
-            "You stopped sharing part of it: Transactions.",
-            "You stopped the sharing.",
-        ],
-        "fr": [
-            "Boussole Budget a demandé vos données.",
-            "Vous avez choisi de partager vos données.",
-            "Boussole Budget a obtenu l’accès pour la première fois.",
-            "Vous avez cessé une partie du partage : Opérations.",
-            "Vous avez cessé le partage.",
-        ],
-    }[lang]
+    history = page.one("main").one("ol")
+    told = [event.text.removeprefix(event.all("span")[0].text).strip() for event in history.all("li")]
     assert (
-        history.all("dt")[-1].text
+        told
+        == {
+            "en": [
+                "Budget Compass asked for your data.",
+                "You chose to share your data.",
+                "Budget Compass got access for the first time.",
+                "You stopped sharing part of it: Transactions.",
+                "You stopped the sharing.",
+            ],
+            "fr": [
+                "Boussole Budget a demandé vos données.",
+                "Vous avez choisi de partager vos données.",
+                "Boussole Budget a obtenu l’accès pour la première fois.",
+                "Vous avez cessé une partie du partage : Opérations.",
+                "Vous avez cessé le partage.",
+            ],
+        }[lang]
+    )
+    assert (
+        history.all("span")[-1].text
         == {
             "en": "November 24, 2026 at 7:01 a.m. (EST)",
             "fr": "24 novembre 2026 à 07 h 01 (HNE)",
