@@ -34,7 +34,7 @@ KEPT: list[Shot] = [
         for language, width, scheme in product(Language, WIDTHS[1:], SCHEMES)
     ),
 ]
-_COLOURS = 32
+_COLOURS = 64
 
 
 def take(shots: list[Shot], folder: Path) -> None:

@@ -166,7 +166,7 @@ def test_the_receipt_prints_in_both_languages_and_without_what_only_a_screen_can
         expect(page.locator(unprinted)).to_be_hidden()
     for printed in (page.get_by_role("heading", name="Receipt"), page.get_by_role("heading", name="Reçu")):
         expect(printed).to_be_visible()
-    expect(page.locator("dl.facts")).to_have_count(3)
+    expect(page.locator("dl.facts")).to_have_count(2)
 
 
 def test_the_reminder_is_saved_as_a_file(visit: Visit) -> None:

@@ -1,0 +1,83 @@
+"""Pages for those who set their own colours, want nothing to move, zoom in, or print."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.web.screens.gallery import SCREENS
+from tools.gallery import write_gallery
+
+_EDGES = """() => [...document.querySelectorAll("button:not(.enter):not(.plain):not(.language), .button, input:not([type=hidden])")]
+  .map((control) => ({ name: control.outerHTML.slice(0, 100), edge: getComputedStyle(control).borderTopWidth,
+                       ink: getComputedStyle(control).color, ground: getComputedStyle(control).backgroundColor }))"""
+_MOVES = """() => [...document.querySelectorAll("*")]
+  .filter((element) => {
+    const style = getComputedStyle(element);
+    return style.transitionDuration.split(", ").some((time) => parseFloat(time) > 0) || style.animationName !== "none";
+  })
+  .map((element) => element.outerHTML.slice(0, 100))"""
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gallery")
+    write_gallery(folder)
+    return folder
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["form", "sign-in-failed", "connection", "stop", "error-expired"])
+def test_in_forced_colours_every_control_has_an_edge_and_its_text_differs_from_its_ground(
+    gallery: Path, page: Page, name: str
+) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto((gallery / f"{name}.en.html").as_uri())
+    controls = page.evaluate(_EDGES)
+    assert controls
+    for control in controls:
+        is_box = 'type="checkbox"' in control["name"]  # drawn by the browser
+        assert is_box or control["edge"] != "0px", control
+        assert is_box or control["ink"] != control["ground"], control
+    expect(page.locator(".band")).to_be_hidden()
+
+
+def test_nothing_moves_for_who_wants_nothing_to_move(gallery: Path, page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    for name in SCREENS:
+        page.goto((gallery / f"{name}.en.html").as_uri())
+        assert page.evaluate(_MOVES) == [], name
+
+
+def test_at_four_times_the_size_nothing_scrolls_sideways_and_text_is_as_large_as_asked(
+    gallery: Path, browser: Browser
+) -> None:
+    """A window of 1280 pixels at 400 % is one of 320, with four pixels for each."""
+    page = browser.new_page(viewport={"width": 320, "height": 256}, device_scale_factor=4)
+    for name in ("form", "form-repeat", "connection", "connections-several", "stop-one", "sign-in-slowed"):
+        page.goto((gallery / f"{name}.fr.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
+    page.close()
+
+
+def test_text_twice_as_large_still_fits(gallery: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 640, "height": 900})
+    for name in ("form", "connection", "connections-several", "sign-in"):
+        page.goto((gallery / f"{name}.fr.html").as_uri())
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 640, name
+
+
+def test_the_form_prints_with_what_is_folded_away_and_without_buttons(gallery: Path, page: Page) -> None:
+    page.goto((gallery / "form.en.html").as_uri())
+    page.emulate_media(media="print")
+    expect(page.locator("[data-cluster=TRANSACTIONS] .items")).to_be_visible()
+    for unprinted in (".answers", ".language", ".plain >> nth=0", ".band", ".time-offer"):
+        expect(page.locator(unprinted)).to_be_hidden()
