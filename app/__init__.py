@@ -56,7 +56,6 @@ from app.web.evidence import ScreenReader
 from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
-from app.web.screens import gallery
 from app.web.sessions import RedisSessionInterface
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,6 +124,8 @@ def create_app(
         app.register_blueprint(part.bp)
     if settings.is_development:
         app.register_blueprint(start.bp)
+        from app.web.screens import gallery  # its made-up values have no business in production
+
         app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
     app.wsgi_app = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
@@ -20,6 +20,9 @@ from tests.customer import BrowserCustomer
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient
 from tests.postgres import PostgresServer
+
+if TYPE_CHECKING:
+    from tests.screens import ShownScreen
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
@@ -153,6 +156,15 @@ def client(app: Flask) -> ContractClient:
 @pytest.fixture
 def customer(client: ContractClient) -> BrowserCustomer:
     return BrowserCustomer(client)
+
+
+@pytest.fixture(scope="session")
+def every_screen() -> "list[ShownScreen]":
+    """Every page in every state as HTML, in English and in French."""
+    from tests.screens import LANGUAGES, gallery_client, show_screens  # which imports this module
+
+    with gallery_client() as client:
+        return list(show_screens(client, *LANGUAGES))
 
 
 @pytest.fixture(params=["en", "fr"])

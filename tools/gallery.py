@@ -1,85 +1,101 @@
-"""Writes every screen as a file, for a reviewer who has a browser and nothing else: `make gallery`.
+"""Writes `/dev/screens` as files that open from a disk, for somebody who has a browser and nothing else.
 
-The folder holds a copy of /dev/screens whose addresses are relative: it opens from a disk or a mail.
+`python -m tools.gallery FOLDER`. Every address in a copy is relative; what leads out of it, to another
+page of Accord's or to somebody else's, leads to one that says so.
 """
 
-import importlib
-import os
 import re
-import secrets
 import sys
-import tempfile
+from collections.abc import Callable
+from html import escape, unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from flask import Flask
-from flask.testing import FlaskClient
-
-from app.domain.language import Language
-from app.stores.keys import generate_signing_keys
 from app.web.screens.gallery import SCREENS
+from tests.page_contract import ContractClient
+from tests.screens import GALLERY, LANGUAGES, READINGS, gallery_client, same_each_time, show_screens
 
-ROOT = Path(__file__).resolve().parent.parent
-READINGS = (*Language, "x", "keys")
-_ADDRESS = re.compile(r'\b(href|src|action)="(/[^"]*)"')
+INDEX, ELSEWHERE = "index.html", "elsewhere.html"
+
+_ADDRESS = re.compile(r'\b(href|src|action)="([^"]*)"')
+_ELSEWHERE_PAGE = """<!doctype html>
+<html lang="en-CA">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Not in this copy</title>
+  <link rel="icon" href="{{ 'favicon.svg'|static_address }}" type="image/svg+xml">
+  <link rel="stylesheet" href="{{ 'screens.css'|static_address }}">
+</head>
+<body>
+<main>
+  <h1>Not in this copy</h1>
+  <p>This link or button leads out of the gallery.</p>
+  <p><a href="/dev/screens" target="_top">All screens</a></p>
+</main>
+</body>
+</html>
+"""
 
 
 def write_gallery(folder: Path) -> None:
-    """Writes index.html, every screen in every language, and the static files that they use."""
-    client = _development_app().test_client()
+    """The list, every screen in every language and reading, and the static files that they name."""
     folder.mkdir(parents=True, exist_ok=True)
-    assets: set[str] = set()
-    pages = {"index.html": "/dev/screens"}
-    pages |= {
-        _file(name, spoken): f"/dev/screens/{name}?lang={spoken}" for name in SCREENS for spoken in READINGS
-    }
-    for file, address in pages.items():
-        html = _get(client, address).decode()
-        assets.update(found for _, found in _ADDRESS.findall(html) if found.startswith("/static/"))
-        (folder / file).write_text(_ADDRESS.sub(_relative, html), encoding="utf-8")
-    for asset in assets:
-        path = folder / asset.lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_get(client, asset))
+    with gallery_client() as client:
+        copy = _Copy(client, folder)
+        copy.write(INDEX, same_each_time(client.get(GALLERY)), LANGUAGES[0])
+        copy.write(
+            ELSEWHERE, client.application.jinja_env.from_string(_ELSEWHERE_PAGE).render(), LANGUAGES[0]
+        )
+        for screen in show_screens(client, *LANGUAGES, *READINGS):
+            copy.write(file_of(screen.name, screen.lang), screen.html, screen.lang)
 
 
-def _relative(attribute: re.Match[str]) -> str:
-    """The attribute, leading to a file of the folder, or nowhere."""
-    name, address = attribute.groups()
-    screen = re.fullmatch(r"/dev/screens/([a-z-]+)\?lang=(\w+)", address)
-    if screen:
-        return f'{name}="{_file(*screen.groups())}"'
-    return f'{name}="{address.lstrip("/")}"' if address.startswith("/static/") else f'{name}="#"'
+def file_of(name: str, lang: str) -> str:
+    """The file of a screen."""
+    return f"{name}.{lang}.html"
 
 
-def _file(name: str, spoken: str) -> str:
-    return f"{name}.{spoken}.html"
+class _Copy:
+    def __init__(self, client: ContractClient, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+
+    def write(self, file: str, html: str, lang: str) -> None:
+        """Writes the page under `file`, and the files that it needs, once each."""
+        page = _with_addresses(html, lambda address: self._relative(address, lang))
+        # A file cannot be posted to.
+        page = page.replace('method="post"', 'method="get"')
+        (self._folder / file).write_text(page, encoding="utf-8")
+
+    def _relative(self, address: str, lang: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme or parts.netloc:
+            return ELSEWHERE
+        if not parts.path:
+            return address
+        if parts.path.startswith("/static/"):
+            return self._static(parts.path)
+        if parts.path == GALLERY:
+            return INDEX
+        name = parts.path.removeprefix(f"{GALLERY}/")
+        if name not in SCREENS:
+            return ELSEWHERE
+        return file_of(name, parse_qs(parts.query).get("lang", [lang])[0])
+
+    def _static(self, path: str) -> str:
+        file = self._folder / path.lstrip("/")
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self._client.get(path).data)
+        return path.lstrip("/")
 
 
-def _get(client: FlaskClient, address: str) -> bytes:
-    response = client.get(address)
-    if response.status_code != 200:
-        raise RuntimeError(f"{address} answered {response.status_code}")
-    return bytes(response.data)
-
-
-def _development_app() -> Flask:
-    """Accord in development, connected to nothing."""
-    with tempfile.TemporaryDirectory() as scratch:
-        keys = Path(scratch) / "keys.json"
-        generate_signing_keys(keys)
-        os.environ |= {
-            "ACCORD_ENVIRONMENT": "development",
-            "ACCORD_ISSUER": "http://localhost:8000",
-            "ACCORD_REDIS_URL": "redis://127.0.0.1:1/0",
-            "ACCORD_LEDGER_URL": "sqlite://",
-            "ACCORD_REGISTRY": str(ROOT / "registry" / "demo.toml"),
-            "ACCORD_SIGNING_KEYS": str(keys),
-            "SECRET_KEY": secrets.token_hex(32),
-        }
-        app: Flask = importlib.import_module("wsgi").app
-    return app
+def _with_addresses(html: str, change: Callable[[str], str]) -> str:
+    """`html` with each address of a link, a form or a file changed."""
+    return _ADDRESS.sub(lambda found: f'{found[1]}="{escape(change(unescape(found[2])))}"', html)
 
 
 if __name__ == "__main__":
     write_gallery(Path(sys.argv[1]))
-    print(f"Open {sys.argv[1]}/index.html")
+    print(f"{Path(sys.argv[1]).resolve() / INDEX}")

@@ -38,12 +38,16 @@ _MACHINE_PATHS = ("/api/", "/.well-known/", "/healthz", "/readyz", "/openapi.yam
 
 
 class Problem(Exception):
-    """A page that ends a customer's request, by its template under errors/ and its status."""
+    """A page that ends a customer's request, by its template under errors/ and its status.
 
-    def __init__(self, template: str, status: int, **context: Any) -> None:
+    `event` is what the log calls it, where that is more than a page.
+    """
+
+    def __init__(self, template: str, status: int, *, event: str | None = None, **context: Any) -> None:
         super().__init__(template)
         self.template = template
         self.status = status
+        self.event = event
         self.context = context
 
 
@@ -69,8 +73,7 @@ def registration_changed() -> Problem:
 
 def form_refused(request_id: str) -> Problem:
     """A form without the token of this session and request: nothing was recorded."""
-    _log.warning("csrf_refused", outcome="refused")
-    return Problem("form_refused", 400, request_id=request_id)
+    return Problem("form_refused", 400, event="csrf_refused", request_id=request_id)
 
 
 def no_such_provider() -> Problem:
@@ -104,8 +107,7 @@ def connection_unknown() -> Problem:
 
 def stop_refused(consent_id: str) -> Problem:
     """A form to stop sharing without the token of this session: nothing changed."""
-    _log.warning("csrf_refused", outcome="refused")
-    return Problem("stop_refused", 400, consent_id=consent_id)
+    return Problem("stop_refused", 400, event="csrf_refused", consent_id=consent_id)
 
 
 def not_stopped(consent_id: str) -> Problem:
@@ -167,6 +169,8 @@ def _bearer_challenge(error: OAuthError) -> str:
 
 
 def _show_problem(problem: Problem) -> Response:
+    if problem.event is not None:
+        _log.warning(problem.event, outcome="refused")
     _log.info("problem", page=problem.template, status=problem.status)
     error = ErrorCode.TEMPORARILY_UNAVAILABLE if problem.status == 503 else ErrorCode.INVALID_REQUEST
     response = _answer(problem.template, problem.status, error, "The request cannot go on", **problem.context)

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +112,13 @@ def test_another_name_is_no_screen(client: ContractClient) -> None:
 @pytest.mark.parametrize("path", ["/dev/screens", "/dev/screens/form"])
 def test_production_has_no_screens(production: ContractClient, path: str) -> None:
     assert production.get(path).status_code == 404
+
+
+def test_production_does_not_even_load_them() -> None:
+    loaded = "import sys, app; print(*(name for name in sys.modules if name.startswith('app.')))"
+    names = subprocess.check_output([sys.executable, "-c", loaded], cwd=ROOT, text=True).split()
+    assert "app.web.pages" in names
+    assert not [name for name in names if name.startswith("app.web.screens")]
 
 
 def test_a_hostile_name_stays_text_and_the_host_is_shown(client: ContractClient, lang: str) -> None:
