@@ -9,8 +9,10 @@ from playwright.sync_api import Browser, Page
 
 from app.domain.language import Language
 from app.web.screens.gallery import SCREENS
-from tests.browser.accessibility import check_accessible, second_opinion
-from tools.gallery import write_gallery
+from tests.browser.accessibility import NARROW, check_accessible, check_fits, second_opinion
+from tools.gallery import INDEX, write_gallery
+
+UNFOLD = "for (const details of document.querySelectorAll('details')) details.open = true"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.mark.parametrize(("name", "language"), list(product(SCREENS, Language)))
 def test_a_screen_is_accessible_and_fits(gallery: Path, page: Page, name: str, language: Language) -> None:
     page.goto((gallery / f"{name}.{language}.html").as_uri())
+    page.evaluate(UNFOLD)
     check_accessible(page)
     assert second_opinion(page) == []
 
@@ -46,6 +49,19 @@ def test_the_second_opinion_finds_what_is_wrong(gallery: Path, page: Page) -> No
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_text_that_is_two_thirds_longer_fits_a_phone(gallery: Path, page: Page, name: str) -> None:
-    page.set_viewport_size({"width": 320, "height": 640})
     page.goto((gallery / f"{name}.x.html").as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.evaluate(UNFOLD)
+    check_fits(page, NARROW)
+
+
+def test_the_copy_opens_from_a_disk_and_asks_for_nothing_else(browser: Browser, gallery: Path) -> None:
+    asked: list[str] = []
+    failed: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.goto((gallery / INDEX).as_uri())
+    page.frame_locator("iframe").first.locator("h1").wait_for()
+    page.close()
+    assert failed == []
+    assert [url for url in asked if not url.startswith(gallery.as_uri())] == []
