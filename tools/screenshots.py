@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from app.domain.language import Language
 from app.web.screens.gallery import GROUPS, SCREENS
@@ -34,11 +34,12 @@ KEPT: list[Shot] = [
         for language, width, scheme in product(Language, WIDTHS[1:], SCHEMES)
     ),
 ]
-_COLOURS = 64
+_COLOURS = 24
+_FIRST_VIEW: Final[ViewportSize] = {"width": 640, "height": 1280}
 
 
-def take(shots: list[Shot], folder: Path) -> None:
-    """Writes a picture for each of `shots` into `folder`."""
+def take(shots: list[Shot], folder: Path, *, first_views: bool = False) -> None:
+    """Writes a picture for each of `shots` into `folder`; with `first_views`, what the README shows, too."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as gallery, sync_playwright() as playwright:
         write_gallery(Path(gallery))
@@ -46,6 +47,11 @@ def take(shots: list[Shot], folder: Path) -> None:
         page = browser.new_page(reduced_motion="reduce")
         for shot in shots:
             (folder / file_of(shot)).write_bytes(_picture(page, Path(gallery), shot))
+        for language in Language if first_views else ():
+            page.set_viewport_size(_FIRST_VIEW)
+            page.emulate_media(color_scheme="light")
+            page.goto((Path(gallery) / f"form.{language}.html").as_uri())
+            (folder / f"first-view-{language}.png").write_bytes(_in_few_colours(page.screenshot()))
         browser.close()
 
 
@@ -55,12 +61,17 @@ def file_of(shot: Shot) -> str:
 
 
 def _picture(page: Page, gallery: Path, shot: Shot) -> bytes:
-    """The whole page, in few colours: it stays legible and is a third of the size."""
+    """The whole page."""
     name, language, width, scheme = shot
     page.set_viewport_size({"width": width, "height": 640})
     page.emulate_media(color_scheme=scheme)
     page.goto((gallery / f"{name}.{language}.html").as_uri())
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    return _in_few_colours(page.screenshot(full_page=True))
+
+
+def _in_few_colours(taken: bytes) -> bytes:
+    """It stays legible and is a third of the size."""
+    picture = Image.open(io.BytesIO(taken)).convert("RGB")
     written = io.BytesIO()
     picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
     return written.getvalue()
@@ -90,7 +101,7 @@ def main(folder: str | None) -> None:
         return
     for old in DOCS.glob("*.png"):
         old.unlink()
-    take(KEPT, DOCS)
+    take(KEPT, DOCS, first_views=True)
     (DOCS / "README.md").write_text("\n".join(_index()) + "\n", encoding="utf-8")
 
 
