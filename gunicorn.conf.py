@@ -8,12 +8,15 @@ import json
 import logging
 import mmap
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import traceback
 import uuid
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -35,6 +38,9 @@ from gunicorn.workers.gthread import ThreadWorker
 
 # Whether a worker has said why the application refuses to start: one byte that all processes share.
 _refusal_was_told = mmap.mmap(-1, 1)
+
+# A file system in memory, where there is one.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # folders of our own making in it
 
 # What gunicorn answers for itself. Whatever else it cannot parse is 400.
 _STATUS_OF: dict[type[BaseException], HTTPStatus] = {
@@ -132,8 +138,39 @@ def _from_environment(name: str, default: str) -> str:
     return os.environ.get(name) or default
 
 
+def _metrics_directory() -> str:
+    """The folder of this server's counts: new when it starts, the same when it reads this file again."""
+    prefix = f"accord-metrics-{os.getpid()}-"
+    standing = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    return str(standing) if standing.name.startswith(prefix) else tempfile.mkdtemp(prefix=prefix, dir=_MEMORY)
+
+
+def child_exit(_: Arbiter, worker: ThreadWorker) -> None:
+    """A worker has ended: it has no connections in use any more. What it has counted, stays."""
+    if metrics_address:
+        # Not before the folder is named: on import it decides that there are several processes.
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_: Arbiter) -> None:
+    """The server has ended, and with it what it has counted."""
+    if metrics_address:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
 # Where to listen: addresses separated by commas. Loopback, because a proxy stands in front.
 bind = _from_environment("ACCORD_BIND", f"127.0.0.1:{_from_environment('ACCORD_PORT', '8000')}").split(",")
+
+# The metrics have an address of their own, which all workers serve. Each counts in files that all of them
+# read, in memory where that can be had.
+metrics_address = _from_environment("ACCORD_METRICS_ADDRESS", "")
+if metrics_address:
+    if metrics_address.rpartition(":")[2] in {address.rpartition(":")[2] for address in bind}:
+        sys.exit("ACCORD_METRICS_ADDRESS must have another port than customers come to")
+    bind = [*bind, metrics_address]
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_directory()
 
 # Processes. Two use two cores, and one can be replaced while the other serves.
 workers = int(_from_environment("ACCORD_WORKERS", "2"))
@@ -186,7 +223,7 @@ control_socket_disable = True
 
 # Workers show that they live by touching a file, unlinked from the start: in memory where that can be had,
 # because a busy disk would stall them.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - see above
+worker_tmp_dir = _MEMORY
 
 # What `ps` shows, where setproctitle is installed.
 proc_name = "accord"

@@ -17,6 +17,7 @@ from app import logs
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
+from app.metrics import Metrics
 from app.settings import ConfigurationError, Settings
 from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
@@ -42,6 +43,7 @@ from app.web import (
     headers,
     introspect,
     language,
+    measured,
     pages,
     readings,
     revoke,
@@ -106,6 +108,9 @@ def create_app(
     catalogues = (LiveCatalogues if settings.is_development else CompiledCatalogues)(translations)
     babel.domain_instance = catalogues
     parts = _open_parts(settings)
+    metrics = _start_counting(parts) if settings.metrics_port is not None else None
+    if metrics is not None:
+        measured.init_app(app, metrics)
     app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues)
     app.session_interface = RedisSessionInterface(
         SessionStore(parts.redis, idle=settings.session_idle),
@@ -128,8 +133,22 @@ def create_app(
 
         app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
-    app.wsgi_app = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
+    served = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)
+    if metrics is not None and settings.metrics_port is not None:
+        served = measured.serve_metrics(served, metrics, settings.metrics_port)
+    app.wsgi_app = served  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
+
+
+def _start_counting(parts: _Parts) -> Metrics:
+    """Counts from now on what the log says, too."""
+    samples = {
+        "redis": lambda: redis.connections_in_use(parts.redis),
+        "ledger": parts.ledger.database.connections_in_use,
+    }
+    metrics = Metrics(parts.registry, samples)
+    logs.set_up_logging(metrics.note)
+    return metrics
 
 
 def _make_services(

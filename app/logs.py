@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,11 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 
-def set_up_logging() -> None:
-    """Sends every log line of this process, the libraries' included, to standard error as JSON."""
+def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
+    """Sends every log line of this process, the libraries' included, to standard error as JSON.
+
+    `note` is told of each of our own.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -25,7 +29,11 @@ def set_up_logging() -> None:
         _without_messages_of_exceptions,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=True, sort_keys=False)],
+        processors=[
+            *shared,
+            *([] if note is None else [_telling(note)]),
+            structlog.processors.JSONRenderer(ensure_ascii=True, sort_keys=False),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
@@ -49,6 +57,14 @@ def operator_event(event: str, **facts: str | int) -> str:
     """The line of the log that says what an operator's command has done, outside any consent."""
     entry = {**facts, "event": event, "actor": "operator", "timestamp": datetime.now(UTC).isoformat()}
     return json.dumps(entry)
+
+
+def _telling(note: Callable[[EventDict], None]) -> structlog.typing.Processor:
+    def tell(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+        note(entry)
+        return entry
+
+    return tell
 
 
 def _without_messages_of_exceptions(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:

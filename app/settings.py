@@ -65,6 +65,13 @@ def _time_zone(name: str) -> str:
         raise ValueError("must be a time zone of the IANA database, such as America/Toronto") from error
 
 
+def _socket_address(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError("must be an address and a port, such as 127.0.0.1:9100")
+    return address
+
+
 def _origin(issuer: str) -> str:
     if _ORIGIN.fullmatch(issuer) is None:
         raise ValueError("must be a bare origin, such as https://consent.bank.example")
@@ -106,6 +113,7 @@ class Settings(BaseSettings):
     store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=1)
     bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=4)
     bank_waiting: Annotated[int, Field(ge=1, le=100)] = 4
+    metrics_address: Annotated[str, AfterValidator(_socket_address)] | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
     recipient_port: int = 8001
 
@@ -133,6 +141,11 @@ class Settings(BaseSettings):
     @property
     def is_https(self) -> bool:
         return self.issuer.startswith("https://")
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port at which the metrics are, and nothing else; None where nothing is counted."""
+        return None if self.metrics_address is None else int(self.metrics_address.rpartition(":")[2])
 
     @property
     def secret_keys(self) -> list[str]:

@@ -23,7 +23,9 @@ PATIENCE = 20
 class RunningAccord:
     """As a context manager: running and ready inside the block, stopped after it."""
 
-    def __init__(self, log: Path, *, redis_url: str, ledger_url: str, signing_keys: Path) -> None:
+    def __init__(
+        self, log: Path, *, redis_url: str, ledger_url: str, signing_keys: Path, **variables: str
+    ) -> None:
         self.port = free_port()
         self.log = log
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")} | {
@@ -36,6 +38,7 @@ class RunningAccord:
             "ACCORD_BIND": f"127.0.0.1:{self.port}",
             "ACCORD_WORKERS": "2",
             "SECRET_KEY": SECRET_KEY,
+            **variables,
         }
 
     @property

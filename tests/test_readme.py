@@ -23,7 +23,7 @@ def _default_in_words(field: str) -> str:
     match info.default:
         case timedelta() as span:
             return str(int(span.total_seconds()))
-        case ():
+        case () | None:
             return "none"
         case other:
             return str(other)

@@ -108,6 +108,10 @@ class ConsentFlow:
     def is_expired(self, pending: PendingRequest) -> bool:
         return pending.is_expired_at(self.clock())
 
+    def note_expiry(self, pending: PendingRequest) -> bool:
+        """Whether nobody has noticed before that `pending` has expired."""
+        return self.requests.note_expiry(pending.request_id)
+
     def parties(self, pending: PendingRequest) -> Parties | None:
         """Who the request is between; None when the registration no longer allows it.
 

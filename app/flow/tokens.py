@@ -25,7 +25,7 @@ from app.domain.tokens import (
     hash_secret,
     narrowed_scope,
 )
-from app.flow.events import log_event
+from app.flow.events import log_administered, log_event
 from app.stores.codes import CodeStore
 from app.stores.connections import Connection, ConnectionStore
 from app.stores.keys import SigningKeys
@@ -123,6 +123,7 @@ class TokenFlow:
             now=self.clock(),
             lifetime=self.access_token_lifetime,
         )
+        log_administered(client)
         return TokenResponse(
             access_token=self.keys.sign(claims),
             expires_in=int(self.access_token_lifetime.total_seconds()),

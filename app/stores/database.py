@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from app.stores.unavailable import StoreUnavailable
@@ -53,6 +53,11 @@ class Database:
         """For single queries."""
         with _answering(), self._reading.connect() as connection:
             yield connection
+
+    def connections_in_use(self) -> int:
+        """How many of this process's connections are in use right now."""
+        pool = self._engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def close(self) -> None:
         """Gives up the connections that nobody is using; another call opens new ones."""

@@ -88,6 +88,12 @@ def put(client: Redis, *puts: Put) -> None:
         pipeline.execute()
 
 
+def connections_in_use(client: Redis) -> int:
+    """How many of this process's connections are in use right now."""
+    (_, (in_use, _)) = client.connection_pool.get_connection_count()
+    return in_use
+
+
 def ping(client: Redis) -> None:
     """Raises StoreUnavailable unless Redis answers."""
     with answering():

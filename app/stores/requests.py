@@ -1,4 +1,4 @@
-"""Pending requests in Redis, under `request:<request_id>`.
+"""Pending requests in Redis, under `request:<request_id>`; with `:expired` once that was noticed.
 
 The key outlives the request's own deadline, so that the page which says that it expired still knows the
 way back to the recipient.
@@ -31,6 +31,11 @@ class RequestStore:
             text = self._redis.get(_key(request_id))
         record = parse(text)
         return None if record is None else _pending(request_id, record)
+
+    def note_expiry(self, request_id: str) -> bool:
+        """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
+        with answering():
+            return bool(self._redis.set(f"{_key(request_id)}:expired", 1, ex=KEPT_AFTER_EXPIRY, nx=True))
 
     def forget(self, request_id: str) -> None:
         with answering():

@@ -8,16 +8,18 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.authorization import (
     AuthorizationRequest,
+    Params,
     PendingRequest,
     find_correlation_id,
     parse_params,
     validate_authorization,
 )
+from app.domain.clusters import format_scope
 from app.domain.errors import ErrorCode, OAuthError
 from app.stores.unavailable import StoreUnavailable
 from app.web import language
 from app.web.current import browser, services
-from app.web.headers import correlate
+from app.web.headers import correlate, name_parties
 
 bp = Blueprint("authorize", __name__)
 
@@ -31,13 +33,29 @@ def authorize() -> BaseResponse:
     correlate(fresh_correlation_id)
     params = parse_params(request.query_string)
     correlate(find_correlation_id(params) or fresh_correlation_id)
+    _name_parties(params)
     asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
     language.use(asked.language)
     if request.method == "HEAD":
         return Response(status=200)
     pending = _begin(asked)
-    _log.info("asked", client_id=asked.client_id, provider_id=asked.provider_id, outcome="pending")
+    _log.info(
+        "asked",
+        language=asked.language.value,
+        requested_scope=format_scope(asked.requested_scope),
+        outcome="pending",
+    )
     return redirect(_first_page(pending), 302)
+
+
+def _name_parties(params: Params) -> None:
+    """For the log: who is meant, as far as they are registered. What else was sent stays out of it."""
+    registry = services().registry
+    client_id, provider_id = params.single("client_id"), params.single("provider_id")
+    name_parties(
+        client_id if client_id in registry.clients else None,
+        provider_id if provider_id in registry.providers else None,
+    )
 
 
 def _begin(asked: AuthorizationRequest) -> PendingRequest:
@@ -50,12 +68,12 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
             services().flow.forget(pushed_out)
         session.save()
     except StoreUnavailable as error:
-        _log.error("store_unavailable", store=str(error))
+        _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
         raise OAuthError(
             ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment", asked.return_to
         ) from error
     except Exception as error:
-        _log.error("unexpected", exc_info=error)
+        _log.error("unexpected", exc_info=error, outcome="server_error")
         raise OAuthError(ErrorCode.SERVER_ERROR, "Something unexpected happened", asked.return_to) from error
     return pending
 

@@ -23,6 +23,7 @@ from app.web.connection_pages import (
     stop_page,
 )
 from app.web.current import browser, services
+from app.web.headers import name_parties
 from app.web.receipt import ShownConnection, receipt
 
 bp = Blueprint("connections", __name__)
@@ -117,6 +118,7 @@ def _load(consent_id: str) -> ShownConnection:
     customer = browser().customer_of(found.grant.provider_id)
     if customer is None or customer.subject != found.grant.subject:
         raise errors.connection_unknown()
+    name_parties(found.grant.client_id, found.grant.provider_id)
     return _shown(found)
 
 

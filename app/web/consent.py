@@ -23,5 +23,5 @@ def show(request_id: str) -> BaseResponse | str:
     customer = opened.customer
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 302)
-    _log.info("shown", client_id=opened.parties.client.client_id, provider_id=customer.provider_id)
+    _log.info("shown", language=opened.pending.language.value, outcome="form")
     return consent_page(opened, customer, checked=opened.pending.checked_clusters)

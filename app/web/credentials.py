@@ -15,6 +15,8 @@ from flask import g, request
 from app.domain.authorization import Params, parse_params
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
 from app.domain.tokens import ClientCredentials, check_token_params
+from app.web.current import services
+from app.web.headers import name_parties
 
 _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_token", "token", "code"}
 
@@ -28,6 +30,13 @@ def read_body() -> Params:
 
 def client_credentials(params: Params) -> ClientCredentials | None:
     """RFC 6749 2.3: by Basic or in the body, never in the query, never by both. Raises OAuthError."""
+    credentials = _client_credentials(params)
+    if credentials is not None and credentials.client_id in services().registry.clients:
+        name_parties(credentials.client_id, None)
+    return credentials
+
+
+def _client_credentials(params: Params) -> ClientCredentials | None:
     if _NEVER_IN_A_QUERY & request.args.keys():
         raise OAuthError(ErrorCode.INVALID_REQUEST, "Credentials do not belong in the query")
     header = request.headers.get("Authorization")

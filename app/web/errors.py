@@ -134,7 +134,7 @@ def init_app(app: Flask) -> None:
 
 def _refuse_unsafe(error: UnsafeRequest) -> Response:
     """RFC 6749 4.1.2.1: the customer is told, and nobody is redirected."""
-    _log.info("refused", error=error.error, description=error.description, outcome="page")
+    _log.info("refused", error=error.error.value, description=error.description, outcome="page")
     return _answer(_unsafe_page(error), 400, error.error, error.description)
 
 
@@ -145,7 +145,13 @@ def _unsafe_page(error: UnsafeRequest) -> str:
 
 
 def _refuse_oauth(error: OAuthError) -> BaseResponse:
-    _log.info("refused", error=error.error, description=error.description)
+    _log.info(
+        "refused",
+        error=error.error.value,
+        description=error.description,
+        endpoint=request.endpoint,
+        outcome="json" if error.return_to is None else "redirect",
+    )
     if error.return_to is not None:
         issuer = current.services().settings.issuer
         location = error_uri(error.return_to, error=error.error, description=error.description, issuer=issuer)
@@ -171,7 +177,7 @@ def _bearer_challenge(error: OAuthError) -> str:
 def _show_problem(problem: Problem) -> Response:
     if problem.event is not None:
         _log.warning(problem.event, outcome="refused")
-    _log.info("problem", page=problem.template, status=problem.status)
+    _log.info("problem", page=problem.template, outcome=str(problem.status))
     error = ErrorCode.TEMPORARILY_UNAVAILABLE if problem.status == 503 else ErrorCode.INVALID_REQUEST
     response = _answer(problem.template, problem.status, error, "The request cannot go on", **problem.context)
     if problem.status == 503:
@@ -180,7 +186,7 @@ def _show_problem(problem: Problem) -> Response:
 
 
 def _say_unavailable(error: StoreUnavailable) -> Response:
-    _log.error("store_unavailable", store=str(error), outcome="503")
+    _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome="503")
     response = _answer("unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment")
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response

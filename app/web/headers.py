@@ -65,6 +65,12 @@ def correlate(correlation_id: str) -> None:
     structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
 
 
+def name_parties(client_id: str | None, provider_id: str | None) -> None:
+    """Names, in the log lines of this request, whom of the registered it is about."""
+    named = {"client_id": client_id, "provider_id": provider_id}
+    structlog.contextvars.bind_contextvars(**{name: value for name, value in named.items() if value})
+
+
 def allow_form_to_end_at(*sources: str) -> None:
     """Lets the redirect after this page's form leave the site.
 

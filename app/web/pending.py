@@ -10,7 +10,7 @@ from app.flow.consent import Parties
 from app.signin import Customer
 from app.web import errors, language
 from app.web.current import browser, services
-from app.web.headers import correlate
+from app.web.headers import correlate, name_parties
 from app.web.sessions import BrowserSession
 
 _log = structlog.get_logger()
@@ -37,7 +37,8 @@ class OpenRequest:
     def require_time_left(self) -> None:
         """Raises Problem (410) when the request has expired."""
         if services().flow.is_expired(self.pending):
-            _log.info("expired", client_id=self.parties.client.client_id, outcome="410")
+            if services().flow.note_expiry(self.pending):
+                _log.info("expired", language=self.pending.language.value, outcome="410")
             raise errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
 
 
@@ -56,6 +57,7 @@ def open_request(request_id: str) -> OpenRequest:
     if pending is None or pending.browser_id != session.browser_id:
         raise errors.request_lost()
     correlate(pending.request.correlation_id)
+    name_parties(pending.request.client_id, pending.request.provider_id)
     pending = _in_asked_language(pending)
     parties = services().flow.parties(pending)
     if parties is None:

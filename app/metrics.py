@@ -1,0 +1,186 @@
+"""What is counted, for Prometheus: consents, answers, latencies, failures. Never anything of a person.
+
+The counts follow the log: what is worth a line there is counted here, once, by the line itself. Every value
+of a label is one that is registered or written in the code; anything else is `unknown`, so that nobody can
+make the number of series grow by what they send.
+"""
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from time import monotonic
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.domain.clusters import DataCluster
+from app.domain.errors import ErrorCode
+from app.domain.history import EventKind
+from app.domain.language import Language
+from app.domain.registry import Registry
+from app.signin import Cause
+
+UNKNOWN: Final = "unknown"
+Entry = Mapping[str, Any]
+
+# From a page that touches no store to a bank's sign-in server at the end of its patience.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_STEPS = (EventKind.ASKED, "shown", EventKind.APPROVED, EventKind.DENIED, EventKind.EXPIRED)
+_LATER = (
+    *(EventKind.REDEEMED, EventKind.REFRESHED, EventKind.REPLAYED),
+    *(EventKind.NARROWED, EventKind.WITHDRAWN, EventKind.REVOKED),
+)
+_ANSWERS_WITH_TOKENS = (EventKind.REDEEMED, EventKind.REFRESHED, "administered")
+_SCOPE_OF: Final[dict[str, str]] = {EventKind.ASKED: "requested_scope", EventKind.APPROVED: "granted_scope"}
+_LIMITS = ("sign_in", "authorize", "token", "client_authentication")
+_STORES = ("redis", "ledger")
+_LANGUAGES = frozenset(Language)
+_CLUSTERS = frozenset(DataCluster)
+_ERRORS = frozenset(ErrorCode)
+_OUTCOMES = frozenset({"ok", *Cause})
+_STATUSES = {hundreds: f"{hundreds}xx" for hundreds in range(1, 6)}
+_BETWEEN_SAMPLES = 1.0  # second
+
+
+class Metrics:
+    """The numbers of one process; under gunicorn, those of all its workers together."""
+
+    def __init__(self, registered: Registry, samples: Mapping[str, Callable[[], int]]) -> None:
+        """`samples`: by store, how many connections to it are in use right now."""
+        self._clients = frozenset(registered.clients)
+        self._providers = frozenset(registered.providers)
+        self._own = own = CollectorRegistry()
+        parties = ("client_id", "provider_id")
+        self._consents = Counter(
+            "accord_consents",
+            "Steps of consents: asked, shown, approved, denied, expired",
+            ["step", *parties, "language"],
+            registry=own,
+        )
+        self._clusters = Counter(
+            "accord_consent_clusters",
+            "Data clusters asked for and granted",
+            ["step", "cluster", "provider_id"],
+            registry=own,
+        )
+        self._events = Counter(
+            "accord_consent_events", "What became of consents", ["event", *parties], registry=own
+        )
+        self._tokens = Counter(
+            "accord_token_answers",
+            "Answers of the token endpoint: what was issued, or the error",
+            ["outcome", "client_id"],
+            registry=own,
+        )
+        self._sign_ins = Counter(
+            "accord_sign_ins", "Sign-ins that ended, by outcome", ["outcome", "provider_id"], registry=own
+        )
+        self._limited = Counter(
+            "accord_rate_limited", "Requests that were told to wait", ["limit"], registry=own
+        )
+        self._forms = Counter("accord_forms_refused", "Forms without their token (CSRF)", registry=own)
+        self._unexpected = Counter("accord_unexpected_errors", "Answers that are our fault", registry=own)
+        self._store_errors = Counter(
+            "accord_store_errors", "Times that a store did not answer", ["store"], registry=own
+        )
+        self._requests = Histogram(
+            "accord_http_request_seconds",
+            "Time to answer, by route",
+            ["route", "method", "status"],
+            buckets=_SECONDS,
+            registry=own,
+        )
+        in_use = Gauge(
+            "accord_store_connections",
+            "Connections in use, sampled once a second while requests come",
+            ["store"],
+            registry=own,
+            multiprocess_mode="livesum",
+        )
+        self._samples = [(in_use.labels(store), sample) for store, sample in samples.items()]
+        self._sampled_at = 0.0
+        # The few combinations that occur, each looked up once.
+        self._routes: dict[tuple[str, str, int], Histogram] = {}
+        self._counted: dict[str, Callable[[Entry], None]] = {
+            **dict.fromkeys(_STEPS, self._count_step),
+            **dict.fromkeys(_LATER, self._count_event),
+            "administered": self._count_answer,
+            "refused": self._count_refusal,
+            "store_unavailable": self._count_store_error,
+            "signed_in": self._count_sign_in,
+            "sign_in_failed": self._count_sign_in,
+            "rate_limited": lambda entry: self._limited.labels(_known(entry.get("limit"), _LIMITS)).inc(),
+            "csrf_refused": lambda _: self._forms.inc(),
+            "unexpected": lambda _: self._unexpected.inc(),
+        }
+
+    def note(self, entry: Entry) -> None:
+        """Counts what a line of the log says."""
+        count = self._counted.get(entry["event"])
+        if count is not None:
+            count(entry)
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One answer. `route` is a route's template and `method` one that is known, never what was sent."""
+        key = (route, method, status // 100)
+        bound = self._routes.get(key)
+        if bound is None:
+            bound = self._requests.labels(route, method, _STATUSES.get(status // 100, UNKNOWN))
+            self._routes[key] = bound
+        bound.observe(seconds)
+        self._sample(monotonic())
+
+    def exposition(self) -> bytes:
+        """Prometheus' text format. Where there are several workers, it is what all of them have counted."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._own)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+    def _sample(self, now: float) -> None:
+        if now - self._sampled_at < _BETWEEN_SAMPLES:
+            return
+        self._sampled_at = now
+        for gauge, sample in self._samples:
+            gauge.set(sample())
+
+    def _count_step(self, entry: Entry) -> None:
+        step: str = entry["event"]
+        provider_id = self._provider(entry)
+        spoken = _known(entry.get("language"), _LANGUAGES)
+        self._consents.labels(step, self._client(entry), provider_id, spoken).inc()
+        for cluster in str(entry.get(_SCOPE_OF.get(step, ""), "")).split():
+            self._clusters.labels(step, _known(cluster, _CLUSTERS), provider_id).inc()
+
+    def _count_event(self, entry: Entry) -> None:
+        self._events.labels(entry["event"], self._client(entry), self._provider(entry)).inc()
+        if entry["event"] in _ANSWERS_WITH_TOKENS:
+            self._count_answer(entry)
+
+    def _count_answer(self, entry: Entry) -> None:
+        self._tokens.labels(entry["event"], self._client(entry)).inc()
+
+    def _count_refusal(self, entry: Entry) -> None:
+        if entry.get("endpoint") == "token.token":
+            self._tokens.labels(_known(entry.get("error"), _ERRORS), self._client(entry)).inc()
+
+    def _count_store_error(self, entry: Entry) -> None:
+        store = str(entry.get("store")).partition(":")[0]
+        self._store_errors.labels(_known(store, _STORES)).inc()
+        if entry.get("endpoint") == "token.token":
+            self._tokens.labels(ErrorCode.TEMPORARILY_UNAVAILABLE, self._client(entry)).inc()
+
+    def _count_sign_in(self, entry: Entry) -> None:
+        outcome = _known(entry.get("outcome"), _OUTCOMES)
+        self._sign_ins.labels(outcome, self._provider(entry)).inc()
+
+    def _client(self, entry: Entry) -> str:
+        return _known(entry.get("client_id"), self._clients)
+
+    def _provider(self, entry: Entry) -> str:
+        return _known(entry.get("provider_id"), self._providers)
+
+
+def _known(value: object, known: Collection[str]) -> str:
+    return value if isinstance(value, str) and value in known else UNKNOWN

@@ -1,0 +1,62 @@
+"""How long each answer takes, by route; and `/metrics`, which is at a port of its own and nowhere else."""
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Final
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from flask import Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from app.metrics import Metrics
+from app.web.middleware import WSGIApp
+
+NO_ROUTE: Final = "none"
+OTHER_METHOD: Final = "other"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def init_app(app: Flask, metrics: Metrics) -> None:
+    """Measures every answer of `app`, its errors included."""
+
+    @app.before_request
+    def begin() -> None:
+        g.begun_at = perf_counter()
+
+    @app.after_request
+    def observe(response: Response) -> Response:
+        now = perf_counter()
+        rule = request.url_rule
+        metrics.observe(
+            NO_ROUTE if rule is None else rule.rule,
+            request.method if request.method in _METHODS else OTHER_METHOD,
+            response.status_code,
+            now - g.get("begun_at", now),
+        )
+        return response
+
+
+def serve_metrics(app: WSGIApp, metrics: Metrics, port: int) -> WSGIApp:
+    """`app`, but for what comes in at `port`: that gets the metrics and nothing else.
+
+    The port is that of the socket, as the kernel tells it: no header of any request reaches the metrics, and
+    no page of a customer is served where they are.
+    """
+
+    def apart(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if _port_of(environ) != port:
+            return app(environ, start_response)
+        if environ["PATH_INFO"] != "/metrics" or environ["REQUEST_METHOD"] != "GET":
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"Only GET /metrics is here.\n"]
+        start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST), ("Cache-Control", "no-store")])
+        return [metrics.exposition()]
+
+    return apart
+
+
+def _port_of(environ: WSGIEnvironment) -> int | None:
+    """Where the request came in; None for a Unix socket, or under a server that does not tell."""
+    sock = environ.get("gunicorn.socket")
+    address = None if sock is None else sock.getsockname()
+    return address[1] if isinstance(address, tuple) else None
