@@ -26,8 +26,10 @@ from app.stores.attempts import AttemptStore
 from app.stores.codes import CodeStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
+from app.stores.guesses import Guesses
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger
+from app.stores.rates import Rates
 from app.stores.registry import RegistryError, read_registry
 from app.stores.requests import RequestStore
 from app.stores.sessions import SessionStore
@@ -157,6 +159,7 @@ def _make_services(
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)
     codes = CodeStore(client, settings.secret_keys)
+    attempts = AttemptStore(client, window=settings.sign_in_window)
     flow = ConsentFlow(
         registry=registry,
         requests=RequestStore(client),
@@ -192,7 +195,9 @@ def _make_services(
         catalogues=catalogues,
         screens=ScreenReader(catalogues.version),
         prepared=PreparedPages(),
-        attempts=AttemptStore(client, window=settings.sign_in_window),
+        attempts=attempts,
+        rates=Rates(client, clock=clock),
+        guesses=Guesses(attempts, most=settings.wrong_secrets),
         keys=keys,
         form_signer=make_form_signer(settings.secret_keys),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,

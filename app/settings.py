@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=1)
     bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=4)
     bank_waiting: Annotated[int, Field(ge=1, le=100)] = 4
+    authorize_rate: Annotated[int, Field(ge=0)] = 600
+    token_rate: Annotated[int, Field(ge=0)] = 6000
+    wrong_secrets: Annotated[int, Field(ge=0)] = 100
     metrics_address: Annotated[str, AfterValidator(_socket_address)] | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
     recipient_port: int = 8001
@@ -146,6 +149,25 @@ class Settings(BaseSettings):
     def metrics_port(self) -> int | None:
         """The port at which the metrics are, and nothing else; None where nothing is counted."""
         return None if self.metrics_address is None else int(self.metrics_address.rpartition(":")[2])
+
+    @property
+    def authorize_rate_in_force(self) -> int:
+        return self._limit("authorize_rate")
+
+    @property
+    def token_rate_in_force(self) -> int:
+        return self._limit("token_rate")
+
+    @property
+    def wrong_secrets_in_force(self) -> int:
+        return self._limit("wrong_secrets")
+
+    def _limit(self, field: str) -> int:
+        """The limit; 0 for none. In development there is only what was asked for."""
+        if self.is_development and field not in self.model_fields_set:
+            return 0
+        limit: int = getattr(self, field)
+        return limit
 
     @property
     def secret_keys(self) -> list[str]:

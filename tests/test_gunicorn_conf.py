@@ -3,8 +3,10 @@
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,8 @@ def app(environ, start_response):
 
 
 class Gunicorn:
+    process: subprocess.Popen[bytes]
+
     def __init__(self, directory: Path, **variables: str) -> None:
         self.port = free_port()
         self.log = directory / "gunicorn.log"
@@ -51,7 +55,7 @@ class Gunicorn:
 def serving(directory: Path, **variables: str) -> Iterator[Gunicorn]:
     (directory / "hello.py").write_text(APPLICATION)
     gunicorn = Gunicorn(directory, **variables)
-    process = gunicorn.start("hello:app")
+    gunicorn.process = process = gunicorn.start("hello:app")
     try:
         while b"Booting worker" not in gunicorn.log.read_bytes():
             assert process.poll() is None, gunicorn.log.read_text()
@@ -146,3 +150,26 @@ def test_without_configuration_all_that_is_missing_is_listed(tmp_path: Path) -> 
     missing = ["ACCORD_ISSUER", "ACCORD_REDIS_URL", "ACCORD_LEDGER_URL", "ACCORD_REGISTRY"]
     for name in [*missing, "ACCORD_SIGNING_KEYS", "SECRET_KEY"]:
         assert told.count(f"{name} is missing") == 1, told
+
+
+def test_the_metrics_and_the_customers_cannot_share_a_port(tmp_path: Path) -> None:
+    gunicorn = Gunicorn(tmp_path)
+    gunicorn.env["ACCORD_METRICS_ADDRESS"] = f"0.0.0.0:{gunicorn.port}"
+    assert gunicorn.start("hello:app").wait(30) != 0
+    assert "ACCORD_METRICS_ADDRESS must have another port than customers come to" in gunicorn.log.read_text()
+
+
+def test_nothing_of_the_counts_is_left_when_the_server_has_ended(tmp_path: Path) -> None:
+    with serving(tmp_path, ACCORD_METRICS_ADDRESS=f"127.0.0.1:{free_port()}") as gunicorn:
+        (folder,) = counts_of(gunicorn.process.pid)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert counts_of(gunicorn.process.pid) == []
+
+
+def counts_of(pid: int) -> list[Path]:
+    """The folders in which the server `pid` counts."""
+    return [
+        folder
+        for place in ("/dev/shm", tempfile.gettempdir())  # noqa: S108  # where it would be
+        for folder in Path(place).glob(f"accord-metrics-{pid}-*")
+    ]

@@ -284,3 +284,25 @@ def test_settings_cannot_be_changed_and_ignore_other_variables(monkeypatch: pyte
     with pytest.raises(ValueError, match="frozen"):
         settings.issuer = "https://evil.example"  # type: ignore[misc]  # which is what it is about
     assert settings.issuer == "https://consent.bank.example"
+
+
+# The metrics
+
+
+@pytest.mark.parametrize(
+    ("address", "port"), [("127.0.0.1:9100", 9100), ("[::1]:1", 1), ("metrics.internal:65535", 65535)]
+)
+def test_the_metrics_have_an_address_and_a_port(
+    monkeypatch: pytest.MonkeyPatch, address: str, port: int
+) -> None:
+    assert Settings().metrics_port is None
+    monkeypatch.setenv("ACCORD_METRICS_ADDRESS", address)
+    assert Settings().metrics_port == port
+
+
+@pytest.mark.parametrize(
+    "address", ["9100", ":9100", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "a:b"]
+)
+def test_what_is_no_address_with_a_port_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("ACCORD_METRICS_ADDRESS", address)
+    assert faults() == ["ACCORD_METRICS_ADDRESS must be an address and a port, such as 127.0.0.1:9100"]

@@ -20,6 +20,7 @@ from app.stores.unavailable import StoreUnavailable
 from app.web import language
 from app.web.current import browser, services
 from app.web.headers import correlate, name_parties
+from app.web.limits import limit_requests_for
 
 bp = Blueprint("authorize", __name__)
 
@@ -38,6 +39,7 @@ def authorize() -> BaseResponse:
     language.use(asked.language)
     if request.method == "HEAD":
         return Response(status=200)
+    limit_requests_for(asked.client_id)
     pending = _begin(asked)
     _log.info(
         "asked",

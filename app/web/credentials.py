@@ -14,9 +14,11 @@ from flask import g, request
 
 from app.domain.authorization import Params, parse_params
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
-from app.domain.tokens import ClientCredentials, check_token_params
+from app.domain.registry import Client, ResourceServer
+from app.domain.tokens import ClientCredentials, authenticate_asker, authenticate_client, check_token_params
 from app.web.current import services
 from app.web.headers import name_parties
+from app.web.limits import unless_guessing
 
 _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_token", "token", "code"}
 
@@ -34,6 +36,18 @@ def client_credentials(params: Params) -> ClientCredentials | None:
     if credentials is not None and credentials.client_id in services().registry.clients:
         name_parties(credentials.client_id, None)
     return credentials
+
+
+def authenticated_client(params: Params) -> Client:
+    """The client that calls. Raises OAuthError, Problem (429) for a guesser, and StoreUnavailable."""
+    credentials = client_credentials(params)
+    return unless_guessing(lambda: authenticate_client(credentials, services().registry))
+
+
+def authenticated_asker(params: Params) -> Client | ResourceServer:
+    """The client or resource server that introspects. Raises what `authenticated_client` does."""
+    credentials = client_credentials(params)
+    return unless_guessing(lambda: authenticate_asker(credentials, services().registry))
 
 
 def _client_credentials(params: Params) -> ClientCredentials | None:

@@ -18,7 +18,9 @@ from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import AttemptStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
+from app.stores.guesses import Guesses
 from app.stores.keys import SigningKeys
+from app.stores.rates import Rates
 from app.stores.sign_ins import SignInStore
 from app.web.catalogues import CompiledCatalogues
 from app.web.evidence import ScreenReader
@@ -42,6 +44,8 @@ class Services:
     screens: ScreenReader
     prepared: PreparedPages
     attempts: AttemptStore
+    rates: Rates
+    guesses: Guesses
     keys: SigningKeys
     form_signer: Signer
     sandbox: SandboxSignIn | None

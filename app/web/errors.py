@@ -4,6 +4,7 @@ Every page says first whether anything was shared, then what to do, then a refer
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -40,14 +41,25 @@ _MACHINE_PATHS = ("/api/", "/.well-known/", "/healthz", "/readyz", "/openapi.yam
 class Problem(Exception):
     """A page that ends a customer's request, by its template under errors/ and its status.
 
-    `event` is what the log calls it, where that is more than a page.
+    `event` is what the log calls it, where that is more than a page, and `limit` which limit was reached.
     """
 
-    def __init__(self, template: str, status: int, *, event: str | None = None, **context: Any) -> None:
+    def __init__(
+        self,
+        template: str,
+        status: int,
+        *,
+        event: str | None = None,
+        limit: str | None = None,
+        retry_after: timedelta | None = None,
+        **context: Any,
+    ) -> None:
         super().__init__(template)
         self.template = template
         self.status = status
         self.event = event
+        self.limit = {} if limit is None else {"limit": limit}
+        self.retry_after = timedelta(seconds=RETRY_AFTER) if status == 503 else retry_after
         self.context = context
 
 
@@ -98,6 +110,11 @@ def sign_in_failed(
         retry=retry,
         page_in_languages=in_languages,
     )
+
+
+def too_many(limit: str, wait: timedelta) -> Problem:
+    """The limit of this name is reached for now; nothing was begun, and nothing was looked at."""
+    return Problem("too_many", 429, event="rate_limited", limit=limit, retry_after=wait, wait=wait)
 
 
 def connection_unknown() -> Problem:
@@ -176,12 +193,13 @@ def _bearer_challenge(error: OAuthError) -> str:
 
 def _show_problem(problem: Problem) -> Response:
     if problem.event is not None:
-        _log.warning(problem.event, outcome="refused")
+        _log.warning(problem.event, **problem.limit, outcome="refused")
     _log.info("problem", page=problem.template, outcome=str(problem.status))
-    error = ErrorCode.TEMPORARILY_UNAVAILABLE if problem.status == 503 else ErrorCode.INVALID_REQUEST
+    is_for_now = problem.retry_after is not None
+    error = ErrorCode.TEMPORARILY_UNAVAILABLE if is_for_now else ErrorCode.INVALID_REQUEST
     response = _answer(problem.template, problem.status, error, "The request cannot go on", **problem.context)
-    if problem.status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(int(problem.retry_after.total_seconds()))
     return response
 
 

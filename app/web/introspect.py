@@ -4,8 +4,8 @@ import uuid
 
 from flask import Blueprint, Response, g, jsonify
 
-from app.domain.tokens import authenticate_asker, validate_token_parameter
-from app.web.credentials import client_credentials, read_body
+from app.domain.tokens import validate_token_parameter
+from app.web.credentials import authenticated_asker, read_body
 from app.web.current import services
 from app.web.headers import correlate
 
@@ -18,5 +18,5 @@ def token() -> Response:
     correlate(str(uuid.uuid4()))
     g.used_basic = True  # RFC 7662 2.3: failed authentication is 401 here, by whichever method
     params = read_body()
-    asker = authenticate_asker(client_credentials(params), services().registry)
+    asker = authenticated_asker(params)
     return jsonify(services().tokens.introspect(validate_token_parameter(params), asker))

@@ -4,8 +4,8 @@ import uuid
 
 from flask import Blueprint, Response
 
-from app.domain.tokens import authenticate_client, validate_token_parameter
-from app.web.credentials import bearer_token, client_credentials, invalid_token, read_body
+from app.domain.tokens import validate_token_parameter
+from app.web.credentials import authenticated_client, bearer_token, invalid_token, read_body
 from app.web.current import services
 from app.web.headers import correlate
 
@@ -26,7 +26,7 @@ def token() -> Response:
     """RFC 7009 2.2: 200 whether or not the token was known, so that nobody learns of another's."""
     correlate(str(uuid.uuid4()))
     params = read_body()
-    client = authenticate_client(client_credentials(params), services().registry)
+    client = authenticated_client(params)
     services().tokens.revoke(validate_token_parameter(params), client)
     return _nothing(200)
 

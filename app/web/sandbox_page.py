@@ -51,7 +51,7 @@ def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
     allowances = _allowances(purpose, form)
     wait = services().attempts.count(allowances)
     if wait is not None:
-        _log.warning("rate_limited", provider_id=provider_id, limit="sign_in", outcome="429")
+        _log.warning("rate_limited", provider_id=provider_id, limit="sign_in", outcome="refused")
         response = Response(sandbox_page(purpose, form, wait=wait), 429)
         response.headers["Retry-After"] = str(int(wait.total_seconds()))
         return response

@@ -9,12 +9,12 @@ from app.domain.tokens import (
     RedemptionRequest,
     RefreshRequest,
     TokenResponse,
-    authenticate_client,
     validate_token_request,
 )
-from app.web.credentials import client_credentials, read_body
+from app.web.credentials import authenticated_client, read_body
 from app.web.current import services
 from app.web.headers import correlate
+from app.web.limits import limit_tokens_of
 
 bp = Blueprint("token", __name__)
 
@@ -24,7 +24,8 @@ def token() -> Response:
     """Redeems a code or a refresh token, or lets a client in as itself."""
     correlate(str(uuid.uuid4()))
     params = read_body()
-    client = authenticate_client(client_credentials(params), services().registry)
+    client = authenticated_client(params)
+    limit_tokens_of(client.client_id)
     asked = validate_token_request(params)
     match asked:
         case RedemptionRequest():

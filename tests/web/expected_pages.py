@@ -66,6 +66,10 @@ HEADINGS = {
         "en": "Many people are signing in to Harbour Trust right now",
         "fr": "Beaucoup de gens ouvrent une session chez Fiducie du Port en ce moment",
     },
+    "too_many": {
+        "en": "Too many requests are coming from your network",
+        "fr": "Trop de demandes proviennent de votre réseau",
+    },
     "unavailable": {
         "en": "This service is not working right now",
         "fr": "Ce service ne fonctionne pas en ce moment",

@@ -101,7 +101,7 @@ OF_A_FLOW: list[tuple[str, Callable[[BrowserCustomer], None], str]] = [
     ("revoked", revoke_token, "ended"),
     ("csrf_refused", forge_a_form, "refused"),
     ("sign_in_failed", mistype_the_password, "refused"),
-    ("rate_limited", guess_passwords, "429"),
+    ("rate_limited", guess_passwords, "refused"),
 ]
 
 
