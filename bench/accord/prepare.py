@@ -1,0 +1,74 @@
+"""Makes what Accord needs for a benchmark: a registration with a customer for each browser, keys, a ledger.
+
+`python prepare.py FOLDER` in Accord's own environment; ACCORD_LEDGER_URL says where the ledger is.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from app.domain.tokens import hash_secret
+from app.stores.keys import generate_signing_keys
+from app.stores.migrations import upgrade
+
+BROWSERS = 128
+SECRET = "bench-secret-0123456789abcdef0123456789"
+CLUSTERS = (
+    '["ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS", "INVESTMENTS", '
+    '"STATEMENTS", "CUSTOMER_CONTACT", "CUSTOMER_PERSONAL", "TRANSACTIONS"]'
+)
+
+
+def registration() -> str:
+    customers = ",\n".join(
+        f'    {{ user_name = "user{n}", password = "maple-syrup", subject = "u-{n}", display_name = "User {n}" }}'
+        for n in range(BROWSERS)
+    )
+    return f"""
+[[providers]]
+provider_id = "1000"
+name = {{ en = "Maple Credit Union", fr = "Caisse Érable" }}
+country = "CA"
+logo = "maple.svg"
+colour = "#8c1d2f"
+clusters = {CLUSTERS}
+audience = "https://api.maple.example"
+complaints = {{ en = "https://maple.example/complaints", fr = "https://maple.example/fr/plaintes" }}
+sign_in = "sandbox"
+customers = [
+{customers},
+]
+
+[[recipients]]
+client_id = "bench-client"
+secret_sha256 = "{hash_secret(SECRET)}"
+demo = true
+name = {{ en = "Budget Compass", fr = "Boussole Budget" }}
+legal_name = {{ en = "Budget Compass Technologies Inc.", fr = "Technologies Boussole Budget inc." }}
+site = {{ en = "https://budget.example", fr = "https://budget.example/fr" }}
+privacy_policy = {{ en = "https://budget.example/privacy", fr = "https://budget.example/fr/confidentialite" }}
+terms = {{ en = "https://budget.example/terms", fr = "https://budget.example/fr/conditions" }}
+logo = "budget.svg"
+redirect_uris = ["https://client.example/cb"]
+clusters = {CLUSTERS}
+needs = ["ACCOUNT_BASIC"]
+consent_days = 365
+history_months = 24
+providers = {{ "1000" = "ACTIVE" }}
+
+[recipients.purpose]
+en = "To show all your accounts in one place and help you plan your spending."
+fr = "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses."
+"""
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "registry.toml").write_text(registration(), encoding="utf-8")
+    if not (folder / "keys.json").exists():
+        generate_signing_keys(folder / "keys.json")
+    upgrade(os.environ["ACCORD_LEDGER_URL"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
