@@ -56,7 +56,7 @@ def upgrade(url: str) -> None:
 def expire(url: str) -> None:
     """Writes down the end of connections that have run out. They ended without this, too."""
     count, now = 0, utc_now()
-    with _database(url) as database:
+    with open_database(url) as database:
         while written := ConnectionStore(database).record_expired(now=now):
             count += written
     click.echo(f"{count} connections had run out; each has its event now")
@@ -90,7 +90,7 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
     """Lists the connections of a customer, or of a recipient, the newest first."""
     if (customer is None) is (client_id is None):
         raise click.UsageError("name either --customer or --client")
-    with _database(url) as database:
+    with open_database(url) as database:
         store = ConnectionStore(database)
         found = store.of_client(client_id) if client_id is not None else store.of_customer(*_parted(customer))
     now = utc_now()
@@ -109,7 +109,7 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
 @click.argument("consent_id")
 def end_connection(url: str, consent_id: str) -> None:
     """Ends a connection at once: no token of it works any more."""
-    with _database(url) as database:
+    with open_database(url) as database:
         ended = ConnectionStore(database).withdraw(consent_id, None, actor=Actor.OPERATOR, now=utc_now())
     if ended is None:
         raise click.ClickException(f"{consent_id}: no such connection, or it had ended before")
@@ -188,7 +188,7 @@ def _parted(customer: str | None) -> tuple[str, str]:
 
 
 @contextmanager
-def _database(url: str) -> Iterator[Database]:
+def open_database(url: str) -> Iterator[Database]:
     with _one_line_faults():
         database = Database(url, timeout=_TIMEOUT)
         try:

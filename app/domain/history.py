@@ -1,4 +1,6 @@
-"""What happens to a consent, for the record: events are appended, never changed, never deleted."""
+"""What happens to a consent, for the record: events are appended and never changed. They are deleted
+with everything else about the consent, years after its end (app/stores/retention.py).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -12,6 +12,7 @@ from app.web.screens.parties import BUDGET, HOSTILE, MAPLE, REQUEST_ID
 from app.web.screens.screen import Screen
 
 _CONSENT_ID = "5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11"
+_A_MINUTE = timedelta(minutes=1)
 _WAY_BACK = "https://budget.example/callback?error=access_denied"
 
 
@@ -35,6 +36,7 @@ SCREENS = [
     Screen("error-bad-request", "A request that cannot be read", partial(_page, "bad_request")),
     Screen("error-not-found", "No such page", partial(_page, "not_found")),
     Screen("error-not-allowed", "Not in this way", partial(_page, "not_allowed")),
+    Screen("error-too-many", "Too many requests", lambda: _problem(errors.too_many("authorize", _A_MINUTE))),
     Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
     Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
     Screen("error-request-lost", "No such request here", lambda: _problem(errors.request_lost())),

@@ -1,0 +1,143 @@
+"""What the ledger may forget, and when: the only code that deletes from it.
+
+A record is kept for years after the consent has ended, so that what was agreed can be shown for as long as
+somebody may ask. Nothing of a consent that is in force, or that ended more recently, is ever touched.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, func, or_, select
+
+from app.stores.database import Database
+from app.stores.schema import decisions, events, grants, refresh_tokens, screens
+
+# A page that was shown is on record before it is answered, and its text may serve for a day.
+SCREENS_WITHOUT_ANSWER: Final = timedelta(days=30)
+MOST_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long records are kept: of a consent since it ended, or was denied; of a token since it died."""
+
+    records: timedelta
+    tokens: timedelta
+    token_idle: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Forgettable:
+    """How much may be forgotten, or was."""
+
+    consents: int = 0
+    events: int = 0
+    refresh_tokens: int = 0
+    screens: int = 0
+
+    @property
+    def is_something(self) -> bool:
+        return self != Forgettable()
+
+    def __add__(self, other: "Forgettable") -> "Forgettable":
+        return Forgettable(
+            self.consents + other.consents,
+            self.events + other.events,
+            self.refresh_tokens + other.refresh_tokens,
+            self.screens + other.screens,
+        )
+
+
+class RetentionStore:
+    """Counts and deletes what the policy no longer keeps. Every method raises StoreUnavailable."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+
+    def count(self, *, now: datetime) -> Forgettable:
+        """What `forget` would delete. Screens that only forgotten consents refer to are counted, too."""
+        over = self._over(now)
+        kept = and_(decisions.c.screen_hash == screens.c.screen_hash, decisions.c.consent_id.not_in(over))
+        with self._database.reading() as connection:
+            return Forgettable(
+                consents=_count(connection, decisions, decisions.c.consent_id.in_(over)),
+                events=_count(connection, events, events.c.consent_id.in_(over)),
+                refresh_tokens=_count(
+                    connection,
+                    refresh_tokens,
+                    or_(refresh_tokens.c.consent_id.in_(over), self._dead_token(now)),
+                ),
+                screens=_count(connection, screens, _old_screen(now), ~exists().where(kept)),
+            )
+
+    def forget(self, *, now: datetime) -> Iterator[Forgettable]:
+        """Deletes, a few hundred at a time, each time in a transaction of its own; says what each deleted."""
+        while (step := self._forget_consents(now)).is_something:
+            yield step
+        while (step := self._forget_tokens(now)).is_something:
+            yield step
+        while (step := self._forget_screens(now)).is_something:
+            yield step
+
+    def _forget_consents(self, now: datetime) -> Forgettable:
+        with self._database.writing() as connection:
+            over = list(connection.execute(self._over(now).limit(MOST_AT_ONCE)).scalars())
+            if not over:
+                return Forgettable()
+            tokens = _delete(connection, refresh_tokens, refresh_tokens.c.consent_id.in_(over))
+            happened = _delete(connection, events, events.c.consent_id.in_(over))
+            _delete(connection, grants, grants.c.consent_id.in_(over))
+            answered = _delete(connection, decisions, decisions.c.consent_id.in_(over))
+            return Forgettable(consents=answered, events=happened, refresh_tokens=tokens)
+
+    def _forget_tokens(self, now: datetime) -> Forgettable:
+        dead = select(refresh_tokens.c.token_hash).where(self._dead_token(now)).limit(MOST_AT_ONCE)
+        with self._database.writing() as connection:
+            hashes = list(connection.execute(dead).scalars())
+            forgotten = _delete(connection, refresh_tokens, refresh_tokens.c.token_hash.in_(hashes))
+            return Forgettable(refresh_tokens=forgotten)
+
+    def _forget_screens(self, now: datetime) -> Forgettable:
+        answered = exists().where(decisions.c.screen_hash == screens.c.screen_hash)
+        unanswered = select(screens.c.screen_hash).where(_old_screen(now), ~answered).limit(MOST_AT_ONCE)
+        with self._database.writing() as connection:
+            hashes = list(connection.execute(unanswered).scalars())
+            return Forgettable(screens=_delete(connection, screens, screens.c.screen_hash.in_(hashes)))
+
+    def _over(self, now: datetime) -> Select[Any]:
+        """The consent_ids of answers that nobody has to be able to show any more."""
+        ended_at = func.coalesce(grants.c.ended_at, grants.c.expires_at, decisions.c.decided_at)
+        return (
+            select(decisions.c.consent_id)
+            .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
+            .where(ended_at <= now - self._policy.records)
+            .order_by(decisions.c.consent_id)
+        )
+
+    def _dead_token(self, now: datetime) -> ColumnElement[bool]:
+        """Revoked, idle for too long, or of a consent that is over; each of it long enough ago."""
+        last = now - self._policy.tokens
+        over = exists().where(
+            grants.c.consent_id == refresh_tokens.c.consent_id,
+            func.coalesce(grants.c.ended_at, grants.c.expires_at) <= last,
+        )
+        return or_(
+            refresh_tokens.c.revoked_at <= last,
+            refresh_tokens.c.last_used_at <= last - self._policy.token_idle,
+            over,
+        )
+
+
+def _old_screen(now: datetime) -> ColumnElement[bool]:
+    return screens.c.first_shown_at <= now - SCREENS_WITHOUT_ANSWER
+
+
+def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+
+
+def _delete(connection: Connection, table: Table, condition: ColumnElement[bool]) -> int:
+    return connection.execute(delete(table).where(condition)).rowcount

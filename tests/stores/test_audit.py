@@ -1,0 +1,62 @@
+"""The whole ledger, read in a fixed order and in portions, on both databases."""
+
+from datetime import timedelta
+
+from app.domain.evidence import Screen
+from app.domain.language import Language
+from app.stores.audit import AT_ONCE, Audit
+from app.stores.evidence import EvidenceStore
+from app.stores.ledger import Ledger
+from tests.builders import NOON, a_decision, a_grant
+
+HOUR = timedelta(hours=1)
+
+
+def approve(ledger: Ledger, name: str, *, after: timedelta = timedelta(0)) -> None:
+    names = {"request_id": f"r-{name}", "consent_id": f"c-{name}", "subject": f"s-{name}"}
+    at = NOON + after
+    grant = a_grant(**names, approved_at=at, expires_at=at + timedelta(days=9))
+    ledger.record_decision(a_decision(**names, asked_at=at, decided_at=at), grant)
+
+
+def test_everything_but_tokens_is_read_in_the_order_of_its_keys(ledger: Ledger) -> None:
+    for name in ("b", "a"):
+        approve(ledger, name)
+    ledger.redeem("r-a", "dc-budget", token_hash="the-hash", now=NOON)
+    EvidenceStore(ledger.database).keep(Screen("the page", Language.FR, "catalogue-1"), now=NOON)
+    records = list(Audit(ledger.database).records())
+    assert [(record.kind, record.values.get("consent_id")) for record in records] == [
+        ("screen", None),
+        *(("decision", consent_id) for consent_id in ("c-a", "c-b")),
+        *(("grant", consent_id) for consent_id in ("c-a", "c-b")),
+        *(("event", consent_id) for consent_id in ("c-b", "c-b", "c-a", "c-a", "c-a")),
+    ]
+    assert "the-hash" not in str(records)
+    assert records == list(Audit(ledger.database).records())
+
+
+def test_only_what_was_made_since_then_is_read(ledger: Ledger) -> None:
+    approve(ledger, "old")
+    approve(ledger, "new", after=HOUR)
+    records = list(Audit(ledger.database).records(since=NOON + HOUR))
+    assert {record.values["consent_id"] for record in records} == {"c-new"}
+    assert [record.kind for record in records] == ["decision", "grant", "event", "event"]
+
+
+def test_several_portions_are_read_without_a_gap_and_without_a_repeat(ledger: Ledger) -> None:
+    for number in range(AT_ONCE + 7):
+        approve(ledger, f"{number:04}")
+    decisions = [record for record in Audit(ledger.database).records() if record.kind == "decision"]
+    assert [record.values["request_id"] for record in decisions] == [
+        f"r-{number:04}" for number in range(AT_ONCE + 7)
+    ]
+
+
+def test_a_code_that_nobody_redeemed_is_found_once_it_has_expired(ledger: Ledger) -> None:
+    for name in ("reached", "lost", "recent"):
+        approve(ledger, name, after=HOUR if name == "recent" else timedelta(0))
+    ledger.redeem("r-reached", "dc-budget", token_hash="t", now=NOON)
+    audit = Audit(ledger.database)
+    assert [grant.consent_id for grant in audit.unredeemed(approved_before=NOON + HOUR)] == ["c-lost"]
+    later = audit.unredeemed(approved_before=NOON + 2 * HOUR, since=NOON + HOUR)
+    assert [grant.consent_id for grant in later] == ["c-recent"]
