@@ -3,10 +3,11 @@
 Statements are built here once, since building one costs more than the database takes to run it.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, case, func, insert, select, update
 
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
@@ -45,12 +46,23 @@ _END_TOKENS = (
     .values(revoked_at=_AT)
 )
 _APPEND = insert(events).inline()
+_QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
 def find(connection: Connection, query: Executable, **values: Any) -> ConsentGrant | None:
     """The one grant that fits."""
     row = connection.execute(query, values).first()
     return None if row is None else grant_from(row)
+
+
+def queue_for_connection(connection: Connection, grant: ConsentGrant) -> None:
+    """Waits until no other transaction makes the same connection; the next one then sees what this one did.
+
+    SQLite has one writer, and its transactions have queued before they begin.
+    """
+    if connection.dialect.name == "postgresql":
+        name = json.dumps([grant.provider_id, grant.subject, grant.client_id])
+        connection.execute(_QUEUE, {"name": name})
 
 
 def end(

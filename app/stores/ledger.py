@@ -14,12 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import Database
-from app.stores.grants import LOCKED_GRANT, append, end, find, supersede
+from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, supersede
 from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_row
 from app.stores.schema import Moment, decisions, grants, refresh_tokens
 from app.stores.unavailable import StoreUnavailable
-
-_ATTEMPTS = 3
 
 # Built once: building a statement costs more than the database takes to run it.
 _AT = bindparam("at", type_=Moment)
@@ -106,18 +104,15 @@ class Ledger:
         The caller's is the one that stands if the consent_id is the caller's. A grant supersedes the
         connection that the same customer had with the same recipient, in the same transaction.
         """
-        for _ in range(_ATTEMPTS):
-            try:
-                with self.database.writing() as connection:
-                    _insert_decision(connection, decision, grant)
-                return Answered(decision, grant)
-            except IntegrityError:
-                # Either this request has its answer, or a parallel request made a connection just now
-                # which this one, tried again, supersedes.
-                standing = self.find_answer(decision.request_id)
-                if standing is not None:
-                    return standing
-        raise StoreUnavailable("ledger: too many decisions at once")
+        try:
+            with self.database.writing() as connection:
+                _insert_decision(connection, decision, grant)
+        except IntegrityError as error:
+            standing = self.find_answer(decision.request_id)
+            if standing is None:
+                raise StoreUnavailable("ledger: an answer that contradicts what is on record") from error
+            return standing
+        return Answered(decision, grant)
 
     def find_answer(self, request_id: str) -> Answered | None:
         """The answer that the request has."""
@@ -184,6 +179,8 @@ class Ledger:
 
 
 def _insert_decision(connection: Connection, decision: ConsentDecision, grant: ConsentGrant | None) -> None:
+    if grant is not None:
+        queue_for_connection(connection, grant)
     connection.execute(_RECORD_DECISION, decision_row(decision))
     answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [

@@ -290,6 +290,16 @@ def test_two_requests_approved_at_the_same_moment_leave_one_connection(
     assert [kind for _, kind in database.events()].count("superseded") == 19
 
 
+def test_of_thirty_requests_approved_at_the_same_moment_all_are_recorded_and_one_connection_stands(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    answers = [an_approval(number) for number in range(1, 31)]
+    results = all_at_once([partial(ledger.record_decision, *answer) for answer in answers])
+    assert [result.decision for result in results] == [decision for decision, _ in answers]
+    assert len(database.rows("grants", ended_at=None)) == 1
+    assert [kind for _, kind in database.events()].count("superseded") == 29
+
+
 def test_a_connection_is_superseded_in_the_transaction_that_records_the_new_one_or_not_at_all(
     ledger: Ledger, database: LedgerDatabase
 ) -> None:
