@@ -41,7 +41,7 @@ def faults() -> list[str]:
     [
         (
             {"redis_url": "http://localhost"},
-            "ACCORD_REDIS_URL must begin with redis://, rediss:// or unix://",
+            "ACCORD_REDIS_URL must begin with redis://, rediss://, unix://, redis[s]+sentinel:// or redis[s]+cluster://",
         ),
         ({"ledger_url": "nonsense"}, "ACCORD_LEDGER_URL is no address of a database that is known here"),
         ({"ledger_url": "oracle9://x"}, "ACCORD_LEDGER_URL is no address of a database that is known here"),

@@ -13,23 +13,78 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import UnixDomainSocketConnection
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
+from app.stores.cluster import Cluster
+from app.stores.redis_address import Kind, RedisAddress, parse_address
 from app.stores.unavailable import StoreUnavailable
 
 Redis = redis.Redis
 
 
 def connect(url: str, *, timeout: timedelta) -> Redis:
-    """A client for `url` (`redis://`, `rediss://`, `unix://`). It connects when it is first used.
+    """A client for `url` (see `redis_address`). It connects when it is first used.
 
-    Raises ValueError for any other address.
+    Raises ValueError for an address that cannot be used.
     """
-    seconds = timeout.total_seconds()
-    options: dict[str, Any] = {
+    try:
+        address = parse_address(url)
+        client = _make_client(address, timeout.total_seconds())
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # connects to nothing, and knows every option
+    except (ValueError, TypeError) as error:
+        reason = "has an option that is not known" if isinstance(error, TypeError) else error
+        raise ValueError(f"ACCORD_REDIS_URL {reason}") from error
+    return client
+
+
+def _make_client(address: RedisAddress, seconds: float) -> Redis:
+    if address.kind is Kind.SINGLE:
+        return _own_pool({**_options(seconds), **address.options})
+    if address.kind is Kind.CLUSTER:
+        return Cluster(
+            address.places,
+            connect=lambda place, patience: _own_pool(
+                {**_options(patience), **address.options, "host": place[0], "port": place[1]}
+            ),
+            timeout=seconds,
+        )
+    # The Sentinels are asked one after the other, whenever a connection is made: they share its time.
+    tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
+    asking = {
+        **_options(seconds / len(address.places)),
+        **address.sentinel_login,
+        **(tls if address.has_tls else {}),
+        "ssl": address.has_tls,
+    }
+    serving = {**_options(seconds), **address.options, "ssl": address.has_tls}
+    serving.pop("connection_class", None)  # Sentinel's own class asks who the primary is
+    sentinel: Any = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(address.service, **serving)
+    return client
+
+
+def _own_pool(options: dict[str, Any]) -> Redis:
+    if options.get("connection_class") is UnixDomainSocketConnection:
+        del options["socket_connect_timeout"]  # it knows none
+    return redis.Redis.from_pool(redis.ConnectionPool(**options))
+
+
+def _options(seconds: float) -> dict[str, Any]:
+    return {
         "socket_timeout": seconds,
-        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": seconds,
+        # No retry. What is listed makes a connection be closed: the next one is made to whoever the
+        # address means then, which after a failover is another server.
+        "retry": Retry(
+            NoBackoff(), 0, (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
+        ),
+        # Whose connections they are, in CLIENT LIST. Over TLS 1.3 a connection is ready only after an answer:
+        # the tickets that come before it look like a reply to nothing.
+        "client_name": "accord",
         "decode_responses": True,
         "encoding_errors": "replace",  # what is not text is no record either
         "driver_info": None,
@@ -37,12 +92,6 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
         "protocol": 2,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
-    if not url.startswith("unix:"):
-        options["socket_connect_timeout"] = seconds
-    try:
-        return redis.Redis.from_url(url, **options)
-    except ValueError as error:
-        raise ValueError("ACCORD_REDIS_URL must begin with redis://, rediss:// or unix://") from error
 
 
 @contextmanager

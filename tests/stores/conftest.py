@@ -1,4 +1,4 @@
-"""The ledger on both of its databases, and a look into its tables."""
+"""Redis as one server, under Sentinels and as a Cluster; the ledger on both of its databases."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,10 +8,38 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, delete, select
 
-from app.stores import migrations
+from app.stores import migrations, redis
+from app.stores.cluster import Cluster
 from app.stores.ledger import Ledger
 from app.stores.schema import metadata
 from tests.postgres import PostgresServer
+from tests.redis_servers import SentinelSet, ValkeyCluster
+
+
+@pytest.fixture(scope="session")
+def sentinel_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelSet]:
+    """One for all tests that leave it as it is."""
+    with SentinelSet(tmp_path_factory.mktemp("sentinel"), replicas=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyCluster]:
+    """One for all tests that leave it as it is."""
+    with ValkeyCluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(params=["single", "sentinel", "cluster"])
+def redis_client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
+    """An empty Redis: the test runs on each of the three kinds."""
+    servers = {"single": "valkey", "sentinel": "sentinel_set", "cluster": "valkey_cluster"}
+    url: str = request.getfixturevalue(servers[request.param]).url
+    client = redis.connect(url, timeout=timedelta(seconds=1))
+    for server in client.primaries() if isinstance(client, Cluster) else [client]:
+        server.flushall()
+    yield client
+    client.close()
 
 
 @dataclass(frozen=True)

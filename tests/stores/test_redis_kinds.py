@@ -1,0 +1,297 @@
+"""Redis over TLS, under Sentinels and as a Cluster: nothing is done twice, and what broke heals by itself."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.crc import key_slot
+
+from app.embedded import LOOPBACK, EmbeddedValkey
+from app.stores import redis
+from app.stores.redis import Put, Redis
+from app.stores.unavailable import StoreUnavailable
+from tests.certificates import certify
+from tests.ports import free_port
+from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to
+from tests.stores.tls import TlsProxy
+
+TIMEOUT = timedelta(seconds=0.3)
+IN_TIME = 1.5
+HOUR = timedelta(hours=1)
+
+Connect = Callable[[str], Redis]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Opens clients, and closes them after the test."""
+    with ExitStack() as opened:
+
+        def open_at(url: str) -> Redis:
+            client = redis.connect(url, timeout=TIMEOUT)
+            opened.callback(client.close)
+            return client
+
+        yield open_at
+
+
+@contextmanager
+def unavailable_in_time() -> Iterator[None]:
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable) as raised:
+        yield
+    assert time.monotonic() - begun < IN_TIME
+    assert str(raised.value).startswith("redis: ")
+
+
+def put_until_it_works(client: Redis, key: str) -> int:
+    """How often it did not work at first. Each try ends in time."""
+    deadline = time.monotonic() + PATIENCE
+    for failures in range(10_000):
+        assert time.monotonic() < deadline, "it never healed"
+        try:
+            redis.put(client, Put(key, {"try": failures}, HOUR))
+        except StoreUnavailable:
+            time.sleep(0.05)
+        else:
+            return failures
+    raise AssertionError
+
+
+# TLS
+
+
+@pytest.fixture
+def tls_port(valkey_on_port: EmbeddedValkey, tmp_path: Path) -> Iterator[int]:
+    assert valkey_on_port.port is not None
+    with TlsProxy(valkey_on_port.port, certify(tmp_path, "localhost")) as proxy:
+        yield proxy.port
+
+
+@pytest.fixture(scope="module")
+def valkey_on_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), port=free_port()) as server:
+        yield server
+
+
+def test_over_tls_the_authority_that_is_named_is_trusted(
+    tls_port: int, tmp_path: Path, connect: Connect
+) -> None:
+    client = connect(f"rediss://localhost:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
+    redis.put(client, Put("over-tls", {"n": 1}, HOUR))
+    assert redis.parse(client.get("over-tls")) == {"n": 1}
+
+
+def test_over_tls_nobody_else_is_trusted(tls_port: int, tmp_path: Path, connect: Connect) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    certify(other, "localhost")
+    named = f"?ssl_ca_certs={other}/authority.pem"
+    for address in (f"rediss://localhost:{tls_port}/0", f"rediss://localhost:{tls_port}/0{named}"):
+        with unavailable_in_time():
+            redis.ping(connect(address))
+
+
+def test_over_tls_a_certificate_of_another_name_is_refused(
+    tls_port: int, tmp_path: Path, connect: Connect
+) -> None:
+    certified = connect(f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
+    redis.ping(certified)
+    elsewhere = connect(f"rediss://ip6-localhost.invalid:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
+    with unavailable_in_time():
+        redis.ping(elsewhere)
+
+
+# Both kinds
+
+
+@pytest.mark.parametrize("kind", ["sentinel", "cluster"])
+def test_nobody_there_is_unavailable_in_time(connect: Connect, kind: str) -> None:
+    places = ",".join(f"{LOOPBACK}:{free_port()}" for _ in range(3))
+    client = connect(f"redis+{kind}://{places}/{SERVICE if kind == 'sentinel' else ''}")
+    for command in (redis.ping, lambda client: redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR))):
+        with unavailable_in_time():
+            command(client)
+
+
+def sets_run_by(*ports: int | None) -> int:
+    statistics = [commands_to(port or 0).info("commandstats") for port in ports]
+    return sum(one.get("cmdstat_set", {"calls": 0})["calls"] for one in statistics)
+
+
+def reset_statistics(*ports: int | None) -> None:
+    for port in ports:
+        commands_to(port or 0).config_resetstat()
+
+
+def test_under_sentinels_a_command_whose_reply_does_not_come_is_not_sent_again(
+    sentinel_set: SentinelSet, connect: Connect
+) -> None:
+    client, primary = connect(sentinel_set.url), sentinel_set.primary
+    redis.ping(client)
+    reset_statistics(primary.port)
+    primary.pause()
+    try:
+        with unavailable_in_time():
+            redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR))
+    finally:
+        primary.resume()
+    redis.ping(client)
+    assert sets_run_by(primary.port) == 2
+    put_until_it_works(client, "a")
+
+
+def test_in_a_cluster_a_command_whose_reply_does_not_come_is_not_sent_again(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    redis.put(client, Put("a", {}, HOUR))
+    owner = valkey_cluster.owner_of("a")
+    reset_statistics(owner.port)
+    owner.pause()
+    try:
+        with unavailable_in_time():
+            redis.put(client, Put("a", {}, HOUR))
+    finally:
+        owner.resume()
+    redis.ping(client)
+    assert sets_run_by(owner.port) == 1
+    put_until_it_works(client, "a")
+
+
+# Sentinel
+
+
+def test_a_failover_heals_by_itself_with_a_client_that_was_there_before(
+    tmp_path: Path, connect: Connect
+) -> None:
+    with SentinelSet(tmp_path, replicas=2) as servers:
+        client = connect(servers.url)
+        redis.put(client, Put("kept", {"n": 1}, HOUR))
+        fallen = servers.primary
+        commands_to(fallen.port or 0).wait(2, 5000)  # both replicas have it
+        fallen.kill()
+        put_until_it_works(client, "new")
+        assert servers.primary is not fallen
+        assert redis.parse(client.get("kept")) == {"n": 1}
+
+
+# One address behind which the server changes
+
+
+def test_connections_to_a_server_that_became_read_only_are_given_up(
+    valkey_on_port: EmbeddedValkey, connect: Connect
+) -> None:
+    """The address may mean another server by then: only a new connection finds it."""
+    client, server = connect(valkey_on_port.url), commands_to(valkey_on_port.port or 0)
+    redis.put(client, Put("a", {}, HOUR))
+    connection_id = client.client_id()
+    server.replicaof(LOOPBACK, free_port())
+    try:
+        assert client.client_id() == connection_id
+        with unavailable_in_time():
+            redis.put(client, Put("a", {}, HOUR))
+        assert client.client_id() != connection_id
+    finally:
+        server.replicaof("NO", "ONE")
+    redis.put(client, Put("a", {}, HOUR))
+
+
+# Cluster
+
+
+def test_keys_of_every_node_are_written_read_and_listed(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    puts = [Put(f"many:{number}", {"n": number}, HOUR) for number in range(60)]
+    redis.put(client, *puts)
+    assert {valkey_cluster.owner_of(one.key) for one in puts} == set(valkey_cluster.nodes[:3])
+    assert [redis.parse(client.get(one.key)) for one in puts] == [one.record for one in puts]
+    assert set(client.scan_iter("many:*")) == {one.key for one in puts}
+
+
+def test_a_part_that_moves_to_another_node_is_followed_while_it_moves_and_afterwards(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client, slot = connect(valkey_cluster.url), key_slot(b"moving")
+    redis.put(client, Put("moving", {"n": 1}, HOUR))
+    source = valkey_cluster.owner_of("moving")
+    target = next(node for node in valkey_cluster.nodes[:3] if node is not source)
+    with valkey_cluster.moving(slot, source, target):
+        # The key is at its old place; what is not there is asked for at the new one.
+        assert redis.parse(client.get("moving")) == {"n": 1}
+        redis.put(client, Put("{moving}new", {"n": 2}, HOUR))
+        assert redis.parse(client.get("{moving}new")) == {"n": 2}
+    assert valkey_cluster.owner_of("moving") is target
+    assert redis.parse(client.get("moving")) == {"n": 1}
+    assert redis.parse(client.get("{moving}new")) == {"n": 2}
+    assert commands_to(target.port or 0).exists("moving", "{moving}new") == 2
+
+
+def test_commands_of_several_keys_and_of_none_are_refused(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client: Any = connect(valkey_cluster.url)
+    with pytest.raises(StoreUnavailable), redis.answering():
+        client.delete("a", "b")
+    with pytest.raises(StoreUnavailable), redis.answering():
+        client.flushall()
+    with pytest.raises(StoreUnavailable), redis.answering():
+        client.pipeline()
+
+
+def test_when_all_nodes_hang_everybody_is_told_in_time_and_nobody_waits_for_another(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    redis.ping(client)
+    waited: list[float] = []
+
+    def ask() -> None:
+        for _ in range(2):
+            begun = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                redis.put(client, Put("a", {}, HOUR))
+            waited.append(time.monotonic() - begun)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for node in valkey_cluster.nodes:
+        node.pause()
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for node in valkey_cluster.nodes:
+            node.resume()
+    assert len(waited) == 16
+    assert max(waited) < IN_TIME
+    put_until_it_works(client, "a")
+
+
+def test_a_node_that_dies_is_replaced_by_its_replica_and_the_others_go_on(
+    tmp_path: Path, connect: Connect
+) -> None:
+    with ValkeyCluster(tmp_path, node_timeout=500) as cluster:
+        client = connect(cluster.url)
+        fallen = cluster.nodes[0]
+        keys = [f"key:{number}" for number in range(60)]
+        there = [key for key in keys if cluster.owner_of(key) is fallen]
+        elsewhere = [key for key in keys if key not in there]
+        redis.put(client, *(Put(key, {"n": 1}, HOUR) for key in keys))
+        commands_to(fallen.port or 0).wait(1, 5000)
+        fallen.kill()
+        with unavailable_in_time():
+            redis.put(client, Put(there[0], {}, HOUR))
+        for key in elsewhere:
+            redis.put(client, Put(key, {"n": 2}, HOUR))
+        put_until_it_works(client, there[0])
+        for key in there[1:]:
+            assert redis.parse(client.get(key)) == {"n": 1}
