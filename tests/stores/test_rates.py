@@ -15,6 +15,8 @@ from tests.stores.parallel import all_at_once
 
 BUDGET = ("authorize", "dc-budget", "192.0.2.1")
 LOANS = ("authorize", "dc-loans", "192.0.2.1")
+# Which can say what it was asked.
+ON_ONE_SERVER = pytest.mark.parametrize("redis_client", ["single"], indirect=True)
 
 
 @pytest.fixture
@@ -63,6 +65,7 @@ def test_several_processes_keep_to_the_limit_together(redis_client: Redis, clock
     assert most <= served <= most + a_part * len(processes)
 
 
+@ON_ONE_SERVER
 def test_redis_hears_of_a_twentieth_part_at_a_time(rates: Rates, redis_client: Redis) -> None:
     redis_client.config_resetstat()
     allowed(partial(rates.count, BUDGET, most=6000), 299)
@@ -71,6 +74,7 @@ def test_redis_hears_of_a_twentieth_part_at_a_time(rates: Rates, redis_client: R
     assert redis_client.info("commandstats")["cmdstat_incrby"]["calls"] == 2
 
 
+@ON_ONE_SERVER
 def test_whoever_goes_on_asking_beyond_the_limit_costs_no_round_trip(
     rates: Rates, redis_client: Redis
 ) -> None:
