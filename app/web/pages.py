@@ -145,7 +145,9 @@ def long_date(moment: datetime) -> str:
 def clock_time(moment: datetime) -> str:
     """The time of day, with its zone."""
     zone = get_timezone_name(to_user_timezone(moment), width="short", locale=language.locale())
-    time, zone = readings.as_data(format_time(moment, "short")), readings.as_data(zone)
+    # No line ends within it: French has spaces around the h.
+    time = readings.as_data(format_time(moment, "short").replace(" ", "\N{NO-BREAK SPACE}"))
+    zone = readings.as_data(zone)
     # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
     return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
 

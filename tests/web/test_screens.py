@@ -114,6 +114,11 @@ def test_production_has_no_screens(production: ContractClient, path: str) -> Non
     assert production.get(path).status_code == 404
 
 
+def test_no_line_ends_within_a_time_of_day(client: ContractClient) -> None:
+    assert "10\u00a0h\u00a045" in shown(client, "answered-approve", "fr").text
+    assert re.search(r"10:45[\u00a0\u202f]a\.m\.", shown(client, "answered-approve", "en").text)
+
+
 def test_production_does_not_even_load_them() -> None:
     loaded = "import sys, app; print(*(name for name in sys.modules if name.startswith('app.')))"
     names = subprocess.check_output([sys.executable, "-c", loaded], cwd=ROOT, text=True).split()
