@@ -43,6 +43,7 @@ let ends = endOf(document);
 let offered = null;
 
 if (offer) {
+  watchTime();
   setInterval(watchTime, 1000);
   document.addEventListener("visibilitychange", watchTime); // after a sleep, at once
 }

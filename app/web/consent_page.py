@@ -1,6 +1,7 @@
 """What the consent form says, and the pages that stand in its place after the answer."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from flask import render_template, request
 
@@ -127,7 +128,8 @@ def _values(opened: OpenRequest, customer: Customer, screen_hash: str) -> dict[s
         "decision_token": DecisionForm(session_id=session_id, request_id=request_id).token(screen_hash),
         "reference": reference(),
         "expires_at": expires_at.isoformat(),
-        "seconds_left": str(int((expires_at - services().clock()).total_seconds())),
+        # Never less than there is: the page must not say that it is over while an answer still counts.
+        "seconds_left": str(ceil((expires_at - services().clock()).total_seconds())),
         "time_left": time_left(expires_at),
         "clock_time": clock_time(expires_at),
     }

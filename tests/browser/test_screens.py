@@ -65,3 +65,14 @@ def test_the_copy_opens_from_a_disk_and_asks_for_nothing_else(browser: Browser, 
     page.close()
     assert failed == []
     assert [url for url in asked if not url.startswith(gallery.as_uri())] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("form-running-out", "About 2 minutes are left to answer."), ("form-run-out", "The time has run out")],
+)
+def test_a_page_that_comes_late_offers_more_time_at_once(
+    gallery: Path, page: Page, name: str, said: str
+) -> None:
+    page.goto((gallery / f"{name}.en.html").as_uri())
+    assert said in page.locator("#time-offer").inner_text()
