@@ -7,13 +7,13 @@ from functools import partial
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
+from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
 from app.stores.connections import Connection
-from app.web import language
 from app.web.connection_pages import choose_page, detail_page, list_page, stop_page
 from app.web.receipt import ShownConnection
 from app.web.screens import parties as fixtures
-from app.web.screens.parties import ALEX, BUDGET, EVERYTHING, LOANS, MAPLE, NOW, PROVIDERS
+from app.web.screens.parties import ALEX, BUDGET, EVERYTHING, LOANS, MAPLE, NORTHERN, NOW, PROVIDERS
 from app.web.screens.screen import Screen
 
 _CONSENT_ID = "5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11"
@@ -78,7 +78,7 @@ def _shown(
         grant=grant,
         requested_scope=EVERYTHING,
         approved_scope=granted,
-        language=language.language(),
+        language=Language.EN,
         screen_hash=None,
         last_used_at=last_used_at,
         ending=ending,
@@ -86,11 +86,15 @@ def _shown(
     return ShownConnection(connection, client, provider, grant.status_at(NOW))
 
 
-def _list(*, active: int = 1, ended: bool = False, hostile: bool = False, banks: int = 1) -> str:
-    clients = [BUDGET, LOANS, fixtures.WITHOUT_PURPOSE][:active]
-    shown = [_shown(fixtures.HOSTILE if hostile else client) for client in clients]
-    shown += [_shown(ending=ending) for ending in _ENDINGS.values()] if ended else []
-    shown += [_shown(None, last_used_at=None)] if ended else []
+_ACTIVE = [
+    _shown(BUDGET),
+    _shown(LOANS, provider=NORTHERN),
+    _shown(None, provider=NORTHERN, last_used_at=None),
+]
+_ENDED = [_shown(ending=ending) for ending in _ENDINGS.values()]
+
+
+def _list(*shown: ShownConnection, banks: int = 1) -> str:
     customers = [replace(ALEX, provider_id=provider_id) for provider_id in list(PROVIDERS)[:banks]]
     return list_page(shown, customers, PROVIDERS, session_id=None)
 
@@ -111,10 +115,19 @@ def _stop(stopping: Scope, asked: str, *, client: Client = BUDGET) -> str:
 
 SCREENS = [
     Screen("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
-    Screen("connections-none", "Nothing is shared", partial(_list, active=0)),
-    Screen("connections-one", "One connection", _list),
-    Screen("connections-several", "Several, at two banks", partial(_list, active=3, ended=True, banks=2)),
-    Screen("connections-hostile", "With a recipient of a hostile name", partial(_list, hostile=True)),
+    Screen("connections-none", "Nothing is shared", _list),
+    Screen("connections-one", "One connection", partial(_list, _ACTIVE[0])),
+    Screen("connections-ended", "Nothing is shared any more", partial(_list, *_ENDED[:2])),
+    Screen(
+        "connections-several",
+        "Several, at two banks; one recipient is no longer registered",
+        partial(_list, *_ACTIVE, *_ENDED, banks=2),
+    ),
+    Screen(
+        "connections-hostile",
+        "With a recipient of a hostile name",
+        partial(_list, _shown(fixtures.HOSTILE)),
+    ),
     Screen("connection", "A connection and its receipt", _detail),
     Screen("connection-narrowed", "Part of it was stopped", _narrowed),
     Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),

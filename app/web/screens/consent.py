@@ -1,5 +1,6 @@
 """The form in every state, and what stands in its place after the answer."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -24,6 +25,7 @@ _BASIC = DataCluster.ACCOUNT_BASIC
 _DETAILED = DataCluster.ACCOUNT_DETAILED
 _TRANSACTIONS = DataCluster.TRANSACTIONS
 _STATEMENTS = DataCluster.STATEMENTS
+_LOGO = re.compile(r'src="[^"]*/logos/[^"]*"')
 
 
 def _form(
@@ -65,6 +67,11 @@ def _form(
     return PreparedPage(form_with_holes(asked, who), "").fill(values)
 
 
+def _without_its_pictures() -> str:
+    """The form as a browser shows it that was given something else in their place."""
+    return _LOGO.sub('src="/dev/screens"', _form())
+
+
 def _answered(answer: Answer) -> str:
     who = fixtures.parties(BUDGET)
     decision = decide(
@@ -103,6 +110,7 @@ SCREENS = [
     Screen("form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))),
     Screen("form-undecided", "It came back without an answer", partial(_form, is_undecided=True)),
     Screen("form-running-out", "One minute is left", partial(_form, left=timedelta(seconds=50))),
+    Screen("form-run-out", "The time ran out while it was read", partial(_form, left=timedelta(0))),
     Screen(
         "form-repeat",
         "A repeat request: new, shared now, no longer asked",
@@ -126,6 +134,7 @@ SCREENS = [
         partial(_form, fixtures.HOSTILE, host="xn--bdget-kva." + "long-" * 20 + "name.example"),
     ),
     Screen("form-plain-bank", "A bank without a logo", partial(_form, provider=fixtures.PLAIN)),
+    Screen("form-broken-logos", "Logos that cannot be shown", _without_its_pictures),
     Screen("form-nameless", "A customer without a name", partial(_form, customer=fixtures.NAMELESS)),
     Screen("answered-approve", "Already answered: yes", partial(_answered, Answer.APPROVE)),
     Screen("answered-deny", "Already answered: no", partial(_answered, Answer.DENY)),

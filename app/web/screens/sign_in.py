@@ -22,7 +22,9 @@ def _sandbox(
     session = browser()  # which nobody asks for anything
     opened = OpenRequest(fixtures.pending(client), fixtures.parties(client), session) if client else None
     purpose = Purpose(MAPLE, session, opened)
-    form = SignInForm(session_id=None, request_id=purpose.bound_to)
+    came_back = has_failed or wait is not None
+    typed = {"user_name": "alex"} if came_back else {}
+    form = SignInForm(session_id=None, request_id=purpose.bound_to, **typed)
     return sandbox_page(purpose, form, has_failed=has_failed, wait=wait)
 
 
