@@ -115,7 +115,8 @@ def create_app(
         measured.init_app(app, metrics)
     app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues)
     app.session_interface = RedisSessionInterface(
-        SessionStore(parts.redis, idle=settings.session_idle),
+        # Reading uses no session, so that one lasts at least as long as a request may be read.
+        SessionStore(parts.redis, idle=max(settings.session_idle, settings.request_lifetime)),
         settings.secret_keys,
         is_https=settings.is_https,
         absolute=settings.session_absolute,

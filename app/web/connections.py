@@ -147,7 +147,6 @@ def _speak() -> None:
     if not browser().is_known:
         return
     asked = language.asked_language()
-    if asked is not None and asked is not browser().language:
-        browser().language = asked
-        browser().save()
+    if asked is not None:
+        browser().speak(asked)
     language.use(browser().language)

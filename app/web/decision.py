@@ -25,11 +25,12 @@ def decide(request_id: str) -> BaseResponse | str:
     opened = open_request(request_id)
     form = DecisionForm(session_id=opened.session.id, request_id=request_id)
     if not form.has_valid_token():
-        raise errors.form_refused(request_id)
+        raise errors.form_refused(request_id, opened.parties.provider)
     chosen = replace(opened.pending, checked_clusters=form.checked)
     switched_to = chosen_language()
     if switched_to is not None:
         services().flow.keep(chosen.in_language(switched_to))
+        opened.session.speak(switched_to)
         readings.use(None)
         return redirect(url_for("consent.show", request_id=request_id), 303)
     if form.asks_for_time:

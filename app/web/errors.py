@@ -68,6 +68,11 @@ def request_lost() -> Problem:
     return Problem("request_lost", 404)
 
 
+def session_over(client: Client, provider: DataProvider) -> Problem:
+    """The request may still be open, but nobody can tell whose it is."""
+    return Problem("session_over", 404, client=client, provider=provider)
+
+
 def cookies_blocked() -> Problem:
     """The browser brought no cookie at all, although a request's page comes after one was set."""
     return Problem("cookies_blocked", 404)
@@ -83,9 +88,10 @@ def registration_changed() -> Problem:
     return Problem("unsafe_client", 400)
 
 
-def form_refused(request_id: str) -> Problem:
+def form_refused(request_id: str, provider: DataProvider | None = None) -> Problem:
     """A form without the token of this session and request: nothing was recorded."""
-    return Problem("form_refused", 400, event="csrf_refused", request_id=request_id)
+    known: dict[str, Any] = {} if provider is None else {"provider": provider}
+    return Problem("form_refused", 400, event="csrf_refused", request_id=request_id, **known)
 
 
 def no_such_provider() -> Problem:

@@ -1,15 +1,20 @@
 """Choosing a page's language and announcing it.
 
 The request's `lang` decides, then the switch; `Accept-Language` is not asked, since the recipient knows which
-language its customer reads.
+language its customer reads. What this browser read last is in its cookie too, for the pages that come when
+nothing else can be known: a store is away, or a session is over.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from babel import Locale
 from flask import Response, g, request
+from flask.globals import request_ctx
 
 from app.domain.language import Language, parse_language
+
+if TYPE_CHECKING:
+    from app.web.sessions import BrowserSession
 
 # How each language writes dates and numbers, and what it is called: the one table of languages.
 LOCALES = {Language.EN: Locale("en", "CA"), Language.FR: Locale("fr", "CA")}
@@ -41,7 +46,8 @@ def asked_text() -> str | None:
 def language() -> Language:
     """The language of this response."""
     if "language" not in g:
-        g.language = asked_language() or Language.EN
+        session = cast("BrowserSession", request_ctx.session)
+        g.language = asked_language() or session.cookie_language or Language.EN
     return cast("Language", g.language)
 
 

@@ -48,12 +48,10 @@ def open_request(request_id: str) -> OpenRequest:
     A `lang` in the page's address switches the request to that language, for this page and those that follow.
     """
     session = browser()
-    if not session.has_cookie:
-        _speak_as_asked(request_id)
-        raise errors.cookies_blocked()
-    if session.is_known:
-        language.use(language.asked_language() or session.language)
-    pending = services().flow.find(request_id) if session.is_known else None
+    if not session.is_known:
+        raise _not_of_a_session(session, request_id)
+    language.use(language.asked_language() or session.language)
+    pending = services().flow.find(request_id)
     if pending is None or pending.browser_id != session.browser_id:
         raise errors.request_lost()
     correlate(pending.request.correlation_id)
@@ -65,11 +63,20 @@ def open_request(request_id: str) -> OpenRequest:
     return OpenRequest(pending, parties, session)
 
 
-def _speak_as_asked(request_id: str) -> None:
-    """Its language is all that a browser without a cookie learns of a request."""
+def _not_of_a_session(session: BrowserSession, request_id: str) -> errors.Problem:
+    """Cookies are blocked, or the session is over: then what the request still tells is whom to go back to.
+
+    Not with its state, though, which is for the browser that began it (RFC 6749 10.12).
+    """
     pending = services().flow.find(request_id)
     if pending is not None:
         language.use(language.asked_language() or pending.language)
+    if not session.has_cookie:
+        return errors.cookies_blocked()
+    parties = None if pending is None else services().flow.parties(pending)
+    if parties is None or not session.was_known:
+        return errors.request_lost()
+    return errors.session_over(parties.client, parties.provider)
 
 
 def _in_asked_language(pending: PendingRequest) -> PendingRequest:

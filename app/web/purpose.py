@@ -74,10 +74,7 @@ class Purpose:
 
     def remember_browser(self) -> None:
         """Makes sure that this browser will be known again, in the language that it reads."""
-        spoken = language.language()
-        if not self.session.is_known or self.session.language is not spoken:
-            self.session.language = spoken
-            self.session.save()
+        self.session.speak(language.language())
 
     def welcome(self, customer: Customer) -> None:
         """A new session for the customer. The request comes along, whoever was here before."""

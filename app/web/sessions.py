@@ -1,4 +1,4 @@
-"""Server-side sessions: a signed cookie that carries an id, and JSON in Redis.
+"""Server-side sessions: a signed cookie that carries an id and a language, and JSON in Redis.
 
 A session is loaded when it is first asked for and written when somebody says `save`, so that a machine's
 request never touches it and a failing store meets a view that can say so. Nothing in it is secret from
@@ -35,6 +35,7 @@ class BrowserSession(SessionMixin):
         session_id: str | None,
         *,
         has_cookie: bool,
+        cookie_language: Language | None,
         absolute: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -44,6 +45,8 @@ class BrowserSession(SessionMixin):
         self._clock = clock
         self._content: dict[str, Any] | None = None
         self.has_cookie = has_cookie
+        self.was_known = session_id is not None  # by a cookie of ours, whatever became of its session
+        self.cookie_language = cookie_language  # known without the store, and when the session is over
         self.was_touched = False
         self.cookie_to_set: str | None = None
 
@@ -70,6 +73,12 @@ class BrowserSession(SessionMixin):
     @language.setter
     def language(self, language: Language) -> None:
         self._load()["lang"] = language.value
+
+    def speak(self, language: Language) -> None:
+        """Makes sure that this browser will be known again, in the language that it reads."""
+        if not self.is_known or self.language is not language:
+            self.language = language
+            self.save()
 
     def customer_of(self, provider_id: str) -> Customer | None:
         """Who has signed in at this provider."""
@@ -112,6 +121,8 @@ class BrowserSession(SessionMixin):
         content = self._load()
         content.setdefault("browser", _new_browser_id())
         if self._id is not None and self._store.replace(self._id, content):
+            if self.cookie_language is not self.language:
+                self.cookie_to_set = self._id
             return
         if self._id is not None:  # ended while this request was under way: nobody is signed in any more
             content.pop("customers", None)
@@ -191,10 +202,12 @@ class RedisSessionInterface(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
         cookie = request.cookies.get(self.cookie_name)
+        session_id, spoken = self._read(cookie)
         return BrowserSession(
             self._store,
-            self._session_id(cookie),
+            session_id,
             has_cookie=bool(cookie),
+            cookie_language=spoken,
             absolute=self._absolute,
             clock=self._clock,
         )
@@ -210,17 +223,19 @@ class RedisSessionInterface(SessionInterface):
             # Lax, since Strict is lost when the recipient's page sends the browser here.
             response.set_cookie(
                 self.cookie_name,
-                self._signer.sign(session.cookie_to_set).decode("ascii"),
+                self._signer.sign(f"{session.cookie_to_set}.{session.language}").decode("ascii"),
                 secure=self._is_https,
                 httponly=True,
                 samesite="Lax",
                 path="/",
             )
 
-    def _session_id(self, cookie: str | None) -> str | None:
+    def _read(self, cookie: str | None) -> tuple[str | None, Language | None]:
+        """The session's id and its language, as they were signed here."""
         if cookie is None or not cookie.isascii():
-            return None
+            return None, None
         try:
-            return self._signer.unsign(cookie).decode("ascii")
+            session_id, _, spoken = self._signer.unsign(cookie).decode("ascii").partition(".")
         except BadSignature:
-            return None
+            return None, None
+        return session_id, Language(spoken) if spoken in set(Language) else None

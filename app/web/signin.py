@@ -81,7 +81,7 @@ def _sign_in(purpose: Purpose) -> BaseResponse:
         raise NotFound
     form = sign_in_form(purpose)
     if not form.has_valid_token():
-        raise errors.form_refused(purpose.request_id or "")
+        raise errors.form_refused(purpose.request_id or "", purpose.provider)
     purpose.require_time_left()
     switched_to = chosen_language()
     if switched_to is not None:

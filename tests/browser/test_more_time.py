@@ -97,6 +97,6 @@ def test_when_the_time_has_run_out_the_page_says_so_and_leads_back(
     visit = open_visit(hasty_demo)
     visit.open_form()
     said = visit.page.locator("#time-offer")
-    expect(said).to_contain_text("The time has run out before you answered. Nothing new is shared.")
+    expect(said).to_contain_text("The time ran out before you answered. Nothing has changed.")
     visit.press(OFFER)
     assert visit.heading == "The time to answer has run out"

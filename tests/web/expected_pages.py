@@ -48,6 +48,7 @@ HEADINGS = {
     "not_found": {"en": "We cannot find this page", "fr": "Nous ne trouvons pas cette page"},
     "request_expired": {"en": "The time to answer has run out", "fr": "Le temps pour répondre est écoulé"},
     "request_lost": {"en": "We cannot find this request", "fr": "Nous ne trouvons pas cette demande"},
+    "session_over": {"en": "Your session has ended", "fr": "Votre session a pris fin"},
     "sign_in_lost": {
         "en": "We cannot find this sign-in",
         "fr": "Nous ne trouvons pas cette ouverture de session",

@@ -241,7 +241,7 @@ def test_a_form_that_is_not_of_this_session_and_request_records_nothing(
     }[whose]
     response = form.customer.post_answer(form.request_id, fields, decision)
     page = check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
-    assert ways_out(page) == [form.address]
+    assert ways_out(page) == [form.address, "https://maple.example/complaints"]
     assert recorded.nothing_happened
     assert form.send("approve").status_code == 302, "the real form still works"
 
@@ -498,7 +498,7 @@ def test_an_app_is_told_of_a_denial_through_such_a_page_too(customer: BrowserCus
     params = carried_params(page.one("a", id="continue").attributes["href"], LOANS_APP_CALLBACK)
     assert params["error"] == "access_denied"
     assert params["state"] == "af0ifjsldkj"
-    nothing = {"en": "Nothing was shared.", "fr": "Rien n’a été partagé."}
+    nothing = {"en": "That answer did not share any data.", "fr": "Cette réponse n’a entraîné aucun partage."}
     assert nothing[lang] in page.text
 
 

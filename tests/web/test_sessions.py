@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.http import dump_cookie
 
 from app.embedded import EmbeddedValkey
+from app.settings import Settings
 from app.stores import redis
 from tests.builders import a_query
 from tests.conftest import SECRET_KEY, Clock, make_app, make_settings
@@ -57,7 +58,7 @@ def test_sign_in_gives_the_session_a_new_id_and_the_old_one_is_dead(
     after = cookie_of(customer.client)
     assert before != after
     assert len(session_keys(redis_client)) == 1
-    check_page(a_browser(app, before).get(f"/consent/{request_id}"), "request_lost", "en", status=404)
+    check_page(a_browser(app, before).get(f"/consent/{request_id}"), "session_over", "en", status=404)
     check_page(a_browser(app, after).get(f"/consent/{request_id}"), "form", "en")
 
 
@@ -194,7 +195,7 @@ def test_a_session_that_we_did_not_write_is_an_anonymous_visitor(
     request_id = customer.signed_in_request()
     (key,) = session_keys(redis_client)
     redis_client.set(key, content)
-    check_page(customer.client.get(f"/consent/{request_id}"), "request_lost", "en", status=404)
+    assert customer.client.get(f"/consent/{request_id}").status_code == 404
     redis_client.set(key, content)
     assert not is_signed_in(customer)
 
@@ -240,8 +241,20 @@ def test_a_session_that_is_not_used_for_half_an_hour_is_gone(
     customer.client.get(f"/consent/{request_id}")
     assert 1795 <= redis_client.ttl(key) <= 1800, "reading it begins another half hour"
     redis_client.expireat(key, 1)  # a second of 1970
-    check_page(customer.client.get(f"/consent/{request_id}"), "request_lost", "en", status=404)
+    check_page(customer.client.get(f"/consent/{request_id}"), "session_over", "en", status=404)
     assert not is_signed_in(customer)
+
+
+def test_a_session_lasts_as_long_as_a_request_that_is_read_in_it(
+    settings: Settings, clock: Clock, redis_client: redis.Redis
+) -> None:
+    """Otherwise an hour to answer would be half an hour to somebody who reads before they click."""
+    an_hour = settings.model_copy(update={"request_lifetime": timedelta(hours=1)})
+    client = make_app(an_hour, clock).test_client()
+    assert isinstance(client, ContractClient)
+    BrowserCustomer(client).signed_in_request()
+    (key,) = session_keys(redis_client)
+    assert redis_client.ttl(key) >= 3595
 
 
 def test_nothing_is_written_when_nothing_changed(

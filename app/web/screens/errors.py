@@ -39,6 +39,7 @@ SCREENS = [
     Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
     Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
     Screen("error-request-lost", "No such request here", lambda: _problem(errors.request_lost())),
+    Screen("error-session", "The session is over", lambda: _problem(errors.session_over(BUDGET, MAPLE))),
     Screen("error-cookies", "Cookies are blocked", lambda: _problem(errors.cookies_blocked())),
     Screen("error-expired", "Too late", lambda: _problem(errors.request_expired(BUDGET, MAPLE, _WAY_BACK))),
     Screen(
@@ -47,7 +48,9 @@ SCREENS = [
         lambda: _problem(errors.request_expired(HOSTILE, MAPLE, _WAY_BACK)),
     ),
     Screen(
-        "error-form", "A form that is not this browser's", lambda: _problem(errors.form_refused(REQUEST_ID))
+        "error-form",
+        "A form that is not this browser's",
+        lambda: _problem(errors.form_refused(REQUEST_ID, MAPLE)),
     ),
     Screen("error-form-alone", "The same, from nowhere", lambda: _problem(errors.form_refused(""))),
     Screen("error-sign-in-lost", "No such sign-in", lambda: _problem(errors.sign_in_lost())),

@@ -1,0 +1,105 @@
+"""In which language a page is when its address does not say, and when no store can be asked."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from app.stores import redis
+from tests.builders import a_query
+from tests.conftest import Clock
+from tests.customer import BrowserCustomer, hidden_fields
+from tests.page_contract import ContractClient
+from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+
+OTHER = {"en": "fr", "fr": "en"}
+SITE = {"en": "https://budget.example", "fr": "https://budget.example/fr"}
+
+
+def switch_on_the_form(customer: BrowserCustomer, request_id: str, lang: str) -> None:
+    address = f"/consent/{request_id}"
+    fields = hidden_fields(customer.form(request_id), address)
+    response = customer.client.post(address, data={**fields, "language": lang})
+    assert (response.status_code, response.location) == (303, address)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/connections", "/connections/nothing", "/consent/nothing"])
+def test_what_was_switched_to_on_the_form_is_what_this_browser_reads_from_then_on(
+    customer: BrowserCustomer, path: str, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=OTHER[lang])
+    switch_on_the_form(customer, request_id, lang)
+    assert customer.client.get(path).headers["Content-Language"] == f"{lang}-CA"
+
+
+def test_a_request_that_names_no_language_is_in_english_whatever_was_read_before(
+    customer: BrowserCustomer,
+) -> None:
+    customer.signed_in_request(lang="fr")
+    for changes in ({}, {"client_id": "nobody"}, {"redirect_uri": "https://elsewhere.example/"}):
+        answer = customer.client.get(f"/api/v1/authorize?{a_query(**changes)}", follow_redirects=True)
+        assert answer.headers["Content-Language"] == "en-CA"
+
+
+@pytest.mark.parametrize("page", ["consent", "sign-in"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_session_that_is_over_leads_back_to_the_recipient_in_the_customers_language(
+    customer: BrowserCustomer, redis_client: redis.Redis, page: str, method: str, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang, state="not-for-everybody")
+    redis_client.delete(*redis_client.scan_iter("session:*"))
+    response = customer.client.open(f"/{page}/{request_id}", method=method, data={"decision": "approve"})
+    answer = check_error_page(response, "session_over", lang, status=404)
+    assert answer.one("a", id="way-back").attributes["href"] == SITE[lang]
+    assert "not-for-everybody" not in response.text
+    assert customer.approve() != ""
+
+
+def test_a_session_that_is_over_is_told_when_redis_has_forgotten_everything_too(
+    customer: BrowserCustomer, redis_client: redis.Redis, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang)
+    redis_client.flushall()
+    for path in (f"/consent/{request_id}", "/nothing", "/connections"):
+        assert customer.client.get(path).headers["Content-Language"] == f"{lang}-CA"
+
+
+def test_a_session_of_eight_hours_ends_in_the_middle_of_a_request_with_a_way_back(
+    customer: BrowserCustomer, clock: Clock, lang: str
+) -> None:
+    customer.signed_in_request()
+    clock.advance(timedelta(hours=7, minutes=50))
+    request_id = customer.begin(lang=lang)
+    clock.advance(timedelta(minutes=10))
+    page = check_error_page(customer.client.get(f"/consent/{request_id}"), "session_over", lang, status=404)
+    assert ways_out(page) == [
+        SITE[lang],
+        {"en": "https://maple.example/complaints"}.get(lang, "https://maple.example/fr/plaintes"),
+    ]
+
+
+def test_a_language_in_a_cookie_that_we_did_not_sign_counts_for_nothing(app: Flask) -> None:
+    stranger = app.test_client()
+    assert isinstance(stranger, ContractClient)
+    stranger.set_cookie("accord", f"{'x' * 32}.fr.{'y' * 43}")
+    check_page(stranger.get("/nothing"), "not_found", "en", status=404)
+
+
+def test_a_refused_form_is_the_banks_page_and_switches_to_the_form(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang)
+    response = customer.client.post(f"/consent/{request_id}", data={"decision": "approve"})
+    page = check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    assert "/complaints" in response.text or "/plaintes" in response.text
+    switch = page.one("a", hreflang=OTHER[lang]).attributes["href"]
+    check_page(customer.client.get(switch), "form", OTHER[lang])
+
+
+def test_where_no_bank_is_known_the_page_to_choose_one_says_how_to_complain_to_each(
+    client: ContractClient, lang: str
+) -> None:
+    page = check_page(client.get(f"/connections?lang={lang}"), "choose", lang)
+    complaints = [link.attributes["href"] for link in page.all("a", rel="noreferrer")]
+    word = {"en": "/complaints", "fr": "/plaintes"}[lang]
+    assert [address.endswith(word) for address in complaints] == [True, True, True]
