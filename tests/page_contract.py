@@ -170,3 +170,5 @@ def check_page(response: TestResponse) -> None:
     other = "en" if html.attributes["lang"].startswith("fr") else "fr"
     switches = [element for element in elements if element.attributes.get("lang", "").startswith(other)]
     assert any(element.tag in ("a", "button") for element in switches), "no switch to the other language"
+    for link in page.all("a", lang=other):
+        assert link.attributes["hreflang"] == other, "a switch does not say where it leads"

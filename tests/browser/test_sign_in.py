@@ -23,6 +23,13 @@ def test_a_failure_keeps_the_user_name_and_takes_the_focus_to_what_is_wrong(eith
     assert visit.request_id == request_id
 
 
+def test_a_user_name_and_a_password_can_be_pasted(visit: Visit) -> None:
+    visit.connect()
+    for field in ("#user_name", "#password"):
+        assert visit.page.locator(field).evaluate("""(element) =>
+            element.dispatchEvent(new ClipboardEvent("paste", { bubbles: true, cancelable: true }))""")
+
+
 def test_many_failures_are_slowed_and_the_page_says_for_how_long(visit: Visit, lang: str) -> None:
     visit.connect(lang=lang)
     for _ in range(6):

@@ -1,5 +1,6 @@
 """`GET /consent/<request_id>`: what the form says, in both languages, and when it is not shown."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -122,6 +123,30 @@ def test_the_form_says_who_asks_why_for_how_long_and_where_the_browser_goes_next
     page = form_page(customer, lang, **changes)
     for words in said[lang]:
         assert words in page.text
+
+
+@pytest.mark.parametrize("provider_id", ["1000", "2000"])
+def test_the_form_looks_like_the_banks_and_shows_both_logos(
+    customer: BrowserCustomer, provider_id: str
+) -> None:
+    page = form_page(customer, "en", provider_id=provider_id)
+    logo, colour = {"1000": ("maple", "#8c1d2f"), "2000": ("northern", "#0b4f6c")}[provider_id]
+    assert page.one("header").one("rect").attributes["fill"] == colour
+    shown = [picture.attributes["src"].rpartition("/")[2].partition(".")[0] for picture in page.all("img")]
+    assert shown == [logo, "budget"]
+
+
+def test_where_somebody_asks_for_somebody_else_the_form_names_both(
+    register: Callable[..., ContractClient], lang: str
+) -> None:
+    registered = 'client_id = "dc-budget"'
+    agent = registered + '\nagent = { en = "Data Bridge", fr = "Pont de données" }'
+    page = form_page(BrowserCustomer(register((registered, agent))), lang)
+    said = {
+        "en": "Data Bridge is asking on behalf of Budget Compass.",
+        "fr": "Pont de données fait cette demande au nom de l’entreprise Boussole Budget.",
+    }
+    assert said[lang] in page.text
 
 
 def test_the_end_date_is_the_customers_own_late_in_the_evening_too(
@@ -253,6 +278,35 @@ def test_all_eight_clusters_are_shown_from_the_least_to_the_most_identifying(
         ]:
             assert words in details.text
         assert all(items.all("li") for items in details.all("ul"))
+
+
+def test_a_cluster_is_explained_in_two_sentences(customer: BrowserCustomer, lang: str) -> None:
+    for cluster, section in sections(form_page(customer, lang, scope=EVERY_CLUSTER)).items():
+        explained = section.one("p", id=f"about-{cluster}").text
+        assert len(re.findall(r"[.](?: [A-ZÀ-Ý]|$)", explained)) == 2, explained
+
+
+def test_the_basic_data_are_within_the_detailed_where_neither_can_be_left_out(
+    register: Callable[..., ContractClient], lang: str
+) -> None:
+    needs = 'needs = ["ACCOUNT_BASIC"]'
+    client = register((needs, 'needs = ["ACCOUNT_BASIC", "ACCOUNT_DETAILED"]'))
+    page = form_page(BrowserCustomer(client), lang, scope="ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS")
+    assert list(sections(page)) == ["ACCOUNT_DETAILED", "TRANSACTIONS"]
+    items = sections(page)["ACCOUNT_DETAILED"].one("details").text
+    for of_both in {"en": ("Currency", "Credit limit"), "fr": ("Devise", "Limite de crédit")}[lang]:
+        assert of_both in items
+
+
+def test_statements_say_that_they_repeat_what_other_boxes_withhold(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    shown = sections(form_page(customer, lang, scope=EVERY_CLUSTER))["STATEMENTS"]
+    said = {
+        "en": "A statement can show your name, address, balances and transactions, even if you leave those out",
+        "fr": "Un relevé peut montrer votre nom, votre adresse, vos soldes et vos opérations, même si vous ne",
+    }
+    assert said[lang] in shown.text
 
 
 def test_what_the_bank_does_not_have_is_named_and_is_no_choice(customer: BrowserCustomer, lang: str) -> None:

@@ -85,6 +85,8 @@ def test_the_form_has_a_name_and_a_password_and_says_nothing_of_the_request(
     ]
     assert page.one("input", name="password").attributes["type"] == "password"
     assert page.one("input", name="password").attributes["value"] == ""
+    fillers = [field.attributes.get("autocomplete") for field in page.all("input")]
+    assert fillers == [None, "username", "current-password"], "a password manager knows what goes where"
     html = customer.client.get(f"/sign-in/{request_id}").text
     for secret in ("the-state", "dc-budget", "localhost:8001"):
         assert secret not in html
