@@ -7,13 +7,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test check i18n catalogues gallery screenshots bench lock clean
+.PHONY: help run test check audit i18n catalogues gallery screenshots bench lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     start Accord and the example recipient; prints the address to open"
 	@echo "make test    run every test, in a real browser too"
-	@echo "make check   lint, formatting, types, catalogues"
+	@echo "make check   lint, formatting, types, catalogues, a look for secrets"
+	@echo "make audit   whether a locked dependency has a known weakness"
 	@echo "make i18n    extract the texts and update the catalogues for translators"
 	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
 	@echo "make screenshots  take the pictures under docs/screens again"
@@ -34,6 +35,11 @@ check: .venv/.complete
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/python -m tools.catalogues check
+	$(BIN)/python -m tools.secret_scan
+
+# Asks the registry and a database of advisories about every locked package: needs the network.
+audit: .venv/.complete
+	$(BIN)/uv tool run --no-config pip-audit --require-hashes --disable-pip --requirement requirements/postgres.txt
 
 i18n: .venv/.complete
 	$(BIN)/python -m tools.catalogues update

@@ -329,6 +329,31 @@ def test_no_secret_and_nothing_personal_is_in_any_log_line(
         assert of_flow[event]["timestamp"].endswith("Z")
 
 
+def test_an_absolute_target_changes_nothing(
+    tmp_path: Path, valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path
+) -> None:
+    """RFC 9112 3.2.2: a request line may hold a whole URL, which is not where our pages lead."""
+    log = tmp_path / "accord.log"
+    with RunningAccord(log, redis_url=valkey.url, ledger_url=ledger_url, signing_keys=signing_keys) as accord:
+        for path in (f"{AUTHORIZE}?{a_query()}", "/.well-known/oauth-authorization-server", "/nothing"):
+            answers = [
+                exchange(
+                    accord, f"GET {target}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                )
+                for target in ("", "https://evil.example", "https://evil.example:1")
+            ]
+            statuses = {answer.partition("\r\n")[0] for answer in answers}
+            assert len(statuses) == 1, statuses
+            assert not any("evil" in answer for answer in answers)
+    assert "evil" not in log.read_text()
+
+
+def exchange(accord: RunningAccord, request: str) -> str:
+    with socket.create_connection(("127.0.0.1", accord.port), timeout=PATIENCE) as connection:
+        connection.sendall(request.encode("latin-1"))
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+
 def complete_flow(accord: RunningAccord, browser: requests.Session) -> dict[str, str]:
     """Approve, redeem, refresh, replay, deny. What was secret in it, by name."""
     pkce = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}

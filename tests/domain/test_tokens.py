@@ -1,6 +1,7 @@
 """The token endpoint's rules (RFC 6749 2.3, 4.1.3, 6) and what a token says (RFC 9068)."""
 
 import hashlib
+import hmac
 from datetime import timedelta
 
 import pytest
@@ -84,6 +85,22 @@ def test_an_unknown_client_and_a_wrong_secret_are_refused_in_the_same_words(
         authenticate_client(None, REGISTRY)
     assert raised.value.error is without_any.value.error is ErrorCode.INVALID_CLIENT
     assert raised.value.description == without_any.value.description == "Client authentication failed"
+
+
+@pytest.mark.parametrize("client_id", ["dc-budget", "dc-unknown", "dc-suspended"])
+def test_an_unknown_client_costs_the_same_comparison_as_a_wrong_secret(
+    monkeypatch: pytest.MonkeyPatch, client_id: str
+) -> None:
+    compared: list[tuple[int, int]] = []
+
+    def compare(first: str, second: str) -> bool:
+        compared.append((len(first), len(second)))
+        return first == second
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    with pytest.raises(OAuthError):
+        authenticated(client_id, "wrong")
+    assert compared == [(64, 64)]
 
 
 def test_only_a_hash_of_a_secret_is_kept() -> None:

@@ -1,0 +1,63 @@
+"""Finds what looks like a secret in the source: keys, tokens, and long values under telling names.
+
+Demo values are short words that say so; what is long and random was made to be kept.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_FOLDERS = (
+    *("app", "deploy", "docs", "examples", "migrations", "registry", "static", "tests", "tools"),
+    *("translations", ".ci"),
+)
+_LONG = r"[A-Za-z0-9+/_=-]{32,}"
+_PATTERNS = {
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "the private half of a JSON Web Key": re.compile(rf"[\"']d[\"']\s*:\s*[\"']{_LONG}[\"']"),
+    "a token of a known service": re.compile(
+        r"\b(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{10,}|[rs]k_live_[A-Za-z0-9]{16,})"
+    ),
+    # Names that end in sha256 or hash hold no secret.
+    "a long value under a telling name": re.compile(
+        rf"(?i)\b[a-z_]*(secret|password|passwd|token|api_?key)\s*[=:]\s*[\"']{_LONG}[\"']"
+    ),
+}
+
+
+def findings(text: str) -> Iterator[tuple[int, str]]:
+    """The number of each line that holds something, and what that looks like."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        for what, pattern in _PATTERNS.items():
+            if pattern.search(line):
+                yield number, what
+
+
+def sources() -> Iterator[Path]:
+    """The text files of the project."""
+    yield from (path for path in ROOT.iterdir() if path.is_file() and path.name != ".venv.lock")
+    for folder in _FOLDERS:
+        yield from (path for path in (ROOT / folder).rglob("*") if path.is_file())
+
+
+def check() -> Iterator[str]:
+    """A line for each finding."""
+    for path in sorted(sources()):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture, a compiled catalogue
+        for number, what in findings(text):
+            yield f"{path.relative_to(ROOT)}:{number} holds what looks like {what}"
+
+
+def main() -> int:
+    found = list(check())
+    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
