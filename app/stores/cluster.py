@@ -41,6 +41,11 @@ class Cluster(redis.Redis):
         self._is_current = False
         self._learning = Lock()
 
+    @property
+    def nodes(self) -> list[redis.Redis]:
+        """A client for each node that was asked something so far."""
+        return list(self._nodes.values())
+
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Runs the command on the node that has the slot of its key, which is the first argument."""
         if len(args) < 2:

@@ -139,8 +139,9 @@ def put(client: Redis, *puts: Put) -> None:
 
 def connections_in_use(client: Redis) -> int:
     """How many of this process's connections are in use right now."""
-    (_, (in_use, _)) = client.connection_pool.get_connection_count()
-    return in_use
+    nodes = client.nodes if isinstance(client, Cluster) else [client]
+    counts = [node.connection_pool.get_connection_count() for node in nodes]
+    return sum(in_use for _, (in_use, _) in counts)
 
 
 def ping(client: Redis) -> None:

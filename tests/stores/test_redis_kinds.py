@@ -13,6 +13,7 @@ from redis.crc import key_slot
 
 from app.embedded import LOOPBACK, EmbeddedValkey
 from app.stores import redis
+from app.stores.cluster import Cluster
 from app.stores.redis import Put, Redis
 from app.stores.unavailable import StoreUnavailable
 from tests.certificates import certify
@@ -295,3 +296,36 @@ def test_a_node_that_dies_is_replaced_by_its_replica_and_the_others_go_on(
         put_until_it_works(client, there[0])
         for key in there[1:]:
             assert redis.parse(client.get(key)) == {"n": 1}
+
+
+# How many connections are in use
+
+
+def held(client: Redis) -> list[int]:
+    """How many are said to be in use before, while and after one is."""
+    counts = [redis.connections_in_use(client)]
+    connection = client.connection_pool.get_connection()
+    counts.append(redis.connections_in_use(client))
+    client.connection_pool.release(connection)
+    return [*counts, redis.connections_in_use(client)]
+
+
+def test_a_connection_is_in_use_while_somebody_has_it(
+    valkey_on_port: EmbeddedValkey, connect: Connect
+) -> None:
+    assert held(connect(valkey_on_port.url)) == [0, 1, 0]
+
+
+def test_in_a_cluster_the_connections_to_every_node_count(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    for number in range(20):
+        redis.put(client, Put(f"key-{number}", {}, HOUR))
+    assert isinstance(client, Cluster)
+    assert len(client.nodes) == 3
+    (one, *_) = client.nodes
+    connection = one.connection_pool.get_connection()
+    assert redis.connections_in_use(client) == 1
+    one.connection_pool.release(connection)
+    assert redis.connections_in_use(client) == 0
