@@ -230,7 +230,7 @@ def test_the_old_session_is_dead(customer: BrowserCustomer, bank: OidcServer) ->
     old = another_browser(customer.client)
     old.bring_cookies_of(customer.client)
     sign_in(customer, bank, request_id)
-    check_page(old.get(f"/consent/{request_id}"), "request_lost", "en", status=404)
+    check_page(old.get(f"/consent/{request_id}"), "session_over", "en", status=404)
 
 
 def test_the_code_is_redeemed_with_the_verifier_and_the_secret(
