@@ -39,7 +39,7 @@ check: .venv/.complete
 
 # Asks the registry and a database of advisories about every locked package: needs the network.
 audit: .venv/.complete
-	$(BIN)/uv tool run --no-config pip-audit --require-hashes --disable-pip --requirement requirements/postgres.txt
+	$(BIN)/uv tool run --no-config pip-audit --require-hashes --disable-pip --requirement requirements/tracing.txt
 
 i18n: .venv/.complete
 	$(BIN)/python -m tools.catalogues update
@@ -74,7 +74,8 @@ UV_LOCK = $(BIN)/uv pip compile --no-config --quiet --universal --python-version
 lock: .venv/.complete
 	$(UV_LOCK) --output-file requirements/base.txt --group build
 	$(UV_LOCK) --output-file requirements/postgres.txt --group build --extra postgres --constraints requirements/base.txt
-	$(UV_LOCK) --output-file requirements/dev.txt --group dev --extra postgres --constraints requirements/postgres.txt
+	$(UV_LOCK) --output-file requirements/tracing.txt --group build --extra postgres --extra tracing --constraints requirements/postgres.txt
+	$(UV_LOCK) --output-file requirements/dev.txt --group dev --extra postgres --extra tracing --constraints requirements/tracing.txt
 
 .venv/.complete: requirements/dev.txt pyproject.toml tools/build_venv.py
 	@test -n "$(PYTHON)" || { echo "Accord needs Python 3.11 or newer: none found on the PATH." >&2; exit 1; }

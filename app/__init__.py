@@ -34,6 +34,7 @@ from app.stores.registry import RegistryError, read_registry
 from app.stores.requests import RequestStore
 from app.stores.sessions import SessionStore
 from app.stores.sign_ins import SignInStore
+from app.stores.watching import watch_with
 from app.web import (
     assets,
     authorize,
@@ -52,6 +53,7 @@ from app.web import (
     signin,
     start,
     token,
+    traced,
     wellknown,
 )
 from app.web.catalogues import CompiledCatalogues, LiveCatalogues
@@ -110,6 +112,8 @@ def create_app(
     catalogues = (LiveCatalogues if settings.is_development else CompiledCatalogues)(translations)
     babel.domain_instance = catalogues
     parts = _open_parts(settings)
+    if settings.traces_endpoint is not None:
+        _start_tracing(app, settings.traces_endpoint)
     metrics = _start_counting(parts) if settings.metrics_port is not None else None
     if metrics is not None:
         measured.init_app(app, metrics)
@@ -141,6 +145,19 @@ def create_app(
         served = measured.serve_metrics(served, metrics, settings.metrics_port)
     app.wsgi_app = served  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
+
+
+def _start_tracing(app: Flask, endpoint: str) -> None:
+    """Raises ConfigurationError where what it needs is not installed."""
+    try:
+        from app.tracing import Tracing  # an extra, and slow to import
+    except ImportError as error:
+        raise ConfigurationError(
+            f"ACCORD_TRACES_ENDPOINT needs accord[tracing]: {error.name} is not installed"
+        ) from error
+    tracing = Tracing(endpoint)
+    watch_with(tracing.store)
+    traced.init_app(app, tracing)
 
 
 def _start_counting(parts: _Parts) -> Metrics:

@@ -72,6 +72,13 @@ def _socket_address(address: str) -> str:
     return address
 
 
+def _collector(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ValueError("must be a collector's URL, such as http://127.0.0.1:4318/v1/traces")
+    return url
+
+
 def _origin(issuer: str) -> str:
     if _ORIGIN.fullmatch(issuer) is None:
         raise ValueError("must be a bare origin, such as https://consent.bank.example")
@@ -117,6 +124,7 @@ class Settings(BaseSettings):
     token_rate: Annotated[int, Field(ge=0)] = 6000
     wrong_secrets: Annotated[int, Field(ge=0)] = 100
     metrics_address: Annotated[str, AfterValidator(_socket_address)] | None = None
+    traces_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
     recipient_port: int = 8001
 

@@ -306,3 +306,20 @@ def test_the_metrics_have_an_address_and_a_port(
 def test_what_is_no_address_with_a_port_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("ACCORD_METRICS_ADDRESS", address)
     assert faults() == ["ACCORD_METRICS_ADDRESS must be an address and a port, such as 127.0.0.1:9100"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4318/v1/traces", "https://collector.example/v1/traces"])
+def test_traces_go_to_a_collectors_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert Settings().traces_endpoint is None
+    monkeypatch.setenv("ACCORD_TRACES_ENDPOINT", url)
+    assert Settings().traces_endpoint == url
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:4318", "grpc://collector.example", "http://", "https://a:b@collector.example/"]
+)
+def test_what_is_no_collectors_address_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ACCORD_TRACES_ENDPOINT", url)
+    assert faults() == [
+        "ACCORD_TRACES_ENDPOINT must be a collector's URL, such as http://127.0.0.1:4318/v1/traces"
+    ]

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import ROOT
 from tools.secret_scan import check, findings
 
-LOCKS = ["base", "postgres", "dev"]
+LOCKS = ["base", "postgres", "tracing", "dev"]
 _PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", re.MULTILINE)
 
 
@@ -30,7 +30,7 @@ def test_every_dependency_is_pinned_and_has_its_hash(lock: str) -> None:
 
 def test_what_is_tested_is_what_is_deployed() -> None:
     versions = {lock: dict(_PINNED.findall("\n".join(entries(lock)))) for lock in LOCKS}
-    for lock in ("base", "postgres"):
+    for lock in ("base", "postgres", "tracing"):
         assert versions[lock].items() <= versions["dev"].items()
 
 

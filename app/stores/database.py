@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from app.stores.unavailable import StoreUnavailable
+from app.stores.watching import watched
 
 
 class Database:
@@ -32,7 +33,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, which happens whole or not at all."""
-        with self._turn(), _answering(), self._engine.begin() as connection:
+        with watched("ledger write"), self._turn(), _answering(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -51,7 +52,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """For single queries."""
-        with _answering(), self._reading.connect() as connection:
+        with watched("ledger read"), _answering(), self._reading.connect() as connection:
             yield connection
 
     def connections_in_use(self) -> int:

@@ -21,6 +21,7 @@ from redis.sentinel import Sentinel
 from app.stores.cluster import Cluster
 from app.stores.redis_address import Kind, RedisAddress, parse_address
 from app.stores.unavailable import StoreUnavailable
+from app.stores.watching import watched
 
 Redis = redis.Redis
 
@@ -97,10 +98,11 @@ def _options(seconds: float) -> dict[str, Any]:
 @contextmanager
 def answering() -> Iterator[None]:
     """Turns whatever goes wrong between here and Redis into `StoreUnavailable`."""
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+    with watched("redis"):
+        try:
+            yield
+        except (redis.RedisError, OSError) as error:
+            raise StoreUnavailable(f"redis: {type(error).__name__}") from error
 
 
 def dump(record: dict[str, Any]) -> str:

@@ -51,10 +51,10 @@ def init_app(app: Flask, *, is_https: bool) -> None:
         return language.announce(response)
 
 
-def name_request() -> None:
+def name_request(trace_id: str | None = None) -> None:
     """Gives this HTTP request its trace id, once; before routing has failed as well as after."""
     if "trace_id" not in g:
-        g.trace_id = secrets.token_hex(16)
+        g.trace_id = trace_id or secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(trace_id=g.trace_id)
 

@@ -10,6 +10,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 IPNetwork = IPv4Network | IPv6Network
 WSGIApp = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
+PEER_IS_TRUSTED = "accord.peer_is_trusted"
+"""In the environ of requests that a trusted proxy sent; no header can set it."""
+
 _SLASHES = re.compile("/{2,}")
 
 
@@ -35,6 +38,7 @@ def trust_proxies(app: WSGIApp, proxies: Collection[IPNetwork]) -> WSGIApp:
 
     def addressed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         trusted = is_within(environ.get("REMOTE_ADDR", ""), proxies)
+        environ[PEER_IS_TRUSTED] = trusted
         return behind_proxy(environ, start_response) if trusted else app(environ, start_response)
 
     return addressed if proxies else app
