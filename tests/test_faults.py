@@ -24,7 +24,7 @@ from app.settings import Settings
 from app.stores import redis
 from tests.builders import a_query
 from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
+from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, carried_params, hidden_fields
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient
 from tests.ports import free_port
@@ -271,6 +271,17 @@ def test_a_redis_that_takes_nothing_is_a_page_or_a_redirect(
         assert answer_params(asked)["error"] == "temporarily_unavailable"
         check_unavailable(customer.client.post(f"/sign-in/{request_id}", data=typed))
     assert customer.client.post(f"/sign-in/{request_id}", data=typed).status_code == 303
+
+
+def test_a_redis_that_takes_nothing_keeps_nobody_from_the_way_back(
+    customer: BrowserCustomer, redis_client: redis.Redis, clock: Clock
+) -> None:
+    request_id = customer.begin()
+    clock.advance(timedelta(minutes=16))
+    with full(redis_client):
+        response = customer.client.get(f"/consent/{request_id}")
+    way_back = check_page(response, "request_expired", "en", status=410).one("a", id="way-back")
+    assert carried_params(way_back.attributes["href"])["error"] == "access_denied"
 
 
 def parsed_sign_in(customer: BrowserCustomer, request_id: str) -> Any:

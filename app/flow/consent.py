@@ -28,6 +28,7 @@ from app.flow.events import log_event
 from app.stores.codes import CodeStore
 from app.stores.ledger import Ledger
 from app.stores.requests import KEPT_AFTER_EXPIRY, RequestStore
+from app.stores.unavailable import StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Parties:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentFlow:
-    """The way of a consent. Every method but `parties` may raise StoreUnavailable."""
+    """The way of a consent. Every method but `parties` and `note_expiry` may raise StoreUnavailable."""
 
     registry: Registry
     requests: RequestStore
@@ -109,8 +110,14 @@ class ConsentFlow:
         return pending.is_expired_at(self.clock())
 
     def note_expiry(self, pending: PendingRequest) -> bool:
-        """Whether nobody has noticed before that `pending` has expired."""
-        return self.requests.note_expiry(pending.request_id)
+        """Whether nobody has noticed before that `pending` has expired.
+
+        False when that cannot be known: a count that is short by one keeps no customer from the way back.
+        """
+        try:
+            return self.requests.note_expiry(pending.request_id)
+        except StoreUnavailable:
+            return False
 
     def parties(self, pending: PendingRequest) -> Parties | None:
         """Who the request is between; None when the registration no longer allows it.
