@@ -75,6 +75,31 @@ def test_text_twice_as_large_still_fits(gallery: Path, page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 640, name
 
 
+def test_the_receipt_prints_one_language_a_page_and_without_links_to_press(gallery: Path, page: Page) -> None:
+    page.goto((gallery / "connection.en.html").as_uri())
+    page.emulate_media(media="print")
+    receipts = page.locator("dl.facts")
+    expect(receipts).to_have_count(2)
+    for receipt, words in zip(receipts.all(), ("How to stop", "Comment cesser le partage"), strict=True):
+        expect(receipt).to_contain_text(words)
+        expect(receipt).to_be_visible()
+    assert page.locator(".other-receipt").evaluate("(part) => getComputedStyle(part).breakBefore") == "page"
+    for unprinted in ("#stop", ".language", ".band", "[href$='receipt.json']", "[href$='end-date.ics']"):
+        expect(page.locator(unprinted).first).to_be_hidden()
+    assert page.pdf(format="Letter").count(b"/Type /Page\n") >= 2
+
+
+@pytest.mark.parametrize("name", ["connections-several", "connections-one"])
+def test_what_one_shares_prints_as_a_list_without_links_to_press(
+    gallery: Path, page: Page, name: str
+) -> None:
+    page.goto((gallery / f"{name}.fr.html").as_uri())
+    page.emulate_media(media="print")
+    expect(page.locator(".connection").first).to_be_visible()
+    for link in page.locator(".connection a, .signed-in button").all():
+        expect(link).to_be_hidden()
+
+
 def test_the_form_prints_with_what_is_folded_away_and_without_buttons(gallery: Path, page: Page) -> None:
     page.goto((gallery / "form.en.html").as_uri())
     page.emulate_media(media="print")

@@ -78,6 +78,23 @@ def test_an_override_in_a_name_ends_with_the_name(page: Page, copy: Path, name: 
         assert sentence.evaluate(READS_ON), sentence.inner_text()
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_sentence_of_the_history_stands_whole_beside_its_moment(page: Page, copy: Path, lang: str) -> None:
+    show(page, copy, "connection", lang)
+    entries = page.locator(".history li").all()
+    assert len(entries) > 2
+    for entry in entries:
+        assert entry.evaluate(
+            """(entry) => {
+              const moment = entry.querySelector(".when"), sentence = document.createRange();
+              sentence.setStartAfter(moment);
+              sentence.setEndAfter(entry.lastChild);
+              const boxes = [...sentence.getClientRects()].filter((box) => box.width > 1);
+              return boxes.length > 0 && boxes.every((box) => box.left >= moment.getBoundingClientRect().right);
+            }"""
+        ), entry.inner_text()
+
+
 def test_the_checker_sees_a_sentence_that_an_override_has_turned_round(page: Page) -> None:
     for text, is_right in (
         ("\u202eevil sends you", False),
