@@ -4,7 +4,7 @@ import secrets
 from typing import Final
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from app.web import language
 
@@ -46,8 +46,7 @@ def init_app(app: Flask, *, is_https: bool) -> None:
         response.headers["ob-trace-id"] = g.trace_id
         if "correlation_id" in g:
             response.headers["ob-correlation-id"] = g.correlation_id
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cache-Control", "no-store")
         return language.announce(response)
 
 

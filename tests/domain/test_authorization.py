@@ -1,7 +1,7 @@
 """The fault table of an authorization request, row by row and in its order (RFC 6749 4.1.2.1)."""
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -491,6 +491,23 @@ def test_a_pending_request_expires_at_its_deadline_and_not_before() -> None:
     assert not pending.is_expired_at(pending.begun_at)
     assert not pending.is_expired_at(almost)
     assert pending.is_expired_at(pending.expires_at)
+
+
+def test_more_time_is_a_lifetime_from_now_ten_times_over_and_never_less_than_there_was() -> None:
+    pending = a_pending_request()
+    lifetime = pending.expires_at - pending.begun_at
+    latest = pending.begun_at + 11 * lifetime
+    for now, expected in (
+        (pending.begun_at, pending.expires_at),
+        (pending.begun_at + lifetime / 2, pending.begun_at + 1.5 * lifetime),
+        (pending.begun_at + 10 * lifetime, latest),
+        (pending.begun_at + 10.5 * lifetime, latest),
+    ):
+        extended = pending.extended_at(now, lifetime)
+        assert extended.expires_at == expected
+        assert replace(extended, expires_at=pending.expires_at) == pending
+    late = replace(pending, expires_at=latest + lifetime)
+    assert late.extended_at(pending.begun_at, lifetime) == late, "no click takes time away"
 
 
 def test_a_pending_request_changes_its_language_and_nothing_else() -> None:

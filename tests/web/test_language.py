@@ -103,3 +103,12 @@ def test_where_no_bank_is_known_the_page_to_choose_one_says_how_to_complain_to_e
     complaints = [link.attributes["href"] for link in page.all("a", rel="noreferrer")]
     word = {"en": "/complaints", "fr": "/plaintes"}[lang]
     assert [address.endswith(word) for address in complaints] == [True, True, True]
+
+
+def test_a_page_about_a_missing_file_is_kept_by_no_cache_since_it_is_in_one_language(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    customer.signed_in_request(lang=lang)
+    response = customer.client.get("/static/nothing.css")
+    check_page(response, "not_found", lang, status=404)
+    assert "no-store" in response.headers.get("Cache-Control", "")
