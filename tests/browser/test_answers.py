@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.clusters import DataCluster
-from tests.browser.visit import Visit
+from tests.browser.visit import APPROVE, DENY, Visit
 from tests.browser.watch import origin_of
 from tests.customer import LOANS_CALLBACK, LOANS_REQUEST, carried_params
 
@@ -43,6 +43,21 @@ def test_denying_shares_nothing(visit: Visit, lang: str, provider_id: str) -> No
     assert visit.error == "access_denied"
     assert visit.page.locator("#error-description").inner_text() == "The user denied the access"
     assert visit.watch.codes() == []
+
+
+def test_the_two_answers_are_alike_and_side_by_side(visit: Visit, lang: str) -> None:
+    visit.open_form(lang=lang)
+    for width in (320, 1280):
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        deny, approve = (visit.page.locator(button).bounding_box() for button in (DENY, APPROVE))
+        assert deny is not None
+        assert approve is not None
+        assert (deny["width"], deny["height"], deny["y"]) == (
+            approve["width"],
+            approve["height"],
+            approve["y"],
+        )
+        assert deny["x"] + deny["width"] <= approve["x"]
 
 
 def test_no_box_is_checked_in_advance_and_what_is_needed_has_none(visit: Visit) -> None:

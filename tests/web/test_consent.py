@@ -1,6 +1,5 @@
 """`GET /consent/<request_id>`: what the form says, in both languages, and when it is not shown."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -278,12 +277,6 @@ def test_all_eight_clusters_are_shown_from_the_least_to_the_most_identifying(
         ]:
             assert words in details.text
         assert all(items.all("li") for items in details.all("ul"))
-
-
-def test_a_cluster_is_explained_in_two_sentences(customer: BrowserCustomer, lang: str) -> None:
-    for cluster, section in sections(form_page(customer, lang, scope=EVERY_CLUSTER)).items():
-        explained = section.one("p", id=f"about-{cluster}").text
-        assert len(re.findall(r"[.](?: [A-ZÀ-Ý]|$)", explained)) == 2, explained
 
 
 def test_the_basic_data_are_within_the_detailed_where_neither_can_be_left_out(
