@@ -16,6 +16,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from app.domain.language import Language
 from app.web.screens.gallery import GROUPS, SCREENS
+from app.web.screens.screen import Screen
 from tests.browser.chromium import launch
 from tools.gallery import write_gallery
 
@@ -25,16 +26,19 @@ Shot = tuple[str, Language, int, Scheme]
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "screens"
 WIDTHS = (320, 768, 1280)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-# What is kept: every screen on a phone, light in English and dark in French; the form on wider windows too.
+# Further states of what another screen shows already.
+_VARIANTS = ("form-", "connection-", "connections-")
+# What is kept: every screen on a phone, light in English; the main ones dark in French; the form wide, too.
 KEPT: list[Shot] = [
     *((name, Language.EN, 320, "light") for name in SCREENS),
-    *((name, Language.FR, 320, "dark") for name in SCREENS),
+    *((name, Language.FR, 320, "dark") for name in SCREENS if not name.startswith(_VARIANTS)),
     *(
         ("form", language, width, scheme)
         for language, width, scheme in product(Language, WIDTHS[1:], SCHEMES)
     ),
 ]
-_COLOURS = 24
+# Fewer would take the colours of logos for grey.
+_COLOURS = 64
 _FIRST_VIEW: Final[ViewportSize] = {"width": 640, "height": 1280}
 
 
@@ -46,18 +50,18 @@ def take(shots: list[Shot], folder: Path, *, first_views: bool = False) -> None:
         browser = launch(playwright)
         page = browser.new_page(reduced_motion="reduce")
         for shot in shots:
-            (folder / file_of(shot)).write_bytes(_picture(page, Path(gallery), shot))
+            _write(_picture(page, Path(gallery), shot), folder / file_of(shot))
         for language in Language if first_views else ():
             page.set_viewport_size(_FIRST_VIEW)
             page.emulate_media(color_scheme="light")
             page.goto((Path(gallery) / f"form.{language}.html").as_uri())
-            (folder / f"first-view-{language}.png").write_bytes(_in_few_colours(page.screenshot()))
+            _write(page.screenshot(), folder / f"first-view-{language}.png")
         browser.close()
 
 
 def file_of(shot: Shot) -> str:
     name, language, width, scheme = shot
-    return f"{name}-{language}-{width}-{scheme}.png"
+    return f"{name}-{language}-{width}-{scheme}.webp"
 
 
 def _picture(page: Page, gallery: Path, shot: Shot) -> bytes:
@@ -66,15 +70,17 @@ def _picture(page: Page, gallery: Path, shot: Shot) -> bytes:
     page.set_viewport_size({"width": width, "height": 640})
     page.emulate_media(color_scheme=scheme)
     page.goto((gallery / f"{name}.{language}.html").as_uri())
-    return _in_few_colours(page.screenshot(full_page=True))
+    return page.screenshot(full_page=True)
 
 
-def _in_few_colours(taken: bytes) -> bytes:
-    """It stays legible and is a third of the size."""
+def _write(taken: bytes, path: Path) -> None:
+    """In few colours and without loss of a line: it stays legible and is a fifth of the size."""
     picture = Image.open(io.BytesIO(taken)).convert("RGB")
-    written = io.BytesIO()
-    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
-    return written.getvalue()
+    picture = picture.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    if path.suffix == ".webp":
+        picture.convert("RGB").save(path, lossless=True, quality=90, method=3)
+    else:
+        picture.save(path, optimize=True)
 
 
 def _index() -> Iterator[str]:
@@ -90,16 +96,23 @@ def _index() -> Iterator[str]:
         yield "| | English, light | Français, dark |"
         yield "|---|---|---|"
         for screen in screens:
-            english = file_of((screen.name, Language.EN, WIDTHS[0], "light"))
-            french = file_of((screen.name, Language.FR, WIDTHS[0], "dark"))
-            yield f"| {screen.title} | [![]({english})]({english}) | [![]({french})]({french}) |"
+            english = _cell(screen, (screen.name, Language.EN, WIDTHS[0], "light"))
+            french = _cell(screen, (screen.name, Language.FR, WIDTHS[0], "dark"))
+            yield f"| {screen.title} |{english}|{french}|"
+
+
+def _cell(screen: Screen, shot: Shot) -> str:
+    """The picture, which leads to itself, where it is kept."""
+    if shot not in KEPT:
+        return " "
+    return f" [![{screen.title} ({shot[1]})]({file_of(shot)})]({file_of(shot)}) "
 
 
 def main(folder: str | None) -> None:
     if folder is not None:
         take([(*shot,) for shot in product(SCREENS, Language, WIDTHS, SCHEMES)], Path(folder))
         return
-    for old in DOCS.glob("*.png"):
+    for old in (*DOCS.glob("*.png"), *DOCS.glob("*.webp")):
         old.unlink()
     take(KEPT, DOCS, first_views=True)
     (DOCS / "README.md").write_text("\n".join(_index()) + "\n", encoding="utf-8")
