@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from tests.browser import chromium
 from tests.browser.visit import PATIENCE, Visit, visiting
 from tests.running_demo import RunningDemo
+from tools.gallery import write_gallery
 
 
 @pytest.fixture(scope="package")
@@ -39,6 +41,14 @@ def hasty_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo
     instance = tmp_path_factory.mktemp("hasty_demo") / "instance"
     with RunningDemo(instance, ACCORD_REQUEST_LIFETIME="3") as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every page in every state, as files."""
+    folder = tmp_path_factory.mktemp("gallery")
+    write_gallery(folder)
+    return folder
 
 
 @pytest.fixture

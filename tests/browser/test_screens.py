@@ -10,16 +10,9 @@ from playwright.sync_api import Browser, Page
 from app.domain.language import Language
 from app.web.screens.gallery import SCREENS
 from tests.browser.accessibility import NARROW, check_accessible, check_fits, second_opinion
-from tools.gallery import INDEX, write_gallery
+from tools.gallery import INDEX
 
 UNFOLD = "for (const details of document.querySelectorAll('details')) details.open = true"
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("gallery")
-    write_gallery(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
