@@ -188,6 +188,16 @@ timeout = 30
 # The seconds that a request under way has when its worker is told to stop: a restart loses nobody's answer.
 graceful_timeout = 30
 
+# Each worker reads the application for itself, after the fork: HUP is enough then for a new registration.
+# (Loading it once, with --preload, would be safe: nothing is connected to until a request needs it. But HUP
+# would change nothing.)
+preload_app = False
+
+# A worker that has answered so many requests is replaced, so that what some library leaks never adds up. Up
+# to a tenth more is drawn by lot: not all are replaced at once. Requests under way are finished.
+max_requests = int(_from_environment("ACCORD_MAX_REQUESTS", "50000"))
+max_requests_jitter = max_requests // 10
+
 # Longer than a proxy keeps its idle connections (60 s in nginx): the proxy closes first, so it never sends a
 # request into a connection that is being closed here. An idle connection occupies no thread.
 keepalive = 65

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import psutil
 import requests
@@ -45,6 +45,10 @@ class RunningAccord:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self._process.pid).children()
 
@@ -53,7 +57,7 @@ class RunningAccord:
         self._process = start_child(arguments, log=self.log, env=self._env, cwd=ROOT)
         try:
             with requests.Session() as patient:
-                until_it_listens = Retry(connect=200, backoff_factor=0.02, backoff_max=0.1)
+                until_it_listens = Retry(total=None, connect=300, backoff_factor=0.02, backoff_max=0.1)
                 patient.mount("http://", HTTPAdapter(max_retries=until_it_listens))
                 assert patient.get(f"{self.address}/readyz", timeout=PATIENCE).ok, self.log.read_text()
         except BaseException:
@@ -65,10 +69,19 @@ class RunningAccord:
         stop_child(self._process, seconds=PATIENCE)
 
 
+class Served(Protocol):
+    """Somewhere Accord is to be found."""
+
+    @property
+    def address(self) -> str: ...
+
+
 class OpenForm:
     """A customer who has signed in and reads the form of a request, to be sent any number of times at once."""
 
-    def __init__(self, accord: RunningAccord, browser: requests.Session, **changes: str | None) -> None:
+    def __init__(
+        self, accord: Served, browser: requests.Session, *, user_name: str = "alex", **changes: str | None
+    ) -> None:
         begun = browser.get(
             f"{accord.address}/api/v1/authorize?{a_query(**changes)}", timeout=PATIENCE, allow_redirects=False
         )
@@ -76,7 +89,7 @@ class OpenForm:
         self.request_id = begun.headers["Location"].rpartition("/")[2]
         self.address = f"{accord.address}/consent/{self.request_id}"
         if begun.headers["Location"].startswith("/sign-in/"):
-            sign_in(accord, browser, self.request_id)
+            sign_in(accord, browser, self.request_id, user_name=user_name)
         page = parse_page(browser.get(self.address, timeout=PATIENCE).text)
         self.fields = hidden_fields(page, f"/consent/{self.request_id}")
         self.cookies = browser.cookies.get_dict()
@@ -93,7 +106,7 @@ class OpenForm:
 
 
 def sign_in(
-    accord: RunningAccord,
+    accord: Served,
     browser: requests.Session,
     request_id: str,
     *,

@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 from gunicorn.arbiter import Arbiter
 
+from app.embedded import EmbeddedValkey
 from tests.ports import free_port
+from tests.running_accord import OpenForm, RunningAccord
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "marked-secret-value"
@@ -127,6 +131,32 @@ def test_its_log_is_json_and_holds_nothing_of_any_request(gunicorn: Gunicorn) ->
     assert all(isinstance(json.loads(line), dict) for line in log.splitlines())
     assert MARK not in log
     assert "/here" not in log
+
+
+def test_a_worker_that_has_answered_enough_is_replaced_and_every_request_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, ACCORD_MAX_REQUESTS="10") as gunicorn:
+        answers = [gunicorn.ask("GET / HTTP/1.1") for _ in range(40)]
+        booted = gunicorn.log.read_text().count("Booting worker")
+    assert all(" 200 " in answer for answer in answers)
+    assert 4 <= booted <= 5
+
+
+def test_workers_may_also_share_what_was_loaded_once_since_nothing_is_connected_before_the_fork(
+    tmp_path: Path, valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path
+) -> None:
+    with RunningAccord(
+        tmp_path / "accord.log",
+        redis_url=valkey.url,
+        ledger_url=ledger_url,
+        signing_keys=signing_keys,
+        GUNICORN_CMD_ARGS="--preload",
+    ) as accord:
+        master = psutil.Process(accord.pid)
+        (listening,) = master.net_connections(kind="all")
+        assert listening.status == psutil.CONN_LISTEN
+        assert ledger_url.removeprefix("sqlite:///") not in {file.path for file in master.open_files()}
+        with requests.Session() as browser:
+            assert OpenForm(accord, browser).send("approve").status_code == 302
 
 
 def test_it_opens_no_control_socket(gunicorn: Gunicorn) -> None:

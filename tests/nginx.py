@@ -1,0 +1,79 @@
+"""nginx from the system's packages, with the configuration that is shipped, on loopback ports."""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Self
+
+from app.embedded import start_child, stop_child
+from tests.certificates import certify
+from tests.ports import free_port
+from tools.chromium import find_nginx
+
+SHIPPED = Path(__file__).resolve().parent.parent / "deploy" / "nginx.conf"
+NAME = "consent.bank.example"
+
+
+class Nginx:
+    """In front of the instances at `ports`; as a context manager, running inside the block.
+
+    Only names, ports and paths are changed in what is shipped: the name is localhost.
+    """
+
+    def __init__(self, *ports: int) -> None:
+        # Not below pytest's own folder, which only its owner may enter: the workers are somebody else.
+        self.directory = Path(tempfile.mkdtemp(prefix="accord-nginx-"))
+        self.directory.chmod(0o755)
+        self.port, self.plain_port = free_port(), free_port()
+        self.certificates = certify(self.directory, "localhost")
+        self.access_log = self.directory / "access.log"
+        self.error_log = self.directory / "error.log"
+        self._configuration = self.directory / "nginx.conf"
+        self.write(*ports)
+
+    @property
+    def address(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def write(self, *ports: int) -> None:
+        """Writes the configuration anew, for these instances."""
+        text = SHIPPED.read_text(encoding="utf-8")
+        instances = "\n".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+        for shipped, here in {
+            "server 127.0.0.1:8000 max_fails=0;": instances,
+            "listen 443 ": f"listen 127.0.0.1:{self.port} ",
+            "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
+            f"https://{NAME}$request_uri": f"{self.address}$request_uri",
+            NAME: "localhost",
+            "/etc/nginx/tls/fullchain.pem": str(self.certificates.server),
+            "/etc/nginx/tls/privkey.pem": str(self.certificates.key),
+            "/var/log/nginx": str(self.directory),
+            "/var/cache/nginx": str(self.directory),
+            "/run/nginx.pid": str(self.directory / "nginx.pid"),
+        }.items():
+            assert shipped in text, f"the configuration has no {shipped}"
+            text = text.replace(shipped, here)
+        self._configuration.write_text(text, encoding="utf-8")
+
+    def check(self) -> "subprocess.CompletedProcess[str]":
+        """What nginx says of the configuration."""
+        return subprocess.run(self._command("-t"), capture_output=True, text=True, check=False)
+
+    def reload(self) -> None:
+        """The configuration as it was written last is used for new connections."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def __enter__(self) -> Self:
+        self._process = start_child(self._command("-g", "daemon off;"), log=self.directory / "start.log")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stop_child(self._process, seconds=20)
+        shutil.rmtree(self.directory)
+
+    def _command(self, *options: str) -> list[str]:
+        program = find_nginx()
+        assert program, "this needs nginx: python -m tools.chromium installs it from the system's packages"
+        return [program, "-p", str(self.directory), "-c", str(self._configuration), *options]

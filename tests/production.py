@@ -1,0 +1,84 @@
+"""Accord as it is deployed, on this machine: nginx with TLS in front, gunicorn as a service of systemd behind."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.conftest import DEMO_REGISTRY, ROOT, SECRET_KEY
+from tests.nginx import Nginx
+from tests.running_accord import PATIENCE
+from tests.systemd import Service, read_environment
+
+DEPLOY = ROOT / "deploy"
+
+
+@dataclass(frozen=True)
+class Production:
+    service: Service
+    nginx: Nginx
+
+    @property
+    def address(self) -> str:
+        return self.nginx.address
+
+    def workers(self) -> set[int]:
+        return {child.pid for child in psutil.Process(self.service.pid).children()}
+
+    def wait_for_new_workers(self, old: set[int]) -> None:
+        """Until none of the old ones is left, and as many new ones are there."""
+        deadline = time.monotonic() + PATIENCE
+        while (now := self.workers()) & old or len(now) < len(old):
+            assert time.monotonic() < deadline, self.service.log.read_text()
+            time.sleep(0.02)
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"{self.address}{path}", timeout=PATIENCE, allow_redirects=False)
+
+
+@contextmanager
+def in_production(
+    directory: Path, *, redis_url: str, ledger_url: str, signing_keys: Path, **variables: str
+) -> Iterator[Production]:
+    """Running and ready inside the block, where requests trusts the server's certificate.
+
+    The environment is the shipped one with the addresses of the test, and in development only in that
+    customers sign in at the sandbox.
+    """
+    service = Service(
+        DEPLOY / "accord.service",
+        ROOT,
+        read_environment(DEPLOY / "accord.env")
+        | {
+            "ACCORD_ENVIRONMENT": "development",
+            "ACCORD_REDIS_URL": redis_url,
+            "ACCORD_LEDGER_URL": ledger_url,
+            "ACCORD_REGISTRY": str(DEMO_REGISTRY),
+            "ACCORD_SIGNING_KEYS": str(signing_keys),
+            "SECRET_KEY": SECRET_KEY,
+            **variables,
+        },
+        directory=directory,
+    )
+    with Nginx(service.port) as nginx, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REQUESTS_CA_BUNDLE", str(nginx.certificates.authority))
+        service.environment["ACCORD_ISSUER"] = nginx.address
+        with service:
+            running = Production(service, nginx)
+            deadline = time.monotonic() + PATIENCE
+            while not is_ready(running):
+                assert time.monotonic() < deadline, service.log.read_text()
+                time.sleep(0.05)
+            yield running
+
+
+def is_ready(production: Production) -> bool:
+    try:
+        return production.get("/readyz").ok
+    except requests.ConnectionError:
+        return False  # nginx does not listen yet

@@ -1,0 +1,140 @@
+"""A service as systemd runs it: from the unit files that are shipped, with the parts of systemd that matter here.
+
+It holds the socket, gives the environment of the file, waits for READY=1, reloads and stops as the unit says.
+"""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+from app.embedded import kill_child
+
+PATIENCE = 30
+
+# Gives the process its socket as number 3, tells it that it is meant, and forbids memory that is writable and executable.
+_EXECUTE = """
+import ctypes, os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+if sys.argv[2] == "yes":
+    ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE, where the kernel knows it
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def read_unit(path: Path) -> dict[str, list[str]]:
+    """Every directive of a unit file, whatever its section, with its values in order."""
+    directives: dict[str, list[str]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith(("#", ";")):
+            directives.setdefault(name, []).append(value)
+    return directives
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """The variables of an environment file."""
+    lines = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
+    return dict(line.split("=", 1) for line in lines)
+
+
+class Service:
+    """`unit` with its paths below `root`; as a context manager, running inside the block.
+
+    `environment` may be changed between a stop and a start. `socket_address` is where it listens.
+    """
+
+    def __init__(self, unit: Path, root: Path, environment: dict[str, str], *, directory: Path) -> None:
+        self.unit = read_unit(unit)
+        self.environment = environment
+        self.log = directory / "accord.log"
+        self._root = root
+        self._notify_path = directory / "notify"
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when the service has said that it is ready."""
+        (command,) = self.unit["ExecStart"]
+        (denies_writing_code,) = self.unit["MemoryDenyWriteExecute"]
+        arguments = self._expanded(command)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, self.log.open("ab") as log:
+            self._notify_path.unlink(missing_ok=True)
+            notify.bind(str(self._notify_path))
+            notify.settimeout(PATIENCE)
+            descriptor = self._listener.fileno()
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _EXECUTE, str(descriptor), denies_writing_code, *arguments],
+                cwd=self._root,
+                env=self._environment() | {"NOTIFY_SOCKET": str(self._notify_path), "LISTEN_FDS": "1"},
+                stdout=log,
+                stderr=log,
+                pass_fds=[descriptor],
+                start_new_session=True,
+            )
+            while b"READY=1" not in notify.recv(4096):
+                pass
+
+    def reload(self) -> list[int]:
+        """Runs what the unit says, until something fails; the codes with which it ended."""
+        codes: list[int] = []
+        for command in self.unit["ExecReload"]:
+            arguments = self._expanded(command.replace("$MAINPID", str(self.pid)))
+            with self.log.open("ab") as log:
+                done = subprocess.run(
+                    arguments, cwd=self._root, env=self._environment(), stdout=log, stderr=log, check=False
+                )
+            codes.append(done.returncode)
+            if done.returncode:
+                break
+        return codes
+
+    def wait(self) -> int:
+        """Until it ends by itself; its exit code."""
+        return self._process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """TERM to the main process (KillMode=mixed); its exit code."""
+        assert self.unit["KillMode"] == ["mixed"]
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(int(self.unit["TimeoutStopSec"][0]))
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                kill_child(self._process)
+        self._listener.close()
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of ours but the way to the programs."""
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self.environment}
+
+    def _expanded(self, command: str) -> list[str]:
+        named = re.sub(r"\$\{(\w+)\}", lambda name: self.environment[name[1]], command)
+        return shlex.split(named.replace("/opt/accord", str(self._root)))

@@ -1,0 +1,342 @@
+"""What is shipped for operators does what it says: nginx's configuration and the unit of systemd, as they are."""
+
+import json
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+import requests
+
+from app.embedded import EmbeddedValkey
+from app.stores import migrations
+from tests.builders import CALLBACK, a_query
+from tests.conftest import DEMO_REGISTRY
+from tests.customer import BUDGET, carried_params
+from tests.nginx import Nginx
+from tests.page_contract import parse_page
+from tests.ports import free_port
+from tests.production import DEPLOY, Production, in_production
+from tests.running_accord import PATIENCE, OpenForm
+
+MARK = "marked-secret-value"
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory, signing_keys: Path) -> Iterator[Production]:
+    directory = tmp_path_factory.mktemp("production")
+    registry = directory / "registry.toml"
+    registry.write_bytes(DEMO_REGISTRY.read_bytes())
+    ledger_url = f"sqlite:///{directory}/ledger.sqlite3"
+    migrations.upgrade(ledger_url)
+    with (
+        EmbeddedValkey(directory / "valkey") as valkey,
+        in_production(
+            directory,
+            redis_url=valkey.url,
+            ledger_url=ledger_url,
+            signing_keys=signing_keys,
+            ACCORD_REGISTRY=str(registry),
+        ) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def browser() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+# nginx
+
+
+def test_the_configuration_is_one_that_nginx_takes(production: Production) -> None:
+    checked = production.nginx.check()
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_whole_flow_goes_over_tls_as_the_issuer_says(
+    production: Production, browser: requests.Session
+) -> None:
+    form = OpenForm(production, browser)
+    cookie: Any = next(iter(browser.cookies))
+    assert cookie.name.startswith("__Host-")
+    assert (cookie.secure, cookie.path, cookie.domain_specified) == (True, "/", False)
+    answer = carried_params(form.send("approve").headers["Location"])
+    assert answer["iss"] == production.address
+    fields = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": CALLBACK}
+    redeemed = requests.post(f"{production.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+    assert redeemed.status_code == 200
+    assert production.get("/.well-known/oauth-authorization-server").json()["issuer"] == production.address
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_is_1_2_or_1_3_and_http_2_is_offered(production: Production, version: ssl.TLSVersion) -> None:
+    with tls_connection(production, version=version) as connection:
+        assert connection.version() == version.name.replace("_", ".")
+        assert connection.selected_alpn_protocol() == "h2"
+
+
+def test_who_names_another_host_is_not_even_shown_a_certificate(production: Production) -> None:
+    with (
+        pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"),
+        tls_connection(production, name="other.example"),
+    ):
+        pass
+
+
+def test_plain_http_leads_to_https(production: Production) -> None:
+    address = f"http://localhost:{production.nginx.plain_port}/connections"
+    answer = requests.get(address, timeout=PATIENCE, allow_redirects=False)
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"{production.address}/connections"
+
+
+@contextmanager
+def tls_connection(
+    production: Production, *, name: str = "localhost", version: ssl.TLSVersion | None = None
+) -> Iterator[ssl.SSLSocket]:
+    context = ssl.create_default_context(cafile=str(production.nginx.certificates.authority))
+    if version is None:
+        context.set_alpn_protocols(["http/1.1"])
+    else:
+        context.minimum_version = context.maximum_version = version
+        context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", production.nginx.port), timeout=PATIENCE) as connection,
+        context.wrap_socket(connection, server_hostname=name) as inside,
+    ):
+        yield inside
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"POST /api/v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\ngrant_type=",
+    ],
+    ids=["header", "body"],
+)
+def test_fifty_clients_that_are_slow_hold_nobody_up(production: Production, begun: bytes) -> None:
+    with ExitStack() as open_ones:
+        slow = [open_ones.enter_context(tls_connection(production)) for _ in range(50)]
+        for connection in slow:
+            connection.sendall(begun)
+        time.sleep(0.2)
+        for connection in slow:
+            connection.sendall(b"x")
+        for _ in range(5):
+            asked_at = time.monotonic()
+            assert production.get("/readyz").status_code == 200
+            assert time.monotonic() - asked_at < 5
+
+
+@pytest.mark.parametrize("length", [7000, 8100])
+def test_a_request_line_of_eight_thousand_bytes_passes(production: Production, length: int) -> None:
+    query = a_query(state="x") + "&" + urlencode({"ignored": ""})
+    padding = length - len(f"GET /api/v1/authorize?{query} HTTP/1.1")
+    assert production.get(f"/api/v1/authorize?{query}{'a' * padding}").status_code == 302
+
+
+def test_what_is_too_large_is_said_to_people_in_both_languages(production: Production) -> None:
+    answers = {
+        414: requests.get(f"{production.address}/connections?{'a' * 20_000}", timeout=PATIENCE),
+        431: requests.get(f"{production.address}/connections", headers={"X": "a" * 20_000}, timeout=PATIENCE),
+        413: requests.post(f"{production.address}/sign-out", data=b"a" * 100_000, timeout=PATIENCE),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        page = parse_page(answer.text)
+        assert page.one("h1").text == "What your browser sent is too large."
+        assert page.one("h2").text == "Ce que votre navigateur a envoyé est trop volumineux."
+        assert answer.headers["ob-trace-id"] in answer.text
+
+
+def test_what_is_too_large_is_said_to_machines_in_json(production: Production) -> None:
+    answer = requests.post(f"{production.address}/api/v1/token", data=b"a" * 100_000, timeout=PATIENCE)
+    assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["error"] == "invalid_request"
+
+
+def test_files_and_pages_come_compressed_and_files_stay_for_a_year(
+    production: Production, browser: requests.Session
+) -> None:
+    form = OpenForm(production, browser)
+    page = browser.get(form.address, timeout=PATIENCE)
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert page.headers["Cache-Control"] == "no-store"
+    (style,) = {link.attributes["href"] for link in parse_page(page.text).all("link", rel="stylesheet")}
+    for _ in range(2):
+        sheet = production.get(style)
+        assert sheet.headers["Content-Encoding"] == "gzip"
+        assert sheet.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_the_access_log_is_json_and_has_no_query(production: Production) -> None:
+    production.get(f"/api/v1/authorize?{a_query(state=MARK)}")
+    production.get(f"/connections?{quote(MARK)}")
+    requests.get(f"{production.address}/{'a' * 20_000}?{MARK}", timeout=PATIENCE)
+    production.get("/last")
+    deadline = time.monotonic() + PATIENCE
+    while '"path":"/last"' not in production.nginx.access_log.read_text():
+        assert time.monotonic() < deadline
+    lines = [json.loads(line) for line in production.nginx.access_log.read_text().splitlines()]
+    assert {"/api/v1/authorize", "/connections", "/last"} <= {line["path"] for line in lines}
+    assert all(len(line["trace_id"]) == 32 for line in lines if line["path"] == "/last")
+    assert MARK not in production.nginx.access_log.read_text() + production.nginx.error_log.read_text()
+
+
+# nginx, and whoever is behind it
+
+
+class Behind:
+    """A server behind nginx that keeps what it was sent, and answers or hangs up."""
+
+    def __init__(self, *, hangs_up: bool = False) -> None:
+        self.heard: list[str] = []
+        heard = self.heard
+
+        class Connection(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                heard.append(self.request.recv(65536).decode())
+                if not hangs_up:
+                    self.request.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+                    )
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
+        self._server.daemon_threads = True
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.server_address[1]
+        return port
+
+    def __enter__(self) -> "Behind":
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def ask(nginx: Nginx, method: str = "GET", path: str = "/", **headers: str) -> requests.Response:
+    """The answer, once nginx listens."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return requests.request(
+                method,
+                f"{nginx.address}{path}",
+                headers=headers,
+                verify=str(nginx.certificates.authority),
+                timeout=PATIENCE,
+            )
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_what_a_client_says_about_proxies_does_not_arrive() -> None:
+    claimed = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Real-IP"]
+    with Behind() as server, Nginx(server.port) as nginx:
+        ask(nginx, **dict.fromkeys([*claimed, "X-Forwarded-Proto", "Forwarded"], MARK))
+        (heard,) = server.heard
+    headers = dict(line.split(": ", 1) for line in heard.split("\r\n")[1:] if line)
+    assert MARK not in heard
+    assert headers["X-Forwarded-For"] == "127.0.0.1"
+    assert headers["Host"] == "localhost"
+    assert headers["Connection"] == "close"
+
+
+def test_a_post_that_was_sent_is_never_sent_again_and_what_only_reads_is() -> None:
+    with Behind(hangs_up=True) as dying, Behind() as living, Nginx(dying.port, living.port) as nginx:
+        reads = [ask(nginx, "GET").status_code for _ in range(4)]
+        assert reads == [200] * 4
+        assert len(dying.heard) > 0
+        dying.heard.clear()
+        living.heard.clear()
+        posts = [ask(nginx, "POST").status_code for _ in range(12)]
+        assert posts.count(503) == len(dying.heard) > 0
+        assert posts.count(200) == len(living.heard) == len(posts) - len(dying.heard)
+
+
+def test_an_instance_that_refuses_the_connection_is_passed_over_even_by_a_post() -> None:
+    with Behind() as living, Nginx(free_port(), living.port) as nginx:
+        assert [ask(nginx, "POST").status_code for _ in range(4)] == [200] * 4
+
+
+def test_while_nobody_is_behind_it_people_and_machines_are_told_when_to_come_back() -> None:
+    with Nginx(free_port()) as nginx:
+        page, answer = ask(nginx), ask(nginx, "POST", "/api/v1/token")
+    assert page.status_code == answer.status_code == 503
+    assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "5"
+    assert parse_page(page.text).one("html").attributes["lang"] == "en-CA"
+    assert parse_page(page.text).one("section").attributes["lang"] == "fr-CA"
+    assert answer.json()["error"] == "temporarily_unavailable"
+
+
+# systemd
+
+
+def test_a_reload_with_a_faulty_registration_is_refused_and_the_service_goes_on(
+    production: Production,
+) -> None:
+    registry = Path(production.service.environment["ACCORD_REGISTRY"])
+    sound = registry.read_text()
+    workers = production.workers()
+    registry.write_text(sound + "\nthis is no registration\n")
+    try:
+        assert production.service.reload() == [1]
+    finally:
+        registry.write_text(sound)
+    assert production.workers() == workers
+    assert production.get("/readyz").status_code == 200
+
+
+def test_a_reload_brings_a_changed_registration(production: Production) -> None:
+    registry = Path(production.service.environment["ACCORD_REGISTRY"])
+    registry.write_text(registry.read_text().replace("Budget Compass", "Budget Sextant"))
+    before = production.workers()
+    assert production.service.reload() == [0, 0]
+    production.wait_for_new_workers(before)
+    with requests.Session() as browser:
+        form = OpenForm(production, browser)
+        assert "Budget Sextant" in browser.get(form.address, timeout=PATIENCE).text
+
+
+def test_a_service_with_a_faulty_configuration_ends_with_the_code_that_is_not_restarted(
+    production: Production, tmp_path: Path, signing_keys: Path
+) -> None:
+    unit = production.service.unit
+    assert unit["Restart"] == ["on-failure"]
+    environment = {**production.service.environment, "SECRET_KEY": "short"}
+    other = type(production.service)(
+        DEPLOY / "accord.service", DEPLOY.parent, environment, directory=tmp_path
+    )
+    with other:
+        code = other.wait()
+    assert [str(code)] == unit["RestartPreventExitStatus"]
+    assert "SECRET_KEY must have at least 32 bytes" in other.log.read_text()
+
+
+def test_the_socket_is_the_one_that_nginx_asks(production: Production) -> None:
+    (address,) = [
+        line
+        for line in (DEPLOY / "accord.socket").read_text().splitlines()
+        if line.startswith("ListenStream=")
+    ]
+    assert f"server {address.removeprefix('ListenStream=')} " in (DEPLOY / "nginx.conf").read_text()
