@@ -247,7 +247,11 @@ def _open_parts(settings: Settings) -> _Parts:
     registry = attempt(lambda: read_registry(settings.registry, allow_demo=settings.is_development))
     keys = attempt(lambda: SigningKeys(settings.signing_keys))
     client = attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout))
-    ledger = attempt(lambda: Ledger(settings.ledger_url.get_secret_value(), timeout=timeout))
+    ledger = attempt(
+        lambda: Ledger(
+            settings.ledger_url.get_secret_value(), timeout=timeout, connections=settings.ledger_connections
+        )
+    )
     if registry is None or keys is None or client is None or ledger is None:
         raise ConfigurationError("\n".join(faults))
     return _Parts(registry, keys, client, ledger)

@@ -12,16 +12,19 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
 
+MOST_CONNECTIONS = 10
+
 
 class Database:
-    """Connections to one database. Whatever goes wrong there is StoreUnavailable.
+    """At most so many `connections` to one database. Whatever goes wrong there is StoreUnavailable.
 
+    Who finds all of them in use waits for one as long as for an answer. (SQLite has no server to be spared.)
     Raises ValueError for an address that cannot be used at all.
     """
 
-    def __init__(self, url: str, *, timeout: timedelta) -> None:
+    def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
         try:
-            self._engine = _make_engine(url, timeout)
+            self._engine = _make_engine(url, timeout, connections)
         except ArgumentError as error:
             raise ValueError("ACCORD_LEDGER_URL is no address of a database that is known here") from error
         except ImportError as error:
@@ -79,7 +82,7 @@ def _answering() -> Iterator[None]:
         raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
 
 
-def _make_engine(url: str, timeout: timedelta) -> Engine:
+def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
     seconds = timeout.total_seconds()
     if url.startswith("sqlite"):
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": seconds})
@@ -90,10 +93,14 @@ def _make_engine(url: str, timeout: timedelta) -> Engine:
     return create_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,
+        pool_pre_ping=True,  # what a restart or a failover has closed is replaced, without a failed request
+        pool_size=connections,
+        max_overflow=0,
         pool_timeout=seconds,
         connect_args={
             "connect_timeout": max(2, int(seconds)),
+            # A machine that is gone says nothing: what it does not confirm by then is taken for lost.
+            "tcp_user_timeout": milliseconds,
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
     )

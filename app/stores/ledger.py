@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
-from app.stores.database import Database
+from app.stores.database import MOST_CONNECTIONS, Database
 from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, supersede
 from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_row
 from app.stores.schema import Moment, decisions, grants, refresh_tokens
@@ -87,8 +87,8 @@ class Ledger:
     that writes it is unknown which, and the same call may be made again.
     """
 
-    def __init__(self, url: str, *, timeout: timedelta) -> None:
-        self.database = Database(url, timeout=timeout)
+    def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
+        self.database = Database(url, timeout=timeout, connections=connections)
 
     def close(self) -> None:
         self.database.close()

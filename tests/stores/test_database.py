@@ -4,7 +4,9 @@ import resource
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +204,36 @@ def test_a_ledger_that_is_not_there_is_unavailable_to_readers_and_writers(
     for call in calls:
         with unavailable_in_time():
             call()
+
+
+# Connections that are shared
+
+
+def test_more_threads_than_connections_take_turns_and_all_are_answered(
+    postgres_ledger: LedgerDatabase,
+) -> None:
+    postgres_ledger.clear()
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    looking = create_engine(postgres_ledger.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with (
+        closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=2), connections=2)) as ledger,
+        ThreadPoolExecutor(8) as pool,
+        looking.connect() as own,
+    ):
+        before = own.execute(others).scalar_one()
+        answers = list(pool.map(lambda number: ledger.record_decision(*an_answer(number)), range(40)))
+        assert own.execute(others).scalar_one() == before + 2
+    assert len(answers) == len(postgres_ledger.rows("decisions")) == 40
+
+
+def test_who_gets_no_connection_in_time_is_told_so(postgres_ledger: LedgerDatabase) -> None:
+    with closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=0.33), connections=1)) as ledger:
+        with ledger.database.reading(), unavailable_in_time():
+            ledger.check()
+        ledger.check()
 
 
 # Connections that died
