@@ -43,16 +43,24 @@ class Production:
 
 @contextmanager
 def in_production(
-    directory: Path, *, redis_url: str, ledger_url: str, signing_keys: Path, **variables: str
+    directory: Path,
+    *,
+    redis_url: str,
+    ledger_url: str,
+    signing_keys: Path,
+    root: Path = ROOT,
+    **variables: str,
 ) -> Iterator[Production]:
     """Running and ready inside the block, where requests trusts the server's certificate.
+
+    `root` is what the unit calls /opt/accord.
 
     The environment is the shipped one with the addresses of the test, and in development only in that
     customers sign in at the sandbox.
     """
     service = Service(
         DEPLOY / "accord.service",
-        ROOT,
+        root,
         read_environment(DEPLOY / "accord.env")
         | {
             "ACCORD_ENVIRONMENT": "development",

@@ -1,9 +1,11 @@
 """What is shipped for operators does what it says: nginx's configuration and the unit of systemd, as they are."""
 
 import json
+import shutil
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,11 +16,12 @@ from urllib.parse import quote, urlencode
 
 import pytest
 import requests
+import yaml
 
 from app.embedded import EmbeddedValkey
 from app.stores import migrations
 from tests.builders import CALLBACK, a_query
-from tests.conftest import DEMO_REGISTRY
+from tests.conftest import DEMO_REGISTRY, ROOT
 from tests.customer import BUDGET, carried_params
 from tests.nginx import Nginx
 from tests.page_contract import parse_page
@@ -287,6 +290,77 @@ def test_while_nobody_is_behind_it_people_and_machines_are_told_when_to_come_bac
     assert parse_page(page.text).one("html").attributes["lang"] == "en-CA"
     assert parse_page(page.text).one("section").attributes["lang"] == "fr-CA"
     assert answer.json()["error"] == "temporarily_unavailable"
+
+
+# Containers
+
+
+def test_what_the_container_gets_is_enough_to_serve(tmp_path: Path, signing_keys: Path) -> None:
+    """Its files alone, with this machine's Python: all that is on the pages is among them."""
+    root = tmp_path / "accord"
+    for source, target in copied_into_the_container():
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / source, root / target)
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    ledger_url = f"sqlite:///{tmp_path}/ledger.sqlite3"
+    subprocess.run(
+        [root / ".venv/bin/flask", "ledger", "upgrade"],
+        cwd=root,
+        env={"ACCORD_LEDGER_URL": ledger_url, "PYTHONPATH": str(root)},
+        check=True,
+        capture_output=True,
+    )
+    with (
+        EmbeddedValkey(tmp_path / "valkey") as valkey,
+        in_production(
+            tmp_path, redis_url=valkey.url, ledger_url=ledger_url, signing_keys=signing_keys, root=root
+        ) as running,
+        requests.Session() as browser,
+    ):
+        form = OpenForm(running, browser, lang="fr")
+        page = parse_page(browser.get(form.address, timeout=PATIENCE).text)
+        assert page.one("html").attributes["lang"] == "fr-CA"
+        for link in page.all("link"):
+            assert running.get(link.attributes["href"]).status_code == 200
+        assert form.send("approve").status_code == 302
+
+
+def copied_into_the_container() -> list[tuple[str, str]]:
+    """What the first stage takes from here, and where it goes below its folder."""
+    copied: list[tuple[str, str]] = []
+    for line in (DEPLOY / "Containerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            *sources, target = line.split()[1:]
+            copied += [(source, source if target == "./" else target) for source in sources]
+    assert len(copied) >= 8
+    return copied
+
+
+def test_only_what_is_copied_is_sent_to_whoever_builds() -> None:
+    sent = (DEPLOY / "Containerfile.dockerignore").read_text().splitlines()
+    assert sent[0] == "**"
+    assert {line[1:] for line in sent if line.startswith("!")} == {
+        source for source, _ in copied_into_the_container()
+    }
+
+
+def test_the_container_installs_by_hash_and_serves_as_nobody_in_particular() -> None:
+    lines = (DEPLOY / "Containerfile").read_text().splitlines()
+    assert "--require-hashes" in "".join(lines)
+    assert [line for line in lines if line.startswith("USER ")] == ["USER 10001:10001"]
+    assert lines.index("USER 10001:10001") > lines.index("COPY --from=build /opt/accord /opt/accord")
+
+
+def test_every_container_is_read_only_without_privileges_and_only_nginx_is_reached_from_outside() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert set(services) == {"nginx", "accord", "upgrade", "ledger", "valkey"}
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
+    assert [name for name, service in services.items() if "cap_add" in service] == ["nginx"]
 
 
 # systemd
