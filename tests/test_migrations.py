@@ -1,5 +1,6 @@
 """The ledger's migrations lead to the schema in the code, from nothing and back, on both databases."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy import NullPool, create_engine, inspect, text
 
 from app.stores import migrations
 from app.stores.schema import metadata
+from app.stores.unavailable import StoreUnavailable
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -81,6 +84,23 @@ def test_every_step_can_be_taken_back_and_forth(new_url: str) -> None:
     migrations.upgrade(new_url)
     assert tables_in(new_url) == set(metadata.tables)
     command.check(config)
+
+
+def test_a_migration_that_finds_a_table_in_use_gives_up_before_anybody_has_to_wait_long(
+    postgres: PostgresServer,
+) -> None:
+    url = postgres.new_database()
+    config = migrations.migration_config(url)
+    command.upgrade(config, "0001")
+    begun = time.monotonic()
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("LOCK TABLE decisions IN ACCESS SHARE MODE"))
+        with pytest.raises(StoreUnavailable):
+            migrations.upgrade(url)
+    assert time.monotonic() - begun < 5
+    assert "screens" not in tables_in(url), "all of it, or nothing"
+    migrations.upgrade(url)
+    assert tables_in(url) == set(metadata.tables)
 
 
 def test_there_is_one_line_of_migrations() -> None:

@@ -1,0 +1,41 @@
+"""The rights that the documentation gives Accord's login at Redis are enough for a flow, and not for everything."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.embedded import EmbeddedValkey
+from app.stores import redis
+from app.stores.unavailable import StoreUnavailable
+from tests.conftest import ROOT, Clock, make_app, make_settings
+from tests.customer import BrowserCustomer
+from tests.page_contract import ContractClient
+from tests.ports import free_port
+from tests.redis_servers import commands_to
+
+DOCUMENTED = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def test_a_flow_needs_no_other_rights_than_the_documented_ones(
+    tmp_path: Path, ledger_url: str, signing_keys: Path, clock: Clock
+) -> None:
+    found = re.search(r"needs no more than `([^`]+)`", DOCUMENTED)
+    assert found
+    with EmbeddedValkey(tmp_path / "valkey", port=free_port()) as server:
+        server_commands = commands_to(server.port or 0)
+        server_commands.execute_command(
+            "ACL", "SETUSER", "accord", "on", ">a-password", "~*", *found[1].split()
+        )
+        url = f"redis://accord:a-password@127.0.0.1:{server.port}/0"
+        settings = make_settings(url, ledger_url, signing_keys, authorize_rate=100, token_rate=100)
+        client = make_app(settings, clock).test_client()
+        assert isinstance(client, ContractClient)
+        customer = BrowserCustomer(client)
+        request_id = customer.begin()
+        assert customer.sign_in(request_id, password="wrong").status_code == 400
+        assert customer.redeem(customer.approve()).status_code == 200
+        assert client.get("/readyz").status_code == 200
+        assert server_commands.execute_command("ACL", "LOG") == []
+        with pytest.raises(StoreUnavailable), redis.answering():
+            redis.connect(url, timeout=settings.store_timeout).flushall()
