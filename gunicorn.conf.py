@@ -175,8 +175,9 @@ if metrics_address:
 # Processes. Two use two cores, and one can be replaced while the other serves.
 workers = int(_from_environment("ACCORD_WORKERS", "2"))
 
-# Requests at a time in each: a thread waits for Redis or the ledger without holding up the others.
-threads = int(_from_environment("ACCORD_THREADS", "8"))
+# Requests at a time in each, ACCORD_THREADS of them: a thread waits for Redis or the ledger without holding
+# up the others. Most threads only hold a request that waits for its turn (app/web/turns.py), and cost little.
+threads = 16 * int(_from_environment("ACCORD_THREADS", "8"))
 
 # gthread, with our own way of refusing.
 worker_class = QuietWorker

@@ -63,6 +63,7 @@ from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
 from app.web.sessions import RedisSessionInterface
+from app.web.turns import take_turns
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
@@ -140,7 +141,8 @@ def create_app(
 
         app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
-    served = trust_proxies(collapse_slashes(app.wsgi_app), settings.trusted_proxies)
+    served = collapse_slashes(take_turns(app.wsgi_app, turns=settings.threads))
+    served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
         served = measured.serve_metrics(served, metrics, settings.metrics_port)
     app.wsgi_app = served  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     wrong_secrets: Annotated[int, Field(ge=0)] = 100
     metrics_address: Annotated[str, AfterValidator(_socket_address)] | None = None
     traces_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
     recipient_port: int = 8001
 

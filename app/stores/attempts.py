@@ -33,7 +33,7 @@ class AttemptStore:
 
     def take_back(self, allowances: Iterable[Allowance]) -> None:
         """Takes one attempt back: it was no failure, the customer signed in."""
-        with answering(), self._redis.pipeline(transaction=False) as pipeline:
+        with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
             for allowance in allowances:
                 pipeline.decr(_key(allowance))
                 pipeline.expire(_key(allowance), self._window, nx=True)
@@ -41,7 +41,7 @@ class AttemptStore:
 
     def _count(self, allowance: Allowance) -> timedelta | None:
         key = _key(allowance)
-        with answering(), self._redis.pipeline(transaction=False) as pipeline:
+        with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.set(key, 0, ex=self._window, nx=True)
             pipeline.incr(key)
             pipeline.ttl(key)

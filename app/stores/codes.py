@@ -59,12 +59,12 @@ class CodeStore:
 
     def was_minted(self, request_id: str) -> bool:
         """Whether the code's life has begun, and perhaps ended. Raises StoreUnavailable."""
-        with answering():
+        with answering(self._redis):
             return bool(self._redis.exists(_mark(request_id)))
 
     def find(self, request_id: str) -> AuthorizationCode | None:
         """The record of a code that lives. Raises StoreUnavailable."""
-        with answering():
+        with answering(self._redis):
             text = self._redis.get(_key(request_id))
         record = parse(text)
         return None if record is None else _code(request_id, record)

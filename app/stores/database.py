@@ -1,6 +1,6 @@
 """The ledger's database: how it is reached, how long it may take, and what its failures are called."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
+from app.stores.breaker import Breaker
 from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
 
@@ -31,12 +32,20 @@ class Database:
             raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
         self._reading = self._engine.execution_options(**_reading_options(self._engine))
         self._timeout = timeout.total_seconds()
+        # Two, since a lock can stop writers and let readers pass.
+        self._readers, self._writers = Breaker(timeout=timeout), Breaker(timeout=timeout)
         self._turns = Lock() if self._engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, which happens whole or not at all."""
-        with watched("ledger write"), self._turn(), _answering(), self._engine.begin() as connection:
+        with (
+            watched("ledger write"),
+            self._writers.passing(),
+            self._turn(),
+            _answering(),
+            self._engine.begin() as connection,
+        ):
             yield connection
 
     @contextmanager
@@ -55,7 +64,12 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """For single queries."""
-        with watched("ledger read"), _answering(), self._reading.connect() as connection:
+        with (
+            watched("ledger read"),
+            self._readers.passing(),
+            _answering(),
+            self._reading.connect() as connection,
+        ):
             yield connection
 
     def connections_in_use(self) -> int:
@@ -90,7 +104,7 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
         event.listen(engine, "begin", _begin_immediately)
         return engine
     milliseconds = int(seconds * 1000)
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,  # what a restart or a failover has closed is replaced, without a failed request
@@ -104,6 +118,30 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
     )
+    if engine.dialect.driver == "psycopg":
+        event.listen(engine, "do_connect", _connect_impatiently(seconds * 1.2))
+    return engine
+
+
+def _connect_impatiently(seconds: float) -> Callable[..., Any]:
+    """How to connect so that no wait is longer than `seconds`: a server's own limits say nothing once it is
+    frozen or cut off, and a connection to it would be waited at for ever.
+    """
+    import psycopg  # an extra, which SQLite does without
+
+    class ImpatientConnection(psycopg.Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, min(timeout or seconds, seconds))
+            except psycopg.OperationalError:
+                if self.info.transaction_status is psycopg.pq.TransactionStatus.ACTIVE:
+                    self.close()  # nobody knows any more what it would say next
+                raise
+
+    def connect(_dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
+        return ImpatientConnection.connect(*arguments, **options)
+
+    return connect
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:

@@ -85,7 +85,7 @@ class Rates:
         hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()
         key = f"rates:{hashed}:{minute}"
         try:
-            with answering(), self._redis.pipeline(transaction=False) as pipeline:
+            with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.incrby(key, untold)
                 pipeline.expire(key, 2 * _MINUTE)
                 return int(pipeline.execute()[0])

@@ -6,10 +6,11 @@ unknown outcome is `StoreUnavailable`, and whoever asked decides.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import redis
 from redis.backoff import NoBackoff
@@ -18,12 +19,15 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from app.stores.breaker import Breaker
 from app.stores.cluster import Cluster
 from app.stores.redis_address import Kind, RedisAddress, parse_address
 from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
 
 Redis = redis.Redis
+
+_breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
 
 
 def connect(url: str, *, timeout: timedelta) -> Redis:
@@ -39,6 +43,8 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
     except (ValueError, TypeError) as error:
         reason = "has an option that is not known" if isinstance(error, TypeError) else error
         raise ValueError(f"ACCORD_REDIS_URL {reason}") from error
+    if address.kind is not Kind.CLUSTER:  # where one node that hangs says nothing of the others
+        _breakers[client] = Breaker(timeout=timeout)
     return client
 
 
@@ -96,9 +102,10 @@ def _options(seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Turns whatever goes wrong between here and Redis into `StoreUnavailable`."""
-    with watched("redis"):
+def answering(client: Redis) -> Iterator[None]:
+    """Turns whatever goes wrong between here and Redis into `StoreUnavailable`; not all wait in vain."""
+    breaker = _breakers.get(client)
+    with nullcontext() if breaker is None else breaker.passing(), watched("redis"):
         try:
             yield
         except (redis.RedisError, OSError) as error:
@@ -132,7 +139,7 @@ class Put:
 
 def put(client: Redis, *puts: Put) -> None:
     """Writes every record, in one round trip. Raises StoreUnavailable; some may be written all the same."""
-    with answering(), client.pipeline(transaction=False) as pipeline:
+    with answering(client), client.pipeline(transaction=False) as pipeline:
         for one in puts:
             milliseconds = max(1, int(one.time_to_live.total_seconds() * 1000))
             pipeline.set(one.key, dump(one.record), px=milliseconds, nx=one.only_new)
@@ -148,5 +155,5 @@ def connections_in_use(client: Redis) -> int:
 
 def ping(client: Redis) -> None:
     """Raises StoreUnavailable unless Redis answers."""
-    with answering():
+    with answering(client):
         client.ping()

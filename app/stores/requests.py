@@ -27,18 +27,18 @@ class RequestStore:
         put(self._redis, Put(_key(pending.request_id), _record(pending), time_to_live))
 
     def find(self, request_id: str) -> PendingRequest | None:
-        with answering():
+        with answering(self._redis):
             text = self._redis.get(_key(request_id))
         record = parse(text)
         return None if record is None else _pending(request_id, record)
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
-        with answering():
+        with answering(self._redis):
             return bool(self._redis.set(f"{_key(request_id)}:expired", 1, ex=KEPT_AFTER_EXPIRY, nx=True))
 
     def forget(self, request_id: str) -> None:
-        with answering():
+        with answering(self._redis):
             self._redis.delete(_key(request_id))
 
 

@@ -26,27 +26,27 @@ class SessionStore:
 
     def find(self, session_id: str) -> dict[str, Any] | None:
         """The session's content, for which another idle period begins."""
-        with answering():
+        with answering(self._redis):
             text = self._redis.getex(_key(session_id), ex=self._idle)
         return parse(text)
 
     def save(self, session_id: str, content: dict[str, Any]) -> None:
-        with answering():
+        with answering(self._redis):
             self._redis.set(_key(session_id), dump(content), ex=self._idle)
 
     def replace(self, session_id: str, content: dict[str, Any]) -> bool:
         """Saves the session if there still is one; False when it was ended in the meantime."""
-        with answering():
+        with answering(self._redis):
             return bool(self._redis.set(_key(session_id), dump(content), ex=self._idle, xx=True))
 
     def forget(self, session_id: str) -> None:
-        with answering():
+        with answering(self._redis):
             self._redis.delete(_key(session_id))
 
     def forget_all(self, is_meant: Callable[[dict[str, Any]], bool]) -> int:
         """Forgets every session whose content is meant; returns how many. Reads all of them."""
         count = 0
-        with answering():
+        with answering(self._redis):
             for key in self._redis.scan_iter(match=_key("*"), count=1000):
                 content = parse(self._redis.get(key))
                 if content is not None and is_meant(content):

@@ -22,7 +22,7 @@ class SignInStore:
         put(self._redis, Put(_key(pending.state), _record(pending), self._lifetime))
 
     def find(self, state: str) -> PendingSignIn | None:
-        with answering():
+        with answering(self._redis):
             text = self._redis.get(_key(state))
         record = parse(text)
         return None if record is None else _pending(state, record)
@@ -30,7 +30,7 @@ class SignInStore:
     def use(self, state: str) -> bool:
         """Whether this is the first use of `state`. Of many at the same time exactly one is."""
         milliseconds = int(self._lifetime.total_seconds() * 1000)
-        with answering():
+        with answering(self._redis):
             return bool(self._redis.set(f"{_key(state)}:used", 1, px=milliseconds, nx=True))
 
 

@@ -19,6 +19,7 @@ from app.domain.registry import Client, DataProvider
 from app.signin import Cause
 from app.stores.unavailable import StoreUnavailable
 from app.web import current
+from app.web.turns import TURNED_AWAY
 
 RETRY_AFTER = 10
 
@@ -147,12 +148,21 @@ def prefers_json() -> bool:
 
 
 def init_app(app: Flask) -> None:
+    app.before_request(_turn_away)
     app.register_error_handler(UnsafeRequest, _refuse_unsafe)
     app.register_error_handler(OAuthError, _refuse_oauth)
     app.register_error_handler(Problem, _show_problem)
     app.register_error_handler(StoreUnavailable, _say_unavailable)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_unexpected)
+
+
+def _turn_away() -> Response | None:
+    """Whoever comes when too many wait already is told so at once, before anything is asked of a store."""
+    if TURNED_AWAY not in request.environ:
+        return None
+    _log.warning("turned_away", endpoint=request.endpoint, outcome="503")
+    return _unavailable()
 
 
 def _refuse_unsafe(error: UnsafeRequest) -> Response:
@@ -211,6 +221,10 @@ def _show_problem(problem: Problem) -> Response:
 
 def _say_unavailable(error: StoreUnavailable) -> Response:
     _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome="503")
+    return _unavailable()
+
+
+def _unavailable() -> Response:
     response = _answer("unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment")
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response

@@ -239,11 +239,11 @@ def test_commands_of_several_keys_and_of_none_are_refused(
     valkey_cluster: ValkeyCluster, connect: Connect
 ) -> None:
     client: Any = connect(valkey_cluster.url)
-    with pytest.raises(StoreUnavailable), redis.answering():
+    with pytest.raises(StoreUnavailable), redis.answering(client):
         client.delete("a", "b")
-    with pytest.raises(StoreUnavailable), redis.answering():
+    with pytest.raises(StoreUnavailable), redis.answering(client):
         client.flushall()
-    with pytest.raises(StoreUnavailable), redis.answering():
+    with pytest.raises(StoreUnavailable), redis.answering(client):
         client.pipeline()
 
 

@@ -1,0 +1,49 @@
+"""Requests take turns: so many work at a time, so many wait, and whoever else comes is told to come later.
+
+A process that takes in more than it can do answers nobody in time. What costs next to nothing does not queue,
+so that a process is seen to live however long its queue is.
+"""
+
+from collections.abc import Callable, Iterable
+from threading import BoundedSemaphore
+from typing import Final
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+WSGIApp = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
+
+TURNED_AWAY: Final = "accord.turned_away"
+"""Set in the environment of a request that shall be told to come later."""
+
+THREADS_FOR_ONE_TURN: Final = 16
+"""How many threads gunicorn has for each request that works: the others hold those who wait."""
+
+_PATIENCE = 2.0
+_WITHOUT_QUEUE = ("/healthz", "/static/", "/.well-known/", "/openapi.yaml")
+
+
+def take_turns(app: WSGIApp, *, turns: int) -> WSGIApp:
+    """Serves `turns` requests at a time. One thread stays free for who is turned away or need not wait."""
+    working = BoundedSemaphore(turns)
+    waiting = BoundedSemaphore(turns * (THREADS_FOR_ONE_TURN - 1) - 1)
+
+    def has_turn() -> bool:
+        if working.acquire(blocking=False):
+            return True
+        if not waiting.acquire(blocking=False):
+            return False
+        try:
+            return working.acquire(timeout=_PATIENCE)
+        finally:
+            waiting.release()
+
+    def queued(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith(_WITHOUT_QUEUE):
+            return app(environ, start_response)
+        if not has_turn():
+            return app({**environ, TURNED_AWAY: True}, start_response)
+        try:
+            return app(environ, start_response)
+        finally:
+            working.release()
+
+    return queued
