@@ -35,7 +35,8 @@ def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=True, sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Each line is one write: threads and processes that log at once do not write into each other's lines.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
