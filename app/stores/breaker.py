@@ -19,7 +19,8 @@ class Breaker:
     others are told at once that it does not. The first answer opens the way for all.
     """
 
-    def __init__(self, *, timeout: timedelta) -> None:
+    def __init__(self, store: str, *, timeout: timedelta) -> None:
+        self._store = store
         self._in_vain = timeout.total_seconds() / 2
         self._is_silent = False
         self._finding_out = Lock()
@@ -32,7 +33,7 @@ class Breaker:
                 yield
             return
         if not self._finding_out.acquire(timeout=_MOMENT):
-            raise StoreUnavailable("it has stopped answering")
+            raise StoreUnavailable(f"{self._store}: it has stopped answering")
         try:
             with self._watching():
                 yield

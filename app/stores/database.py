@@ -33,7 +33,7 @@ class Database:
         self._reading = self._engine.execution_options(**_reading_options(self._engine))
         self._timeout = timeout.total_seconds()
         # Two, since a lock can stop writers and let readers pass.
-        self._readers, self._writers = Breaker(timeout=timeout), Breaker(timeout=timeout)
+        self._readers, self._writers = Breaker("ledger", timeout=timeout), Breaker("ledger", timeout=timeout)
         self._turns = Lock() if self._engine.dialect.name == "sqlite" else None
 
     @contextmanager

@@ -44,7 +44,7 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
         reason = "has an option that is not known" if isinstance(error, TypeError) else error
         raise ValueError(f"ACCORD_REDIS_URL {reason}") from error
     if address.kind is not Kind.CLUSTER:  # where one node that hangs says nothing of the others
-        _breakers[client] = Breaker(timeout=timeout)
+        _breakers[client] = Breaker("redis", timeout=timeout)
     return client
 
 

@@ -1,0 +1,66 @@
+"""A store that says nothing keeps one thread waiting; a store that answers lets everybody pass."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from threading import Event
+
+import pytest
+
+from app.stores.breaker import Breaker
+from app.stores.unavailable import StoreUnavailable
+
+TIMEOUT = timedelta(seconds=0.2)
+
+
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker("redis", timeout=TIMEOUT)
+
+
+def wait_in_vain(breaker: Breaker) -> None:
+    with suppress(StoreUnavailable), breaker.passing():
+        time.sleep(TIMEOUT.total_seconds())
+        raise StoreUnavailable("redis: nothing came")
+
+
+def is_answered(breaker: Breaker) -> bool:
+    try:
+        with breaker.passing():
+            return True
+    except StoreUnavailable:
+        return False
+
+
+def test_while_one_finds_out_whether_a_silent_store_answers_again_nobody_else_waits(breaker: Breaker) -> None:
+    wait_in_vain(breaker)
+    answers = Event()
+
+    def find_out() -> None:
+        with breaker.passing():
+            answers.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        finding_out = pool.submit(find_out)
+        while is_answered(breaker) and not finding_out.done():
+            wait_in_vain(breaker)
+        with pytest.raises(StoreUnavailable, match="redis: it has stopped answering"), breaker.passing():
+            pytest.fail("the store was asked")
+        answers.set()
+        finding_out.result()
+    assert is_answered(breaker)
+
+
+def test_the_first_answer_opens_the_way_for_all(breaker: Breaker) -> None:
+    wait_in_vain(breaker)
+    assert is_answered(breaker)
+    with breaker.passing():
+        assert is_answered(breaker), "although somebody is still under way"
+
+
+def test_a_store_that_refuses_at_once_is_asked_by_everybody(breaker: Breaker) -> None:
+    with pytest.raises(StoreUnavailable), breaker.passing():
+        raise StoreUnavailable("redis: connection refused")
+    with breaker.passing():
+        assert is_answered(breaker)
