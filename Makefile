@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test check audit i18n catalogues gallery screenshots bench lock clean
+.PHONY: help run test check faults audit i18n catalogues gallery screenshots bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -15,6 +15,8 @@ help:
 	@echo "make test    run every test, in a real browser too"
 	@echo "make check   lint, formatting, types, catalogues, a look for secrets"
 	@echo "make audit   whether a locked dependency has a known weakness"
+	@echo "make faults  break everything in turn under running customers; writes docs/reliability.md"
+	@echo "make check   lint, formatting, types, catalogues"
 	@echo "make i18n    extract the texts and update the catalogues for translators"
 	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
 	@echo "make screenshots  take the pictures under docs/screens again"
@@ -29,6 +31,10 @@ test: .venv/.complete catalogues
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m tools.checkers
 	@$(BIN)/python -m pytest $(ARGS)
+
+# ARGS: parts of the names of the scenarios to play; then nothing is written.
+faults: .venv/.complete catalogues
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 check: .venv/.complete
 	$(BIN)/ruff check --quiet .

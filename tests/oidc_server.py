@@ -98,6 +98,7 @@ class OidcServer:
     token_requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    _others: dict[str, dict[str, str]] = field(default_factory=dict)  # who signed in instead, by nonce
 
     def __enter__(self) -> Self:
         self.published = self.published or [self.key]
@@ -121,9 +122,11 @@ class OidcServer:
         """How often it was asked for `path`."""
         return self.asked.count(path)
 
-    def sign_in(self, url: str) -> str:
+    def sign_in(self, url: str, **customer: str) -> str:
         """Signs the customer in who was sent to `url`; the address to which the browser goes back."""
         params = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        if customer:
+            self._others[params["nonce"]] = customer
         code = f"code-{len(self._codes)}-of-{params['state'][:8]}"
         self._codes[code] = params
         return self.callback(params, code=code)
@@ -157,7 +160,7 @@ class OidcServer:
             "nonce": params["nonce"],
             "iat": now,
             "exp": now + 300,
-            **self.customer,
+            **self._others.get(params["nonce"], self.customer),
             **self.claims,
         }
         header = {"alg": self.algorithm, "kid": self.key.kid, **self.header}

@@ -24,10 +24,18 @@ class RunningAccord:
     """As a context manager: running and ready inside the block, stopped after it."""
 
     def __init__(
-        self, log: Path, *, redis_url: str, ledger_url: str, signing_keys: Path, **variables: str
+        self,
+        log: Path,
+        *,
+        redis_url: str,
+        ledger_url: str,
+        signing_keys: Path,
+        application: str = "wsgi:app",
+        **variables: str,
     ) -> None:
         self.port = free_port()
         self.log = log
+        self._application = application
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")} | {
             "ACCORD_ENVIRONMENT": "development",
             "ACCORD_ISSUER": f"http://localhost:{self.port}",
@@ -42,6 +50,10 @@ class RunningAccord:
         }
 
     @property
+    def master(self) -> psutil.Process:
+        return psutil.Process(self._process.pid)
+
+    @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -53,11 +65,18 @@ class RunningAccord:
         return psutil.Process(self._process.pid).children()
 
     def __enter__(self) -> Self:
-        arguments = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+        arguments = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            str(ROOT / "gunicorn.conf.py"),
+            self._application,
+        ]
         self._process = start_child(arguments, log=self.log, env=self._env, cwd=ROOT)
         try:
             with requests.Session() as patient:
-                until_it_listens = Retry(total=None, connect=300, backoff_factor=0.02, backoff_max=0.1)
+                until_it_listens = Retry(total=None, connect=600, backoff_factor=0.02, backoff_max=0.1)
                 patient.mount("http://", HTTPAdapter(max_retries=until_it_listens))
                 assert patient.get(f"{self.address}/readyz", timeout=PATIENCE).ok, self.log.read_text()
         except BaseException:

@@ -1,0 +1,78 @@
+"""`make faults`: plays every scenario and writes what was measured into docs/reliability.md.
+
+Arguments are parts of the names of those to play; then nothing is written.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.stage import Outcome, Stage
+from tests.postgres import PostgresServer
+
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+HEAD = (
+    "| what breaks | for | requests | failed | flows that ended well | well again after | slowest answer "
+    "| slowest `/healthz` | `/healthz` lost | unexpected | violations |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+)
+
+
+def row(scenario: Scenario, outcome: Outcome) -> str:
+    recovered = "never" if outcome.recovered is None else f"{outcome.recovered:.1f} s"
+    cells = [
+        scenario.name,
+        f"{scenario.seconds:g} s",
+        outcome.requests,
+        outcome.failures,
+        outcome.finished,
+        recovered,
+        f"{outcome.slowest:.2f} s",
+        f"{outcome.slowest_health * 1000:.0f} ms",
+        outcome.lost_health,
+        outcome.unexpected,
+        len(outcome.violations),
+    ]
+    return f"| {' | '.join(str(cell) for cell in cells)} |\n"
+
+
+def play(scenario: Scenario, directory: Path, postgres: PostgresServer) -> Outcome:
+    with Stage(directory, scenario.needs, postgres) as stage:
+        return stage.play(scenario.fault, scenario.seconds)
+
+
+def main(wanted: list[str]) -> int:
+    chosen = [one for one in SCENARIOS if not wanted or any(part in one.name for part in wanted)]
+    directory = Path(tempfile.mkdtemp(prefix="accord-faults-"))
+    rows: list[str] = []
+    is_sound = True
+    with PostgresServer() as postgres:
+        for number, scenario in enumerate(chosen):
+            try:
+                outcome = play(scenario, directory / str(number), postgres)
+            except (AssertionError, OSError) as error:
+                print(f"{scenario.name} could not be played: {error}")
+                is_sound = False
+                continue
+            rows.append(row(scenario, outcome))
+            print(rows[-1], end="", flush=True)
+            for sentence in outcome.violations[:10]:
+                print(f"  {sentence}")
+            has_held = not outcome.violations and not outcome.unexpected
+            is_sound = is_sound and has_held and outcome.recovered is not None
+    if not is_sound:
+        print(f"Something did not hold. What was logged is in {directory}.")
+        return 1
+    shutil.rmtree(directory)
+    if not wanted:
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        PAGE.write_text(before + BEGIN + HEAD + "".join(rows) + END + rest.partition(END)[2])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,441 @@
+"""One thing at a time that breaks, as context managers on a stage: broken inside the block, whole after it."""
+
+import contextlib
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import requests
+from sqlalchemy import NullPool, create_engine, text
+
+from tests.builders import a_query
+from tests.faults.proxy import Proxy
+from tests.faults.stage import Needs, Stage
+from tests.oidc_server import KEYS, METADATA, TOKEN, hang
+from tests.ports import free_port
+
+Fault = Callable[[Stage], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`seconds` is how long the fault lasts."""
+
+    name: str
+    fault: Fault
+    seconds: float
+    needs: Needs
+
+
+# Redis
+
+
+def losing(pattern: bytes) -> Fault:
+    """The command with this key runs, and nobody is told."""
+
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        before = stage.to_redis.lost
+        stage.to_redis.losing = pattern
+        yield
+        stage.to_redis.losing = None
+        assert stage.to_redis.lost > before, f"nothing was lost of {pattern!r}"
+
+    return fault
+
+
+def slow_redis(seconds: float) -> Fault:
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        stage.to_redis.delay = seconds
+        yield
+        stage.to_redis.delay = 0
+
+    return fault
+
+
+@contextmanager
+def redis_killed(stage: Stage) -> Iterator[None]:
+    stage.valkey.kill()
+    yield
+    stage.valkey.start()
+
+
+@contextmanager
+def redis_frozen(stage: Stage) -> Iterator[None]:
+    stage.valkey.pause()
+    yield
+    stage.valkey.resume()
+
+
+@contextmanager
+def redis_full(stage: Stage) -> Iterator[None]:
+    stage.commands.config_set("maxmemory", "1")
+    yield
+    stage.commands.config_set("maxmemory", "0")
+
+
+@contextmanager
+def redis_wiped(stage: Stage) -> Iterator[None]:
+    for _ in range(4):
+        stage.commands.flushall()
+        time.sleep(0.2)
+    yield
+
+
+@contextmanager
+def redis_demoted(stage: Stage) -> Iterator[None]:
+    """It is somebody's replica now, and read-only, while every connection to it stays."""
+    stage.commands.replicaof("127.0.0.1", free_port())
+    yield
+    stage.commands.replicaof("NO", "ONE")
+
+
+@contextmanager
+def primary_killed(stage: Stage) -> Iterator[None]:
+    stage.sentinels.primary.kill()
+    yield
+
+
+@contextmanager
+def old_primary_comes_back(stage: Stage) -> Iterator[None]:
+    """It was frozen while another became primary, and takes writes again until it is told."""
+    old = stage.sentinels.primary
+    old.pause()
+    until = time.monotonic() + 20
+    while stage.sentinels.primary is old and time.monotonic() < until:
+        time.sleep(0.05)
+    old.resume()
+    yield
+
+
+# The ledger
+
+
+@contextmanager
+def sqlite_locked(stage: Stage) -> Iterator[None]:
+    path = stage.ledger_url.removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def disk_full(stage: Stage) -> Iterator[None]:
+    """No file of the workers may grow beyond what the ledger's log of writes has already."""
+    path = stage.ledger_url.removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as other:
+        other.execute("PRAGMA wal_autocheckpoint = 0")
+        other.execute("CREATE TABLE ballast (content)")
+        other.execute("INSERT INTO ballast VALUES (zeroblob(3000000))")
+        other.commit()
+        size = Path(f"{path}-wal").stat().st_size
+        workers = stage.accord.workers()
+        for worker in workers:
+            worker.rlimit(psutil.RLIMIT_FSIZE, (size, psutil.RLIM_INFINITY))
+        yield
+        for worker in workers:
+            worker.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+
+
+@contextmanager
+def postgres_locked(stage: Stage) -> Iterator[None]:
+    with create_engine(stage.ledger_url, poolclass=NullPool).begin() as other:
+        other.execute(text("LOCK TABLE grants IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+@contextmanager
+def postgres_down(stage: Stage) -> Iterator[None]:
+    stage.to_ledger.cut()
+    yield
+    stage.to_ledger.mend()
+
+
+@contextmanager
+def postgres_frozen(stage: Stage) -> Iterator[None]:
+    stage.to_ledger.freeze()
+    yield
+    stage.to_ledger.thaw()
+
+
+def slow_postgres(seconds: float) -> Fault:
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        stage.to_ledger.delay = seconds
+        yield
+        stage.to_ledger.delay = 0
+
+    return fault
+
+
+# Accord itself
+
+APPROVED = b"\x00\x00\x00\x08approved"  # as a parameter of PostgreSQL's protocol: its length, and the word
+REDEEMED = b"\x00\x00\x00\x08redeemed"
+
+
+class Killing:
+    """Kills the worker behind a connection at one point, twice.
+
+    A request that contains `sign` arms the connection; the point is `then`, in the same or a later request,
+    before it passes, or its reply before that does.
+    """
+
+    def __init__(self, stage: Stage, *, sign: bytes, then: bytes, at_reply: bool) -> None:
+        self._stage = stage
+        self._sign, self._then, self._at_reply = sign, then, at_reply
+        self._armed: set[int] = set()
+        self._due: set[int] = set()
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self.killed = 0
+
+    def on_request(self, data: bytes, port: int) -> None:
+        if self._sign in data:
+            self._armed.add(port)
+        if port in self._armed and self._then in data:
+            self._armed.discard(port)
+            if self._at_reply:
+                self._due.add(port)
+            else:
+                self._kill(port)
+
+    def on_reply(self, data: bytes, port: int) -> None:
+        if port in self._due:
+            self._due.discard(port)
+            self._kill(port)
+
+    def _kill(self, port: int) -> None:
+        with self._lock:
+            if self.killed == 2 or time.monotonic() < self._next:
+                return
+            for worker in self._stage.accord.workers():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if any(link.laddr.port == port for link in worker.net_connections("tcp")):
+                        worker.kill()
+                        self.killed += 1
+                        self._next = time.monotonic() + 4
+                        # What it was about to send is not sent; what it was about to read, it does not read.
+                        raise ConnectionAbortedError
+
+
+def killed_at(proxy: Callable[[Stage], Proxy], *, sign: bytes, then: bytes, at_reply: bool) -> Fault:
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        killing = Killing(stage, sign=sign, then=then, at_reply=at_reply)
+        way = proxy(stage)
+        way.on_request, way.on_reply = killing.on_request, killing.on_reply
+        yield
+        way.on_request = way.on_reply = None
+        assert killing.killed > 0, "the point was never reached"
+
+    return fault
+
+
+def clock_off_by(seconds: float) -> Fault:
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        stage.offset.write_text(str(seconds))
+        yield
+        stage.offset.write_text("0")
+
+    return fault
+
+
+@contextmanager
+def restarted(stage: Stage) -> Iterator[None]:
+    """Every worker is replaced, twice, while requests are under way."""
+    import signal
+
+    stage.accord.master.send_signal(signal.SIGHUP)
+    time.sleep(3)
+    stage.accord.master.send_signal(signal.SIGHUP)
+    yield
+
+
+@contextmanager
+def nothing(_stage: Stage) -> Iterator[None]:
+    yield
+
+
+# Who comes
+
+
+def slow_clients(head: bytes) -> Fault:
+    """Forty connections, each of which sends a byte a second of its request."""
+
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        stop = threading.Event()
+        links = [socket.create_connection(("127.0.0.1", stage.accord.port)) for _ in range(40)]
+
+        def drip() -> None:
+            for link in links:
+                link.sendall(head)
+            while not stop.wait(1):
+                for link in links:
+                    with contextlib.suppress(OSError):
+                        link.sendall(b"a")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield
+        stop.set()
+        thread.join()
+        for link in links:
+            link.close()
+
+    return fault
+
+
+def overload(visitors: int) -> Fault:
+    """So many more come at once, and each comes again as soon as there is an answer."""
+
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        stop = threading.Event()
+        turned_away: list[str] = []
+
+        def visit() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(requests.RequestException):
+                    answer = requests.get(
+                        f"{stage.accord.address}/api/v1/authorize?{a_query()}",
+                        timeout=15,
+                        allow_redirects=False,
+                        headers={"Connection": "close"},
+                    )
+                    if answer.status_code == 503:
+                        turned_away.append(answer.headers["Retry-After"])
+
+        threads = [threading.Thread(target=visit, daemon=True) for _ in range(visitors)]
+        for thread in threads:
+            thread.start()
+        yield
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert turned_away, "there was room for everybody"
+
+    return fault
+
+
+# The bank
+
+
+@contextmanager
+def bank_hangs(stage: Stage) -> Iterator[None]:
+    assert stage.bank is not None
+    stage.bank.tricks = dict.fromkeys((METADATA, KEYS, TOKEN), hang)
+    yield
+    stage.bank.tricks = {}
+
+
+@contextmanager
+def bank_down(stage: Stage) -> Iterator[None]:
+    from tests.oidc_server import hang_up
+
+    assert stage.bank is not None
+    stage.bank.tricks = dict.fromkeys((METADATA, KEYS, TOKEN), hang_up)
+    yield
+    stage.bank.tricks = {}
+
+
+def to_redis(stage: Stage) -> Proxy:
+    return stage.to_redis
+
+
+def to_ledger(stage: Stage) -> Proxy:
+    return stage.to_ledger
+
+
+SQLITE = Needs()
+POSTGRES = Needs(postgres=True)
+SENTINELS = Needs(sentinels=True)
+# One turn in each of two workers, and fourteen more may wait in each: thirty are in the house at most.
+SMALL = Needs(variables={"ACCORD_THREADS": "1"})
+
+SCENARIOS = [
+    Scenario("nothing breaks", nothing, 2, SQLITE),
+    Scenario("nothing breaks, PostgreSQL", nothing, 2, POSTGRES),
+    Scenario("reply lost: session", losing(b"session:"), 1, SQLITE),
+    Scenario("reply lost: request", losing(b"request:"), 1, SQLITE),
+    Scenario("reply lost: code", losing(b"code:"), 1, SQLITE),
+    Scenario("reply lost: sign-in attempt", losing(b"attempts:"), 4, SQLITE),
+    Scenario("Redis killed and started again", redis_killed, 2, SQLITE),
+    Scenario("Redis slow by 50 ms", slow_redis(0.05), 4, SQLITE),
+    Scenario("Redis slow by 500 ms", slow_redis(0.5), 5, SQLITE),
+    Scenario("Redis slow by 2 s", slow_redis(2), 6, SQLITE),
+    Scenario("Redis slow by 5 s", slow_redis(5), 8, SQLITE),
+    Scenario("Redis frozen", redis_frozen, 5, SQLITE),
+    Scenario("Redis full", redis_full, 3, SQLITE),
+    Scenario("Redis wiped, four times", redis_wiped, 0.1, SQLITE),
+    Scenario("Redis demoted under way", redis_demoted, 3, SQLITE),
+    Scenario("Sentinel: primary killed", primary_killed, 4, SENTINELS),
+    Scenario("Sentinel: old primary comes back", old_primary_comes_back, 4, SENTINELS),
+    Scenario("ledger locked, SQLite", sqlite_locked, 4, SQLITE),
+    Scenario("ledger's disk full, SQLite", disk_full, 3, SQLITE),
+    Scenario("ledger locked, PostgreSQL", postgres_locked, 4, POSTGRES),
+    Scenario("ledger down, PostgreSQL", postgres_down, 3, POSTGRES),
+    Scenario("ledger frozen, PostgreSQL", postgres_frozen, 5, POSTGRES),
+    Scenario("ledger slow by 100 ms, PostgreSQL", slow_postgres(0.1), 5, POSTGRES),
+    Scenario("ledger slow by 2 s, PostgreSQL", slow_postgres(2), 6, POSTGRES),
+    Scenario(
+        "worker killed before the commit",
+        killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=False),
+        5,
+        POSTGRES,
+    ),
+    Scenario(
+        "worker killed after the commit",
+        killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=True),
+        5,
+        POSTGRES,
+    ),
+    Scenario(
+        "worker killed before the code is kept",
+        killed_at(to_redis, sign=b"minted:", then=b"code:", at_reply=False),
+        5,
+        SQLITE,
+    ),
+    Scenario(
+        "worker killed before the answer",
+        killed_at(to_redis, sign=b"minted:", then=b"code:", at_reply=True),
+        5,
+        SQLITE,
+    ),
+    Scenario(
+        "worker killed after a redemption",
+        killed_at(to_ledger, sign=REDEEMED, then=b"COMMIT", at_reply=True),
+        5,
+        POSTGRES,
+    ),
+    Scenario("clock 90 s ahead", clock_off_by(90), 3, Needs(skewed=True)),
+    Scenario("clock 90 s behind", clock_off_by(-90), 3, Needs(skewed=True)),
+    Scenario("bank's sign-in hangs", bank_hangs, 6, Needs(bank=True)),
+    Scenario("bank's sign-in down", bank_down, 3, Needs(bank=True)),
+    Scenario("rolling restart, twice", restarted, 3, SQLITE),
+    Scenario("browsers leave at every step", nothing, 6, Needs(hasty=True)),
+    Scenario(
+        "slow headers", slow_clients(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "), 5, SQLITE
+    ),
+    Scenario(
+        "slow bodies",
+        slow_clients(
+            b"POST /api/v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        ),
+        5,
+        SQLITE,
+    ),
+    Scenario("overload, twice what fits", overload(60), 6, SMALL),
+    Scenario("overload, five times what fits", overload(150), 6, SMALL),
+]

@@ -1,0 +1,203 @@
+"""Everything that can break, put together: gunicorn with two workers, real stores, proxies between them."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import make_url
+
+from app.embedded import EmbeddedValkey
+from app.stores import migrations
+from app.stores.keys import generate_signing_keys
+from tests.conftest import DEMO_REGISTRY
+from tests.faults.customers import PASSWORD, Customer, HealthWatch
+from tests.faults.history import History, violations
+from tests.faults.proxy import Proxy, to_port, to_socket
+from tests.ledger_tables import LedgerTables
+from tests.oidc_server import OidcServer
+from tests.ports import free_port
+from tests.postgres import PostgresServer
+from tests.redis_servers import SentinelSet, commands_to
+from tests.running_accord import RunningAccord
+
+CUSTOMERS = 8
+_MOST_SECONDS_TO_RECOVER = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a scenario is played on."""
+
+    postgres: bool = False
+    sentinels: bool = False
+    bank: bool = False
+    skewed: bool = False
+    hasty: bool = False
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was measured while one thing was broken, and afterwards."""
+
+    requests: int
+    failures: int
+    recovered: float | None
+    slowest: float
+    slowest_health: float
+    health_answers: int
+    lost_health: int
+    unexpected: int
+    violations: list[str]
+    finished: int
+
+
+class Stage:
+    """As a context manager: everything runs inside the block."""
+
+    def __init__(self, directory: Path, needs: Needs, postgres: PostgresServer | None) -> None:
+        self.directory = directory
+        self.needs = needs
+        self._postgres = postgres
+        self._exits = ExitStack()
+        self.offset = directory / "offset"
+
+    def __enter__(self) -> Self:
+        directory = self.directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.offset.write_text("0")
+        keys = directory / "keys.json"
+        generate_signing_keys(keys)
+        enter = self._exits.enter_context
+        self.bank = enter(OidcServer()) if self.needs.bank else None
+        if self.needs.sentinels:
+            self.sentinels = enter(SentinelSet(directory / "redis"))
+            redis_url = self.sentinels.url
+        else:
+            self.valkey = enter(EmbeddedValkey(directory / "valkey", port=free_port()))
+            self.to_redis = enter(Proxy(to_port(self.valkey.port or 0)))
+            redis_url = f"redis://127.0.0.1:{self.to_redis.port}/0"
+        self.ledger_url = accord_ledger = f"sqlite:///{directory / 'ledger.sqlite3'}"
+        if self.needs.postgres:
+            assert self._postgres is not None
+            self.ledger_url = self._postgres.new_database()
+            url = make_url(self.ledger_url)
+            folder, port = url.query["host"], url.port or url.query.get("port") or 5432
+            self.to_ledger = enter(Proxy(to_socket(f"{folder}/.s.PGSQL.{port}")))
+            proxied = url.set(host="127.0.0.1", port=self.to_ledger.port).difference_update_query(
+                ["host", "port"]
+            )
+            accord_ledger = proxied.render_as_string(hide_password=False)
+        migrations.upgrade(self.ledger_url)
+        registry = directory / "registry.toml"
+        registry.write_text(self._registry())
+        self.accord = enter(
+            RunningAccord(
+                directory / "accord.log",
+                redis_url=redis_url,
+                ledger_url=accord_ledger,
+                signing_keys=keys,
+                application="tests.faults.wsgi_skewed:app" if self.needs.skewed else "wsgi:app",
+                CLOCK_OFFSET_FILE=str(self.offset),
+                ACCORD_REGISTRY=str(registry),
+                ACCORD_AUTHORIZE_RATE="0",
+                ACCORD_TOKEN_RATE="0",
+                ACCORD_WRONG_SECRETS="0",
+                ACCORD_SIGN_IN_WINDOW="2",
+                **self.needs.variables,
+            )
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    @property
+    def commands(self) -> Any:
+        """A client of Redis itself, past the proxy."""
+        return commands_to(self.valkey.port or 0)
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        names = [f"c{number}" for number in range(CUSTOMERS)]
+        return {name: name if self.needs.bank else f"subject-{name}" for name in names}
+
+    def play(self, fault: Callable[["Stage"], AbstractContextManager[None]], seconds: float) -> Outcome:
+        """Customers come all the time; for `seconds` something is broken; then it must be well again."""
+        history, stop = History(), threading.Event()
+        health = HealthWatch(self.accord.address, stop)
+        customers = [self._customer(name, history, stop) for name in self.subjects]
+        for thread in (health, *customers):
+            thread.start()
+        try:
+            _wait_for(lambda: len(history.finished) >= CUSTOMERS)
+            with fault(self):
+                time.sleep(seconds)
+            ended = time.monotonic()
+            is_well = _wait_for(lambda: any(moment > ended + 0.2 for moment in history.finished))
+            time.sleep(1)
+        finally:
+            stop.set()
+            for thread in (health, *customers):
+                thread.join(60)
+        after = [moment - ended for moment in history.finished if moment > ended]
+        answered = [one for one in history.exchanges if one.status is not None]
+        return Outcome(
+            requests=len(history.exchanges),
+            failures=sum(
+                not one.is_good and one.error not in ("access_denied", "left") for one in history.exchanges
+            ),
+            recovered=min(after) if is_well and after else None,
+            slowest=max(one.took for one in answered),
+            slowest_health=max(health.answers, default=0.0),
+            health_answers=len(health.answers),
+            lost_health=health.lost,
+            unexpected=self._events()["unexpected"] + sum(one.status == 500 for one in answered),
+            violations=violations(history.exchanges, LedgerTables(self.ledger_url), subjects=self.subjects),
+            finished=len(history.finished),
+        )
+
+    def _customer(self, name: str, history: History, stop: threading.Event) -> Customer:
+        bank = None if self.bank is None else _page_of(self.bank, name)
+        return Customer(name, self.accord.address, history, stop, bank=bank, is_hasty=self.needs.hasty)
+
+    def _registry(self) -> str:
+        lines = [
+            f'    {{ user_name = "{name}", password = "{PASSWORD}", subject = "{subject}", display_name = "Customer-{name}" }},'
+            for name, subject in self.subjects.items()
+        ]
+        text = DEMO_REGISTRY.read_text().replace(
+            "customers = [\n", "customers = [\n" + "\n".join(lines) + "\n", 1
+        )
+        return text if self.bank is None else text.replace("http://localhost:8002", self.bank.issuer)
+
+    def _events(self) -> Counter[str]:
+        events: Counter[str] = Counter()
+        for line in self.accord.log.read_text().splitlines():
+            try:
+                events[json.loads(line).get("event", "")] += 1
+            except ValueError:
+                events["unexpected"] += 1  # a trace, not a line of the log
+        return events
+
+
+def _page_of(bank: OidcServer, name: str) -> Callable[[str], str]:
+    def sign_in(url: str) -> str:
+        return bank.sign_in(url, sub=name, name=f"Customer-{name}")
+
+    return sign_in
+
+
+def _wait_for(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _MOST_SECONDS_TO_RECOVER
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
