@@ -133,10 +133,12 @@ def _connect_impatiently(seconds: float) -> Callable[..., Any]:
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
             try:
                 return super().wait(gen, interval, min(timeout or seconds, seconds))
-            except psycopg.OperationalError:
-                if self.info.transaction_status is psycopg.pq.TransactionStatus.ACTIVE:
-                    self.close()  # nobody knows any more what it would say next
-                raise
+            except psycopg.OperationalError as error:
+                if self.info.transaction_status is not psycopg.pq.TransactionStatus.ACTIVE:
+                    raise
+                self.close()  # nobody knows any more what it would say next
+                # No error of the database: after one of those another connection is tried, and waited at.
+                raise TimeoutError("nothing came") from error
 
     def connect(_dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
         return ImpatientConnection.connect(*arguments, **options)

@@ -183,7 +183,7 @@ REDEEMED = b"\x00\x00\x00\x08redeemed"
 
 
 class Killing:
-    """Kills the worker behind a connection at one point, twice.
+    """Kills the worker behind a connection at one point, once: the other one goes on.
 
     A request that contains `sign` arms the connection; the point is `then`, in the same or a later request,
     before it passes, or its reply before that does.
@@ -195,7 +195,6 @@ class Killing:
         self._armed: set[int] = set()
         self._due: set[int] = set()
         self._lock = threading.Lock()
-        self._next = 0.0
         self.killed = 0
 
     def on_request(self, data: bytes, port: int) -> None:
@@ -215,14 +214,13 @@ class Killing:
 
     def _kill(self, port: int) -> None:
         with self._lock:
-            if self.killed == 2 or time.monotonic() < self._next:
+            if self.killed:
                 return
             for worker in self._stage.accord.workers():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     if any(link.laddr.port == port for link in worker.net_connections("tcp")):
                         worker.kill()
                         self.killed += 1
-                        self._next = time.monotonic() + 4
                         # What it was about to send is not sent; what it was about to read, it does not read.
                         raise ConnectionAbortedError
 
@@ -391,31 +389,31 @@ SCENARIOS = [
     Scenario(
         "worker killed before the commit",
         killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=False),
-        5,
+        4,
         POSTGRES,
     ),
     Scenario(
         "worker killed after the commit",
         killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=True),
-        5,
+        4,
         POSTGRES,
     ),
     Scenario(
         "worker killed before the code is kept",
         killed_at(to_redis, sign=b"minted:", then=b"code:", at_reply=False),
-        5,
+        4,
         SQLITE,
     ),
     Scenario(
         "worker killed before the answer",
         killed_at(to_redis, sign=b"minted:", then=b"code:", at_reply=True),
-        5,
+        4,
         SQLITE,
     ),
     Scenario(
         "worker killed after a redemption",
         killed_at(to_ledger, sign=REDEEMED, then=b"COMMIT", at_reply=True),
-        5,
+        4,
         POSTGRES,
     ),
     Scenario("clock 90 s ahead", clock_off_by(90), 3, Needs(skewed=True)),
