@@ -16,7 +16,6 @@ help:
 	@echo "make check   lint, formatting, types, catalogues, a look for secrets"
 	@echo "make audit   whether a locked dependency has a known weakness"
 	@echo "make faults  break everything in turn under running customers; writes docs/reliability.md"
-	@echo "make check   lint, formatting, types, catalogues"
 	@echo "make i18n    extract the texts and update the catalogues for translators"
 	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
 	@echo "make screenshots  take the pictures under docs/screens again"

@@ -1,8 +1,11 @@
 """One thing at a time that breaks, as context managers on a stage: broken inside the block, whole after it."""
 
 import contextlib
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import requests
 from sqlalchemy import NullPool, create_engine, text
 
-from tests.builders import a_query
+from tests.conftest import ROOT
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Needs, Stage
-from tests.oidc_server import KEYS, METADATA, TOKEN, hang
+from tests.oidc_server import KEYS, METADATA, TOKEN, hang, hang_up
 from tests.ports import free_port
 
 Fault = Callable[[Stage], AbstractContextManager[None]]
@@ -251,8 +253,6 @@ def clock_off_by(seconds: float) -> Fault:
 @contextmanager
 def restarted(stage: Stage) -> Iterator[None]:
     """Every worker is replaced, twice, while requests are under way."""
-    import signal
-
     stage.accord.master.send_signal(signal.SIGHUP)
     time.sleep(3)
     stage.accord.master.send_signal(signal.SIGHUP)
@@ -295,33 +295,17 @@ def slow_clients(head: bytes) -> Fault:
 
 
 def overload(visitors: int) -> Fault:
-    """So many more come at once, and each comes again as soon as there is an answer."""
+    """So many more come at once, and go on coming."""
 
     @contextmanager
     def fault(stage: Stage) -> Iterator[None]:
-        stop = threading.Event()
-        turned_away: list[str] = []
-
-        def visit() -> None:
-            while not stop.is_set():
-                with contextlib.suppress(requests.RequestException):
-                    answer = requests.get(
-                        f"{stage.accord.address}/api/v1/authorize?{a_query()}",
-                        timeout=15,
-                        allow_redirects=False,
-                        headers={"Connection": "close"},
-                    )
-                    if answer.status_code == 503:
-                        turned_away.append(answer.headers["Retry-After"])
-
-        threads = [threading.Thread(target=visit, daemon=True) for _ in range(visitors)]
-        for thread in threads:
-            thread.start()
-        yield
-        stop.set()
-        for thread in threads:
-            thread.join()
-        assert turned_away, "there was room for everybody"
+        command = [sys.executable, "-m", "tests.faults.visitors", str(stage.accord.port), str(visitors)]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            yield
+            turned_away, _ = process.communicate()
+        assert int(turned_away) > 0, "there was room for everybody"
 
     return fault
 
@@ -339,8 +323,6 @@ def bank_hangs(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def bank_down(stage: Stage) -> Iterator[None]:
-    from tests.oidc_server import hang_up
-
     assert stage.bank is not None
     stage.bank.tricks = dict.fromkeys((METADATA, KEYS, TOKEN), hang_up)
     yield

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from app.stores.ledger import Ledger
 from app.stores.schema import metadata
 from app.stores.unavailable import StoreUnavailable
 from tests.builders import NOON, a_decision, a_grant
+from tests.faults.proxy import Proxy, to_socket
 from tests.ports import free_port
 from tests.stores.conftest import LedgerDatabase
 
@@ -254,3 +255,28 @@ def test_connections_that_the_server_has_closed_are_replaced_without_a_word(
             assert set(connection.execute(others).scalars()) == {True}
         assert ledger.record_decision(*an_answer(number)).decision.request_id == f"request-{number}"
     assert len(postgres_ledger.rows("decisions")) == 3
+
+
+@pytest.fixture
+def on_the_way(postgres_ledger: LedgerDatabase) -> Iterator[Proxy]:
+    """Between Accord and PostgreSQL."""
+    with Proxy(to_socket(f"{make_url(postgres_ledger.url).query['host']}/.s.PGSQL.5432")) as proxy:
+        yield proxy
+
+
+def test_a_postgresql_that_says_nothing_is_unavailable_in_time_and_heals(
+    on_the_way: Proxy, postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+) -> None:
+    """Its own limits are of no use then: it does not say that they have passed."""
+    url = make_url(postgres_ledger.url).set(host="127.0.0.1", port=on_the_way.port)
+    ledger = open_ledger(url.difference_update_query(["host"]).render_as_string(hide_password=False))
+    ledger.check()
+    on_the_way.freeze()
+    with unavailable_in_time():
+        ledger.check()
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        ledger.record_decision(*an_answer(1))  # over a new connection, for which two seconds is the least
+    assert time.monotonic() - begun < IN_TIME + 2
+    on_the_way.thaw()
+    ledger.check()
