@@ -37,5 +37,6 @@ def test_a_flow_needs_no_other_rights_than_the_documented_ones(
         assert customer.redeem(customer.approve()).status_code == 200
         assert client.get("/readyz").status_code == 200
         assert server_commands.execute_command("ACL", "LOG") == []
-        with pytest.raises(StoreUnavailable), redis.answering():
-            redis.connect(url, timeout=settings.store_timeout).flushall()
+        connected = redis.connect(url, timeout=settings.store_timeout)
+        with pytest.raises(StoreUnavailable), redis.answering(connected):
+            connected.flushall()
