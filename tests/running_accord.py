@@ -17,7 +17,7 @@ from tests.customer import hidden_fields
 from tests.page_contract import parse_page
 from tests.ports import free_port
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 class RunningAccord:
