@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -67,8 +66,15 @@ class Stage:
         self._postgres = postgres
         self._exits = ExitStack()
         self.offset = directory / "offset"
+        self.history = History()
 
     def __enter__(self) -> Self:
+        with self._exits:
+            self._set_up()
+            self._exits = self._exits.pop_all()
+        return self
+
+    def _set_up(self) -> None:
         directory = self.directory
         directory.mkdir(parents=True, exist_ok=True)
         self.offset.write_text("0")
@@ -97,23 +103,21 @@ class Stage:
         migrations.upgrade(self.ledger_url)
         registry = directory / "registry.toml"
         registry.write_text(self._registry())
-        self.accord = enter(
-            RunningAccord(
-                directory / "accord.log",
-                redis_url=redis_url,
-                ledger_url=accord_ledger,
-                signing_keys=keys,
-                application="tests.faults.wsgi_skewed:app" if self.needs.skewed else "wsgi:app",
-                CLOCK_OFFSET_FILE=str(self.offset),
-                ACCORD_REGISTRY=str(registry),
-                ACCORD_AUTHORIZE_RATE="0",
-                ACCORD_TOKEN_RATE="0",
-                ACCORD_WRONG_SECRETS="0",
-                ACCORD_SIGN_IN_WINDOW="2",
-                **self.needs.variables,
-            )
+        accord = RunningAccord(
+            directory / "accord.log",
+            redis_url=redis_url,
+            ledger_url=accord_ledger,
+            signing_keys=keys,
+            application="tests.faults.wsgi_skewed:app" if self.needs.skewed else "wsgi:app",
+            CLOCK_OFFSET_FILE=str(self.offset),
+            ACCORD_REGISTRY=str(registry),
+            ACCORD_AUTHORIZE_RATE="0",
+            ACCORD_TOKEN_RATE="0",
+            ACCORD_WRONG_SECRETS="0",
+            ACCORD_SIGN_IN_WINDOW="2",
+            **self.needs.variables,
         )
-        return self
+        self.accord = enter(accord)
 
     def __exit__(self, *_: object) -> None:
         self._exits.close()
@@ -130,13 +134,14 @@ class Stage:
 
     def play(self, fault: Callable[["Stage"], AbstractContextManager[None]], seconds: float) -> Outcome:
         """Customers come all the time; for `seconds` something is broken; then it must be well again."""
-        history, stop = History(), threading.Event()
+        history, stop = self.history, threading.Event()
+        first, flows, noise = len(history.exchanges), len(history.finished), self._unexpected()
         health = HealthWatch(self.accord.address, stop)
         customers = [self._customer(name, history, stop) for name in self.subjects]
         for thread in (health, *customers):
             thread.start()
         try:
-            _wait_for(lambda: len(history.finished) >= CUSTOMERS)
+            _wait_for(lambda: len(history.finished) >= flows + CUSTOMERS)
             with fault(self):
                 time.sleep(seconds)
             ended = time.monotonic()
@@ -147,9 +152,10 @@ class Stage:
             for thread in (health, *customers):
                 thread.join(60)
         after = [moment - ended for moment in history.finished if moment > ended]
-        answered = [one for one in history.exchanges if one.status is not None]
+        exchanges = history.exchanges[first:]
+        answered = [one for one in exchanges if one.status is not None]
         return Outcome(
-            requests=len(history.exchanges),
+            requests=len(exchanges),
             failures=sum(
                 not one.is_good and one.error not in ("access_denied", "left") for one in history.exchanges
             ),
@@ -158,9 +164,9 @@ class Stage:
             slowest_health=max(health.answers, default=0.0),
             health_answers=len(health.answers),
             lost_health=health.lost,
-            unexpected=self._events()["unexpected"] + sum(one.status == 500 for one in answered),
+            unexpected=self._unexpected() - noise + sum(one.status == 500 for one in answered),
             violations=violations(history.exchanges, LedgerTables(self.ledger_url), subjects=self.subjects),
-            finished=len(history.finished),
+            finished=len(history.finished) - flows,
         )
 
     def _customer(self, name: str, history: History, stop: threading.Event) -> Customer:
@@ -177,14 +183,15 @@ class Stage:
         )
         return text if self.bank is None else text.replace("http://localhost:8002", self.bank.issuer)
 
-    def _events(self) -> Counter[str]:
-        events: Counter[str] = Counter()
+    def _unexpected(self) -> int:
+        """How many lines of the log are of something unexpected, or are no line of the log at all."""
+        count = 0
         for line in self.accord.log.read_text().splitlines():
             try:
-                events[json.loads(line).get("event", "")] += 1
+                count += json.loads(line).get("event") == "unexpected"
             except ValueError:
-                events["unexpected"] += 1  # a trace, not a line of the log
-        return events
+                count += 1
+        return count
 
 
 def _page_of(bank: OidcServer, name: str) -> Callable[[str], str]:

@@ -1,9 +1,9 @@
-"""A few of the scenarios of `make faults`, in short: nothing that must always hold is broken, and all is well again.
+"""Some of the scenarios of `make faults`, in short: nothing that must always hold is broken, and all is well again.
 
 How fast is measured there, and not asserted here.
 """
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.faults.scenarios import (
     APPROVED,
     POSTGRES,
     SQLITE,
-    Scenario,
+    Fault,
     killed_at,
     losing,
     postgres_frozen,
@@ -22,27 +22,51 @@ from tests.faults.scenarios import (
 from tests.faults.stage import Stage
 from tests.postgres import PostgresServer
 
-SHORT = [
-    Scenario("a reply of Redis is lost", losing(b"code:"), 0.5, SQLITE),
-    Scenario("Redis is frozen", redis_frozen, 2, SQLITE),
-    Scenario("SQLite is locked", sqlite_locked, 1.5, SQLITE),
-    Scenario("PostgreSQL is frozen", postgres_frozen, 2, POSTGRES),
-    Scenario(
-        "a worker is killed after the commit",
-        killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=True),
-        2,
-        POSTGRES,
-    ),
-]
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("faults") / "sqlite", SQLITE, None) as stage:
+        yield stage
 
 
-@pytest.mark.parametrize("scenario", SHORT, ids=lambda scenario: scenario.name)
-def test_whatever_breaks_nothing_is_done_twice_or_falsely_and_all_is_well_again(
-    scenario: Scenario, tmp_path: Path, postgres: PostgresServer
-) -> None:
-    with Stage(tmp_path / "stage", scenario.needs, postgres) as stage:
-        outcome = stage.play(scenario.fault, scenario.seconds)
+@pytest.fixture(scope="module")
+def on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("faults") / "postgres", POSTGRES, postgres) as stage:
+        yield stage
+
+
+def check_nothing_was_done_twice_or_falsely(stage: Stage, fault: Fault, seconds: float) -> None:
+    outcome = stage.play(fault, seconds)
     assert outcome.violations == []
     assert outcome.unexpected == 0
     assert outcome.recovered is not None
     assert outcome.health_answers > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        pytest.param(losing(b"code:"), 2, id="a reply of Redis is lost"),
+        pytest.param(redis_frozen, 2, id="Redis is frozen"),
+        pytest.param(sqlite_locked, 1.5, id="the ledger is locked"),
+    ],
+)
+def test_whatever_breaks_nothing_is_done_twice_or_falsely_and_all_is_well_again(
+    on_sqlite: Stage, fault: Fault, seconds: float
+) -> None:
+    check_nothing_was_done_twice_or_falsely(on_sqlite, fault, seconds)
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        pytest.param(postgres_frozen, 2, id="the ledger is frozen"),
+        pytest.param(
+            killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=True),
+            4,
+            id="a worker is killed after the commit",
+        ),
+    ],
+)
+def test_the_same_holds_on_postgresql(on_postgres: Stage, fault: Fault, seconds: float) -> None:
+    check_nothing_was_done_twice_or_falsely(on_postgres, fault, seconds)
