@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc.jwk import RSAKey
-from werkzeug.test import TestResponse
+from werkzeug.test import Cookie, TestResponse
 
 from app.embedded import EmbeddedValkey
 from app.logs import set_up_logging
@@ -121,14 +121,20 @@ def sign_in(customer: BrowserCustomer, bank: OidcServer, request_id: str) -> Tes
 def check_nobody_signed_in(
     customer: BrowserCustomer, request_id: str, response: TestResponse, lang: str = "en", *, status: int
 ) -> Element:
-    """A page that says so and leads back to the same request, and no session."""
+    """A page that says so and leads back to the same request, and no new session."""
     page = check_error_page(response, page_of(status), lang, status=status)
-    assert "Set-Cookie" not in response.headers
+    assert session_in(customer.client.get_cookie("accord")) == session_in(response.request.cookies["accord"])
     again = page.one("a", id="try-again")
     assert again.text == TRY_AGAIN[lang]
     assert again.attributes["href"] == f"/sign-in/{request_id}?at=bank"
     assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
     return page
+
+
+def session_in(cookie: Cookie | str | None) -> str:
+    """The id that a cookie carries, before the language and the signature."""
+    assert cookie is not None
+    return (cookie if isinstance(cookie, str) else cookie.value).partition(".")[0]
 
 
 def page_of(status: int) -> str:
