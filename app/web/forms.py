@@ -1,10 +1,12 @@
 """The forms, and the token that binds each of them to one session and one request.
 
-The token is a signature, so that nothing is stored for it and two copies of a form both work. Flask-WTF's
-own token would be one for the whole session, and its refusals exist in English only.
+The token is a signature, so that nothing is stored for it and two copies of a form both work. It is another one
+each time: what never repeats cannot be guessed from the sizes of compressed pages (BREACH). Flask-WTF's own token
+would be one for the whole session, and its refusals exist in English only.
 """
 
 import hashlib
+import secrets
 from typing import Any
 
 from flask import request
@@ -34,11 +36,10 @@ class RequestBoundToken(CSRF):
         return super().setup_form(form)
 
     def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:
-        return services().form_signer.get_signature(self._subject).decode("ascii")
+        return _sign(self._subject)
 
     def validate_csrf_token(self, form: Any, field: CSRFTokenField) -> None:
-        sent = field.data if isinstance(field.data, str) and field.data.isascii() else ""
-        if not services().form_signer.verify_signature(self._subject.encode(), sent):
+        if not _is_signed(self._subject, field.data if isinstance(field.data, str) else ""):
             raise ValidationError("the token is not of this session and request")
 
 
@@ -58,8 +59,7 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     @classmethod
     def token(cls, *, session_id: str | None, request_id: str) -> str:
         """The token alone, for a page that is not rendered from the form."""
-        bound_to = _binding(cls, session_id, request_id)
-        return services().form_signer.get_signature(bound_to).decode("ascii")
+        return _sign(_binding(cls, session_id, request_id))
 
     def has_valid_token(self) -> bool:
         return bool(self.csrf_token.validate(self))
@@ -89,7 +89,7 @@ class SignOutForm(RequestForm):
 class DecisionForm:
     """The consent form as it was sent. What is chosen is read by machine values, never by labels.
 
-    Its token names the screen, too: `<screen hash>.<signature>`, so that a decision is on record with the
+    Its token names the screen, too: `<screen hash>.<nonce>.<signature>`, so that a decision is on record with the
     very text that it answers. Its fields are buttons and boxes only, for which flask_wtf has no use.
     """
 
@@ -98,14 +98,11 @@ class DecisionForm:
 
     def token(self, screen_hash: str) -> str:
         """The token with which the form is sent by whoever sees that screen."""
-        signature = services().form_signer.get_signature(f"{self._bound_to} {screen_hash}")
-        return f"{screen_hash}.{signature.decode('ascii')}"
+        return f"{screen_hash}.{_sign(f'{self._bound_to} {screen_hash}')}"
 
     def has_valid_token(self) -> bool:
-        screen_hash, _, signature = request.form.get("csrf_token", "").partition(".")
-        return signature.isascii() and services().form_signer.verify_signature(
-            f"{self._bound_to} {screen_hash}".encode("utf-8", "replace"), signature
-        )
+        screen_hash, _, token = request.form.get("csrf_token", "").partition(".")
+        return _is_signed(f"{self._bound_to} {screen_hash}", token)
 
     @property
     def screen_hash(self) -> str:
@@ -131,3 +128,16 @@ class DecisionForm:
 def _binding(form: type, session_id: str | None, request_id: str) -> str:
     """What a token is a signature of: each kind of form has tokens of its own."""
     return f"{form.__name__} {session_id or ''} {request_id}"
+
+
+def _sign(bound_to: str) -> str:
+    """A new token for `bound_to`: `<nonce>.<signature of both>`."""
+    nonce = secrets.token_urlsafe(9)
+    return f"{nonce}.{services().form_signer.get_signature(f'{bound_to} {nonce}').decode('ascii')}"
+
+
+def _is_signed(bound_to: str, token: str) -> bool:
+    nonce, _, signature = token.partition(".")
+    return signature.isascii() and services().form_signer.verify_signature(
+        f"{bound_to} {nonce}".encode("utf-8", "replace"), signature
+    )

@@ -312,6 +312,23 @@ def test_two_copies_of_the_form_both_work(form: OpenForm) -> None:
     assert form.send("approve").status_code == 302
 
 
+def test_no_page_has_a_token_twice_so_that_sizes_of_compressed_pages_tell_nothing(
+    customer: BrowserCustomer,
+) -> None:
+    customer.approve("TRANSACTIONS")
+    [consent_id] = customer.connections()
+    seen = []
+    for address in 3 * [
+        f"/consent/{customer.signed_in_request()}",
+        "/connections",
+        f"/connections/{consent_id}?stop=all",
+    ]:
+        fields = parse_page(customer.client.get(address).text).all("input", name="csrf_token")
+        assert fields, address
+        seen += [field.attributes["value"].rpartition(".")[2] for field in fields]
+    assert len(set(seen)) == len(seen)
+
+
 # Two tabs
 
 

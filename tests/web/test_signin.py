@@ -37,9 +37,8 @@ def token_for(settings: Settings, redis_client: redis.Redis) -> Callable[..., st
 
     def sign(form: str, request_id: str) -> str:
         (session_id,) = (key.removeprefix("session:") for key in redis_client.scan_iter("session:*"))
-        return (
-            make_form_signer(settings.secret_keys).get_signature(f"{form} {session_id} {request_id}").decode()
-        )
+        bound_to = f"{form} {session_id} {request_id} any"
+        return f"any.{make_form_signer(settings.secret_keys).get_signature(bound_to).decode()}"
 
     return sign
 
