@@ -1,8 +1,8 @@
 """The forms, and the token that binds each of them to one session and one request.
 
-The token is a signature, so that nothing is stored for it and two copies of a form both work. It is another one
-each time: what never repeats cannot be guessed from the sizes of compressed pages (BREACH). Flask-WTF's own token
-would be one for the whole session, and its refusals exist in English only.
+The token is a signature, so that nothing is stored for it and two copies of a form both work. It is another
+one each time: what never repeats cannot be guessed from the sizes of compressed pages (BREACH). Flask-WTF's
+own token would be one for the whole session, and its refusals exist in English only.
 """
 
 import hashlib
@@ -89,8 +89,8 @@ class SignOutForm(RequestForm):
 class DecisionForm:
     """The consent form as it was sent. What is chosen is read by machine values, never by labels.
 
-    Its token names the screen, too: `<screen hash>.<nonce>.<signature>`, so that a decision is on record with the
-    very text that it answers. Its fields are buttons and boxes only, for which flask_wtf has no use.
+    Its token names the screen, too: `<screen hash>.<nonce>.<signature>`, so that a decision is on record with
+    the very text that it answers. Its fields are buttons and boxes only, for which flask_wtf has no use.
     """
 
     def __init__(self, *, session_id: str | None, request_id: str) -> None:

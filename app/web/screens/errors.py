@@ -64,9 +64,6 @@ SCREENS = [
         for cause in Cause
     ),
     Screen("error-connection", "No such connection", lambda: _problem(errors.connection_unknown())),
-    Screen(
-        "error-too-many", "Too often", lambda: _problem(errors.too_many("authorize", timedelta(minutes=1)))
-    ),
     Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(_CONSENT_ID))),
     Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(_CONSENT_ID))),
 ]
