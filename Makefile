@@ -7,12 +7,13 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test check faults audit i18n catalogues gallery screenshots bench lock clean
+.PHONY: help run test test-webkit check faults audit i18n catalogues gallery screenshots bench lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     start Accord and the example recipient; prints the address to open"
-	@echo "make test    run every test, in a real browser too"
+	@echo "make test    run every test, in Chromium and Firefox, behind nginx, too"
+	@echo "make test-webkit  the journeys that engines could stop, in WebKit"
 	@echo "make check   lint, formatting, types, catalogues, a look for secrets"
 	@echo "make audit   whether a locked dependency has a known weakness"
 	@echo "make faults  break everything in turn under running customers; writes docs/reliability.md"
@@ -27,13 +28,17 @@ run: .venv/.complete
 	@exec $(BIN)/flask demo
 
 test: .venv/.complete catalogues
-	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m tools.programs nginx chromium firefox
 	@$(BIN)/python -m tools.checkers
 	@$(BIN)/python -m pytest $(ARGS)
 
 # ARGS: parts of the names of the scenarios to play; then nothing is written.
 faults: .venv/.complete catalogues
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+test-webkit: .venv/.complete catalogues
+	@$(BIN)/python -m tools.programs webkit
+	@$(BIN)/python -m pytest tests/engines --engine webkit $(ARGS)
 
 check: .venv/.complete
 	$(BIN)/ruff check --quiet .
@@ -53,7 +58,7 @@ gallery: .venv/.complete catalogues
 	@$(BIN)/python -m tools.gallery $(or $(FOLDER),gallery)
 
 screenshots: .venv/.complete catalogues
-	@$(BIN)/python -m tools.chromium
+	@$(BIN)/python -m tools.programs chromium
 	$(BIN)/python -m tools.screenshots $(FOLDER)
 
 # What the peers need is kept here, outside the repository's files.

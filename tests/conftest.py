@@ -29,6 +29,15 @@ DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 SECRET_KEY = "a secret key of the tests, long enough"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine",
+        action="append",
+        choices=["chromium", "firefox", "webkit"],
+        help="a browser engine for tests/engines, once or more; Chromium and Firefox when none is named",
+    )
+
+
 class Clock:
     """The time of a test, which moves when the test says so."""
 

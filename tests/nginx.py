@@ -10,7 +10,7 @@ from typing import Self
 from app.embedded import start_child, stop_child
 from tests.certificates import certify
 from tests.ports import free_port
-from tools.chromium import find_nginx
+from tools.programs import NGINX
 
 SHIPPED = Path(__file__).resolve().parent.parent / "deploy" / "nginx.conf"
 NAME = "consent.bank.example"
@@ -74,6 +74,5 @@ class Nginx:
         shutil.rmtree(self.directory)
 
     def _command(self, *options: str) -> list[str]:
-        program = find_nginx()
-        assert program, "this needs nginx: python -m tools.chromium installs it from the system's packages"
+        program = NGINX.executable
         return [program, "-p", str(self.directory), "-c", str(self._configuration), *options]

@@ -38,7 +38,7 @@ class RunningAccord:
         self._application = application
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")} | {
             "ACCORD_ENVIRONMENT": "development",
-            "ACCORD_ISSUER": f"http://localhost:{self.port}",
+            "ACCORD_ISSUER": self.issuer,
             "ACCORD_REDIS_URL": redis_url,
             "ACCORD_LEDGER_URL": ledger_url,
             "ACCORD_REGISTRY": str(DEMO_REGISTRY),
@@ -52,6 +52,10 @@ class RunningAccord:
     @property
     def master(self) -> psutil.Process:
         return psutil.Process(self._process.pid)
+
+    @property
+    def issuer(self) -> str:
+        return f"http://localhost:{self.port}"
 
     @property
     def address(self) -> str:

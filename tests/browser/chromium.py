@@ -4,28 +4,22 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Playwright
 
-from tools.chromium import find_chromium
+from tools.programs import CHROMIUM
 
 # Playwright itself turns off what a browser does by its own; these see to it that nothing gets through.
 _ARGUMENTS = [
     "--disable-gpu",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 
 
 def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=_executable(), args=_ARGUMENTS)
+    return playwright.chromium.launch(executable_path=CHROMIUM.executable, args=_ARGUMENTS)
 
 
 def launch_with_profile(playwright: Playwright, profile: Path) -> BrowserContext:
     """A browser with the preferences that somebody has set in `profile`."""
     return playwright.chromium.launch_persistent_context(
-        profile, executable_path=_executable(), args=_ARGUMENTS
+        profile, executable_path=CHROMIUM.executable, args=_ARGUMENTS
     )
-
-
-def _executable() -> str:
-    path = find_chromium()
-    assert path is not None, "no Chromium here: `python -m tools.chromium` installs one"
-    return path

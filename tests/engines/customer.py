@@ -1,0 +1,63 @@
+"""A customer at one tab of an engine, and what their recipient was told."""
+
+from dataclasses import dataclass
+
+import requests
+
+from tests.builders import a_query
+from tests.customer import BUDGET, carried_params
+from tests.engines.recipient import Callback, Recipient
+from tests.engines.tab import Tab
+from tests.running_accord import PATIENCE, RunningAccord
+
+APPROVE = "button[name=decision][value=approve]"
+DENY = "button[name=decision][value=deny]"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    tab: Tab
+    accord: RunningAccord
+    recipient: Recipient
+    callback: Callback
+
+    def ask(self, **changes: str | None) -> None:
+        """Follows a link of the recipient's."""
+        query = a_query(redirect_uri=self.callback.redirect_uri, **changes)
+        self.tab.open(f"{self.accord.issuer}/api/v1/authorize?{query}")
+
+    def open_form(self) -> None:
+        self.ask()
+        self.tab.fill("#user_name", "alex")
+        self.tab.fill("#password", "maple-syrup")
+        self.tab.click("main form button")
+        self.tab.arrive_at(f"{self.accord.issuer}/consent/")
+        self.tab.text(APPROVE)
+
+    def approve(self) -> None:
+        self.tab.click(APPROVE)
+
+    def approve_with_a_double_click(self) -> None:
+        self.tab.double_click(APPROVE)
+
+    def deny(self) -> None:
+        self.tab.click(DENY)
+
+    def wait_for_the_recipient(self) -> None:
+        self.tab.arrive_at(self.callback.landing)
+        self.tab.wait_for_text("h1", "At the recipient")
+
+    @property
+    def answers(self) -> list[dict[str, str]]:
+        """What came to the callback, in its order."""
+        return [carried_params(address, self.callback.redirect_uri) for address in self.recipient.received]
+
+    def redeem(self, code: str) -> requests.Response:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.callback.redirect_uri,
+        }
+        return requests.post(
+            f"{self.accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE
+        )

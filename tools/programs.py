@@ -1,0 +1,107 @@
+"""Finds the programs that tests drive; run as a program with names of them, installs what is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One that is looked for on the PATH by `names`, then in `places`, which are patterns under the root."""
+
+    title: str
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+    packages: tuple[str, ...]
+
+    def find(self) -> str | None:
+        on_path = (shutil.which(name) for name in self.names)
+        elsewhere = (str(path) for place in self.places for path in sorted(Path("/").glob(place)))
+        return next((path for path in chain(on_path, elsewhere) if path), None)
+
+    @property
+    def executable(self) -> str:
+        """Its path. Raises FileNotFoundError, which says what to install."""
+        if path := self.find():
+            return path
+        raise FileNotFoundError(self.advice)
+
+    @property
+    def advice(self) -> str:
+        return f"The tests need {self.title}: install the package {self.packages[0]}."
+
+
+CHROMIUM: Final = Program(
+    "Chromium or Google Chrome",
+    ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    (
+        "Applications/Chromium.app/Contents/MacOS/Chromium",
+        "Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ),
+    # The browser, what lets it be sandboxed, and letters to show.
+    ("chromium", "chromium-sandbox", "fonts-liberation"),
+)
+FIREFOX: Final = Program(
+    "Firefox",
+    ("firefox-esr", "firefox"),
+    ("Applications/Firefox.app/Contents/MacOS/firefox",),
+    ("firefox-esr", "fonts-liberation"),
+)
+WEBKIT: Final = Program("WebKit's driver", ("WebKitWebDriver",), (), ("webkit2gtk-driver",))
+MINI_BROWSER: Final = Program(
+    "WebKit's MiniBrowser",
+    (),
+    ("usr/lib/*/webkit2gtk-4.*/MiniBrowser", "usr/libexec/webkit2gtk-4.*/MiniBrowser"),
+    ("webkit2gtk-driver", "fonts-liberation"),
+)
+SCREEN: Final = Program("Xvfb", ("Xvfb",), (), ("xvfb",))
+
+# Seldom on a user's own PATH.
+NGINX: Final = Program(
+    "nginx", ("nginx",), ("usr/sbin/nginx", "usr/local/sbin/nginx", "opt/homebrew/bin/nginx"), ("nginx",)
+)
+
+NEEDED: Final = {
+    "nginx": (NGINX,),
+    "chromium": (CHROMIUM,),
+    "firefox": (FIREFOX,),
+    "webkit": (WEBKIT, MINI_BROWSER, SCREEN),
+}
+
+
+def missing(names: Iterable[str]) -> list[Program]:
+    return [program for name in names for program in NEEDED[name] if program.find() is None]
+
+
+def install(programs: Iterable[Program]) -> None:
+    """From the system's packages, in one go. Raises CalledProcessError."""
+    packages = dict.fromkeys(package for program in programs for package in program.packages)
+    become_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        subprocess.run([*apt, *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def main(names: list[str]) -> int:
+    absent = missing(names)
+    if absent and Path("/usr/bin/apt-get").exists() and (os.geteuid() == 0 or shutil.which("sudo")):
+        titles = ", ".join(program.title for program in absent)
+        print(f"Installing {titles} for the tests …", file=sys.stderr, flush=True)
+        try:
+            install(absent)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(error, file=sys.stderr)
+        absent = missing(names)
+    for program in absent:
+        print(program.advice, file=sys.stderr)
+    return 1 if absent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
