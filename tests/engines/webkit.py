@@ -16,8 +16,18 @@ from tests.running_accord import PATIENCE
 from tools.programs import MINI_BROWSER, SCREEN, WEBKIT
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the protocol gives to a reference
+# As large as the screen, and taller than every page: a double click is made where a button is, without scrolling.
+_WINDOW = {"x": 0, "y": 0, "width": 1280, "height": 3000}
 # Between two pages there is nothing to be found in, and what was found before is gone.
-_BETWEEN_PAGES = ("no such element", "stale element reference", "unknown error", "javascript error")
+_BETWEEN_PAGES = (
+    "no such element",
+    "no such frame",
+    "stale element reference",
+    "unknown error",
+    "javascript error",
+)
+# A question that a page takes with it when it goes is never answered: it is soon asked again.
+_SOON = 3.0  # seconds
 
 
 class WebDriverError(Exception):
@@ -54,6 +64,7 @@ class WebKit:
         begun = _send("POST", f"{self._address}/session", capabilities={"alwaysMatch": wanted})
         session = f"{self._address}/session/{begun['sessionId']}"
         try:
+            _send("POST", f"{session}/window/rect", **_WINDOW)
             yield WebKitTab(session)
         finally:
             _send("DELETE", session)
@@ -87,31 +98,38 @@ class WebKitTab(Tab):
 
     def find_text(self, selector: str) -> str | None:
         try:
-            return str(_send("GET", f"{self._session}/element/{self._find(selector)}/text"))
+            return str(_send("GET", f"{self._session}/element/{self._find(selector)}/text", patience=_SOON))
+        except requests.ReadTimeout:
+            return None
         except WebDriverError as error:
             if error.code not in _BETWEEN_PAGES:
                 raise
             return None
 
     def _find(self, selector: str) -> str:
-        found = self._post("element", using="css selector", value=selector)
+        found = self._post("element", patience=_SOON, using="css selector", value=selector)
         return str(found[_ELEMENT])
 
     def _wait_for(self, selector: str) -> str:
         def find() -> str | None:
-            with suppress(WebDriverError):
+            with suppress(WebDriverError, requests.ReadTimeout):
                 return self._find(selector)
             return None
 
         return soon(find, selector)
 
-    def _post(self, command: str, **params: Any) -> Any:
-        return _send("POST", f"{self._session}/{command}", **params)
+    def _post(self, command: str, *, patience: float = PATIENCE, **params: Any) -> Any:
+        return _send("POST", f"{self._session}/{command}", patience=patience, **params)
 
 
 def _start_screen(stack: ExitStack, log: Path) -> str:
-    """A screen that nobody sees; what its display is called."""
-    screen = ["-displayfd", "1", "-screen", "0", "1280x3000x24", "-nolisten", "tcp"]
+    """A screen that nobody sees; what its display is called.
+
+    It stays when its last window closes. Otherwise it would begin anew, and a browser that is started at that
+    moment would find no screen.
+    """
+    size = f"{_WINDOW['width']}x{_WINDOW['height']}x24"
+    screen = ["-displayfd", "1", "-noreset", "-screen", "0", size, "-nolisten", "tcp"]
     process = start_child([SCREEN.executable, *screen], log=log)
     stack.callback(stop_child, process, seconds=PATIENCE)
     number = soon(lambda: next(filter(str.isdigit, log.read_text().splitlines()), None), "a screen")
@@ -136,9 +154,9 @@ def _start_driver(stack: ExitStack, folder: Path, display: str) -> str:
     return soon(answers, "WebKit's driver to listen")
 
 
-def _send(method: str, address: str, **params: Any) -> Any:
+def _send(method: str, address: str, *, patience: float = PATIENCE, **params: Any) -> Any:
     body = params if method == "POST" else None
-    value = requests.request(method, address, json=body, timeout=PATIENCE).json()["value"]
+    value = requests.request(method, address, json=body, timeout=patience).json()["value"]
     if isinstance(value, dict) and "error" in value:
         raise WebDriverError(value["error"], value.get("message", ""))
     return value
