@@ -114,3 +114,8 @@ def test_a_record_without_one_of_its_members_is_no_request(
 def test_junk_is_no_request(requests: RequestStore, redis_client: Redis, junk: bytes) -> None:
     redis_client.set("request:request-1", junk)
     assert requests.find("request-1") is None
+
+
+def test_a_request_takes_less_than_a_kilobyte(requests: RequestStore, redis_client: Redis) -> None:
+    requests.save(a_pending_request(request=a_request(state="s" * 64, code_challenge=CHALLENGE)), now=NOON)
+    assert int(redis_client.strlen("request:request-1")) < 1000
