@@ -3,12 +3,11 @@
 An attempt counts before the password is looked at, so that parallel guesses cannot slip past the count.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.stores.redis import Redis, answering
+from app.stores.redis import Redis, answering, key_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +49,4 @@ class AttemptStore:
 
 
 def _key(allowance: Allowance) -> str:
-    return "attempts:" + hashlib.sha256("\x00".join(allowance.whom).encode("utf-8", "replace")).hexdigest()
+    return key_for("attempts", allowance.whom)

@@ -5,7 +5,6 @@ but for that part each, and a request that is within it costs no round trip. Whe
 process keeps to the limit by itself, and nobody is turned away because of it.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
-from app.stores.redis import Redis, answering
+from app.stores.redis import Redis, answering, key_for
 from app.stores.unavailable import StoreUnavailable
 
 _MINUTE: Final = 60
@@ -82,8 +81,7 @@ class Rates:
 
     def _add(self, whom: Whom, minute: int, untold: int) -> int:
         """How many there were everywhere; 0 when Redis does not say."""
-        hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()
-        key = f"rates:{hashed}:{minute}"
+        key = f"{key_for('rates', whom)}:{minute}"
         try:
             with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.incrby(key, untold)

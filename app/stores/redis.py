@@ -4,8 +4,9 @@ A command whose reply was lost may have run, and redis-py would send it again up
 unknown outcome is `StoreUnavailable`, and whoever asked decides.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -110,6 +111,12 @@ def answering(client: Redis) -> Iterator[None]:
             yield
         except (redis.RedisError, OSError) as error:
             raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+
+
+def key_for(kind: str, whom: Iterable[str]) -> str:
+    """The key of a count for `whom`, hashed: it tells nobody who that is, and has one length."""
+    hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()
+    return f"{kind}:{hashed}"
 
 
 def dump(record: dict[str, Any]) -> str:
