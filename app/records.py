@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app.domain.codes import LONGEST_CODE_LIFETIME
 from app.domain.consent import ConsentGrant
 from app.logs import operator_event
 from app.operators import at_the_ledger, ledger, open_database, utc_now
@@ -19,8 +20,6 @@ __all__ = ["ledger"]
 # (Civil Code, article 2925), and elsewhere in Canada after two or more.
 _FEWEST_YEARS = 3
 _YEAR = timedelta(days=365.25)
-# A code lives ten minutes at most.
-_LONGEST_CODE = timedelta(minutes=10)
 
 
 class _Moment(click.ParamType[datetime]):
@@ -116,7 +115,7 @@ def reconcile(url: str, since: datetime | None) -> None:
     now = utc_now()
     by_client: Counter[str] = Counter()
     with open_database(url) as database:
-        for grant in Audit(database).unredeemed(approved_before=now - _LONGEST_CODE, since=since):
+        for grant in Audit(database).unredeemed(approved_before=now - LONGEST_CODE_LIFETIME, since=since):
             by_client[grant.client_id] += 1
             click.echo(_lost(grant, now))
     for client_id, count in sorted(by_client.items()):
