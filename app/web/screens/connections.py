@@ -13,17 +13,26 @@ from app.stores.connections import Connection
 from app.web.connection_pages import choose_page, detail_page, list_page, stop_page
 from app.web.receipt import ShownConnection
 from app.web.screens import parties as fixtures
-from app.web.screens.parties import ALEX, BUDGET, EVERYTHING, LOANS, MAPLE, NORTHERN, NOW, PROVIDERS
+from app.web.screens.parties import (
+    ALEX,
+    BUDGET,
+    CONSENT_ID,
+    EVERYTHING,
+    LOANS,
+    MAPLE,
+    NORTHERN,
+    NOW,
+    PROVIDERS,
+)
 from app.web.screens.screen import Screen
 
-_CONSENT_ID = "5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11"
 _SOME = frozenset({DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
 _APPROVED_AT = NOW - timedelta(days=40)
 
 
 def _event(kind: EventKind, actor: Actor, at: datetime = NOW, detail: str | None = None) -> Event:
     return Event(
-        consent_id=_CONSENT_ID,
+        consent_id=CONSENT_ID,
         kind=kind,
         actor=actor,
         reason=Reason.USER_ACTION,
@@ -60,7 +69,7 @@ def _shown(
     last_used_at: datetime | None = NOW,
 ) -> ShownConnection:
     grant = ConsentGrant(
-        consent_id=_CONSENT_ID,
+        consent_id=CONSENT_ID,
         request_id="request",
         client_id="dc-gone" if client is None else client.client_id,
         provider_id=provider.provider_id,

@@ -18,7 +18,7 @@ from app.web.current import reference
 from app.web.pages import clock_time, in_words, long_date
 from app.web.prepared import PreparedPage
 from app.web.screens import parties as fixtures
-from app.web.screens.parties import ALEX, BUDGET, EVERYTHING, MAPLE, NOW, REQUEST_ID
+from app.web.screens.parties import ALEX, BUDGET, CONSENT_ID, EVERYTHING, MAPLE, NOW, REQUEST_ID
 from app.web.screens.screen import Screen
 
 _BASIC = DataCluster.ACCOUNT_BASIC
@@ -80,7 +80,7 @@ def _answered(answer: Answer) -> str:
         answer,
         checked=frozenset({_TRANSACTIONS}),
         subject=ALEX.subject,
-        consent_id="5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11",
+        consent_id=CONSENT_ID,
         now=NOW,
     )
     return render_template(

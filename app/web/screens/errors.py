@@ -8,10 +8,9 @@ from flask import render_template
 from app.domain.language import Language
 from app.signin import Cause
 from app.web import errors
-from app.web.screens.parties import BUDGET, HOSTILE, MAPLE, REQUEST_ID
+from app.web.screens.parties import BUDGET, CONSENT_ID, HOSTILE, MAPLE, REQUEST_ID
 from app.web.screens.screen import Screen
 
-_CONSENT_ID = "5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11"
 _A_MINUTE = timedelta(minutes=1)
 _WAY_BACK = "https://budget.example/callback?error=access_denied"
 
@@ -64,6 +63,6 @@ SCREENS = [
         for cause in Cause
     ),
     Screen("error-connection", "No such connection", lambda: _problem(errors.connection_unknown())),
-    Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(_CONSENT_ID))),
-    Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(_CONSENT_ID))),
+    Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(CONSENT_ID))),
+    Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(CONSENT_ID))),
 ]

@@ -15,6 +15,7 @@ from app.signin import Customer
 from app.web import language
 
 NOW: Final = datetime(2026, 3, 3, 15, 45, tzinfo=UTC)
+CONSENT_ID: Final = "5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11"
 REQUEST_ID: Final = "8GkQ0c3m3nYt1l5vWz7xR2aB4dE6fH9j"
 EVERYTHING: Final = frozenset(DataCluster)
 _BASIC: Final = frozenset({DataCluster.ACCOUNT_BASIC})
@@ -117,7 +118,7 @@ def pending(
         state="af0ifjsldkj",
         requested_scope=requested,
         provider_id=provider.provider_id,
-        correlation_id="5f2a6f0e-7f63-4a0e-9a54-2b9d6b3a2c11",
+        correlation_id=CONSENT_ID,
         language=spoken,
         code_challenge=None,
     )
