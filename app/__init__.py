@@ -58,7 +58,6 @@ from app.web import (
 )
 from app.web.catalogues import CompiledCatalogues, LiveCatalogues
 from app.web.current import EXTENSION, Services
-from app.web.evidence import ScreenReader
 from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
@@ -213,7 +212,6 @@ def _make_services(
         connections=connections,
         evidence=EvidenceStore(ledger.database),
         catalogues=catalogues,
-        screens=ScreenReader(catalogues.version),
         prepared=PreparedPages(),
         attempts=attempts,
         rates=Rates(client, clock=clock),

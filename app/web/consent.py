@@ -4,8 +4,7 @@ import structlog
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.web.consent_page import answered_page, consent_page
-from app.web.current import services
+from app.web.consent_page import consent_page, page_instead
 from app.web.pending import open_request
 
 bp = Blueprint("consent", __name__)
@@ -16,10 +15,9 @@ _log = structlog.get_logger()
 @bp.get("/consent/<request_id>")
 def show(request_id: str) -> BaseResponse | str:
     opened = open_request(request_id)
-    decision = services().flow.find_answer(request_id)
-    if decision is not None:
-        return answered_page(opened, decision)
-    opened.require_time_left()
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
     customer = opened.customer
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 302)

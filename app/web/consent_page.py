@@ -8,11 +8,13 @@ from flask import render_template, request
 from app.domain.callback import has_private_scheme, host_of, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import ConsentDecision, ConsentOffer, GrantStatus, ScopeDifference, compare
+from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.flow.consent import Parties
 from app.signin import Customer
 from app.web import errors
 from app.web.current import reference, services
+from app.web.evidence import visible_text
 from app.web.forms import DecisionForm, SignOutForm
 from app.web.headers import allow_form_to_end_at
 from app.web.pages import clock_time, long_date, time_left
@@ -45,11 +47,12 @@ def consent_page(
         names_customer=bool(customer.display_name),
     )
     catalogues = services().catalogues
-    key = (catalogues.version(), catalogues.faults(), asked)
+    version = catalogues.version()
+    key = (version, catalogues.faults(), asked)
     page = services().prepared.find(key)
     if page is None:
         html = form_with_holes(asked, parties)
-        screen = services().screens.read(html, asked.language)
+        screen = Screen(visible_text(html), asked.language, version)
         services().evidence.keep(screen, now=services().clock())
         page = PreparedPage(html, screen.screen_hash)
         services().prepared.keep(key, page)
@@ -123,7 +126,7 @@ def _values(opened: OpenRequest, customer: Customer, screen_hash: str) -> dict[s
     session_id = opened.session.id
     return {
         "request_id": request_id,
-        "customer": customer.display_name or "",
+        "customer": customer.display_name,
         "sign_out_token": SignOutForm.token(session_id=session_id, request_id=request_id),
         "decision_token": DecisionForm(session_id=session_id, request_id=request_id).token(screen_hash),
         "reference": reference(),
@@ -157,6 +160,18 @@ def _shared_now(opened: OpenRequest, customer: Customer) -> Shared | None:
     if standing is None or standing.status_at(services().clock()) is not GrantStatus.ACTIVE:
         return None
     return Shared(scope=standing.granted_scope, until=long_date(standing.expires_at))
+
+
+def page_instead(opened: OpenRequest) -> str | None:
+    """What stands in the place of the form once the request has its answer; None while it is open.
+
+    Raises Problem (410) when it has expired without one.
+    """
+    decision = services().flow.find_answer(opened.pending.request_id)
+    if decision is not None:
+        return answered_page(opened, decision)
+    opened.require_time_left()
+    return None
 
 
 def answered_page(opened: OpenRequest, decision: ConsentDecision) -> str:

@@ -23,7 +23,6 @@ from app.stores.keys import SigningKeys
 from app.stores.rates import Rates
 from app.stores.sign_ins import SignInStore
 from app.web.catalogues import CompiledCatalogues
-from app.web.evidence import ScreenReader
 from app.web.prepared import PreparedPages
 from app.web.sessions import BrowserSession
 
@@ -41,7 +40,6 @@ class Services:
     connections: ConnectionStore
     evidence: EvidenceStore
     catalogues: CompiledCatalogues
-    screens: ScreenReader
     prepared: PreparedPages
     attempts: AttemptStore
     rates: Rates

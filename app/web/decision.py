@@ -11,7 +11,7 @@ from app.domain.consent import Answer
 from app.flow.consent import AlreadyAnswered, Approved, Denied
 from app.signin import Customer
 from app.web import errors, readings
-from app.web.consent_page import answered_page, consent_page, continue_page
+from app.web.consent_page import answered_page, consent_page, continue_page, page_instead
 from app.web.current import services
 from app.web.forms import DecisionForm, chosen_language
 from app.web.pending import OpenRequest, open_request
@@ -48,20 +48,18 @@ def decide(request_id: str) -> BaseResponse | str:
 
 def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseResponse | str:
     """More time for a request that has neither an answer nor expired (WCAG 2.2.1)."""
-    decision = services().flow.find_answer(chosen.request_id)
-    if decision is not None:
-        return answered_page(opened, decision)
-    opened.require_time_left()
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
     services().flow.extend(chosen)
     return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
 
 
 def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:
     """Neither button was pressed: the form once more, unless the request has its answer."""
-    decision = services().flow.find_answer(opened.pending.request_id)
-    if decision is not None:
-        return answered_page(opened, decision)
-    opened.require_time_left()
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
     return Response(consent_page(opened, customer, checked=form.checked, is_undecided=True), 400)
 
 

@@ -5,11 +5,7 @@ folded away is in it, and a box is written as one.
 """
 
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
-
-from app.domain.evidence import Screen
-from app.domain.language import Language
 
 _UNSEEN = {"head", "script", "style", "template", "noscript"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -30,16 +26,6 @@ _INLINE = {
     "wbr",
 }
 _SPACES = re.compile(r"[ \t\r\f]+")
-
-
-class ScreenReader:
-    """Reads the text of pages. `catalogue_version` names the words of this moment."""
-
-    def __init__(self, catalogue_version: Callable[[], str]) -> None:
-        self.catalogue_version = catalogue_version
-
-    def read(self, html: str, language: Language) -> Screen:
-        return Screen(visible_text(html), language, self.catalogue_version())
 
 
 def visible_text(html: str) -> str:
