@@ -1,6 +1,7 @@
 """Redis as one server, under Sentinels and as a Cluster; the ledger on both of its databases."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,8 @@ from app.stores.schema import metadata
 from tests.postgres import PostgresServer
 from tests.redis_servers import SentinelSet, ValkeyCluster
 
+TIMEOUT = timedelta(seconds=0.3)
+
 
 @pytest.fixture(scope="session")
 def sentinel_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelSet]:
@@ -28,6 +31,19 @@ def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyC
     """One for all tests that leave it as it is."""
     with ValkeyCluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], redis.Redis]]:
+    """Opens clients, and closes them after the test."""
+    with ExitStack() as opened:
+
+        def open_at(url: str) -> redis.Redis:
+            client = redis.connect(url, timeout=TIMEOUT)
+            opened.callback(client.close)
+            return client
+
+        yield open_at
 
 
 @pytest.fixture(params=["single", "sentinel", "cluster"])

@@ -1,8 +1,6 @@
 """A Redis that does not answer, or is not heard: said in time, and nothing is done twice."""
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,10 @@ from app.embedded import EmbeddedValkey
 from app.stores import redis
 from app.stores.redis import Put, Redis
 from app.stores.sessions import SessionStore
-from app.stores.unavailable import StoreUnavailable
 from tests.ports import free_port
+from tests.stores.in_time import unavailable_in_time
 from tests.stores.proxy import LosingProxy
 
-TIMEOUT = timedelta(seconds=0.3)
-IN_TIME = 1.5  # a page must be there within two seconds
 HOUR = timedelta(hours=1)
 
 COMMANDS: dict[str, Callable[[Redis], Any]] = {
@@ -38,34 +34,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[[str], Redis]]:
-    """Opens clients, and closes them after the test."""
-    opened: list[Redis] = []
-
-    def open_at(url: str) -> Redis:
-        opened.append(redis.connect(url, timeout=TIMEOUT))
-        return opened[-1]
-
-    yield open_at
-    for client in opened:
-        client.close()
-
-
-@pytest.fixture
 def client(server: EmbeddedValkey, connect: Callable[[str], Redis]) -> Redis:
     client = connect(server.url)
     client.flushall()
     client.config_resetstat()
     return client
-
-
-@contextmanager
-def unavailable_in_time() -> Iterator[None]:
-    begun = time.monotonic()
-    with pytest.raises(StoreUnavailable) as raised:
-        yield
-    assert time.monotonic() - begun < IN_TIME
-    assert str(raised.value).startswith("redis: ")
 
 
 # A server that is not there, or does not answer
@@ -85,7 +58,7 @@ def test_a_dead_server_is_unavailable_in_time(
     connect: Callable[[str], Redis], url: str, command: Callable[[Redis], Any]
 ) -> None:
     client = connect(url)
-    with unavailable_in_time():
+    with unavailable_in_time("redis"):
         command(client)
 
 
@@ -95,9 +68,9 @@ def test_a_frozen_server_is_unavailable_in_time_and_heals_when_it_thaws(
 ) -> None:
     server.pause()
     try:
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             command(client)
-        with unavailable_in_time():  # on a connection of its own, which a frozen server still accepts
+        with unavailable_in_time("redis"):  # on a connection of its own, which a frozen server still accepts
             command(client)
     finally:
         server.resume()
@@ -111,7 +84,7 @@ def test_a_reply_that_comes_late_is_never_taken_for_the_answer_to_something_else
     client.set("second", "2")
     server.pause()
     try:
-        with unavailable_in_time(), redis.answering(client):
+        with unavailable_in_time("redis"), redis.answering(client):
             client.get("first")
     finally:
         server.resume()
@@ -142,7 +115,7 @@ def test_a_full_server_is_unavailable_to_writers_and_readable(
         store = SessionStore(client, idle=HOUR)
         store.save("s", {"lang": "fr"})
         client.config_set("maxmemory", 1)
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             store.save("s", {"lang": "en"})
         assert client.get("session:s") == '{"lang":"fr"}'
         client.config_set("maxmemory", 0)
@@ -152,9 +125,9 @@ def test_a_full_server_is_unavailable_to_writers_and_readable(
 def test_a_replica_that_cannot_be_written_is_unavailable_to_writers(client: Redis) -> None:
     client.replicaof("127.0.0.1", str(free_port()))
     try:
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             COMMANDS["a write"](client)
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             COMMANDS["two writes"](client)
     finally:
         client.replicaof("NO", "ONE")
@@ -162,7 +135,7 @@ def test_a_replica_that_cannot_be_written_is_unavailable_to_writers(client: Redi
 
 def test_a_value_of_another_kind_is_unavailable_and_no_crash(client: Redis) -> None:
     client.lpush("session:s", "a")
-    with unavailable_in_time():
+    with unavailable_in_time("redis"):
         COMMANDS["a read"](client)
 
 
@@ -194,7 +167,7 @@ def test_a_command_whose_reply_was_lost_is_not_sent_again(
         redis.ping(through_proxy)  # the connection stands: what is lost is the reply to the command
         client.config_resetstat()
         proxy.lose_the_next_reply()
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             COMMANDS[command](through_proxy)
         assert calls_of(client, name) == times
         COMMANDS[command](through_proxy)

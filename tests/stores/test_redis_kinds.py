@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,35 +18,12 @@ from app.stores.unavailable import StoreUnavailable
 from tests.certificates import certify
 from tests.ports import free_port
 from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to
+from tests.stores.in_time import IN_TIME, unavailable_in_time
 from tests.stores.tls import TlsProxy
 
-TIMEOUT = timedelta(seconds=0.3)
-IN_TIME = 1.5
 HOUR = timedelta(hours=1)
 
 Connect = Callable[[str], Redis]
-
-
-@pytest.fixture
-def connect() -> Iterator[Connect]:
-    """Opens clients, and closes them after the test."""
-    with ExitStack() as opened:
-
-        def open_at(url: str) -> Redis:
-            client = redis.connect(url, timeout=TIMEOUT)
-            opened.callback(client.close)
-            return client
-
-        yield open_at
-
-
-@contextmanager
-def unavailable_in_time() -> Iterator[None]:
-    begun = time.monotonic()
-    with pytest.raises(StoreUnavailable) as raised:
-        yield
-    assert time.monotonic() - begun < IN_TIME
-    assert str(raised.value).startswith("redis: ")
 
 
 def put_until_it_works(client: Redis, key: str) -> int:
@@ -94,7 +70,7 @@ def test_over_tls_nobody_else_is_trusted(tls_port: int, tmp_path: Path, connect:
     certify(other, "localhost")
     named = f"?ssl_ca_certs={other}/authority.pem"
     for address in (f"rediss://localhost:{tls_port}/0", f"rediss://localhost:{tls_port}/0{named}"):
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             redis.ping(connect(address))
 
 
@@ -104,7 +80,7 @@ def test_over_tls_a_certificate_of_another_name_is_refused(
     certified = connect(f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
     redis.ping(certified)
     elsewhere = connect(f"rediss://ip6-localhost.invalid:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
-    with unavailable_in_time():
+    with unavailable_in_time("redis"):
         redis.ping(elsewhere)
 
 
@@ -116,7 +92,7 @@ def test_nobody_there_is_unavailable_in_time(connect: Connect, kind: str) -> Non
     places = ",".join(f"{LOOPBACK}:{free_port()}" for _ in range(3))
     client = connect(f"redis+{kind}://{places}/{SERVICE if kind == 'sentinel' else ''}")
     for command in (redis.ping, lambda client: redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR))):
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             command(client)
 
 
@@ -138,7 +114,7 @@ def test_under_sentinels_a_command_whose_reply_does_not_come_is_not_sent_again(
     reset_statistics(primary.port)
     primary.pause()
     try:
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR))
     finally:
         primary.resume()
@@ -156,7 +132,7 @@ def test_in_a_cluster_a_command_whose_reply_does_not_come_is_not_sent_again(
     reset_statistics(owner.port)
     owner.pause()
     try:
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             redis.put(client, Put("a", {}, HOUR))
     finally:
         owner.resume()
@@ -195,7 +171,7 @@ def test_connections_to_a_server_that_became_read_only_are_given_up(
     server.replicaof(LOOPBACK, free_port())
     try:
         assert client.client_id() == connection_id
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             redis.put(client, Put("a", {}, HOUR))
         assert client.client_id() != connection_id
     finally:
@@ -289,7 +265,7 @@ def test_a_node_that_dies_is_replaced_by_its_replica_and_the_others_go_on(
         redis.put(client, *(Put(key, {"n": 1}, HOUR) for key in keys))
         commands_to(fallen.port or 0).wait(1, 5000)
         fallen.kill()
-        with unavailable_in_time():
+        with unavailable_in_time("redis"):
             redis.put(client, Put(there[0], {}, HOUR))
         for key in elsewhere:
             redis.put(client, Put(key, {"n": 2}, HOUR))
