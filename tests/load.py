@@ -33,8 +33,13 @@ class Load:
 
 
 def one_flow(served: Served, user_name: str, provider_id: str) -> str:
-    """From the recipient's link to its tokens, each step once, as a browser without a second try."""
+    """From the recipient's link to its tokens, each step once, as a browser without a second try.
+
+    Each step has a connection of its own: a proxy that reloads closes the idle ones, and where a browser then
+    opens another, this client would not.
+    """
     with requests.Session() as browser:
+        browser.headers["Connection"] = "close"
         form = OpenForm(served, browser, user_name=user_name, provider_id=provider_id)
         answer = form.send("approve")
         assert answer.status_code == 302, answer.text
