@@ -28,6 +28,10 @@ from app.stores.watching import watched
 
 Redis = redis.Redis
 
+# After one of these nobody knows what the connection would say next. The next connection is made to whoever
+# the address means then, which after a failover is another server.
+_END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
+
 _breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
 
 
@@ -71,25 +75,39 @@ def _make_client(address: RedisAddress, seconds: float) -> Redis:
     serving = {**_options(seconds), **address.options, "ssl": address.has_tls}
     serving.pop("connection_class", None)  # Sentinel's own class asks who the primary is
     sentinel: Any = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(address.service, **serving)
+    client: Redis = sentinel.master_for(address.service, redis_class=_OneTry, **serving)
     return client
 
 
 def _own_pool(options: dict[str, Any]) -> Redis:
     if options.get("connection_class") is UnixDomainSocketConnection:
         del options["socket_connect_timeout"]  # it knows none
-    return redis.Redis.from_pool(redis.ConnectionPool(**options))
+    return _OneTry.from_pool(redis.ConnectionPool(**options))
+
+
+class _OneTry(redis.Redis):
+    """Sends each command once. What redis-py does around that, for retries and counts that nobody asked for
+    here, takes longer than the command.
+    """
+
+    def execute_command(self, *command: Any, **options: Any) -> Any:
+        connection = self.connection_pool.get_connection()
+        try:
+            connection.send_command(*command, **options)
+            return self.parse_response(connection, command[0], **options)
+        except BaseException as error:
+            if not isinstance(error, redis.RedisError) or isinstance(error, _END_THE_CONNECTION):
+                connection.disconnect()
+            raise
+        finally:
+            self.connection_pool.release(connection)
 
 
 def _options(seconds: float) -> dict[str, Any]:
     return {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
-        # No retry. What is listed makes a connection be closed: the next one is made to whoever the
-        # address means then, which after a failover is another server.
-        "retry": Retry(
-            NoBackoff(), 0, (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
-        ),
+        "retry": Retry(NoBackoff(), 0, _END_THE_CONNECTION),  # none; what is listed closes a connection
         # Whose connections they are, in CLIENT LIST. Over TLS 1.3 a connection is ready only after an answer:
         # the tickets that come before it look like a reply to nothing.
         "client_name": "accord",
