@@ -126,7 +126,7 @@ def create_app(
         absolute=settings.session_absolute,
         clock=clock,
     )
-    headers.init_app(app, is_https=settings.is_https)
+    headers.init_app(app)
     errors.init_app(app)
     assets.init_app(app, assets.Assets(STATIC, is_live=settings.is_development))
     pages.init_app(app)
@@ -140,7 +140,8 @@ def create_app(
 
         app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
-    served = collapse_slashes(take_turns(app.wsgi_app, turns=settings.threads))
+    served = headers.secure(app.wsgi_app, is_https=settings.is_https)
+    served = collapse_slashes(take_turns(served, turns=settings.threads))
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
         served = measured.serve_metrics(served, metrics, settings.metrics_port)

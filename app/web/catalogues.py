@@ -6,7 +6,8 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from babel.messages.mofile import read_mo
 from babel.support import NullTranslations, Translations
@@ -18,6 +19,7 @@ from app.web.po_file import UnusablePo, compile_po
 
 _COMPILED = "*/LC_MESSAGES/messages.mo"
 _EDITED = "*/LC_MESSAGES/messages.po"
+_SECONDS_TO_NEW_FILES: Final = 1.0
 
 
 class CompiledCatalogues(Domain):  # type: ignore[misc]  # flask_babel has no types
@@ -47,6 +49,7 @@ class LiveCatalogues(CompiledCatalogues):
         self._directory = directory
         self._files: dict[str, _LiveFile] = {}
         self._lock = Lock()
+        self._search_again_at = 0.0
         self._read_what_changed()
 
     def get_translations(self) -> Any:
@@ -71,13 +74,15 @@ class LiveCatalogues(CompiledCatalogues):
         """Reads what has changed, once for each response: a page is in the texts of one moment."""
         if "has_looked_at_catalogues" in g:
             return
+        g.has_looked_at_catalogues = True
         with self._lock:
             self._read_what_changed()
-        g.has_looked_at_catalogues = True
 
     def _read_what_changed(self) -> None:
-        for path in sorted(self._directory.glob(_EDITED)):
-            self._files.setdefault(path.parts[-3], _LiveFile(path))
+        if monotonic() >= self._search_again_at:
+            for path in sorted(self._directory.glob(_EDITED)):
+                self._files.setdefault(path.parts[-3], _LiveFile(path))
+            self._search_again_at = monotonic() + _SECONDS_TO_NEW_FILES
         changed = [file.look() for file in self._files.values()]
         if any(changed):
             self._version = _name_of(file.compiled for file in self._files.values() if file.compiled)

@@ -1,12 +1,16 @@
 """What every response carries: security headers, trace and correlation ids."""
 
 import secrets
-from typing import Final
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
 from flask import Flask, Response, g
 
 from app.web import language
+from app.web.middleware import WSGIApp
 
 _POLICY: Final = {
     "default-src": "'none'",
@@ -19,20 +23,31 @@ _POLICY: Final = {
     "base-uri": "'none'",
     "object-src": "'none'",
 }
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # nothing leaves the site, and forms still pass Origin checks
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-}
+_ALWAYS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),  # nothing leaves the site, and forms still pass Origin checks
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+)
+_HTTPS_ONLY: Final = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
 
-def init_app(app: Flask, *, is_https: bool) -> None:
-    """Makes every response of `app`, errors and static files included, carry its headers."""
-    headers = dict(_HEADERS)
-    if is_https:
-        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+def secure(app: WSGIApp, *, is_https: bool) -> WSGIApp:
+    """`app`, with the security headers that are always the same on whatever it answers."""
+    always = [*_ALWAYS, _HTTPS_ONLY] if is_https else list(_ALWAYS)
+
+    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + always, *error)
+
+        return app(environ, start)
+
+    return secured
+
+
+def init_app(app: Flask) -> None:
+    """Makes every response of `app`, errors and static files included, carry what is its own."""
 
     @app.before_request
     def name_this_request() -> None:
@@ -41,12 +56,14 @@ def init_app(app: Flask, *, is_https: bool) -> None:
     @app.after_request
     def complete(response: Response) -> Response:
         name_request()
-        response.headers.update(headers)
-        response.headers["Content-Security-Policy"] = _policy()
-        response.headers["ob-trace-id"] = g.trace_id
-        if "correlation_id" in g:
-            response.headers["ob-correlation-id"] = g.correlation_id
-        response.headers.setdefault("Cache-Control", "no-store")
+        headers = response.headers
+        headers.add("Content-Security-Policy", _policy(g.get("policy_changes")))
+        headers.add("ob-trace-id", g.trace_id)
+        correlation_id = g.get("correlation_id")
+        if correlation_id is not None:
+            headers.add("ob-correlation-id", correlation_id)
+        if "Cache-Control" not in headers:
+            headers.add("Cache-Control", "no-store")
         return language.announce(response)
 
 
@@ -81,9 +98,11 @@ def allow_form_to_end_at(*sources: str) -> None:
 
 def allow(directive: str, *sources: str) -> None:
     """Changes one directive of this response's policy."""
-    g.setdefault("policy_changes", {})[directive] = " ".join(sources)
+    changes: tuple[tuple[str, str], ...] = g.get("policy_changes", ())
+    g.policy_changes = (*changes, (directive, " ".join(sources)))
 
 
-def _policy() -> str:
-    policy = {**_POLICY, **g.get("policy_changes", {})}
+@lru_cache(maxsize=128)
+def _policy(changes: tuple[tuple[str, str], ...] | None) -> str:
+    policy = {**_POLICY, **dict(changes or ())}
     return "; ".join(f"{name} {value}" for name, value in policy.items())

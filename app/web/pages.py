@@ -1,22 +1,16 @@
 """What every template may use: names that cannot disturb their surroundings, dates, the language switch."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from babel.dates import get_timezone_name
+from babel import Locale
+from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
 from flask import Flask, g, request, url_for
 from flask.globals import request_ctx
-from flask_babel import (
-    force_locale,
-    format_date,
-    format_time,
-    format_timedelta,
-    get_translations,
-    gettext,
-    to_user_timezone,
-)
+from flask_babel import force_locale, get_locale, get_translations, gettext, to_user_timezone
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -129,7 +123,7 @@ def fill(text: Any, **values: Any) -> Markup:
 
 def in_words(span: timedelta) -> str:
     """A span such as "5 minutes", rounded to what people say."""
-    return readings.as_data(format_timedelta(max(span, timedelta(seconds=1)), threshold=1.2))
+    return readings.as_data(_in_words(max(int(span.total_seconds()), 1), get_locale()))
 
 
 def time_left(moment: datetime) -> str:
@@ -139,17 +133,35 @@ def time_left(moment: datetime) -> str:
 
 def long_date(moment: datetime) -> str:
     """March 3, 2027; 3 mars 2027."""
-    return readings.as_data(format_date(moment, "long"))
+    return readings.as_data(_long_date(to_user_timezone(moment).date(), get_locale()))
 
 
 def clock_time(moment: datetime) -> str:
     """The time of day, with its zone."""
-    zone = get_timezone_name(to_user_timezone(moment), width="short", locale=language.locale())
-    # No line ends within it: French has spaces around the h.
-    time = readings.as_data(format_time(moment, "short").replace(" ", "\N{NO-BREAK SPACE}"))
-    zone = readings.as_data(zone)
+    minute = to_user_timezone(moment).replace(second=0, microsecond=0)
+    time, zone = map(readings.as_data, _time_and_zone(minute, minute.utcoffset(), get_locale()))
     # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
     return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
+
+
+# Babel takes its time for a date, and most pages need the same few.
+@lru_cache(maxsize=1024)
+def _in_words(seconds: int, locale: Locale) -> str:
+    return format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _long_date(day: date, locale: Locale) -> str:
+    return format_date(day, "long", locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _time_and_zone(minute: datetime, _offset: timedelta | None, locale: Locale) -> tuple[str, str]:
+    """The offset tells the two apart that have the same name when the clocks go back."""
+    # No line ends within it: French has spaces around the h.
+    time = format_time(minute, "short", tzinfo=minute.tzinfo, locale=locale)
+    zone = get_timezone_name(minute, width="short", locale=locale)
+    return time.replace(" ", "\N{NO-BREAK SPACE}"), zone
 
 
 def long_time(moment: datetime) -> str:

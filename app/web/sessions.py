@@ -217,8 +217,9 @@ class RedisSessionInterface(SessionInterface):
         assert isinstance(session, BrowserSession)  # noqa: S101  # for the type checker: open_session made it
         if not session.was_touched:
             return
-        response.vary.add("Cookie")
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.add("Vary", "Cookie")
+        if response.headers.get("Cache-Control") != "no-store":
+            response.headers["Cache-Control"] = "no-store"
         if session.cookie_to_set is not None:
             # Lax, since Strict is lost when the recipient's page sends the browser here.
             response.set_cookie(
