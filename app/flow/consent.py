@@ -79,7 +79,7 @@ class ConsentFlow:
 
         The ledger is asked first: nobody should read a form that cannot be answered.
         """
-        self.ledger.check()
+        self.ledger.require_alive()
         now = self.clock()
         pending = PendingRequest(
             request_id=secrets.token_urlsafe(24),

@@ -1,19 +1,23 @@
 """The ledger's database: how it is reached, how long it may take, and what its failures are called."""
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, IntegrityError, SQLAlchemyError
 
 from app.stores.breaker import Breaker
 from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
 
 MOST_CONNECTIONS = 10
+
+_LATELY: Final = 0.1
 
 
 class Database:
@@ -30,11 +34,16 @@ class Database:
             raise ValueError("ACCORD_LEDGER_URL is no address of a database that is known here") from error
         except ImportError as error:
             raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
-        self._reading = self._engine.execution_options(**_reading_options(self._engine))
+        self._reading = self._engine.execution_options(reads_only=True)
         self._timeout = timeout.total_seconds()
         # Two, since a lock can stop writers and let readers pass.
         self._readers, self._writers = Breaker("ledger", timeout=timeout), Breaker("ledger", timeout=timeout)
         self._turns = Lock() if self._engine.dialect.name == "sqlite" else None
+        self._answered_at = -_LATELY
+
+    def has_answered_lately(self) -> bool:
+        """Whether it did so within the last tenth of a second: then it need not be asked whether it does."""
+        return monotonic() - self._answered_at < _LATELY
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -47,6 +56,7 @@ class Database:
             self._engine.begin() as connection,
         ):
             yield connection
+        self._answered_at = monotonic()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -71,6 +81,7 @@ class Database:
             self._reading.connect() as connection,
         ):
             yield connection
+        self._answered_at = monotonic()
 
     def connections_in_use(self) -> int:
         """How many of this process's connections are in use right now."""
@@ -101,13 +112,14 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": seconds})
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_immediately)
+        event.listen(engine, "begin", _beginning_with("BEGIN IMMEDIATE"))
         return engine
     milliseconds = int(seconds * 1000)
     engine = create_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,  # what a restart or a failover has closed is replaced, without a failed request
+        isolation_level="AUTOCOMMIT",  # transactions begin where `_beginning_with` says
+        pool_pre_ping=not url.startswith("postgresql+psycopg:"),  # which looks for itself: `_refuse_closed`
         pool_size=connections,
         max_overflow=0,
         pool_timeout=seconds,
@@ -118,7 +130,9 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
     )
+    event.listen(engine, "begin", _beginning_with("BEGIN"))
     if engine.dialect.driver == "psycopg":
+        event.listen(engine, "checkout", _refuse_closed)
         event.listen(engine, "do_connect", _connect_impatiently(seconds * 1.2))
     return engine
 
@@ -155,12 +169,28 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     cursor.close()
 
 
-def _reading_options(engine: Engine) -> dict[str, Any]:
-    """A single query needs no transaction around it."""
-    return {"reads_only": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+def _beginning_with(statement: str) -> Callable[[Connection], None]:
+    """How transactions begin: not at all around a single query.
+
+    SQLite's write lock is taken first, so that two writers queue instead of failing half way.
+    """
+
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reads_only"):
+            connection.exec_driver_sql(statement)
+
+    return begin
 
 
-def _begin_immediately(connection: Connection) -> None:
-    """Takes SQLite's write lock first, so that two writers queue instead of failing half way."""
-    if not connection.get_execution_options().get("reads_only"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """A connection that a restart or a failover has closed is replaced before anybody's request fails.
+
+    The server says nothing unasked, so that what can be read from a connection is its end. (SQLAlchemy's own
+    way is a query before each use.)
+    """
+    if not connection.closed:
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN)
+        if not waiting.poll(0):
+            return
+    raise DisconnectionError("the server has closed it")

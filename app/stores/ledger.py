@@ -93,6 +93,11 @@ class Ledger:
     def close(self) -> None:
         self.database.close()
 
+    def require_alive(self) -> None:
+        """Returns when the ledger has answered somebody a moment ago, or else does so now."""
+        if not self.database.has_answered_lately():
+            self.check()
+
     def check(self) -> None:
         """Returns when the ledger can be read and has its tables."""
         with self.database.reading() as connection:
