@@ -4,20 +4,25 @@ Besides the settings, gunicorn's own answers and its own log. Neither repeats wh
 authorization request's line carries its state, and a callback's its code.
 """
 
+import atexit
+import gc
 import json
 import logging
-import mmap
 import os
+import selectors
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import time
 import traceback
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
@@ -34,10 +39,10 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined]  # two are youn
     UnsupportedTransferCoding,
 )
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
-# Whether a worker has said why the application refuses to start: one byte that all processes share.
-_refusal_was_told = mmap.mmap(-1, 1)
+# As long as nginx gives a client for its headers. A proxy sends at once.
+SECONDS_TO_FIRST_BYTE = 10
 
 # A file system in memory, where there is one.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # folders of our own making in it
@@ -97,20 +102,25 @@ class QuietLogger(Logger):
 
 
 class QuietWorker(ThreadWorker):
-    """A gthread worker that repeats nothing of a request it refuses, and says once why it cannot start."""
+    """A gthread worker that repeats nothing of a request it refuses, and whose threads wait for no client."""
 
-    def load_wsgi(self) -> None:
+    def accept(self, listener: socket.socket) -> None:
+        """Takes a connection in, and occupies a thread with it when there is something to read.
+
+        (gthread would have a thread wait for that, for up to five seconds: some hundred connections that say
+        nothing would keep everybody out.)
+        """
         try:
-            super().load_wsgi()
-        except SystemExit as refusal:
-            # wsgi.py refused to start, and every worker finds the same faults. The first one lists them and
-            # ends with the code that stops the server, where any other would have it start workers for ever.
-            # The rest end in silence: gunicorn trips over a second one of that code.
-            if _refusal_was_told[0]:
-                sys.exit(0)
-            _refusal_was_told[0] = 1
-            sys.stderr.write(f"{refusal.code}\n")
-            sys.exit(Arbiter.APP_LOAD_ERROR)
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        client.setblocking(False)
+        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection.timeout = time.monotonic() + SECONDS_TO_FIRST_BYTE
+        self.nr_conns += 1
+        self.pending_conns.append(connection)
+        waiting = partial(self.on_pending_socket_readable, connection)
+        self.poller.register(client, selectors.EVENT_READ, waiting)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer what never reached the application, or came out of it broken."""
@@ -145,6 +155,13 @@ def _metrics_directory() -> str:
     return str(standing) if standing.name.startswith(prefix) else tempfile.mkdtemp(prefix=prefix, dir=_MEMORY)
 
 
+def post_fork(_: Arbiter, __: ThreadWorker) -> None:
+    """A worker that is told to stop before it listens for that stops. (The master's handler, which it has
+    inherited, would make a note for the master.)
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def child_exit(_: Arbiter, worker: ThreadWorker) -> None:
     """A worker has ended: it has no connections in use any more. What it has counted, stays."""
     if metrics_address:
@@ -154,9 +171,32 @@ def child_exit(_: Arbiter, worker: ThreadWorker) -> None:
         mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def on_exit(_: Arbiter) -> None:
-    """The server has ended, and with it what it has counted."""
-    if metrics_address:
+def when_ready(_: Arbiter) -> None:
+    """What is loaded stays: a worker's collector looks at none of it, and copies none of its memory."""
+    gc.collect()
+    gc.freeze()
+
+
+def on_reload(arbiter: Arbiter) -> None:
+    """HUP: the application is made anew, from the registration as it is now.
+
+    Where that is refused, which it says itself, the one that serves goes on serving.
+    """
+    gc.unfreeze()
+    app: Any = arbiter.app
+    serving, app.callable = app.callable, None
+    sys.modules.pop(app.app_uri.partition(":")[0], None)
+    try:
+        app.wsgi()
+    except SystemExit:
+        app.callable = serving
+        cast("Logger", arbiter.log).warning("the new configuration is faulty: the one before stays in force")
+    when_ready(arbiter)
+
+
+def _remove_counts(owner: int) -> None:
+    """The server has ended, and with it what it has counted. Its workers end earlier, and remove nothing."""
+    if os.getpid() == owner:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
@@ -171,6 +211,7 @@ if metrics_address:
         sys.exit("ACCORD_METRICS_ADDRESS must have another port than customers come to")
     bind = [*bind, metrics_address]
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_directory()
+    atexit.register(_remove_counts, os.getpid())
 
 # Processes. Two use two cores, and one can be replaced while the other serves.
 workers = int(_from_environment("ACCORD_WORKERS", "2"))
@@ -189,10 +230,10 @@ timeout = 30
 # The seconds that a request under way has when its worker is told to stop: a restart loses nobody's answer.
 graceful_timeout = 30
 
-# Each worker reads the application for itself, after the fork: HUP is enough then for a new registration.
-# (Loading it once, with --preload, would be safe: nothing is connected to until a request needs it. But HUP
-# would change nothing.)
-preload_app = False
+# The application is made once, before the workers fork: nothing is connected to until a request needs it. The
+# workers share its memory, a new one serves at once, and what is missing or faulty is listed once.
+# `on_reload` makes it anew.
+preload_app = True
 
 # A worker that has answered so many requests is replaced, so that what some library leaks never adds up. Up
 # to a tenth more is drawn by lot: not all are replaced at once. Requests under way are finished.

@@ -15,6 +15,7 @@ from tests.nginx import Nginx
 from tests.running_accord import PATIENCE
 from tests.systemd import Service, read_environment
 
+WORKERS = 2  # as in gunicorn.conf.py, when nothing else is said
 DEPLOY = ROOT / "deploy"
 
 
@@ -86,7 +87,8 @@ def in_production(
 
 
 def is_ready(production: Production) -> bool:
+    """Whether it answers, and all of its workers have started, which they do one after the other."""
     try:
-        return production.get("/readyz").ok
+        return production.get("/readyz").ok and len(production.workers()) == WORKERS
     except requests.ConnectionError:
         return False  # nginx does not listen yet

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -83,6 +84,8 @@ class RunningAccord:
                 until_it_listens = Retry(total=None, connect=600, backoff_factor=0.02, backoff_max=0.1)
                 patient.mount("http://", HTTPAdapter(max_retries=until_it_listens))
                 assert patient.get(f"{self.address}/readyz", timeout=PATIENCE).ok, self.log.read_text()
+            while len(self.workers()) < int(self._env["ACCORD_WORKERS"]):
+                time.sleep(0.01)  # they start one after the other
         except BaseException:
             self.__exit__()
             raise

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +47,17 @@ def read_environment(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
+class HasEnded(Exception):
+    """A service ended when it should have become ready; its argument is the exit code."""
+
+
+def _is_ready(notify: socket.socket) -> bool:
+    try:
+        return b"READY=1" in notify.recv(4096)
+    except TimeoutError:
+        return False
+
+
 class Service:
     """`unit` with its paths below `root`; as a context manager, running inside the block.
 
@@ -70,14 +82,14 @@ class Service:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when the service has said that it is ready."""
+        """Returns when the service has said that it is ready. Raises HasEnded when it ends instead."""
         (command,) = self.unit["ExecStart"]
         (denies_writing_code,) = self.unit["MemoryDenyWriteExecute"]
         arguments = self._expanded(command)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, self.log.open("ab") as log:
             self._notify_path.unlink(missing_ok=True)
             notify.bind(str(self._notify_path))
-            notify.settimeout(PATIENCE)
+            notify.settimeout(0.1)
             descriptor = self._listener.fileno()
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _EXECUTE, str(descriptor), denies_writing_code, *arguments],
@@ -88,8 +100,11 @@ class Service:
                 pass_fds=[descriptor],
                 start_new_session=True,
             )
-            while b"READY=1" not in notify.recv(4096):
-                pass
+            deadline = time.monotonic() + PATIENCE
+            while not _is_ready(notify):
+                if self._process.poll() is not None:
+                    raise HasEnded(self._process.returncode)
+                assert time.monotonic() < deadline, self.log.read_text()
 
     def reload(self) -> list[int]:
         """Runs what the unit says, until something fails; the codes with which it ended."""
@@ -104,10 +119,6 @@ class Service:
             if done.returncode:
                 break
         return codes
-
-    def wait(self) -> int:
-        """Until it ends by itself; its exit code."""
-        return self._process.wait(PATIENCE)
 
     def stop(self) -> int:
         """TERM to the main process (KillMode=mixed); its exit code."""

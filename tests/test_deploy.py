@@ -28,6 +28,7 @@ from tests.page_contract import parse_page
 from tests.ports import free_port
 from tests.production import DEPLOY, Production, in_production
 from tests.running_accord import PATIENCE, OpenForm
+from tests.systemd import HasEnded
 
 MARK = "marked-secret-value"
 
@@ -401,9 +402,9 @@ def test_a_service_with_a_faulty_configuration_ends_with_the_code_that_is_not_re
     other = type(production.service)(
         DEPLOY / "accord.service", DEPLOY.parent, environment, directory=tmp_path
     )
-    with other:
-        code = other.wait()
-    assert [str(code)] == unit["RestartPreventExitStatus"]
+    with pytest.raises(HasEnded) as ended, other:
+        pass
+    assert [str(ended.value)] == unit["RestartPreventExitStatus"]
     assert "SECRET_KEY must have at least 32 bytes" in other.log.read_text()
 
 

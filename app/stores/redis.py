@@ -91,10 +91,11 @@ class _OneTry(redis.Redis):
     """
 
     def execute_command(self, *command: Any, **options: Any) -> Any:
-        connection = self.connection_pool.get_connection()
+        connection: Any = self.connection_pool.get_connection()
+        parse: Any = self.parse_response
         try:
             connection.send_command(*command, **options)
-            return self.parse_response(connection, command[0], **options)
+            return parse(connection, command[0], **options)
         except BaseException as error:
             if not isinstance(error, redis.RedisError) or isinstance(error, _END_THE_CONNECTION):
                 connection.disconnect()
