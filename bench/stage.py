@@ -1,0 +1,70 @@
+"""Accord as in production, on stores of its own: gunicorn, PostgreSQL and the embedded Valkey, all on loopback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.embedded import EmbeddedValkey
+from app.stores import migrations
+from app.stores.keys import generate_signing_keys
+from tests.conftest import ROOT
+from tests.ports import free_port
+from tests.redis_servers import commands_to
+from tests.running_accord import RunningAccord
+
+PAGE = ROOT / "docs" / "performance.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running Accord, and what is behind it. `redis` is a client of the Redis that it uses."""
+
+    accord: RunningAccord
+    redis: Any
+    ledger_url: str
+
+
+@contextmanager
+def on_stage(directory: Path, *, registry: str, ledger_url: str, **variables: str) -> Iterator[Stage]:
+    """Running inside the block, with an empty Redis and the ledger as it is; `registry` is the file's text.
+
+    No worker is replaced, unless it ends by itself: whatever it keeps would show.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    keys, registration = directory / "keys.json", directory / "registry.toml"
+    if not keys.exists():
+        generate_signing_keys(keys)
+    registration.write_text(registry, encoding="utf-8")
+    migrations.upgrade(ledger_url)
+    with EmbeddedValkey(directory / "valkey", port=free_port()) as valkey:
+        redis = commands_to(valkey.port or 0)
+        redis.flushall()
+        accord = RunningAccord(
+            directory / "accord.log",
+            redis_url=valkey.url,
+            ledger_url=ledger_url,
+            signing_keys=keys,
+            ACCORD_REGISTRY=str(registration),
+            ACCORD_MAX_REQUESTS="0",
+            **variables,
+        )
+        with accord:
+            yield Stage(accord, redis, ledger_url)
+
+
+def write_between(page: Path, name: str, text: str) -> None:
+    """Puts `text` between the marks of `name` in `page`. Raises ValueError when it has none."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"{page.name} has no place for {name}")
+    page.write_text(before + begin + text + end + after, encoding="utf-8")
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown; all columns but the first are numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
