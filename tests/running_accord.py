@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -93,6 +94,18 @@ class RunningAccord:
 
     def __exit__(self, *_: object) -> None:
         stop_child(self._process, seconds=PATIENCE)
+
+
+def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup") -> str:
+    """The demo's registration with more customers of its first bank: a subject for each user name.
+
+    A customer's display name is Customer- and the user name.
+    """
+    lines = [
+        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", display_name = "Customer-{name}" }},\n'
+        for name, subject in subjects.items()
+    ]
+    return DEMO_REGISTRY.read_text().replace("customers = [\n", f"customers = [\n{''.join(lines)}", 1)
 
 
 class Served(Protocol):

@@ -14,7 +14,6 @@ from sqlalchemy import make_url
 from app.embedded import EmbeddedValkey
 from app.stores import migrations
 from app.stores.keys import generate_signing_keys
-from tests.conftest import DEMO_REGISTRY
 from tests.faults.customers import PASSWORD, Customer, HealthWatch
 from tests.faults.history import History, violations
 from tests.faults.proxy import Proxy, to_port, to_socket
@@ -23,7 +22,7 @@ from tests.oidc_server import OidcServer
 from tests.ports import free_port
 from tests.postgres import PostgresServer
 from tests.redis_servers import SentinelSet, commands_to
-from tests.running_accord import RunningAccord
+from tests.running_accord import RunningAccord, with_customers
 
 CUSTOMERS = 8
 _MOST_SECONDS_TO_RECOVER = 40.0
@@ -174,13 +173,7 @@ class Stage:
         return Customer(name, self.accord.address, history, stop, bank=bank, is_hasty=self.needs.hasty)
 
     def _registry(self) -> str:
-        lines = [
-            f'    {{ user_name = "{name}", password = "{PASSWORD}", subject = "{subject}", display_name = "Customer-{name}" }},'
-            for name, subject in self.subjects.items()
-        ]
-        text = DEMO_REGISTRY.read_text().replace(
-            "customers = [\n", "customers = [\n" + "\n".join(lines) + "\n", 1
-        )
+        text = with_customers(self.subjects, password=PASSWORD)
         return text if self.bank is None else text.replace("http://localhost:8002", self.bank.issuer)
 
     def _unexpected(self) -> int:
