@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test test-webkit check faults audit i18n catalogues gallery screenshots bench soak lock clean
+.PHONY: help run test test-webkit check faults audit i18n catalogues gallery screenshots bench soak growth lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make screenshots  take the pictures under docs/screens again"
 	@echo "make bench   measure Accord beside its peers (needs a C compiler, Node, PostgreSQL; minutes)"
 	@echo "make soak    the same load for half an hour (SECS=1800): does anything grow? (needs a C compiler)"
+	@echo "make growth  what a flow costs with more workers, pending requests, grants (needs a C compiler; minutes)"
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 
@@ -75,6 +76,10 @@ bench: .venv/.complete catalogues
 # SECS: how long; other lengths than the default write nothing into docs/performance.md without FORCE=1.
 soak: .venv/.complete catalogues
 	@$(BIN)/python -m bench.soak
+
+# ARGS: workers, pending, grants; all three without. GRANTS: how many at most.
+growth: .venv/.complete catalogues
+	@$(BIN)/python -m bench.growth $(ARGS)
 
 catalogues: $(PO:.po=.mo)
 

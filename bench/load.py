@@ -15,7 +15,7 @@ def _run_bench() -> Any:
     """The program bench/run_bench as a module: it knows how a target becomes flowload's configuration."""
     loader = SourceFileLoader("run_bench", str(BENCH / "run_bench"))
     spec = spec_from_loader(loader.name, loader)
-    assert spec is not None  # noqa: S101  # for the type checker
+    assert spec is not None
     module = module_from_spec(spec)
     loader.exec_module(module)
     return module
@@ -65,8 +65,8 @@ class LoadGenerator:
         return answer["ok"], answer["fail"]
 
     def _ask(self, command: str) -> dict[str, Any]:
-        assert self._process.stdin is not None  # noqa: S101  # for the type checker
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()

@@ -1,0 +1,71 @@
+"""One browser's way through Accord, and how long each answer took."""
+
+from collections import defaultdict
+from statistics import median, quantiles
+from typing import Any, Final
+
+import requests
+
+from bench.load import run_bench
+from tests.builders import CALLBACK
+from tests.customer import BUDGET, carried_params
+from tests.running_accord import PATIENCE, OpenForm, Served
+
+STEPS: Final = {
+    ("GET", "api"): "authorize",
+    ("GET", "consent"): "form",
+    ("POST", "consent"): "approve",
+    ("POST", "api"): "redeem",
+    ("GET", "connections"): "connections",
+}
+"""What is measured, by the method and the beginning of the path; whatever else a browser asks is not."""
+
+
+class Latencies:
+    """Collects, for each step, from when a request was sent until its answer began, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._of: defaultdict[str, list[float]] = defaultdict(list)
+
+    def note(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        """A hook of requests."""
+        asked = response.request
+        step = STEPS.get((asked.method or "", asked.path_url.split("/")[1]))
+        if step:
+            self._of[step].append(response.elapsed.total_seconds() * 1000)
+
+    def forget(self) -> None:
+        """Begins anew: what came before was to warm up."""
+        self._of.clear()
+
+    def in_words(self, step: str) -> str:
+        """The median and the 99th percentile, in milliseconds."""
+        values = self._of[step]
+        return f"{median(values):.1f} / {quantiles(values, n=100)[98]:.1f}"
+
+
+def a_browser(latencies: Latencies) -> requests.Session:
+    browser = requests.Session()
+    browser.hooks["response"].append(latencies.note)
+    return browser
+
+
+def whole_flow(accord: Served, browser: requests.Session, user_name: str) -> None:
+    """From the recipient's link to its tokens, over the browser's one connection.
+
+    Signs in when nobody is. Raises AssertionError when a step ends otherwise than it should.
+    """
+    form = OpenForm(accord, browser, user_name=user_name, scope=run_bench.SCOPES)
+    data = {**form.fields, "decision": "approve", "scope": run_bench.SCOPES.split()}
+    answer = browser.post(form.address, data=data, timeout=PATIENCE, allow_redirects=False)
+    assert answer.is_redirect, answer.text
+    code = carried_params(answer.headers["Location"])["code"]
+    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
+    redeemed = browser.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+    assert redeemed.ok, redeemed.text
+
+
+def look_at_connections(accord: Served, browser: requests.Session) -> None:
+    """Raises AssertionError when the list does not come."""
+    page = browser.get(f"{accord.address}/connections", timeout=PATIENCE, allow_redirects=False)
+    assert page.status_code == requests.codes.ok, page.status_code
