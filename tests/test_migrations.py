@@ -103,6 +103,22 @@ def test_a_migration_that_finds_a_table_in_use_gives_up_before_anybody_has_to_wa
     assert tables_in(url) == set(metadata.tables)
 
 
+def test_an_index_that_was_given_up_half_way_is_made_anew(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    command.upgrade(migrations.migration_config(url), "0002")
+    unfinished = text("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("LOCK TABLE decisions IN ROW EXCLUSIVE MODE"))  # as writers do
+        with pytest.raises(StoreUnavailable):
+            migrations.upgrade(url)
+        assert connection.execute(unfinished).scalar_one() == 1
+    migrations.upgrade(url)
+    with engine.connect() as connection:
+        assert connection.execute(unfinished).scalar_one() == 0
+    command.check(migrations.migration_config(url))
+
+
 def test_there_is_one_line_of_migrations() -> None:
     script = ScriptDirectory.from_config(migrations.migration_config("sqlite://"))
     assert len(script.get_heads()) == 1

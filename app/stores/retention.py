@@ -108,26 +108,36 @@ class RetentionStore:
             return Forgettable(screens=_delete(connection, screens, screens.c.screen_hash.in_(hashes)))
 
     def _over(self, now: datetime) -> Select[Any]:
-        """The consent_ids of answers that nobody has to be able to show any more."""
+        """The consent_ids of answers that nobody has to be able to show any more.
+
+        No consent ends before it is answered: that spares the database all that is younger.
+        """
+        last = now - self._policy.records
         ended_at = func.coalesce(grants.c.ended_at, grants.c.expires_at, decisions.c.decided_at)
         return (
             select(decisions.c.consent_id)
             .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
-            .where(ended_at <= now - self._policy.records)
+            .where(decisions.c.decided_at <= last, ended_at <= last)
             .order_by(decisions.c.consent_id)
         )
 
     def _dead_token(self, now: datetime) -> ColumnElement[bool]:
-        """Revoked, idle for too long, or of a consent that is over; each of it long enough ago."""
+        """Revoked, idle for too long, or of a consent that is over; each of it long enough ago.
+
+        No token dies before it is issued: that spares the database all that are younger.
+        """
         last = now - self._policy.tokens
         over = exists().where(
             grants.c.consent_id == refresh_tokens.c.consent_id,
             func.coalesce(grants.c.ended_at, grants.c.expires_at) <= last,
         )
-        return or_(
-            refresh_tokens.c.revoked_at <= last,
-            refresh_tokens.c.last_used_at <= last - self._policy.token_idle,
-            over,
+        return and_(
+            refresh_tokens.c.issued_at <= last,
+            or_(
+                refresh_tokens.c.revoked_at <= last,
+                refresh_tokens.c.last_used_at <= last - self._policy.token_idle,
+                over,
+            ),
         )
 
 

@@ -77,6 +77,7 @@ decisions = Table(
     Column("asked_at", Moment, nullable=False),
     Column("decided_at", Moment, nullable=False),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
+    Index("ix_decisions_decided_at", "decided_at"),  # what is old enough to be forgotten
 )
 
 grants = Table(
@@ -94,6 +95,14 @@ grants = Table(
     Column("redeemed_at", Moment),
     Column("ended_at", Moment),
     Index("ix_grants_customer", "provider_id", "subject"),
+    Index("ix_grants_client", "client_id", "approved_at"),
+    # What has run out, and has no event of that yet.
+    Index(
+        "ix_grants_running_out",
+        "expires_at",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
     # One connection per customer, recipient and provider.
     Index(
         "ix_grants_one_connection",
@@ -111,7 +120,7 @@ refresh_tokens = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("consent_id", String(64), ForeignKey("grants.consent_id"), nullable=False, index=True),
-    Column("issued_at", Moment, nullable=False),
+    Column("issued_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
     Column("last_used_at", Moment, nullable=False),
     Column("revoked_at", Moment),
 )
