@@ -19,6 +19,7 @@ from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.metrics import Metrics
 from app.settings import ConfigurationError, Settings
+from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
 from app.stores import redis
@@ -58,7 +59,6 @@ from app.web import (
 )
 from app.web.catalogues import CompiledCatalogues, LiveCatalogues
 from app.web.current import EXTENSION, Services
-from app.web.forms import make_form_signer
 from app.web.middleware import collapse_slashes, trust_proxies
 from app.web.prepared import PreparedPages
 from app.web.sessions import RedisSessionInterface
@@ -107,7 +107,7 @@ def create_app(
     babel = Babel(
         app,
         default_timezone=settings.time_zone,
-        locale_selector=lambda: str(language.locale()),
+        locale_selector=language.locale,
     )
     catalogues = (LiveCatalogues if settings.is_development else CompiledCatalogues)(translations)
     babel.domain_instance = catalogues
@@ -218,7 +218,7 @@ def _make_services(
         rates=Rates(client, clock=clock),
         guesses=Guesses(attempts, most=settings.wrong_secrets),
         keys=keys,
-        form_signer=make_form_signer(settings.secret_keys),
+        form_signer=make_signer(settings.secret_keys, "form"),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,
         bank_sign_in=OidcSignIn(
             registry.providers.values(),

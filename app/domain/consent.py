@@ -17,6 +17,14 @@ class Answer(StrEnum):
     DENY = "deny"
 
 
+_ANSWERS = {answer.value: answer for answer in Answer}
+
+
+def find_answer(value: str | None) -> Answer | None:
+    """The answer of exactly this machine value."""
+    return _ANSWERS.get(value or "")
+
+
 class GrantStatus(StrEnum):
     """FDX ConsentGrant status."""
 

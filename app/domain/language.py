@@ -16,10 +16,18 @@ class Language(StrEnum):
         return [language for language in Language if language is not self]
 
 
+_BY_CODE = {language.value: language for language in Language}
+
+
+def find_language(code: str | None) -> Language | None:
+    """The language of exactly this code."""
+    return _BY_CODE.get(code or "")
+
+
 def parse_language(text: str | None) -> Language:
     """The language that `text` asks for, by its first subtag (`FR`, `fr-CA`); English for anything else."""
     subtag = (text or "").replace("_", "-").partition("-")[0].strip().lower()
-    return Language(subtag) if subtag in set(Language) else Language.EN
+    return find_language(subtag) or Language.EN
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from until the decision is on record.
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,8 +74,10 @@ class ConsentFlow:
     code_lifetime: timedelta
     clock: Callable[[], datetime]
 
-    def begin(self, request: AuthorizationRequest, browser_id: str) -> PendingRequest:
-        """Keeps `request` for the browser until it is answered or expires.
+    def begin(
+        self, request: AuthorizationRequest, browser_id: str, *, instead_of: Iterable[str] = ()
+    ) -> PendingRequest:
+        """Keeps `request` for the browser until it is answered or expires; gives up those `instead_of` it.
 
         The ledger is asked first: nobody should read a form that cannot be answered.
         """
@@ -89,7 +91,7 @@ class ConsentFlow:
             expires_at=now + self.request_lifetime,
             language=request.language,
         )
-        self.requests.save(pending, now=now)
+        self.requests.save(pending, now=now, instead_of=instead_of)
         return pending
 
     def find(self, request_id: str) -> PendingRequest | None:
@@ -102,9 +104,6 @@ class ConsentFlow:
     def extend(self, pending: PendingRequest) -> None:
         """Gives the customer more time, and keeps what they have chosen so far."""
         self.keep(pending.extended_at(self.clock(), self.request_lifetime))
-
-    def forget(self, request_id: str) -> None:
-        self.requests.forget(request_id)
 
     def is_expired(self, pending: PendingRequest) -> bool:
         return pending.is_expired_at(self.clock())

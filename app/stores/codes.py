@@ -4,15 +4,15 @@ The code is as unguessable as the key, the same for every parallel click, and re
 anybody when it is forged. Nothing in Redis or in the ledger can be turned back into it.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
+from itsdangerous import BadSignature, base64_decode, base64_encode
 
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
+from app.signatures import make_signer
 from app.stores.redis import Put, Redis, answering, parse, put
 
 LONGEST_CODE = 128
@@ -23,12 +23,7 @@ class CodeStore:
 
     def __init__(self, redis: Redis, secret_keys: Sequence[str]) -> None:
         self._redis = redis
-        self._signer = Signer(
-            list(secret_keys),
-            salt="accord.authorization-code",
-            key_derivation="hmac",
-            digest_method=hashlib.sha256,
-        )
+        self._signer = make_signer(secret_keys, "authorization-code")
 
     def code_for(self, request_id: str) -> str:
         """The code that answers the request: URL-safe, at most 128 characters, always the same."""

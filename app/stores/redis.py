@@ -32,6 +32,8 @@ Redis = redis.Redis
 # the address means then, which after a failover is another server.
 _END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
 
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
 _breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
 
 
@@ -139,7 +141,7 @@ def key_for(kind: str, whom: Iterable[str]) -> str:
 
 
 def dump(record: dict[str, Any]) -> str:
-    return json.dumps(record, separators=(",", ":"))
+    return _encoder.encode(record)
 
 
 def parse(text: str | bytes | None) -> dict[str, Any] | None:
@@ -163,12 +165,17 @@ class Put:
     only_new: bool = False
 
 
-def put(client: Redis, *puts: Put) -> None:
-    """Writes every record, in one round trip. Raises StoreUnavailable; some may be written all the same."""
+def put(client: Redis, *puts: Put, instead_of: Iterable[str] = ()) -> None:
+    """Writes every record and deletes the keys `instead_of` them, in one round trip.
+
+    Raises StoreUnavailable; some may be written all the same.
+    """
     with answering(client), client.pipeline(transaction=False) as pipeline:
         for one in puts:
             milliseconds = max(1, int(one.time_to_live.total_seconds() * 1000))
             pipeline.set(one.key, dump(one.record), px=milliseconds, nx=one.only_new)
+        for key in instead_of:
+            pipeline.delete(key)
         pipeline.execute()
 
 

@@ -4,6 +4,7 @@ The key outlives the request's own deadline, so that the page which says that it
 way back to the recipient.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,15 +17,19 @@ KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
 
 class RequestStore:
-    """Saves, finds and forgets pending requests. Every method raises StoreUnavailable."""
+    """Saves and finds pending requests. Every method raises StoreUnavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def save(self, pending: PendingRequest, *, now: datetime) -> None:
-        """Keeps `pending` until an hour after it expires."""
+    def save(self, pending: PendingRequest, *, now: datetime, instead_of: Iterable[str] = ()) -> None:
+        """Keeps `pending` until an hour after it expires, and forgets the request_ids `instead_of` it."""
         time_to_live = pending.expires_at + KEPT_AFTER_EXPIRY - now
-        put(self._redis, Put(_key(pending.request_id), _record(pending), time_to_live))
+        put(
+            self._redis,
+            Put(_key(pending.request_id), _record(pending), time_to_live),
+            instead_of=map(_key, instead_of),
+        )
 
     def find(self, request_id: str) -> PendingRequest | None:
         with answering(self._redis):
@@ -36,10 +41,6 @@ class RequestStore:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
         with answering(self._redis):
             return bool(self._redis.set(f"{_key(request_id)}:expired", 1, ex=KEPT_AFTER_EXPIRY, nx=True))
-
-    def forget(self, request_id: str) -> None:
-        with answering(self._redis):
-            self._redis.delete(_key(request_id))
 
 
 def _key(request_id: str) -> str:

@@ -67,9 +67,8 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
     try:
         session = browser()
         session.language = asked.language
-        pending = services().flow.begin(asked, session.browser_id)
-        for pushed_out in session.remember_request(pending.request_id):
-            services().flow.forget(pushed_out)
+        pending = services().flow.begin(asked, session.browser_id, instead_of=session.make_room())
+        session.remember_request(pending.request_id)
         session.save()
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")

@@ -5,27 +5,20 @@ one each time: what never repeats cannot be guessed from the sizes of compressed
 own token would be one for the whole session, and its refusals exist in English only.
 """
 
-import hashlib
 import secrets
 from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
-from itsdangerous import Signer
 from wtforms import PasswordField, StringField, ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 
 from app.domain.clusters import Scope, known_clusters
-from app.domain.consent import Answer
-from app.domain.language import Language
+from app.domain.consent import Answer, find_answer
+from app.domain.language import Language, find_language
 from app.web.current import services
 
 LONGEST_INPUT = 128
-
-
-def make_form_signer(secret_keys: list[str]) -> Signer:
-    """What signs the forms' tokens."""
-    return Signer(secret_keys, salt="accord.form", key_derivation="hmac", digest_method=hashlib.sha256)
 
 
 class RequestBoundToken(CSRF):
@@ -67,8 +60,7 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
 
 def chosen_language() -> Language | None:
     """The language of the switch, where that is a button of the form that was sent."""
-    value = request.form.get("language")
-    return Language(value) if value in set(Language) else None
+    return find_language(request.form.get("language"))
 
 
 class SignInForm(RequestForm):
@@ -112,8 +104,7 @@ class DecisionForm:
     @property
     def answer(self) -> Answer | None:
         """The button that was pressed, if it was one of the two."""
-        value = request.form.get("decision")
-        return Answer(value) if value in set(Answer) else None
+        return find_answer(request.form.get("decision"))
 
     @property
     def asks_for_time(self) -> bool:

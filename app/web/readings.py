@@ -35,6 +35,9 @@ class Reading(StrEnum):
     KEYS = "keys"
 
 
+_BY_NAME: Final = {reading.value: reading for reading in Reading}
+
+
 @dataclass(frozen=True, slots=True)
 class ReadCatalogue:
     """Stands for the catalogue of every language. `read` gets a text's context and the text."""
@@ -116,4 +119,4 @@ def init_app(app: Flask, *, is_https: bool) -> None:
 
 
 def _known(text: str | None) -> Reading | None:
-    return Reading(text) if text in set(Reading) else None
+    return _BY_NAME.get(text or "")

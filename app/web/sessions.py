@@ -5,7 +5,6 @@ request never touches it and a failing store meets a view that can say so. Nothi
 the operator, and nothing of the authorization request is in it.
 """
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -14,9 +13,10 @@ from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature
 
-from app.domain.language import Language, parse_language
+from app.domain.language import Language, find_language, parse_language
+from app.signatures import make_signer
 from app.signin import Customer
 from app.stores.sessions import SessionStore
 
@@ -85,11 +85,16 @@ class BrowserSession(SessionMixin):
         kept = self._load().get("customers", {}).get(provider_id)
         return None if kept is None else Customer(**kept)
 
-    def remember_request(self, request_id: str) -> list[str]:
-        """Adds an open request; returns those that it pushes out, the oldest first (RFC 6819 4.4.1.11)."""
-        opened = [*self._load().get("open", []), request_id]
-        self._load()["open"] = opened[-MOST_OPEN_REQUESTS:]
-        return opened[:-MOST_OPEN_REQUESTS]
+    def make_room(self) -> list[str]:
+        """Gives up the open requests that another one pushes out, the oldest first (RFC 6819 4.4.1.11)."""
+        opened = self._load().get("open", [])
+        room = MOST_OPEN_REQUESTS - 1
+        self._load()["open"] = opened[-room:]
+        return list(opened[:-room])
+
+    def remember_request(self, request_id: str) -> None:
+        """Adds an open request."""
+        self._load()["open"] = [*self._load().get("open", []), request_id]
 
     def has_left(self, provider_id: str) -> bool:
         """Whether somebody signed out here and nobody has signed in at this provider since."""
@@ -192,9 +197,7 @@ class RedisSessionInterface(SessionInterface):
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._signer = Signer(
-            secret_keys, salt="accord.session", key_derivation="hmac", digest_method=hashlib.sha256
-        )
+        self._signer = make_signer(secret_keys, "session")
         self._is_https = is_https
         self._absolute = absolute
         self._clock = clock
@@ -239,4 +242,4 @@ class RedisSessionInterface(SessionInterface):
             session_id, _, spoken = self._signer.unsign(cookie).decode("ascii").partition(".")
         except BadSignature:
             return None, None
-        return session_id, Language(spoken) if spoken in set(Language) else None
+        return session_id, find_language(spoken)

@@ -1,5 +1,6 @@
 """Pending requests: kept whole, and an hour longer than they live."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -65,11 +66,12 @@ def test_the_key_outlives_the_request_by_an_hour_however_late_it_is_saved(
     assert redis_client.ttl("request:request-1") == 30 * 60
 
 
-def test_a_request_that_is_forgotten_is_gone_and_may_be_forgotten_again(requests: RequestStore) -> None:
+def test_a_request_may_come_instead_of_others_known_or_not(requests: RequestStore) -> None:
     requests.save(a_pending_request(), now=NOON)
-    requests.forget("request-1")
-    requests.forget("request-1")
+    second = replace(a_pending_request(), request_id="request-2")
+    requests.save(second, now=NOON, instead_of=["request-1", "request-0"])
     assert requests.find("request-1") is None
+    assert requests.find("request-2") == second
 
 
 def record(requests: RequestStore, redis_client: Redis) -> dict[str, Any]:

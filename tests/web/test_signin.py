@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from app.embedded import EmbeddedValkey
 from app.settings import Settings
+from app.signatures import make_signer
 from app.stores import redis
-from app.web.forms import make_form_signer
 from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BrowserCustomer, hidden_fields
 from tests.ledger_tables import LedgerTables
@@ -38,7 +38,7 @@ def token_for(settings: Settings, redis_client: redis.Redis) -> Callable[..., st
     def sign(form: str, request_id: str) -> str:
         (session_id,) = (key.removeprefix("session:") for key in redis_client.scan_iter("session:*"))
         bound_to = f"{form} {session_id} {request_id} any"
-        return f"any.{make_form_signer(settings.secret_keys).get_signature(bound_to).decode()}"
+        return f"any.{make_signer(settings.secret_keys, 'form').get_signature(bound_to).decode()}"
 
     return sign
 
