@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask
 from flask_babel import Babel
@@ -85,6 +85,12 @@ class _Parts:
     ledger: Ledger
 
 
+class _Application(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Nothing here is a coroutine, which Flask would look into anew for each function of each request."""
+        return func
+
+
 def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, translations: Path = TRANSLATIONS
 ) -> Flask:
@@ -93,7 +99,7 @@ def create_app(
     Raises ConfigurationError with every fault in the files and addresses that the settings name.
     """
     logs.set_up_logging()
-    app = Flask(__name__, static_folder=None)
+    app = _Application(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         TRUSTED_HOSTS=settings.hosts,
