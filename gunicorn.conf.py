@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 import uuid
+from collections import deque
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -43,6 +44,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # As long as nginx gives a client for its headers. A proxy sends at once.
 SECONDS_TO_FIRST_BYTE = 10
+SECONDS_TO_LAST_BYTE = 2
+LARGEST_READ = 64 * 1024
 
 # A file system in memory, where there is one.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # folders of our own making in it
@@ -101,26 +104,84 @@ class QuietLogger(Logger):
             handler.setFormatter(JsonLines())
 
 
+class Connection(TConn):
+    """A connection whose end nobody waits for, neither in a thread nor in the loop that serves all others."""
+
+    def __init__(self, worker: "QuietWorker", client: socket.socket, address: Any, server: Any) -> None:
+        super().__init__(worker.cfg, client, address, server)
+        self._worker = worker
+        self.leave_at = 0.0
+
+    def close(self, graceful: bool = False) -> None:
+        """`graceful`: not before the peer has read the answer and closes too (RFC 9112 9.6)."""
+        if graceful:
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                graceful = False  # the peer has gone
+        if graceful:
+            self._worker.linger(self)
+        else:
+            super().close()
+
+    def has_ended(self) -> bool:
+        """Reads what the peer still sends, to no end but its own."""
+        try:
+            return not self.sock.recv(LARGEST_READ)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+
 class QuietWorker(ThreadWorker):
-    """A gthread worker that repeats nothing of a request it refuses, and whose threads wait for no client."""
+    """A gthread worker that repeats nothing of a request it refuses, and waits for no client.
+
+    gthread has a thread wait for a client's first byte, for up to five seconds, and the loop that serves all
+    the others for the end of a connection, for up to two.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._lingering: deque[Connection] = deque()
 
     def accept(self, listener: socket.socket) -> None:
-        """Takes a connection in, and occupies a thread with it when there is something to read.
-
-        (gthread would have a thread wait for that, for up to five seconds: some hundred connections that say
-        nothing would keep everybody out.)
-        """
+        """Takes a connection in, and occupies a thread with it when there is something to read."""
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
         client.setblocking(False)
-        connection = TConn(self.cfg, client, address, listener.getsockname())
+        connection = Connection(self, client, address, listener.getsockname())
         connection.timeout = time.monotonic() + SECONDS_TO_FIRST_BYTE
         self.nr_conns += 1
         self.pending_conns.append(connection)
         waiting = partial(self.on_pending_socket_readable, connection)
         self.poller.register(client, selectors.EVENT_READ, waiting)
+
+    def linger(self, connection: Connection) -> None:
+        """Keeps a connection that has had its answer, until the peer closes it or its time is over."""
+        self.nr_conns += 1
+        connection.sock.setblocking(False)
+        connection.leave_at = time.monotonic() + SECONDS_TO_LAST_BYTE
+        self._lingering.append(connection)
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._leave_if_ended, connection))
+
+    def murder_pending(self) -> None:
+        super().murder_pending()
+        now = time.monotonic()
+        while self._lingering and self._lingering[0].leave_at <= now:
+            self._leave(self._lingering[0])
+
+    def _leave_if_ended(self, connection: Connection, _: socket.socket) -> None:
+        if connection.has_ended():
+            self._leave(connection)
+
+    def _leave(self, connection: Connection) -> None:
+        self._lingering.remove(connection)
+        self.poller.unregister(connection.sock)
+        self.nr_conns -= 1
+        connection.close()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer what never reached the application, or came out of it broken."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -164,6 +164,30 @@ def test_workers_share_what_was_loaded_once_since_nothing_is_connected_to_before
         assert ledger_url.removeprefix("sqlite:///") not in {file.path for file in master.open_files()}
         with requests.Session() as browser:
             assert OpenForm(accord, browser).send("approve").status_code == 302
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_connections_that_say_nothing_or_do_not_close_keep_nobody_waiting(
+    gunicorn: Gunicorn, answered: bool
+) -> None:
+    """As many as gthread's threads, or its loop, would take turns with for a minute or two."""
+    with ExitStack() as idle:
+        for _ in range(300):
+            connection = idle.enter_context(socket.create_connection(("127.0.0.1", gunicorn.port), PATIENCE))
+            if answered:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                assert connection.recv(1)
+        assert gunicorn.answers()
+
+
+def test_what_is_sent_without_being_read_does_not_cut_the_answer_off(gunicorn: Gunicorn) -> None:
+    """Closing a connection with something unread in it would reset it (RFC 9112 9.6)."""
+    with socket.create_connection(("127.0.0.1", gunicorn.port), PATIENCE) as connection:
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4000000\r\n\r\n"
+        connection.sendall(head + b"x" * 100_000)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b"http  /" in answer
+    assert answer.endswith(b"\r\n0\r\n\r\n")
 
 
 def test_it_opens_no_control_socket(gunicorn: Gunicorn) -> None:
