@@ -101,12 +101,20 @@ def as_data(text: str) -> str:
 def init_app(app: Flask, *, is_https: bool) -> None:
     """Makes `app` obey `lang=x` and `lang=keys`. A cookie carries a reading to the pages that follow."""
 
+    def is_concerned() -> bool:
+        """Whether this request may be about readings at all. Most are not."""
+        environ = request.environ
+        return "lang=" in environ.get("QUERY_STRING", "") or COOKIE in environ.get("HTTP_COOKIE", "")
+
     @app.before_request
     def choose() -> None:
-        use(_known(language.asked_text() or request.cookies.get(COOKIE)))
+        if is_concerned():
+            use(_known(language.asked_text() or request.cookies.get(COOKIE)))
 
     @app.after_request
     def remember(response: Response) -> Response:
+        if not is_concerned():
+            return response
         is_page = response.mimetype == "text/html" and not request.path.startswith("/dev/")
         kept, chosen = _known(request.cookies.get(COOKIE)), reading()
         if is_page and chosen is not kept:
