@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
     store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=1)
     ledger_connections: Annotated[int, Field(ge=1, le=1000)] = 10
-    bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=4)
+    bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=1.8)
     bank_waiting: Annotated[int, Field(ge=1, le=100)] = 4
     authorize_rate: Annotated[int, Field(ge=0)] = 600
     token_rate: Annotated[int, Field(ge=0)] = 6000
