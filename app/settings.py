@@ -28,6 +28,7 @@ SHORTEST_SECRET_KEY = 32
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class ConfigurationError(Exception):
@@ -44,10 +45,10 @@ def _split(text: Any) -> Any:
 
 
 def _seconds(value: Any) -> Any:
-    if not isinstance(value, str) or not value.strip().isdigit():
+    if not isinstance(value, str) or _NUMBER.fullmatch(value.strip()) is None:
         return value
     try:
-        return timedelta(seconds=int(value))
+        return timedelta(seconds=float(value))
     except OverflowError as error:
         raise ValueError("is too long") from error
 
@@ -117,7 +118,8 @@ class Settings(BaseSettings):
     session_idle: Annotated[Seconds, Field(le=timedelta(hours=8))] = timedelta(minutes=30)
     session_absolute: Annotated[Seconds, Field(le=timedelta(hours=24))] = timedelta(hours=8)
     sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
-    store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=1)
+    # A page that waits for one store and then for another one is still there within two seconds.
+    store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=0.9)
     ledger_connections: Annotated[int, Field(ge=1, le=1000)] = 10
     bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=1.8)
     bank_waiting: Annotated[int, Field(ge=1, le=100)] = 4

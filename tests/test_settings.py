@@ -223,13 +223,13 @@ LIFETIMES = [
     ("session_idle", 30 * 60, 8 * 3600),
     ("session_absolute", 8 * 3600, 24 * 3600),
     ("sign_in_window", 5 * 60, 3600),
-    ("store_timeout", 1, 2),
+    ("store_timeout", 0.9, 2),
 ]
 
 
 @pytest.mark.parametrize(("field", "default", "longest"), LIFETIMES)
 def test_a_lifetime_is_in_seconds_up_to_its_limit(
-    monkeypatch: pytest.MonkeyPatch, field: str, default: int, longest: int
+    monkeypatch: pytest.MonkeyPatch, field: str, default: float, longest: int
 ) -> None:
     assert getattr(Settings(), field) == timedelta(seconds=default)
     for seconds in (1, longest):
@@ -240,7 +240,14 @@ def test_a_lifetime_is_in_seconds_up_to_its_limit(
     assert fault.startswith(f"{variable_name(field)} Input should be less than or equal to ")
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "soon", "60 s", "1,5", "²", "9" * 17, "9" * 400, "9" * 5000])
+def test_parts_of_a_second_may_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_STORE_TIMEOUT", "0.9")
+    assert Settings().store_timeout == timedelta(milliseconds=900)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", ".5", "1e3", "soon", "60 s", "1,5", "²", "9" * 17, "9" * 400, "9" * 5000]
+)
 def test_what_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("ACCORD_CODE_LIFETIME", text)
     (fault,) = faults()
