@@ -168,8 +168,13 @@ class QuietWorker(ThreadWorker):
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._leave_if_ended, connection))
 
     def murder_pending(self) -> None:
-        super().murder_pending()
+        """Ends what has waited for long enough; when the worker is to stop, that is not long."""
         now = time.monotonic()
+        if not self.alive:
+            soon = now + SECONDS_TO_LAST_BYTE
+            for connection in self.pending_conns:
+                connection.timeout = min(connection.timeout or soon, soon)
+        super().murder_pending()
         while self._lingering and self._lingering[0].leave_at <= now:
             self._leave(self._lingering[0])
 
@@ -241,7 +246,7 @@ def when_ready(_: Arbiter) -> None:
 def on_reload(arbiter: Arbiter) -> None:
     """HUP: the application is made anew, from the registration as it is now.
 
-    Where that is refused, which it says itself, the one that serves goes on serving.
+    Where that is refused, which it says itself, or fails, the one that serves goes on serving.
     """
     gc.unfreeze()
     app: Any = arbiter.app
@@ -249,9 +254,10 @@ def on_reload(arbiter: Arbiter) -> None:
     sys.modules.pop(app.app_uri.partition(":")[0], None)
     try:
         app.wsgi()
-    except SystemExit:
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it must not end the server
         app.callable = serving
-        cast("Logger", arbiter.log).warning("the new configuration is faulty: the one before stays in force")
+        log, name = cast("Logger", arbiter.log), type(error).__name__
+        log.warning("the new configuration is faulty (%s): the one before stays in force", name)
     when_ready(arbiter)
 
 

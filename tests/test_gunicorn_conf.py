@@ -180,6 +180,13 @@ def test_connections_that_say_nothing_or_do_not_close_keep_nobody_waiting(
         assert gunicorn.answers()
 
 
+def test_a_connection_that_says_nothing_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    with serving(tmp_path) as gunicorn, socket.create_connection(("127.0.0.1", gunicorn.port), PATIENCE):
+        assert gunicorn.answers()
+        gunicorn.process.terminate()
+        gunicorn.process.wait(8)  # it might have said something for ten
+
+
 def test_what_is_sent_without_being_read_does_not_cut_the_answer_off(gunicorn: Gunicorn) -> None:
     """Closing a connection with something unread in it would reset it (RFC 9112 9.6)."""
     with socket.create_connection(("127.0.0.1", gunicorn.port), PATIENCE) as connection:
@@ -228,7 +235,7 @@ def test_a_reload_with_a_faulty_registration_changes_nothing_and_says_why(
                 assert name in browser.get(OpenForm(accord, browser).address, timeout=PATIENCE).text
     log = accord.log.read_text()
     assert f"{file}: " in log
-    assert log.count("the new configuration is faulty: the one before stays in force") == 1
+    assert log.count("the new configuration is faulty (SystemExit): the one before stays in force") == 1
 
 
 def test_the_metrics_and_the_customers_cannot_share_a_port(tmp_path: Path) -> None:
