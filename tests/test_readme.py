@@ -22,7 +22,7 @@ def _default_in_words(field: str) -> str:
         return "required"
     match info.default:
         case timedelta() as span:
-            return str(int(span.total_seconds()))
+            return str(span.total_seconds()).removesuffix(".0")
         case () | None:
             return "none"
         case other:
