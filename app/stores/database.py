@@ -8,7 +8,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, IntegrityError, SQLAlchemyError
 
 from app.stores.breaker import Breaker
@@ -115,11 +115,12 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
         event.listen(engine, "begin", _beginning_with("BEGIN IMMEDIATE"))
         return engine
     milliseconds = int(seconds * 1000)
+    is_psycopg = make_url(url).get_dialect().driver == "psycopg"
     engine = create_engine(
         url,
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",  # transactions begin where `_beginning_with` says
-        pool_pre_ping=not url.startswith("postgresql+psycopg:"),  # which looks for itself: `_refuse_closed`
+        pool_pre_ping=not is_psycopg,  # for which `_refuse_closed` looks instead
         pool_size=connections,
         max_overflow=0,
         pool_timeout=seconds,
@@ -131,7 +132,7 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
         },
     )
     event.listen(engine, "begin", _beginning_with("BEGIN"))
-    if engine.dialect.driver == "psycopg":
+    if is_psycopg:
         event.listen(engine, "checkout", _refuse_closed)
         event.listen(engine, "do_connect", _connect_impatiently(seconds * 1.2))
     return engine

@@ -8,13 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.stage import write_between
 from tests.conftest import ROOT
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.stage import Outcome, Stage
 from tests.postgres import PostgresServer
 
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 HEAD = (
     "| what breaks | for | requests | failed | flows that ended well | well again after | slowest answer "
     "| slowest `/healthz` | `/healthz` lost | unexpected | violations |\n"
@@ -69,8 +69,7 @@ def main(wanted: list[str]) -> int:
         return 1
     shutil.rmtree(directory)
     if not wanted:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + HEAD + "".join(rows) + END + rest.partition(END)[2])
+        write_between(PAGE, "measured", HEAD + "".join(rows))
     return 0
 
 
