@@ -45,7 +45,7 @@ class Audit:
         """Every record that was made at `since` or later: screens, decisions, grants, events."""
         for kind, table, made_at in _TABLES:
             for row in self._rows(table, *([] if since is None else [made_at >= since])):
-                yield Record(kind, dict(row._mapping))  # noqa: SLF001  # SQLAlchemy's public name
+                yield Record(kind, row._asdict())
 
     def unredeemed(
         self, *, approved_before: datetime, since: datetime | None = None
@@ -64,8 +64,8 @@ class Audit:
         while True:
             portion = query if last is None else query.where(key > last)
             with self._database.reading() as connection:
-                rows = connection.execute(portion).all()
+                rows = connection.rows(portion)
             yield from rows
             if len(rows) < AT_ONCE:
                 return
-            last = rows[-1]._mapping[key]  # noqa: SLF001  # SQLAlchemy's public name
+            last = getattr(rows[-1], key.name)

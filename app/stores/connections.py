@@ -68,7 +68,7 @@ class ConnectionStore:
             .order_by(events.c.event_id)
         )
         with self._database.reading() as connection:
-            return [event_from(row) for row in connection.execute(query)]
+            return [event_from(row) for row in connection.rows(query)]
 
     def withdraw(
         self, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
@@ -89,7 +89,7 @@ class ConnectionStore:
             elif left != grant.granted_scope:
                 taken = format_scope(grant.granted_scope - left)
                 narrowing = update(grants).where(grants.c.consent_id == consent_id)
-                connection.execute(narrowing.values(granted_scope=format_scope(left)))
+                connection.change(narrowing.values(granted_scope=format_scope(left)))
                 append(connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken))
             return find(connection, GRANT, of_consent=consent_id)
 
@@ -97,7 +97,7 @@ class ConnectionStore:
         """Writes down the end of grants that have run out; returns how many. They ended without this, too."""
         run_out = select(grants).where(grants.c.ended_at.is_(None), grants.c.expires_at <= now).limit(most)
         with self._database.writing() as connection:
-            over = [grant_from(row) for row in connection.execute(run_out.with_for_update())]
+            over = [grant_from(row) for row in connection.rows(run_out.with_for_update())]
             for grant in over:
                 end(connection, grant, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, now)
         return len(over)
@@ -123,7 +123,7 @@ class ConnectionStore:
             .limit(MOST_LISTED)
         )
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.rows(query)
         endings = self._endings([row.consent_id for row in rows if row.ended_at is not None])
         return [
             Connection(
@@ -143,7 +143,7 @@ class ConnectionStore:
             return {}
         query = select(events).where(events.c.consent_id.in_(consent_ids), events.c.kind.in_(ENDINGS))
         with self._database.reading() as connection:
-            return {row.consent_id: event_from(row) for row in connection.execute(query)}
+            return {row.consent_id: event_from(row) for row in connection.rows(query)}
 
 
 def _reason(actor: Actor) -> Reason:

@@ -8,16 +8,21 @@ from threading import Lock
 from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, IntegrityError, SQLAlchemyError
+from sqlalchemy import Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from app.stores.breaker import Breaker
+from app.stores.statements import CompiledStatements, DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
 
 MOST_CONNECTIONS = 10
 
 _LATELY: Final = 0.1
+
+
+class Contradiction(Exception):
+    """What was to be written contradicts what is on record: a key is taken. Nothing was written."""
 
 
 class Database:
@@ -34,11 +39,16 @@ class Database:
             raise ValueError("ACCORD_LEDGER_URL is no address of a database that is known here") from error
         except ImportError as error:
             raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
-        self._reading = self._engine.execution_options(reads_only=True)
+        self._driver = self._engine.dialect.loaded_dbapi
+        self._compiled = CompiledStatements(self._engine.dialect)
+        self._begin = "BEGIN"
         self._timeout = timeout.total_seconds()
         # Two, since a lock can stop writers and let readers pass.
         self._readers, self._writers = Breaker("ledger", timeout=timeout), Breaker("ledger", timeout=timeout)
-        self._turns = Lock() if self._engine.dialect.name == "sqlite" else None
+        self._turns = None
+        if self._engine.dialect.name == "sqlite":
+            # The lock is taken first, so that two writers queue instead of failing half way.
+            self._begin, self._turns = "BEGIN IMMEDIATE", Lock()
         self._answered_at = -_LATELY
 
     def has_answered_lately(self) -> bool:
@@ -46,15 +56,18 @@ class Database:
         return monotonic() - self._answered_at < _LATELY
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """One transaction, which happens whole or not at all."""
-        with (
-            watched("ledger write"),
-            self._writers.passing(),
-            self._turn(),
-            _answering(),
-            self._engine.begin() as connection,
-        ):
+    def writing(self) -> Iterator[DatabaseConnection]:
+        """One transaction, which happens whole or not at all. Raises Contradiction, too."""
+        with watched("ledger write"), self._writers.passing(), self._turn(), self._connected() as connection:
+            connection.run(self._begin)
+            yield connection
+            connection.commit()
+        self._answered_at = monotonic()
+
+    @contextmanager
+    def reading(self) -> Iterator[DatabaseConnection]:
+        """For single queries."""
+        with watched("ledger read"), self._readers.passing(), self._connected() as connection:
             yield connection
         self._answered_at = monotonic()
 
@@ -72,16 +85,30 @@ class Database:
             self._turns.release()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """For single queries."""
-        with (
-            watched("ledger read"),
-            self._readers.passing(),
-            _answering(),
-            self._reading.connect() as connection,
-        ):
-            yield connection
-        self._answered_at = monotonic()
+    def _connected(self) -> Iterator[DatabaseConnection]:
+        """A connection, which goes back to the others without a transaction."""
+        pooled: Any = None
+        try:
+            pooled = self._engine.raw_connection()
+            yield DatabaseConnection(pooled.driver_connection, self._compiled)
+        except BaseException as error:
+            if pooled is not None and not self._has_rolled_back(pooled):
+                pooled.invalidate()
+            if isinstance(error, self._driver.IntegrityError):
+                raise Contradiction from error
+            if isinstance(error, (self._driver.Error, SQLAlchemyError, OSError)):
+                raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
+            raise
+        finally:
+            if pooled is not None:
+                pooled.close()
+
+    def _has_rolled_back(self, pooled: Any) -> bool:
+        try:
+            pooled.rollback()
+        except (self._driver.Error, OSError):
+            return False
+        return True
 
     def connections_in_use(self) -> int:
         """How many of this process's connections are in use right now."""
@@ -93,33 +120,18 @@ class Database:
         self._engine.dispose()
 
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turns whatever goes wrong between here and the database into `StoreUnavailable`.
-
-    A broken constraint is an answer, not a fault: IntegrityError passes.
-    """
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
-
-
 def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
     seconds = timeout.total_seconds()
     if url.startswith("sqlite"):
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": seconds})
+        engine = create_engine(url, pool_reset_on_return=None, connect_args={"timeout": seconds})
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _beginning_with("BEGIN IMMEDIATE"))
         return engine
     milliseconds = int(seconds * 1000)
     is_psycopg = make_url(url).get_dialect().driver == "psycopg"
     engine = create_engine(
         url,
-        hide_parameters=True,
-        isolation_level="AUTOCOMMIT",  # transactions begin where `_beginning_with` says
+        pool_reset_on_return=None,  # each goes back without a transaction
+        isolation_level="AUTOCOMMIT",  # transactions begin where `writing` says
         pool_pre_ping=not is_psycopg,  # for which `_refuse_closed` looks instead
         pool_size=connections,
         max_overflow=0,
@@ -131,7 +143,6 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
     )
-    event.listen(engine, "begin", _beginning_with("BEGIN"))
     if is_psycopg:
         event.listen(engine, "checkout", _refuse_closed)
         event.listen(engine, "do_connect", _connect_impatiently(seconds * 1.2))
@@ -162,25 +173,12 @@ def _connect_impatiently(seconds: float) -> Callable[..., Any]:
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_immediately` says
+    connection.isolation_level = None  # transactions begin where `writing` says
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
-
-
-def _beginning_with(statement: str) -> Callable[[Connection], None]:
-    """How transactions begin: not at all around a single query.
-
-    SQLite's write lock is taken first, so that two writers queue instead of failing half way.
-    """
-
-    def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get("reads_only"):
-            connection.exec_driver_sql(statement)
-
-    return begin
 
 
 def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, insert, select
 
 from app.domain.evidence import Screen
 from app.domain.language import Language
-from app.stores.database import Database
+from app.stores.database import Contradiction, Database
 from app.stores.schema import screens
+
+_KEEP = insert(screens)
+_SCREEN = select(screens).where(screens.c.screen_hash == bindparam("of_hash"))
 
 
 class EvidenceStore:
@@ -30,12 +32,11 @@ class EvidenceStore:
         }
         try:
             with self._database.writing() as connection:
-                connection.execute(insert(screens), row)
-        except IntegrityError:
+                connection.change(_KEEP, **row)
+        except Contradiction:
             pass  # somebody else has just kept it
 
     def find(self, screen_hash: str) -> Screen | None:
-        query = select(screens).where(screens.c.screen_hash == screen_hash)
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.first(_SCREEN, of_hash=screen_hash)
         return None if row is None else Screen(row.text, Language(row.language), row.catalogue_version)

@@ -7,12 +7,13 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, case, func, insert, select, update
+from sqlalchemy import Executable, bindparam, case, func, insert, select, update
 
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.rows import event_row, grant_from
 from app.stores.schema import Moment, events, grants, refresh_tokens
+from app.stores.statements import DatabaseConnection
 
 _AT = bindparam("at", type_=Moment)
 _OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
@@ -49,35 +50,40 @@ _APPEND = insert(events).inline()
 _QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
-def find(connection: Connection, query: Executable, **values: Any) -> ConsentGrant | None:
+def find(connection: DatabaseConnection, query: Executable, **values: Any) -> ConsentGrant | None:
     """The one grant that fits."""
-    row = connection.execute(query, values).first()
+    row = connection.first(query, **values)
     return None if row is None else grant_from(row)
 
 
-def queue_for_connection(connection: Connection, grant: ConsentGrant) -> None:
+def queue_for_connection(connection: DatabaseConnection, grant: ConsentGrant) -> None:
     """Waits until no other transaction makes the same connection; the next one then sees what this one did.
 
     SQLite has one writer, and its transactions have queued before they begin.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.kind == "postgresql":
         name = json.dumps([grant.provider_id, grant.subject, grant.client_id])
-        connection.execute(_QUEUE, {"name": name})
+        connection.first(_QUEUE, name=name)
 
 
 def end(
-    connection: Connection, grant: ConsentGrant, kind: EventKind, actor: Actor, reason: Reason, now: datetime
+    connection: DatabaseConnection,
+    grant: ConsentGrant,
+    kind: EventKind,
+    actor: Actor,
+    reason: Reason,
+    now: datetime,
 ) -> None:
     """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`."""
     if grant.status_at(now) is GrantStatus.EXPIRED:
         kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
-    if connection.execute(_END, {"of_consent": grant.consent_id, "at": now}).rowcount != 1:
+    if connection.change(_END, of_consent=grant.consent_id, at=now) != 1:
         return
     _end_tokens(connection, grant, now)
     append(connection, event_row(grant, kind, actor, reason, now))
 
 
-def supersede(connection: Connection, successor: ConsentGrant) -> list[dict[str, Any]]:
+def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> list[dict[str, Any]]:
     """Ends the grant that `successor` replaces, if any; returns what has to be written down of it."""
     now = successor.approved_at
     replaced = find(
@@ -97,11 +103,12 @@ def supersede(connection: Connection, successor: ConsentGrant) -> list[dict[str,
     return [event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, now)]
 
 
-def append(connection: Connection, *rows: dict[str, Any]) -> None:
+def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:
     """Writes down what happened, in this order; nothing written is ever changed."""
-    connection.execute(_APPEND, rows)
+    for row in rows:
+        connection.change(_APPEND, **row)
 
 
-def _end_tokens(connection: Connection, grant: ConsentGrant, now: datetime) -> None:
+def _end_tokens(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
     if grant.redeemed_at is not None:  # else there is none
-        connection.execute(_END_TOKENS, {"of_consent": grant.consent_id, "at": now})
+        connection.change(_END_TOKENS, of_consent=grant.consent_id, at=now)

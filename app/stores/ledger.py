@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
-from app.stores.database import MOST_CONNECTIONS, Database
+from app.stores.database import MOST_CONNECTIONS, Contradiction, Database
 from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, supersede
 from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_row
 from app.stores.schema import Moment, decisions, grants, refresh_tokens
+from app.stores.statements import DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
 
 # Built once: building a statement costs more than the database takes to run it.
@@ -101,7 +101,7 @@ class Ledger:
     def check(self) -> None:
         """Returns when the ledger can be read and has its tables."""
         with self.database.reading() as connection:
-            connection.execute(_ANY_DECISION).first()
+            connection.first(_ANY_DECISION)
 
     def record_decision(self, decision: ConsentDecision, grant: ConsentGrant | None) -> Answered:
         """Records the answer unless the request has one; returns the answer that stands.
@@ -112,7 +112,7 @@ class Ledger:
         try:
             with self.database.writing() as connection:
                 _insert_decision(connection, decision, grant)
-        except IntegrityError as error:
+        except Contradiction as error:
             standing = self.find_answer(decision.request_id)
             if standing is None:
                 raise StoreUnavailable("ledger: an answer that contradicts what is on record") from error
@@ -129,7 +129,7 @@ class Ledger:
 
     def _find_answer(self, query: Select[Any], **values: str) -> Answered | None:
         with self.database.reading() as connection:
-            row = connection.execute(query, values).first()
+            row = connection.first(query, **values)
         return None if row is None else answered_from(row)
 
     def redeem(
@@ -150,7 +150,7 @@ class Ledger:
                 _end_replayed(connection, replayed, now)
                 return Replayed(replayed)
             token = {"token_hash": token_hash, "consent_id": grant.consent_id}
-            connection.execute(_KEEP_TOKEN, {**token, "issued_at": now, "last_used_at": now})
+            connection.change(_KEEP_TOKEN, **token, issued_at=now, last_used_at=now)
             append(connection, event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now))
             return Redeemed(grant)
 
@@ -177,16 +177,18 @@ class Ledger:
         """
         with self.database.writing() as connection:
             grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
-            if grant is None or connection.execute(_USE_TOKEN, {"used": token_hash, "at": now}).rowcount != 1:
+            if grant is None or connection.change(_USE_TOKEN, used=token_hash, at=now) != 1:
                 return None
             append(connection, event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now))
             return grant
 
 
-def _insert_decision(connection: Connection, decision: ConsentDecision, grant: ConsentGrant | None) -> None:
+def _insert_decision(
+    connection: DatabaseConnection, decision: ConsentDecision, grant: ConsentGrant | None
+) -> None:
     if grant is not None:
         queue_for_connection(connection, grant)
-    connection.execute(_RECORD_DECISION, decision_row(decision))
+    connection.change(_RECORD_DECISION, **decision_row(decision))
     answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [
         event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
@@ -194,10 +196,10 @@ def _insert_decision(connection: Connection, decision: ConsentDecision, grant: C
     ]
     if grant is not None:
         happened += supersede(connection, grant)
-        connection.execute(_RECORD_GRANT, grant_row(grant))
+        connection.change(_RECORD_GRANT, **grant_row(grant))
     append(connection, *happened)
 
 
-def _end_replayed(connection: Connection, grant: ConsentGrant, now: datetime) -> None:
+def _end_replayed(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
     """RFC 6749 4.1.2: every token issued from a code that is presented again is revoked."""
     end(connection, grant, EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE, now)

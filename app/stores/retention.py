@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, or_, select
 
 from app.stores.database import Database
 from app.stores.schema import decisions, events, grants, refresh_tokens, screens
+from app.stores.statements import DatabaseConnection
 
 # A page that was shown is on record before it is answered, and its text may serve for a day.
 SCREENS_WITHOUT_ANSWER: Final = timedelta(days=30)
@@ -84,7 +85,7 @@ class RetentionStore:
 
     def _forget_consents(self, now: datetime) -> Forgettable:
         with self._database.writing() as connection:
-            over = list(connection.execute(self._over(now).limit(MOST_AT_ONCE)).scalars())
+            over = [row.consent_id for row in connection.rows(self._over(now).limit(MOST_AT_ONCE))]
             if not over:
                 return Forgettable()
             tokens = _delete(connection, refresh_tokens, refresh_tokens.c.consent_id.in_(over))
@@ -96,7 +97,7 @@ class RetentionStore:
     def _forget_tokens(self, now: datetime) -> Forgettable:
         dead = select(refresh_tokens.c.token_hash).where(self._dead_token(now)).limit(MOST_AT_ONCE)
         with self._database.writing() as connection:
-            hashes = list(connection.execute(dead).scalars())
+            hashes = [row.token_hash for row in connection.rows(dead)]
             forgotten = _delete(connection, refresh_tokens, refresh_tokens.c.token_hash.in_(hashes))
             return Forgettable(refresh_tokens=forgotten)
 
@@ -104,7 +105,7 @@ class RetentionStore:
         answered = exists().where(decisions.c.screen_hash == screens.c.screen_hash)
         unanswered = select(screens.c.screen_hash).where(_old_screen(now), ~answered).limit(MOST_AT_ONCE)
         with self._database.writing() as connection:
-            hashes = list(connection.execute(unanswered).scalars())
+            hashes = [row.screen_hash for row in connection.rows(unanswered)]
             return Forgettable(screens=_delete(connection, screens, screens.c.screen_hash.in_(hashes)))
 
     def _over(self, now: datetime) -> Select[Any]:
@@ -145,9 +146,10 @@ def _old_screen(now: datetime) -> ColumnElement[bool]:
     return screens.c.first_shown_at <= now - SCREENS_WITHOUT_ANSWER
 
 
-def _count(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
-    return connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+def _count(connection: DatabaseConnection, table: Table, *conditions: ColumnElement[bool]) -> int:
+    counted = connection.first(select(func.count().label("many")).select_from(table).where(*conditions))
+    return 0 if counted is None else int(counted.many)
 
 
-def _delete(connection: Connection, table: Table, condition: ColumnElement[bool]) -> int:
-    return connection.execute(delete(table).where(condition)).rowcount
+def _delete(connection: DatabaseConnection, table: Table, condition: ColumnElement[bool]) -> int:
+    return connection.change(delete(table).where(condition))

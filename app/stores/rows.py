@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
@@ -71,7 +69,7 @@ def grant_row(grant: ConsentGrant) -> dict[str, Any]:
     }
 
 
-def grant_from(row: Row[Any]) -> ConsentGrant:
+def grant_from(row: Any) -> ConsentGrant:
     return ConsentGrant(
         consent_id=row.consent_id,
         request_id=row.request_id,
@@ -87,7 +85,7 @@ def grant_from(row: Row[Any]) -> ConsentGrant:
     )
 
 
-def answered_from(row: Row[Any]) -> Answered:
+def answered_from(row: Any) -> Answered:
     decision = ConsentDecision(
         request_id=row.request_id,
         consent_id=row.consent_id,
@@ -121,7 +119,7 @@ def answered_from(row: Row[Any]) -> Answered:
     return Answered(decision, grant)
 
 
-def event_from(row: Row[Any]) -> Event:
+def event_from(row: Any) -> Event:
     return Event(
         consent_id=row.consent_id,
         kind=EventKind(row.kind),

@@ -1,0 +1,117 @@
+"""Statements: SQLAlchemy writes them, once, and the driver runs them.
+
+What SQLAlchemy does around a statement, for results and transactions of every kind, takes longer than the
+statement.
+"""
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Dialect, Executable
+from sqlalchemy.types import TypeEngine
+
+
+class _Compiled:
+    """A statement in the database's own words, how it wants its values, and what its rows are."""
+
+    def __init__(self, statement: Any, dialect: Dialect, names: list[str]) -> None:
+        options = {"render_postcompile": True}  # each member of a list has its own place in the text
+        compiled: Any = statement.compile(dialect=dialect, column_keys=names, compile_kwargs=options)
+        self.text: str = compiled.string
+        self._order: list[str] | None = compiled.positiontup
+        self._literals = {name: value for name, value in compiled.params.items() if name not in names}
+        self._writers = [
+            (name, convert)
+            for name, bind in compiled.binds.items()
+            if name in compiled.params and (convert := _of(bind, dialect).bind_processor(dialect)) is not None
+        ]
+        columns = statement.exported_columns
+        self._readers = [
+            (place, convert)
+            for place, column in enumerate(columns)
+            if (convert := _of(column, dialect).result_processor(dialect, None)) is not None
+        ]
+        self._make_row = _row_of(tuple(columns.keys()))._make
+
+    def arguments(self, values: Mapping[str, Any]) -> Any:
+        """`values` and the statement's own as the driver takes them."""
+        given = {**self._literals, **values}
+        for name, convert in self._writers:
+            given[name] = convert(given[name])
+        return given if self._order is None else [given[name] for name in self._order]
+
+    def row(self, values: Sequence[Any]) -> Any:
+        """What the driver returned for a row."""
+        converted = list(values)
+        for position, convert in self._readers:
+            converted[position] = convert(converted[position])
+        return self._make_row(converted)
+
+
+def _of(element: Any, dialect: Dialect) -> TypeEngine[Any]:
+    """The element's type as the database has it."""
+    kind: TypeEngine[Any] = element.type
+    return kind.dialect_impl(dialect)
+
+
+@lru_cache(maxsize=64)
+def _row_of(names: tuple[str, ...]) -> Any:
+    """A class of rows that have these names."""
+    return namedtuple("Row", names, rename=True)
+
+
+class CompiledStatements:
+    """What was compiled for one database: once for each statement that lives as long as the process."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._compiled: WeakKeyDictionary[Executable, _Compiled] = WeakKeyDictionary()
+
+    def find(self, statement: Executable, values: Mapping[str, Any]) -> _Compiled:
+        """`statement`, for `values` of these names, which are the same whenever it is run."""
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = _Compiled(statement, self.dialect, list(values))
+        return compiled
+
+
+class DatabaseConnection:
+    """Runs statements of SQLAlchemy's on the driver's connection, with a value for each of their names."""
+
+    def __init__(self, connection: Any, compiled: CompiledStatements) -> None:
+        self._connection = connection
+        self._compiled = compiled
+
+    @property
+    def kind(self) -> str:
+        """`sqlite`, `postgresql` and so on."""
+        return self._compiled.dialect.name
+
+    def rows(self, statement: Executable, **values: Any) -> list[Any]:
+        """Every row, whose values have the columns' names."""
+        compiled = self._compiled.find(statement, values)
+        return [compiled.row(row) for row in self._execute(compiled, values).fetchall()]
+
+    def first(self, statement: Executable, **values: Any) -> Any | None:
+        """The first row; None where there is none."""
+        rows = self.rows(statement, **values)
+        return rows[0] if rows else None
+
+    def change(self, statement: Executable, **values: Any) -> int:
+        """How many rows were inserted, updated or deleted."""
+        cursor = self._execute(self._compiled.find(statement, values), values)
+        return int(cursor.rowcount)
+
+    def run(self, text: str) -> None:
+        self._connection.cursor().execute(text)
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+    def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> Any:
+        cursor = self._connection.cursor()
+        cursor.execute(compiled.text, compiled.arguments(values))
+        return cursor
