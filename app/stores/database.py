@@ -137,7 +137,7 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
         max_overflow=0,
         pool_timeout=seconds,
         connect_args={
-            "connect_timeout": max(2, int(seconds)),
+            "connect_timeout": max(2, int(seconds)),  # the least that libpq knows; `_connect_impatiently`
             # A machine that is gone says nothing: what it does not confirm by then is taken for lost.
             "tcp_user_timeout": milliseconds,
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
@@ -156,6 +156,19 @@ def _connect_impatiently(seconds: float) -> Callable[..., Any]:
     import psycopg  # an extra, which SQLite does without
 
     class ImpatientConnection(psycopg.Connection[Any]):
+        @classmethod
+        def _connect_gen(cls, conninfo: str = "") -> Any:
+            """psycopg's steps, each of which says what it waits for; it would have waited for two seconds."""
+            deadline = monotonic() + seconds
+            steps = super()._connect_gen(conninfo)
+            try:
+                awaited = next(steps)
+                while (came := (yield awaited)) or monotonic() < deadline:
+                    awaited = steps.send(came)
+            except StopIteration as connected:
+                return connected.value
+            raise psycopg.errors.ConnectionTimeout("nothing came")
+
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
             try:
                 return super().wait(gen, interval, min(timeout or seconds, seconds))

@@ -2,7 +2,6 @@
 
 import resource
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -15,7 +14,6 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 
 from app.stores.ledger import Ledger
 from app.stores.schema import metadata
-from app.stores.unavailable import StoreUnavailable
 from tests.builders import NOON, a_decision, a_grant
 from tests.faults.proxy import Proxy, to_socket
 from tests.ports import free_port
@@ -271,9 +269,7 @@ def test_a_postgresql_that_says_nothing_is_unavailable_in_time_and_heals(
     on_the_way.freeze()
     with unavailable_in_time():
         ledger.check()
-    begun = time.monotonic()
-    with pytest.raises(StoreUnavailable):
-        ledger.record_decision(*an_answer(1))  # over a new connection, for which two seconds is the least
-    assert time.monotonic() - begun < in_time.IN_TIME + 2
+    with unavailable_in_time():
+        ledger.record_decision(*an_answer(1))  # over a new connection
     on_the_way.thaw()
     ledger.check()
