@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.stores.redis import Redis, answering, key_for
+from app.stores.redis import Redis, ask, key_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,14 @@ class AttemptStore:
 
     def take_back(self, allowances: Iterable[Allowance]) -> None:
         """Takes one attempt back: it was no failure, the customer signed in."""
-        with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
-            for allowance in allowances:
-                pipeline.decr(_key(allowance))
-                pipeline.expire(_key(allowance), self._window, nx=True)
-            pipeline.execute()
+        for key in map(_key, allowances):
+            ask(self._redis, ("DECR", key), ("EXPIRE", key, self._window, "NX"))
 
     def _count(self, allowance: Allowance) -> timedelta | None:
         key = _key(allowance)
-        with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.set(key, 0, ex=self._window, nx=True)
-            pipeline.incr(key)
-            pipeline.ttl(key)
-            _, tried, seconds_left = pipeline.execute()
+        _, tried, seconds_left = ask(
+            self._redis, ("SET", key, 0, "EX", self._window, "NX"), ("INCR", key), ("TTL", key)
+        )
         return timedelta(seconds=max(1, seconds_left)) if tried > allowance.most else None
 
 

@@ -1,10 +1,9 @@
 """What keeps threads from waiting, one after the other, for a store that has stopped answering."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
+from types import TracebackType
 
 from app.stores.unavailable import StoreUnavailable
 
@@ -25,30 +24,40 @@ class Breaker:
         self._is_silent = False
         self._finding_out = Lock()
 
-    @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Raises StoreUnavailable without a try while somebody else is finding out."""
+    def passing(self) -> "_Passage":
+        """Around one use of the store. Raises StoreUnavailable at once while somebody is finding out."""
+        return _Passage(self)
+
+    def begin(self) -> bool:
+        """Whether this use is the one that finds out."""
         if not self._is_silent:
-            with self._watching():
-                yield
-            return
+            return False
         if not self._finding_out.acquire(timeout=_MOMENT):
             raise StoreUnavailable(f"{self._store}: it has stopped answering")
-        try:
-            with self._watching():
-                yield
-        finally:
+        return True
+
+    def end(self, *, has_failed: bool, seconds: float, has_found_out: bool) -> None:
+        """Whatever fails at once is an answer too: nobody waits for it."""
+        self._is_silent = has_failed and seconds >= self._in_vain
+        if has_found_out:
             self._finding_out.release()
 
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        """Whatever fails at once is an answer too: nobody waits for it."""
-        began = time.monotonic()
-        is_silent = False
-        try:
-            yield
-        except StoreUnavailable:
-            is_silent = time.monotonic() - began >= self._in_vain
-            raise
-        finally:
-            self._is_silent = is_silent
+
+class _Passage:
+    __slots__ = ("_began", "_breaker", "_finds_out")
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+
+    def __enter__(self) -> None:
+        self._finds_out = self._breaker.begin()
+        self._began = time.monotonic()
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self._breaker.end(
+            has_failed=isinstance(error, StoreUnavailable),
+            seconds=time.monotonic() - self._began,
+            has_found_out=self._finds_out,
+        )

@@ -64,11 +64,12 @@ class Cluster(redis.Redis):
                 place, is_asking = (elsewhere.host or place[0], elsewhere.port), True
         raise redis.ConnectionError("the nodes of the Cluster disagree about who has a slot")
 
+    def ask(self, *commands: Sequence[str | int]) -> list[Any]:
+        """Their keys may live on different nodes: they run one after the other, until one fails."""
+        return [self.execute_command(*command) for command in commands]
+
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """The keys of its commands may live on different nodes: they run one after the other."""
-        if transaction:
-            raise redis.RedisError("a Cluster has no transaction over several keys")
-        return _OneAfterAnother(self)
+        raise redis.RedisError("a Cluster has nobody who runs several commands")
 
     def scan_iter(self, *args: Any, **options: Any) -> Iterator[Any]:
         """The keys of all nodes."""
@@ -153,15 +154,3 @@ class Cluster(redis.Redis):
             owner = (host or place[0], port)
             owners[first : last + 1] = [owner] * (last + 1 - first)
         return owners
-
-
-class _OneAfterAnother(Pipeline):
-    """Ends with the first command that fails."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        super().__init__(cluster.connection_pool, cluster.response_callbacks, False, None)
-        self._cluster = cluster
-
-    def execute(self, raise_on_error: bool = True) -> list[Any]:
-        commands, self.command_stack = self.command_stack, []
-        return [self._cluster.execute_command(*args, **options) for args, options in commands]

@@ -13,7 +13,7 @@ from itsdangerous import BadSignature, base64_decode, base64_encode
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.signatures import make_signer
-from app.stores.redis import Put, Redis, answering, parse, put
+from app.stores.redis import Put, Redis, ask, parse, put
 
 LONGEST_CODE = 128
 
@@ -54,13 +54,12 @@ class CodeStore:
 
     def was_minted(self, request_id: str) -> bool:
         """Whether the code's life has begun, and perhaps ended. Raises StoreUnavailable."""
-        with answering(self._redis):
-            return bool(self._redis.exists(_mark(request_id)))
+        (count,) = ask(self._redis, ("EXISTS", _mark(request_id)))
+        return bool(count)
 
     def find(self, request_id: str) -> AuthorizationCode | None:
         """The record of a code that lives. Raises StoreUnavailable."""
-        with answering(self._redis):
-            text = self._redis.get(_key(request_id))
+        (text,) = ask(self._redis, ("GET", _key(request_id)))
         record = parse(text)
         return None if record is None else _code(request_id, record)
 

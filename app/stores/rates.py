@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
-from app.stores.redis import Redis, answering, key_for
+from app.stores.redis import Redis, ask, key_for
 from app.stores.unavailable import StoreUnavailable
 
 _MINUTE: Final = 60
@@ -83,9 +83,7 @@ class Rates:
         """How many there were everywhere; 0 when Redis does not say."""
         key = f"{key_for('rates', whom)}:{minute}"
         try:
-            with answering(self._redis), self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.incrby(key, untold)
-                pipeline.expire(key, 2 * _MINUTE)
-                return int(pipeline.execute()[0])
+            number, _ = ask(self._redis, ("INCRBY", key, untold), ("EXPIRE", key, 2 * _MINUTE))
         except StoreUnavailable:
             return 0
+        return int(number)

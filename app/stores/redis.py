@@ -6,7 +6,7 @@ unknown outcome is `StoreUnavailable`, and whoever asked decides.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +27,7 @@ from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
 
 Redis = redis.Redis
+Command = Sequence[str | int]
 
 # After one of these nobody knows what the connection would say next. The next connection is made to whoever
 # the address means then, which after a failover is another server.
@@ -92,18 +93,35 @@ class _OneTry(redis.Redis):
     here, takes longer than the command.
     """
 
-    def execute_command(self, *command: Any, **options: Any) -> Any:
+    def ask(self, *commands: Command) -> list[Any]:
         connection: Any = self.connection_pool.get_connection()
-        parse: Any = self.parse_response
+        replies: list[Any] = []
         try:
-            connection.send_command(*command, **options)
-            return parse(connection, command[0], **options)
-        except BaseException as error:
-            if not isinstance(error, redis.RedisError) or isinstance(error, _END_THE_CONNECTION):
-                connection.disconnect()
-            raise
+            connection.send_packed_command(connection.pack_commands(commands))
+            replies += [_next_reply(connection) for _ in commands]
         finally:
+            if not replies or any(isinstance(reply, _END_THE_CONNECTION) for reply in replies):
+                connection.disconnect()
             self.connection_pool.release(connection)
+        for reply in replies:
+            if isinstance(reply, redis.ResponseError):
+                raise reply
+        return replies
+
+    def execute_command(self, *command: Any, **options: Any) -> Any:
+        """For the commands of redis-py, which knows what their replies mean."""
+        (reply,) = self.ask(command)
+        options.pop("keys", None)
+        understand: Any = self.response_callbacks.get(command[0])  # type: ignore[no-untyped-call]
+        return reply if understand is None else understand(reply, **options)
+
+
+def _next_reply(connection: Any) -> Any:
+    """The reply, or the error that is one: others may follow."""
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
 
 
 def _options(seconds: float) -> dict[str, Any]:
@@ -132,6 +150,16 @@ def answering(client: Redis) -> Iterator[None]:
             yield
         except (redis.RedisError, OSError) as error:
             raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+
+
+def ask(client: Redis, *commands: Command) -> list[Any]:
+    """What Redis says to each of `commands`, in one round trip (in a Cluster, one for each).
+
+    Raises StoreUnavailable; some may have run all the same.
+    """
+    with answering(client):
+        replies: list[Any] = client.ask(*commands)  # type: ignore[attr-defined]  # `connect` made it
+    return replies
 
 
 def key_for(kind: str, whom: Iterable[str]) -> str:
@@ -170,13 +198,13 @@ def put(client: Redis, *puts: Put, instead_of: Iterable[str] = ()) -> None:
 
     Raises StoreUnavailable; some may be written all the same.
     """
-    with answering(client), client.pipeline(transaction=False) as pipeline:
-        for one in puts:
-            milliseconds = max(1, int(one.time_to_live.total_seconds() * 1000))
-            pipeline.set(one.key, dump(one.record), px=milliseconds, nx=one.only_new)
-        for key in instead_of:
-            pipeline.delete(key)
-        pipeline.execute()
+    ask(client, *map(_setting, puts), *(("DEL", key) for key in instead_of))
+
+
+def _setting(one: Put) -> Command:
+    milliseconds = max(1, int(one.time_to_live.total_seconds() * 1000))
+    condition = ("NX",) if one.only_new else ()
+    return ("SET", one.key, dump(one.record), "PX", milliseconds, *condition)
 
 
 def connections_in_use(client: Redis) -> int:

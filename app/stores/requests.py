@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.authorization import AuthorizationRequest, PendingRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
-from app.stores.redis import Put, Redis, answering, parse, put
+from app.stores.redis import Put, Redis, ask, parse, put
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
@@ -32,15 +32,15 @@ class RequestStore:
         )
 
     def find(self, request_id: str) -> PendingRequest | None:
-        with answering(self._redis):
-            text = self._redis.get(_key(request_id))
+        (text,) = ask(self._redis, ("GET", _key(request_id)))
         record = parse(text)
         return None if record is None else _pending(request_id, record)
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
-        with answering(self._redis):
-            return bool(self._redis.set(f"{_key(request_id)}:expired", 1, ex=KEPT_AFTER_EXPIRY, nx=True))
+        seconds = int(KEPT_AFTER_EXPIRY.total_seconds())
+        (reply,) = ask(self._redis, ("SET", f"{_key(request_id)}:expired", 1, "EX", seconds, "NX"))
+        return bool(reply)
 
 
 def _key(request_id: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from app.stores.redis import Redis, answering, dump, parse
+from app.stores.redis import Redis, answering, ask, dump, parse
 
 
 class SessionStore:
@@ -26,22 +26,19 @@ class SessionStore:
 
     def find(self, session_id: str) -> dict[str, Any] | None:
         """The session's content, for which another idle period begins."""
-        with answering(self._redis):
-            text = self._redis.getex(_key(session_id), ex=self._idle)
+        (text,) = ask(self._redis, ("GETEX", _key(session_id), "EX", self._idle))
         return parse(text)
 
     def save(self, session_id: str, content: dict[str, Any]) -> None:
-        with answering(self._redis):
-            self._redis.set(_key(session_id), dump(content), ex=self._idle)
+        ask(self._redis, ("SET", _key(session_id), dump(content), "EX", self._idle))
 
     def replace(self, session_id: str, content: dict[str, Any]) -> bool:
         """Saves the session if there still is one; False when it was ended in the meantime."""
-        with answering(self._redis):
-            return bool(self._redis.set(_key(session_id), dump(content), ex=self._idle, xx=True))
+        (reply,) = ask(self._redis, ("SET", _key(session_id), dump(content), "EX", self._idle, "XX"))
+        return bool(reply)
 
     def forget(self, session_id: str) -> None:
-        with answering(self._redis):
-            self._redis.delete(_key(session_id))
+        ask(self._redis, ("DEL", _key(session_id)))
 
     def forget_all(self, is_meant: Callable[[dict[str, Any]], bool]) -> int:
         """Forgets every session whose content is meant; returns how many. Reads all of them."""

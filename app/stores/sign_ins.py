@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.sign_in import LONGEST_SIGN_IN, PendingSignIn
-from app.stores.redis import Put, Redis, answering, parse, put
+from app.stores.redis import Put, Redis, ask, parse, put
 
 
 class SignInStore:
@@ -22,16 +22,15 @@ class SignInStore:
         put(self._redis, Put(_key(pending.state), _record(pending), self._lifetime))
 
     def find(self, state: str) -> PendingSignIn | None:
-        with answering(self._redis):
-            text = self._redis.get(_key(state))
+        (text,) = ask(self._redis, ("GET", _key(state)))
         record = parse(text)
         return None if record is None else _pending(state, record)
 
     def use(self, state: str) -> bool:
         """Whether this is the first use of `state`. Of many at the same time exactly one is."""
         milliseconds = int(self._lifetime.total_seconds() * 1000)
-        with answering(self._redis):
-            return bool(self._redis.set(f"{_key(state)}:used", 1, px=milliseconds, nx=True))
+        (reply,) = ask(self._redis, ("SET", f"{_key(state)}:used", 1, "PX", milliseconds, "NX"))
+        return bool(reply)
 
 
 def _key(state: str) -> str:

@@ -220,7 +220,7 @@ def test_commands_of_several_keys_and_of_none_are_refused(
     with pytest.raises(StoreUnavailable), redis.answering(client):
         client.flushall()
     with pytest.raises(StoreUnavailable), redis.answering(client):
-        client.pipeline()
+        client.pipeline(transaction=False)
 
 
 def test_when_all_nodes_hang_everybody_is_told_in_time_and_nobody_waits_for_another(
