@@ -33,12 +33,12 @@ class AttemptStore:
     def take_back(self, allowances: Iterable[Allowance]) -> None:
         """Takes one attempt back: it was no failure, the customer signed in."""
         for key in map(_key, allowances):
-            ask(self._redis, ("DECR", key), ("EXPIRE", key, self._window, "NX"))
+            ask(self._redis, ("DECRBY", key, 1), ("EXPIRE", key, self._window, "NX"))
 
     def _count(self, allowance: Allowance) -> timedelta | None:
         key = _key(allowance)
         _, tried, seconds_left = ask(
-            self._redis, ("SET", key, 0, "EX", self._window, "NX"), ("INCR", key), ("TTL", key)
+            self._redis, ("SET", key, 0, "EX", self._window, "NX"), ("INCRBY", key, 1), ("TTL", key)
         )
         return timedelta(seconds=max(1, seconds_left)) if tried > allowance.most else None
 
