@@ -5,9 +5,10 @@ Statements are built here once, since building one costs more than the database 
 
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, case, func, insert, select, update
+from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select, update
 
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
@@ -46,7 +47,6 @@ _END_TOKENS = (
     .where(refresh_tokens.c.consent_id == bindparam("of_consent"), refresh_tokens.c.revoked_at.is_(None))
     .values(revoked_at=_AT)
 )
-_APPEND = insert(events).inline()
 _QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
@@ -105,8 +105,18 @@ def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> list[d
 
 def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:
     """Writes down what happened, in this order; nothing written is ever changed."""
-    for row in rows:
-        connection.change(_APPEND, **row)
+    values = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
+    connection.change(_append(len(rows)), **values)
+
+
+@cache
+def _append(count: int) -> Insert:
+    """The statement that appends so many rows at once."""
+    names = [column.name for column in events.columns if not column.primary_key]
+    rows: list[dict[str, Any]] = [
+        {name: bindparam(f"{name}_{number}") for name in names} for number in range(count)
+    ]
+    return insert(events).values(rows).inline()
 
 
 def _end_tokens(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:

@@ -83,6 +83,7 @@ class DatabaseConnection:
 
     def __init__(self, connection: Any, compiled: CompiledStatements) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()
         self._compiled = compiled
 
     @property
@@ -93,7 +94,8 @@ class DatabaseConnection:
     def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """Every row, whose values have the columns' names."""
         compiled = self._compiled.find(statement, values)
-        return [compiled.row(row) for row in self._execute(compiled, values).fetchall()]
+        self._execute(compiled, values)
+        return [compiled.row(row) for row in self._cursor.fetchall()]
 
     def first(self, statement: Executable, **values: Any) -> Any | None:
         """The first row; None where there is none."""
@@ -102,16 +104,14 @@ class DatabaseConnection:
 
     def change(self, statement: Executable, **values: Any) -> int:
         """How many rows were inserted, updated or deleted."""
-        cursor = self._execute(self._compiled.find(statement, values), values)
-        return int(cursor.rowcount)
+        self._execute(self._compiled.find(statement, values), values)
+        return int(self._cursor.rowcount)
 
     def run(self, text: str) -> None:
-        self._connection.cursor().execute(text)
+        self._cursor.execute(text)
 
     def commit(self) -> None:
         self._connection.commit()
 
-    def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> Any:
-        cursor = self._connection.cursor()
-        cursor.execute(compiled.text, compiled.arguments(values))
-        return cursor
+    def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> None:
+        self._cursor.execute(compiled.text, compiled.arguments(values))
