@@ -1,4 +1,4 @@
-"""What one consent costs: four requests, and at most nine round trips to Redis."""
+"""What one consent costs: four requests, and at most six round trips to Redis."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.page_contract import ContractClient, parse_page
 
-MOST_ROUND_TRIPS = 9
+MOST_ROUND_TRIPS = 6
 
 
 @pytest.mark.usefixtures("redis_client")
-def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_nine_round_trips(
+def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trips(
     valkey: EmbeddedValkey,
     ledger_url: str,
     signing_keys: Path,

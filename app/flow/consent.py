@@ -27,6 +27,7 @@ from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.codes import CodeStore
 from app.stores.ledger import Ledger
+from app.stores.redis import Command, Question
 from app.stores.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable
 
@@ -74,16 +75,14 @@ class ConsentFlow:
     code_lifetime: timedelta
     clock: Callable[[], datetime]
 
-    def begin(
-        self, request: AuthorizationRequest, browser_id: str, *, instead_of: Iterable[str] = ()
-    ) -> PendingRequest:
-        """Keeps `request` for the browser until it is answered or expires; gives up those `instead_of` it.
+    def begin(self, request: AuthorizationRequest, browser_id: str) -> PendingRequest:
+        """`request`, waiting for the browser's answer, once it is kept.
 
         The ledger is asked first: nobody should read a form that cannot be answered.
         """
         self.ledger.require_alive()
         now = self.clock()
-        pending = PendingRequest(
+        return PendingRequest(
             request_id=secrets.token_urlsafe(24),
             browser_id=browser_id,
             request=request,
@@ -91,11 +90,14 @@ class ConsentFlow:
             expires_at=now + self.request_lifetime,
             language=request.language,
         )
-        self.requests.save(pending, now=now, instead_of=instead_of)
-        return pending
 
-    def find(self, request_id: str) -> PendingRequest | None:
-        return self.requests.find(request_id)
+    def finding(self, request_id: str) -> Question[PendingRequest | None]:
+        """What finds the request, for whoever wants something else in the same round trip."""
+        return self.requests.finding(request_id)
+
+    def keeping(self, pending: PendingRequest, *, instead_of: Iterable[str]) -> list[Command]:
+        """What keeps `pending` and gives up the requests `instead_of` it, in the same way."""
+        return self.requests.saving(pending, now=self.clock(), instead_of=instead_of)
 
     def keep(self, pending: PendingRequest) -> None:
         """Keeps what the customer has chosen so far."""

@@ -6,11 +6,11 @@ unknown outcome is `StoreUnavailable`, and whoever asked decides.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import redis
@@ -25,6 +25,8 @@ from app.stores.cluster import Cluster
 from app.stores.redis_address import Kind, RedisAddress, parse_address
 from app.stores.unavailable import StoreUnavailable
 from app.stores.watching import watched
+
+T = TypeVar("T")
 
 Redis = redis.Redis
 Command = Sequence[str | int]
@@ -162,6 +164,20 @@ def ask(client: Redis, *commands: Command) -> list[Any]:
     return replies
 
 
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """A command, and what its reply means: for whoever asks for something else in the same round trip."""
+
+    command: Command
+    understand: Callable[[Any], T]
+
+
+def find(client: Redis, question: Question[T]) -> T:
+    """What the reply to `question` means. Raises StoreUnavailable."""
+    (reply,) = ask(client, question.command)
+    return question.understand(reply)
+
+
 def key_for(kind: str, whom: Iterable[str]) -> str:
     """The key of a count for `whom`, hashed: it tells nobody who that is, and has one length."""
     hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()
@@ -192,19 +208,16 @@ class Put:
     time_to_live: timedelta
     only_new: bool = False
 
-
-def put(client: Redis, *puts: Put, instead_of: Iterable[str] = ()) -> None:
-    """Writes every record and deletes the keys `instead_of` them, in one round trip.
-
-    Raises StoreUnavailable; some may be written all the same.
-    """
-    ask(client, *map(_setting, puts), *(("DEL", key) for key in instead_of))
+    @property
+    def command(self) -> Command:
+        milliseconds = max(1, int(self.time_to_live.total_seconds() * 1000))
+        condition = ("NX",) if self.only_new else ()
+        return ("SET", self.key, dump(self.record), "PX", milliseconds, *condition)
 
 
-def _setting(one: Put) -> Command:
-    milliseconds = max(1, int(one.time_to_live.total_seconds() * 1000))
-    condition = ("NX",) if one.only_new else ()
-    return ("SET", one.key, dump(one.record), "PX", milliseconds, *condition)
+def put(client: Redis, *puts: Put) -> None:
+    """Writes every record, in one round trip. Raises StoreUnavailable; some may be written all the same."""
+    ask(client, *(one.command for one in puts))
 
 
 def connections_in_use(client: Redis) -> int:

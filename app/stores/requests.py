@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.authorization import AuthorizationRequest, PendingRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
-from app.stores.redis import Put, Redis, ask, parse, put
+from app.stores.redis import Command, Put, Question, Redis, ask, find, parse
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
@@ -22,19 +22,29 @@ class RequestStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def save(self, pending: PendingRequest, *, now: datetime, instead_of: Iterable[str] = ()) -> None:
-        """Keeps `pending` until an hour after it expires, and forgets the request_ids `instead_of` it."""
+    def save(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Keeps `pending` until an hour after it expires."""
+        ask(self._redis, *self.saving(pending, now=now))
+
+    def saving(
+        self, pending: PendingRequest, *, now: datetime, instead_of: Iterable[str] = ()
+    ) -> list[Command]:
+        """What saves `pending`, and forgets the request_ids `instead_of` it."""
         time_to_live = pending.expires_at + KEPT_AFTER_EXPIRY - now
-        put(
-            self._redis,
-            Put(_key(pending.request_id), _record(pending), time_to_live),
-            instead_of=map(_key, instead_of),
-        )
+        saved = Put(_key(pending.request_id), _record(pending), time_to_live)
+        return [saved.command, *(("DEL", _key(request_id)) for request_id in instead_of)]
 
     def find(self, request_id: str) -> PendingRequest | None:
-        (text,) = ask(self._redis, ("GET", _key(request_id)))
-        record = parse(text)
-        return None if record is None else _pending(request_id, record)
+        return find(self._redis, self.finding(request_id))
+
+    def finding(self, request_id: str) -> Question[PendingRequest | None]:
+        """What finds it."""
+
+        def understand(reply: Any) -> PendingRequest | None:
+            record = parse(reply)
+            return None if record is None else _pending(request_id, record)
+
+        return Question(("GET", _key(request_id)), understand)
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""

@@ -7,9 +7,11 @@ reads, so that nothing is written when nothing changed.
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from app.stores.redis import Redis, answering, ask, dump, parse
+from app.stores.redis import Command, Question, Redis, answering, ask, dump, find, parse
+
+T = TypeVar("T")
 
 
 class SessionStore:
@@ -26,16 +28,30 @@ class SessionStore:
 
     def find(self, session_id: str) -> dict[str, Any] | None:
         """The session's content, for which another idle period begins."""
-        (text,) = ask(self._redis, ("GETEX", _key(session_id), "EX", self._idle))
+        (text,) = ask(self._redis, self._finding(session_id))
         return parse(text)
 
-    def save(self, session_id: str, content: dict[str, Any]) -> None:
-        ask(self._redis, ("SET", _key(session_id), dump(content), "EX", self._idle))
+    def find_and_ask(self, session_id: str | None, question: Question[T]) -> tuple[dict[str, Any] | None, T]:
+        """The session's content and what `question` finds, in one round trip."""
+        if session_id is None:
+            return None, find(self._redis, question)
+        text, reply = ask(self._redis, self._finding(session_id), question.command)
+        return parse(text), question.understand(reply)
 
-    def replace(self, session_id: str, content: dict[str, Any]) -> bool:
-        """Saves the session if there still is one; False when it was ended in the meantime."""
-        (reply,) = ask(self._redis, ("SET", _key(session_id), dump(content), "EX", self._idle, "XX"))
+    def save(self, session_id: str, content: dict[str, Any], *beside: Command) -> None:
+        """Saves the session, and does what else is asked `beside` it in the same round trip."""
+        ask(self._redis, self._saving(session_id, content), *beside)
+
+    def replace(self, session_id: str, content: dict[str, Any], *beside: Command) -> bool:
+        """Like `save`, if there still is a session; False when it was ended in the meantime."""
+        reply, *_ = ask(self._redis, (*self._saving(session_id, content), "XX"), *beside)
         return bool(reply)
+
+    def _finding(self, session_id: str) -> Command:
+        return ("GETEX", _key(session_id), "EX", self._idle)
+
+    def _saving(self, session_id: str, content: dict[str, Any]) -> Command:
+        return ("SET", _key(session_id), dump(content), "EX", self._idle)
 
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))

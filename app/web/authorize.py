@@ -67,9 +67,9 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
     try:
         session = browser()
         session.language = asked.language
-        pending = services().flow.begin(asked, session.browser_id, instead_of=session.make_room())
-        session.remember_request(pending.request_id)
-        session.save()
+        pending = services().flow.begin(asked, session.browser_id)
+        pushed_out = session.remember_request(pending.request_id)
+        session.save(*services().flow.keeping(pending, instead_of=pushed_out))
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
         raise OAuthError(

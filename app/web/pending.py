@@ -48,10 +48,10 @@ def open_request(request_id: str) -> OpenRequest:
     A `lang` in the page's address switches the request to that language, for this page and those that follow.
     """
     session = browser()
+    pending = session.ask(services().flow.finding(request_id))
     if not session.is_known:
-        raise _not_of_a_session(session, request_id)
+        raise _not_of_a_session(session, pending)
     language.use(language.asked_language() or session.language)
-    pending = services().flow.find(request_id)
     if pending is None or pending.browser_id != session.browser_id:
         raise errors.request_lost()
     correlate(pending.request.correlation_id)
@@ -63,12 +63,11 @@ def open_request(request_id: str) -> OpenRequest:
     return OpenRequest(pending, parties, session)
 
 
-def _not_of_a_session(session: BrowserSession, request_id: str) -> errors.Problem:
+def _not_of_a_session(session: BrowserSession, pending: PendingRequest | None) -> errors.Problem:
     """Cookies are blocked, or the session is over: then what the request still tells is whom to go back to.
 
     Not with its state, though, which is for the browser that began it (RFC 6749 10.12).
     """
-    pending = services().flow.find(request_id)
     if pending is not None:
         language.use(language.asked_language() or pending.language)
     if not session.has_cookie:

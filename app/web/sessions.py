@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
@@ -18,9 +18,11 @@ from itsdangerous import BadSignature
 from app.domain.language import Language, find_language, parse_language
 from app.signatures import make_signer
 from app.signin import Customer
+from app.stores.redis import Command, Question
 from app.stores.sessions import SessionStore
 
 MOST_OPEN_REQUESTS = 20
+T = TypeVar("T")
 
 
 class BrowserSession(SessionMixin):
@@ -85,16 +87,11 @@ class BrowserSession(SessionMixin):
         kept = self._load().get("customers", {}).get(provider_id)
         return None if kept is None else Customer(**kept)
 
-    def make_room(self) -> list[str]:
-        """Gives up the open requests that another one pushes out, the oldest first (RFC 6819 4.4.1.11)."""
-        opened = self._load().get("open", [])
-        room = MOST_OPEN_REQUESTS - 1
-        self._load()["open"] = opened[-room:]
-        return list(opened[:-room])
-
-    def remember_request(self, request_id: str) -> None:
-        """Adds an open request."""
-        self._load()["open"] = [*self._load().get("open", []), request_id]
+    def remember_request(self, request_id: str) -> list[str]:
+        """Adds an open request; returns those that it pushes out, the oldest first (RFC 6819 4.4.1.11)."""
+        opened = [*self._load().get("open", []), request_id]
+        self._load()["open"] = opened[-MOST_OPEN_REQUESTS:]
+        return opened[:-MOST_OPEN_REQUESTS]
 
     def has_left(self, provider_id: str) -> bool:
         """Whether somebody signed out here and nobody has signed in at this provider since."""
@@ -121,18 +118,21 @@ class BrowserSession(SessionMixin):
         opened = [keep_request] if keep_request else []
         self._start_anew({"lang": kept.get("lang"), "open": opened, "left": left})
 
-    def save(self) -> None:
-        """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
+    def save(self, *beside: Command) -> None:
+        """Writes the session, and what else is asked `beside` it in the same round trip.
+
+        A browser of which nothing was remembered gets an id of the server's making.
+        """
         content = self._load()
         content.setdefault("browser", _new_browser_id())
-        if self._id is not None and self._store.replace(self._id, content):
+        if self._id is not None and self._store.replace(self._id, content, *beside):
             if self.cookie_language is not self.language:
                 self.cookie_to_set = self._id
             return
         if self._id is not None:  # ended while this request was under way: nobody is signed in any more
             content.pop("customers", None)
         self._id = self.cookie_to_set = self._store.new_id()
-        self._store.save(self._id, content)
+        self._store.save(self._id, content, *beside)
 
     def _start_anew(self, content: dict[str, Any]) -> None:
         old = self._id
@@ -142,15 +142,27 @@ class BrowserSession(SessionMixin):
         if old is not None:
             self._store.forget(old)
 
+    def ask(self, question: Question[T]) -> T:
+        """What `question` finds. The session is loaded in the same round trip, unless it has been."""
+        self.was_touched = True
+        if self._content is not None:
+            return self._store.find_and_ask(None, question)[1]
+        found, answer = self._store.find_and_ask(self._id, question)
+        self._take(found)
+        return answer
+
     def _load(self) -> dict[str, Any]:
         self.was_touched = True
         if self._content is None:
-            found = None if self._id is None else self._store.find(self._id)
-            if found is None or not self._is_sound(found):
-                self._id = None  # an id that the server does not know is never adopted
-                found = {"begun": self._clock().isoformat()}
-            self._content = found
+            return self._take(None if self._id is None else self._store.find(self._id))
         return self._content
+
+    def _take(self, found: dict[str, Any] | None) -> dict[str, Any]:
+        if found is None or not self._is_sound(found):
+            self._id = None  # an id that the server does not know is never adopted
+            found = {"begun": self._clock().isoformat()}
+        self._content = found
+        return found
 
     def _is_sound(self, content: dict[str, Any]) -> bool:
         """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2)."""

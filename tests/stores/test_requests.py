@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
-from app.stores.redis import Redis, dump, parse
+from app.stores.redis import Redis, ask, dump, parse
 from app.stores.requests import RequestStore
 from tests.builders import BASIC, CHALLENGE, NOON, a_pending_request, a_request
 
@@ -66,10 +66,12 @@ def test_the_key_outlives_the_request_by_an_hour_however_late_it_is_saved(
     assert redis_client.ttl("request:request-1") == 30 * 60
 
 
-def test_a_request_may_come_instead_of_others_known_or_not(requests: RequestStore) -> None:
+def test_a_request_may_come_instead_of_others_known_or_not(
+    requests: RequestStore, redis_client: Redis
+) -> None:
     requests.save(a_pending_request(), now=NOON)
     second = replace(a_pending_request(), request_id="request-2")
-    requests.save(second, now=NOON, instead_of=["request-1", "request-0"])
+    ask(redis_client, *requests.saving(second, now=NOON, instead_of=["request-1", "request-0"]))
     assert requests.find("request-1") is None
     assert requests.find("request-2") == second
 
