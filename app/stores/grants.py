@@ -112,9 +112,10 @@ def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:
 @cache
 def _append(count: int) -> Insert:
     """The statement that appends so many rows at once."""
-    names = [column.name for column in events.columns if not column.primary_key]
-    rows: list[dict[str, Any]] = [
-        {name: bindparam(f"{name}_{number}") for name in names} for number in range(count)
+    columns = [column for column in events.columns if not column.primary_key]
+    rows = [
+        {column.name: bindparam(f"{column.name}_{number}", type_=column.type) for column in columns}
+        for number in range(count)
     ]
     return insert(events).values(rows).inline()
 
