@@ -70,6 +70,9 @@ class CompiledStatements:
         self.dialect = dialect
         self._compiled: WeakKeyDictionary[Executable, _Compiled] = WeakKeyDictionary()
 
+    def __len__(self) -> int:
+        return len(self._compiled)
+
     def find(self, statement: Executable, values: Mapping[str, Any]) -> _Compiled:
         """`statement`, for `values` of these names, which are the same whenever it is run."""
         compiled = self._compiled.get(statement)

@@ -17,7 +17,7 @@ TURNED_AWAY: Final = "accord.turned_away"
 THREADS_FOR_ONE_TURN: Final = 16
 """How many threads gunicorn has for each request that works: the others hold those who wait."""
 
-_PATIENCE = 2.0
+_PATIENCE = 1.8  # a page, or what stands in its place, is there within two seconds
 _WITHOUT_QUEUE = ("/healthz", "/static/", "/.well-known/", "/openapi.yaml")
 
 

@@ -139,6 +139,16 @@ def test_a_value_of_another_kind_is_unavailable_and_no_crash(client: Redis) -> N
         COMMANDS["a read"](client)
 
 
+def test_an_error_among_several_replies_is_one_and_the_others_are_not_taken_for_later_ones(
+    client: Redis,
+) -> None:
+    before = client.client_id()
+    with unavailable_in_time("redis"):
+        redis.ask(client, ("SET", "a", "1"), ("LPUSH", "a", "x"), ("SET", "b", "2"))
+    assert redis.ask(client, ("GET", "a"), ("GET", "b"), ("GET", "c")) == ["1", "2", None]
+    assert client.client_id() == before, "nothing was wrong with the connection"
+
+
 # A reply that is lost
 
 
