@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.stores.redis import Redis, ask, key_for
+from app.stores.redis import Command, Redis, ask, key_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,10 @@ class AttemptStore:
 
     def take_back(self, allowances: Iterable[Allowance]) -> None:
         """Takes one attempt back: it was no failure, the customer signed in."""
+        commands: list[Command] = []
         for key in map(_key, allowances):
-            ask(self._redis, ("DECRBY", key, 1), ("EXPIRE", key, self._window, "NX"))
+            commands += (("DECRBY", key, 1), ("EXPIRE", key, self._window, "NX"))
+        ask(self._redis, *commands)
 
     def _count(self, allowance: Allowance) -> timedelta | None:
         key = _key(allowance)
