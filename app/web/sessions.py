@@ -131,8 +131,9 @@ class BrowserSession(SessionMixin):
             return
         if self._id is not None:  # ended while this request was under way: nobody is signed in any more
             content.pop("customers", None)
-        self._id = self.cookie_to_set = self._store.new_id()
-        self._store.save(self._id, content, *beside)
+        new_id = self._store.new_id()
+        self._store.save(new_id, content, *beside)
+        self._id = self.cookie_to_set = new_id
 
     def _start_anew(self, content: dict[str, Any]) -> None:
         old = self._id
