@@ -10,6 +10,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+# Python 3.13 asks for these, as RFC 5280 does (4.2.1.1 to 4.2.1.3).
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @dataclass(frozen=True)
 class Certificates:
@@ -30,6 +43,8 @@ def certify(directory: Path, *host_names: str) -> Certificates:
     authority = (
         _certificate(authority_name, authority_key.public_key(), authority_name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     names = [*map(x509.DNSName, host_names), x509.IPAddress(ip_address("127.0.0.1"))]
@@ -37,6 +52,9 @@ def certify(directory: Path, *host_names: str) -> Certificates:
         _certificate(_name("Server of one test"), server_key.public_key(), authority_name)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
         .sign(authority_key, hashes.SHA256())
     )
     made = Certificates(directory / "authority.pem", directory / "server.pem", directory / "server.key")
