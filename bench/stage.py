@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from app.embedded import EmbeddedValkey
 from app.stores import migrations
 from app.stores.keys import generate_signing_keys
+from app.stores.redis import Redis, connect
 from tests.conftest import ROOT
 from tests.ports import free_port
-from tests.redis_servers import commands_to
 from tests.running_accord import RunningAccord
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -22,7 +22,7 @@ class Stage:
     """A running Accord, and what is behind it. `redis` is a client of the Redis that it uses."""
 
     accord: RunningAccord
-    redis: Any
+    redis: Redis
     ledger_url: str
 
 
@@ -39,7 +39,7 @@ def on_stage(directory: Path, *, registry: str, ledger_url: str, **variables: st
     registration.write_text(registry, encoding="utf-8")
     migrations.upgrade(ledger_url)
     with EmbeddedValkey(directory / "valkey", port=free_port()) as valkey:
-        redis = commands_to(valkey.port or 0)
+        redis = connect(valkey.url, timeout=timedelta(seconds=1))
         redis.flushall()
         accord = RunningAccord(
             directory / "accord.log",
