@@ -94,7 +94,7 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: int, yes: b
 @at_the_ledger
 @_SINCE
 def export(url: str, since: datetime | None) -> None:
-    """Writes screens, decisions, grants and events as JSON, one a line, always in the same order.
+    """Writes screens, decisions, grants and events as JSON, one a line, the oldest of each first.
 
     It says who shared what with whom: keep it as carefully as the ledger.
     """

@@ -67,7 +67,7 @@ screens = Table(
     Column("language", String(8), nullable=False),
     Column("catalogue_version", String(64), nullable=False),
     Column("text", Text, nullable=False),
-    Column("first_shown_at", Moment, nullable=False),
+    Column("first_shown_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
 )
 
 decisions = Table(
@@ -146,5 +146,5 @@ events = Table(
     Column("reason", String(32), nullable=False),
     Column("detail", Text),
     Column("correlation_id", String(128), nullable=False),
-    Column("happened_at", Moment, nullable=False),
+    Column("happened_at", Moment, nullable=False, index=True),  # what auditors have not read yet
 )

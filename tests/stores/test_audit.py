@@ -7,6 +7,7 @@ from app.domain.language import Language
 from app.stores.audit import AT_ONCE, Audit
 from app.stores.evidence import EvidenceStore
 from app.stores.ledger import Ledger
+from app.stores.schema import decisions, events, grants, screens
 from tests.builders import NOON, a_decision, a_grant
 
 HOUR = timedelta(hours=1)
@@ -19,16 +20,16 @@ def approve(ledger: Ledger, name: str, *, after: timedelta = timedelta(0)) -> No
     ledger.record_decision(a_decision(**names, asked_at=at, decided_at=at), grant)
 
 
-def test_everything_but_tokens_is_read_in_the_order_of_its_keys(ledger: Ledger) -> None:
-    for name in ("b", "a"):
-        approve(ledger, name)
-    ledger.redeem("r-a", "dc-budget", token_hash="the-hash", now=NOON)
+def test_everything_but_tokens_is_read_in_the_order_in_which_it_was_made(ledger: Ledger) -> None:
+    approve(ledger, "b")
+    approve(ledger, "a", after=HOUR)
+    ledger.redeem("r-a", "dc-budget", token_hash="the-hash", now=NOON + HOUR)
     EvidenceStore(ledger.database).keep(Screen("the page", Language.FR, "catalogue-1"), now=NOON)
     records = list(Audit(ledger.database).records())
     assert [(record.kind, record.values.get("consent_id")) for record in records] == [
         ("screen", None),
-        *(("decision", consent_id) for consent_id in ("c-a", "c-b")),
-        *(("grant", consent_id) for consent_id in ("c-a", "c-b")),
+        *(("decision", consent_id) for consent_id in ("c-b", "c-a")),
+        *(("grant", consent_id) for consent_id in ("c-b", "c-a")),
         *(("event", consent_id) for consent_id in ("c-b", "c-b", "c-a", "c-a", "c-a")),
     ]
     assert "the-hash" not in str(records)
@@ -43,13 +44,32 @@ def test_only_what_was_made_since_then_is_read(ledger: Ledger) -> None:
     assert [record.kind for record in records] == ["decision", "grant", "event", "event"]
 
 
-def test_several_portions_are_read_without_a_gap_and_without_a_repeat(ledger: Ledger) -> None:
+def test_a_record_has_the_columns_of_its_table_and_no_others(ledger: Ledger) -> None:
+    approve(ledger, "a")
+    EvidenceStore(ledger.database).keep(Screen("the page", Language.FR, "catalogue-1"), now=NOON)
+    tables = {"screen": screens, "decision": decisions, "grant": grants, "event": events}
+    for record in Audit(ledger.database).records():
+        assert list(record.values) == tables[record.kind].columns.keys()
+
+
+def test_several_portions_of_one_moment_leave_nothing_out_and_repeat_nothing(ledger: Ledger) -> None:
     for number in range(AT_ONCE + 7):
         approve(ledger, f"{number:04}")
     decisions = [record for record in Audit(ledger.database).records() if record.kind == "decision"]
     assert [record.values["request_id"] for record in decisions] == [
         f"r-{number:04}" for number in range(AT_ONCE + 7)
     ]
+
+
+def test_portions_that_end_between_two_moments_leave_nothing_out(ledger: Ledger) -> None:
+    made = AT_ONCE + 7
+    for number in range(made):
+        approve(ledger, f"{number:04}", after=HOUR - timedelta(seconds=number))
+    records = list(Audit(ledger.database).records())
+    names = [f"r-{number:04}" for number in reversed(range(made))]
+    assert [record.values["request_id"] for record in records if record.kind == "decision"] == names
+    assert [record.values["request_id"] for record in records if record.kind == "grant"] == names
+    assert len([record for record in records if record.kind == "event"]) == 2 * made
 
 
 def test_a_code_that_nobody_redeemed_is_found_once_it_has_expired(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from app.stores import migrations
+from app.stores.audit import Audit
 from app.stores.connections import ConnectionStore
 from app.stores.ledger import Ledger
 from app.stores.retention import Policy, RetentionStore
@@ -17,6 +18,7 @@ from tests.redis_servers import wait_until
 
 GRANTS = 20_000
 HANDFUL = 50
+HOUR = timedelta(hours=1)
 LATER = NOON + timedelta(days=1)
 POLICY = Policy(records=timedelta(days=365), tokens=timedelta(days=30), token_idle=timedelta(days=30))
 
@@ -68,6 +70,10 @@ ASKED: dict[str, Ask] = {
     "a recipient's connections": lambda ledger: ConnectionStore(ledger.database).of_client("dc-loans"),
     "what has run out": lambda ledger: ConnectionStore(ledger.database).record_expired(now=LATER),
     "what may be forgotten": lambda ledger: forget(ledger, LATER),
+    "what auditors have not read": lambda ledger: list(Audit(ledger.database).records(since=LATER)),
+    "what nobody redeemed": lambda ledger: list(
+        Audit(ledger.database).unredeemed(approved_before=LATER + HOUR, since=LATER)
+    ),
 }
 
 
