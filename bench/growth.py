@@ -18,6 +18,7 @@ from typing import Final
 import requests
 from sqlalchemy import NullPool, create_engine, select, text
 
+from app.stores.redis import find
 from app.stores.requests import RequestStore
 from app.stores.schema import grants
 from bench.accord import prepare
@@ -105,7 +106,7 @@ def _begin(stage: Stage) -> str:
 def _begin_like(stage: Stage, request_id: str, number: int) -> None:
     """So many more pending requests, of other browsers."""
     store = RequestStore(stage.redis)
-    pending = store.find(request_id)
+    pending = find(stage.redis, store.finding(request_id))
     assert pending is not None
     for _ in range(number):
         another = replace(pending, request_id=secrets.token_urlsafe(24), browser_id=secrets.token_urlsafe(24))

@@ -6,6 +6,7 @@ anybody when it is forged. Nothing in Redis or in the ledger can be turned back 
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from itsdangerous import BadSignature, base64_decode, base64_encode
@@ -13,7 +14,7 @@ from itsdangerous import BadSignature, base64_decode, base64_encode
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.signatures import make_signer
-from app.stores.redis import Put, Redis, ask, parse, put
+from app.stores.redis import Put, Redis, ask, find, put, record_under
 
 LONGEST_CODE = 128
 
@@ -59,9 +60,7 @@ class CodeStore:
 
     def find(self, request_id: str) -> AuthorizationCode | None:
         """The record of a code that lives. Raises StoreUnavailable."""
-        (text,) = ask(self._redis, ("GET", _key(request_id)))
-        record = parse(text)
-        return None if record is None else _code(request_id, record)
+        return find(self._redis, record_under(_key(request_id), partial(_code, request_id)))
 
 
 def _key(request_id: str) -> str:
@@ -85,18 +84,15 @@ def _record(code: AuthorizationCode) -> dict[str, Any]:
     }
 
 
-def _code(request_id: str, record: dict[str, Any]) -> AuthorizationCode | None:
-    try:
-        return AuthorizationCode(
-            request_id=request_id,
-            consent_id=record["consent"],
-            client_id=record["client"],
-            redirect_uri=record["redirect_uri"],
-            code_challenge=record["challenge"],
-            subject=record["subject"],
-            provider_id=record["provider"],
-            granted_scope=parse_scope(record["scope"]),
-            expires_at=datetime.fromisoformat(record["expires"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None  # a record that this version did not write
+def _code(request_id: str, record: dict[str, Any]) -> AuthorizationCode:
+    return AuthorizationCode(
+        request_id=request_id,
+        consent_id=record["consent"],
+        client_id=record["client"],
+        redirect_uri=record["redirect_uri"],
+        code_challenge=record["challenge"],
+        subject=record["subject"],
+        provider_id=record["provider"],
+        granted_scope=parse_scope(record["scope"]),
+        expires_at=datetime.fromisoformat(record["expires"]),
+    )

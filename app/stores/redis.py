@@ -178,6 +178,19 @@ def find(client: Redis, question: Question[T]) -> T:
     return question.understand(reply)
 
 
+def record_under(key: str, make: Callable[[dict[str, Any]], T]) -> Question[T | None]:
+    """What `make` makes of the record under `key`; None for nothing, and for what another version wrote."""
+
+    def understand(reply: Any) -> T | None:
+        record = parse(reply)
+        try:
+            return None if record is None else make(record)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    return Question(("GET", key), understand)
+
+
 def key_for(kind: str, whom: Iterable[str]) -> str:
     """The key of a count for `whom`, hashed: it tells nobody who that is, and has one length."""
     hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()

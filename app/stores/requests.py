@@ -6,12 +6,13 @@ way back to the recipient.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from app.domain.authorization import AuthorizationRequest, PendingRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
-from app.stores.redis import Command, Put, Question, Redis, ask, find, parse
+from app.stores.redis import Command, Put, Question, Redis, ask, record_under
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
@@ -34,17 +35,9 @@ class RequestStore:
         saved = Put(_key(pending.request_id), _record(pending), time_to_live)
         return [saved.command, *(("DEL", _key(request_id)) for request_id in instead_of)]
 
-    def find(self, request_id: str) -> PendingRequest | None:
-        return find(self._redis, self.finding(request_id))
-
     def finding(self, request_id: str) -> Question[PendingRequest | None]:
         """What finds it."""
-
-        def understand(reply: Any) -> PendingRequest | None:
-            record = parse(reply)
-            return None if record is None else _pending(request_id, record)
-
-        return Question(("GET", _key(request_id)), understand)
+        return record_under(_key(request_id), partial(_pending, request_id))
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
@@ -76,25 +69,22 @@ def _record(pending: PendingRequest) -> dict[str, Any]:
     }
 
 
-def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest | None:
-    try:
-        return PendingRequest(
-            request_id=request_id,
-            browser_id=record["browser"],
-            request=AuthorizationRequest(
-                client_id=record["client"],
-                redirect_uri=record["redirect_uri"],
-                state=record["state"],
-                requested_scope=parse_scope(record["scope"]),
-                provider_id=record["provider"],
-                correlation_id=record["correlation"],
-                language=Language(record["lang"]),
-                code_challenge=record["challenge"],
-            ),
-            begun_at=datetime.fromisoformat(record["begun"]),
-            expires_at=datetime.fromisoformat(record["expires"]),
-            language=Language(record["shown_in"]),
-            checked_clusters=parse_scope(record["checked"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None  # a record that this version did not write
+def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest:
+    return PendingRequest(
+        request_id=request_id,
+        browser_id=record["browser"],
+        request=AuthorizationRequest(
+            client_id=record["client"],
+            redirect_uri=record["redirect_uri"],
+            state=record["state"],
+            requested_scope=parse_scope(record["scope"]),
+            provider_id=record["provider"],
+            correlation_id=record["correlation"],
+            language=Language(record["lang"]),
+            code_challenge=record["challenge"],
+        ),
+        begun_at=datetime.fromisoformat(record["begun"]),
+        expires_at=datetime.fromisoformat(record["expires"]),
+        language=Language(record["shown_in"]),
+        checked_clusters=parse_scope(record["checked"]),
+    )

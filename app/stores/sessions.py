@@ -28,15 +28,15 @@ class SessionStore:
 
     def find(self, session_id: str) -> dict[str, Any] | None:
         """The session's content, for which another idle period begins."""
-        (text,) = ask(self._redis, self._finding(session_id))
-        return parse(text)
+        return find(self._redis, self._finding(session_id))
 
     def find_and_ask(self, session_id: str | None, question: Question[T]) -> tuple[dict[str, Any] | None, T]:
         """The session's content and what `question` finds, in one round trip."""
         if session_id is None:
             return None, find(self._redis, question)
-        text, reply = ask(self._redis, self._finding(session_id), question.command)
-        return parse(text), question.understand(reply)
+        mine = self._finding(session_id)
+        content, reply = ask(self._redis, mine.command, question.command)
+        return mine.understand(content), question.understand(reply)
 
     def save(self, session_id: str, content: dict[str, Any], *beside: Command) -> None:
         """Saves the session, and does what else is asked `beside` it in the same round trip."""
@@ -46,12 +46,6 @@ class SessionStore:
         """Like `save`, if there still is a session; False when it was ended in the meantime."""
         reply, *_ = ask(self._redis, (*self._saving(session_id, content), "XX"), *beside)
         return bool(reply)
-
-    def _finding(self, session_id: str) -> Command:
-        return ("GETEX", _key(session_id), "EX", self._idle)
-
-    def _saving(self, session_id: str, content: dict[str, Any]) -> Command:
-        return ("SET", _key(session_id), dump(content), "EX", self._idle)
 
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))
@@ -65,6 +59,12 @@ class SessionStore:
                 if content is not None and is_meant(content):
                     count += self._redis.delete(key)
         return count
+
+    def _finding(self, session_id: str) -> Question[dict[str, Any] | None]:
+        return Question(("GETEX", _key(session_id), "EX", self._idle), parse)
+
+    def _saving(self, session_id: str, content: dict[str, Any]) -> Command:
+        return ("SET", _key(session_id), dump(content), "EX", self._idle)
 
 
 def _key(session_id: str) -> str:

@@ -5,10 +5,11 @@ way to its request.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from app.domain.sign_in import LONGEST_SIGN_IN, PendingSignIn
-from app.stores.redis import Put, Redis, ask, parse, put
+from app.stores.redis import Put, Redis, ask, find, put, record_under
 
 
 class SignInStore:
@@ -22,9 +23,7 @@ class SignInStore:
         put(self._redis, Put(_key(pending.state), _record(pending), self._lifetime))
 
     def find(self, state: str) -> PendingSignIn | None:
-        (text,) = ask(self._redis, ("GET", _key(state)))
-        record = parse(text)
-        return None if record is None else _pending(state, record)
+        return find(self._redis, record_under(_key(state), partial(_pending, state)))
 
     def use(self, state: str) -> bool:
         """Whether this is the first use of `state`. Of many at the same time exactly one is."""
@@ -48,16 +47,13 @@ def _record(pending: PendingSignIn) -> dict[str, Any]:
     }
 
 
-def _pending(state: str, record: dict[str, Any]) -> PendingSignIn | None:
-    try:
-        return PendingSignIn(
-            state=state,
-            browser_id=record["browser"],
-            provider_id=record["provider"],
-            request_id=record["request"],
-            nonce=record["nonce"],
-            code_verifier=record["verifier"],
-            begun_at=datetime.fromisoformat(record["begun"]),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None  # a record that this version did not write
+def _pending(state: str, record: dict[str, Any]) -> PendingSignIn:
+    return PendingSignIn(
+        state=state,
+        browser_id=record["browser"],
+        provider_id=record["provider"],
+        request_id=record["request"],
+        nonce=record["nonce"],
+        code_verifier=record["verifier"],
+        begun_at=datetime.fromisoformat(record["begun"]),
+    )

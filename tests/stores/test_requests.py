@@ -1,5 +1,6 @@
 """Pending requests: kept whole, and an hour longer than they live."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,14 +12,22 @@ from hypothesis import strategies as st
 from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
-from app.stores.redis import Redis, ask, dump, parse
+from app.stores.redis import Redis, ask, dump, find, parse
 from app.stores.requests import RequestStore
 from tests.builders import BASIC, CHALLENGE, NOON, a_pending_request, a_request
+
+Found = Callable[[str], PendingRequest | None]
 
 
 @pytest.fixture
 def requests(redis_client: Redis) -> RequestStore:
     return RequestStore(redis_client)
+
+
+@pytest.fixture
+def found(requests: RequestStore, redis_client: Redis) -> Found:
+    """Looks for a request."""
+    return lambda request_id: find(redis_client, requests.finding(request_id))
 
 
 @pytest.mark.parametrize(
@@ -33,27 +42,29 @@ def requests(redis_client: Redis) -> RequestStore:
     ],
     ids=["fresh", "half way"],
 )
-def test_a_request_is_found_as_it_was_saved(requests: RequestStore, pending: PendingRequest) -> None:
+def test_a_request_is_found_as_it_was_saved(
+    requests: RequestStore, found: Found, pending: PendingRequest
+) -> None:
     requests.save(pending, now=NOON)
-    assert requests.find("request-1") == pending
-    assert requests.find("request-2") is None
-    assert requests.find("") is None
+    assert found("request-1") == pending
+    assert found("request-2") is None
+    assert found("") is None
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2048))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_state_survives_the_store(requests: RequestStore, state: str) -> None:
+def test_any_state_survives_the_store(requests: RequestStore, found: Found, state: str) -> None:
     requests.save(a_pending_request(request=a_request(state=state)), now=NOON)
-    found = requests.find("request-1")
-    assert found is not None
-    assert found.request.state == state
+    kept = found("request-1")
+    assert kept is not None
+    assert kept.request.state == state
 
 
-def test_a_later_save_replaces_the_whole(requests: RequestStore) -> None:
+def test_a_later_save_replaces_the_whole(requests: RequestStore, found: Found) -> None:
     requests.save(a_pending_request(), now=NOON)
     changed = a_pending_request(language=Language.FR, checked_clusters=BASIC)
     requests.save(changed, now=NOON)
-    assert requests.find("request-1") == changed
+    assert found("request-1") == changed
 
 
 def test_the_key_outlives_the_request_by_an_hour_however_late_it_is_saved(
@@ -67,13 +78,13 @@ def test_the_key_outlives_the_request_by_an_hour_however_late_it_is_saved(
 
 
 def test_a_request_may_come_instead_of_others_known_or_not(
-    requests: RequestStore, redis_client: Redis
+    requests: RequestStore, found: Found, redis_client: Redis
 ) -> None:
     requests.save(a_pending_request(), now=NOON)
     second = replace(a_pending_request(), request_id="request-2")
     ask(redis_client, *requests.saving(second, now=NOON, instead_of=["request-1", "request-0"]))
-    assert requests.find("request-1") is None
-    assert requests.find("request-2") == second
+    assert found("request-1") is None
+    assert found("request-2") == second
 
 
 def record(requests: RequestStore, redis_client: Redis) -> dict[str, Any]:
@@ -98,26 +109,26 @@ def record(requests: RequestStore, redis_client: Redis) -> dict[str, Any]:
     ],
 )
 def test_a_record_that_this_version_did_not_write_is_no_request(
-    requests: RequestStore, redis_client: Redis, changes: dict[str, Any]
+    requests: RequestStore, found: Found, redis_client: Redis, changes: dict[str, Any]
 ) -> None:
     redis_client.set("request:request-1", dump({**record(requests, redis_client), **changes}))
-    assert requests.find("request-1") is None
+    assert found("request-1") is None
 
 
 def test_a_record_without_one_of_its_members_is_no_request(
-    requests: RequestStore, redis_client: Redis
+    requests: RequestStore, found: Found, redis_client: Redis
 ) -> None:
     complete = record(requests, redis_client)
     for name in complete:
         incomplete = {other: value for other, value in complete.items() if other != name}
         redis_client.set("request:request-1", dump(incomplete))
-        assert requests.find("request-1") is None, name
+        assert found("request-1") is None, name
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[]", b"\x80\x04\x95\x00.", b"[" * 100_000])
-def test_junk_is_no_request(requests: RequestStore, redis_client: Redis, junk: bytes) -> None:
+def test_junk_is_no_request(requests: RequestStore, found: Found, redis_client: Redis, junk: bytes) -> None:
     redis_client.set("request:request-1", junk)
-    assert requests.find("request-1") is None
+    assert found("request-1") is None
 
 
 def test_a_request_takes_less_than_a_kilobyte(requests: RequestStore, redis_client: Redis) -> None:
