@@ -32,6 +32,9 @@ _RETIRED_AT = "retired_at"
 _OUR_MEMBERS = {_SIGNS_FROM, _RETIRED_AT}
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
+# A token may be anything, and the library takes a header's members for what they should be.
+_NO_TOKEN = (JoseError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
 _log = structlog.get_logger()
 
 
@@ -72,7 +75,7 @@ class SigningKeys:
         """The claims of an access token that was signed here; None for anything else (RFC 9068 4)."""
         try:
             decoded = jwt.decode(token, self._current().key_set, algorithms=[ALGORITHM])
-        except (JoseError, ValueError):
+        except _NO_TOKEN:
             return None
         is_ours = decoded.header.get("typ") == TYPE and isinstance(decoded.claims.get("exp"), int)
         return dict(decoded.claims) if is_ours else None

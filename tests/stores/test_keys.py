@@ -1,5 +1,6 @@
 """Signing keys: private to their owner, never overwritten, ES256 and nothing else."""
 
+import base64
 import json
 import os
 import stat
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
@@ -110,6 +113,37 @@ def test_nothing_private_is_published(write_keys: WriteKeys) -> None:
 
 
 # Verifying
+
+
+def encoded(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+MEMBERS = ("alg", "kid", "typ", "crit", "b64", "jwk", "x5c", "zip", "enc", "cty")
+
+
+@given(
+    st.dictionaries(st.sampled_from(MEMBERS), ANYTHING | st.sampled_from(["ES256", "one", "at+jwt"])),
+    ANYTHING,
+    st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@example({"crit": 5}, {}, True)
+@example({"crit": None}, {}, True)
+@example({"crit": [[]]}, {}, True)
+@example({"b64": False, "crit": ["b64"]}, {}, True)
+def test_whatever_a_header_contains_it_is_no_error(
+    write_keys: WriteKeys, header: dict[str, Any], payload: Any, is_near: bool
+) -> None:
+    keys = SigningKeys(write_keys(a_key("one")))
+    if is_near:
+        header = {"alg": "ES256", "kid": "one", "typ": "at+jwt", **header}
+    assert keys.verify(f"{encoded(header)}.{encoded(payload)}.AAAA") is None
 
 
 def signed(key: ECKey | OctKey | RSAKey, **header: str) -> str:
