@@ -3,7 +3,7 @@
 An attempt counts before the password is looked at, so that parallel guesses cannot slip past the count.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,24 +25,26 @@ class AttemptStore:
         self._redis = redis
         self._window = int(window.total_seconds())
 
-    def count(self, allowances: Iterable[Allowance]) -> timedelta | None:
+    def count(self, allowances: Sequence[Allowance]) -> timedelta | None:
         """Counts one attempt against each allowance; how long to wait when one is used up, else None."""
-        waits = [wait for allowance in allowances if (wait := self._count(allowance)) is not None]
-        return max(waits, default=None)
+        counted = zip(allowances, self._add(1, allowances), strict=True)
+        waits = [seconds_left for allowance, (tried, seconds_left) in counted if tried > allowance.most]
+        return timedelta(seconds=max(1, *waits)) if waits else None
 
-    def take_back(self, allowances: Iterable[Allowance]) -> None:
+    def take_back(self, allowances: Sequence[Allowance]) -> None:
         """Takes one attempt back: it was no failure, the customer signed in."""
+        self._add(-1, allowances)
+
+    def _add(self, number: int, allowances: Sequence[Allowance]) -> list[tuple[int, int]]:
+        """How many attempts there are now in the window of each allowance, and the seconds left of it.
+
+        A count that has no end, whyever, is given one.
+        """
         commands: list[Command] = []
         for key in map(_key, allowances):
-            commands += (("DECRBY", key, 1), ("EXPIRE", key, self._window, "NX"))
-        ask(self._redis, *commands)
-
-    def _count(self, allowance: Allowance) -> timedelta | None:
-        key = _key(allowance)
-        _, tried, seconds_left = ask(
-            self._redis, ("SET", key, 0, "EX", self._window, "NX"), ("INCRBY", key, 1), ("TTL", key)
-        )
-        return timedelta(seconds=max(1, seconds_left)) if tried > allowance.most else None
+            commands += (("INCRBY", key, number), ("EXPIRE", key, self._window, "NX"), ("TTL", key))
+        replies = ask(self._redis, *commands)
+        return list(zip(replies[::3], replies[2::3], strict=True))
 
 
 def _key(allowance: Allowance) -> str:

@@ -89,6 +89,16 @@ def test_everything_that_is_counted_is_forgotten_with_its_window(
     assert all(0 < int(redis_client.ttl(key)) <= 300 for key in keys)
 
 
+def test_a_count_that_lost_its_end_is_given_one(attempts: AttemptStore, redis_client: Redis) -> None:
+    assert counted(attempts, [ALEX], 6) == [True] * 5 + [False]
+    (key,) = redis_client.scan_iter()
+    redis_client.persist(key)
+    wait = attempts.count([ALEX])
+    assert wait is not None
+    assert timedelta(seconds=299) <= wait <= WINDOW
+    assert 0 < int(redis_client.ttl(key)) <= 300
+
+
 def test_nobodys_name_or_address_is_in_redis(attempts: AttemptStore, redis_client: Redis) -> None:
     attempts.count([ALEX, ADDRESS, Allowance(("customer", "\udcff"), most=1)])
     for key in redis_client.scan_iter():
