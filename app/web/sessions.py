@@ -24,6 +24,8 @@ from app.stores.sessions import SessionStore
 MOST_OPEN_REQUESTS = 20
 T = TypeVar("T")
 
+_SINCE = "since"
+
 
 class BrowserSession(SessionMixin):
     """What is remembered of one browser: who signed in at which provider, its language, its open requests.
@@ -85,7 +87,7 @@ class BrowserSession(SessionMixin):
     def customer_of(self, provider_id: str) -> Customer | None:
         """Who has signed in at this provider."""
         kept = self._load().get("customers", {}).get(provider_id)
-        return None if kept is None else Customer(**kept)
+        return None if kept is None else _customer(kept)
 
     def remember_request(self, request_id: str) -> list[str]:
         """Adds an open request; returns those that it pushes out, the oldest first (RFC 6819 4.4.1.11)."""
@@ -107,7 +109,8 @@ class BrowserSession(SessionMixin):
         before = self.customer_of(customer.provider_id)
         if before is not None and before.subject != customer.subject:
             kept = {"lang": kept.get("lang"), "open": [request_id] if request_id else []}
-        customers = {**kept.get("customers", {}), customer.provider_id: asdict(customer)}
+        signed_in = {**asdict(customer), _SINCE: self._clock().isoformat()}
+        customers = {**kept.get("customers", {}), customer.provider_id: signed_in}
         left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
         self._start_anew({**kept, "customers": customers, "left": left})
 
@@ -162,20 +165,27 @@ class BrowserSession(SessionMixin):
         if found is None or not self._is_sound(found):
             self._id = None  # an id that the server does not know is never adopted
             found = {"begun": self._clock().isoformat()}
+        if "customers" in found:
+            customers = found["customers"].items()
+            found["customers"] = {bank: kept for bank, kept in customers if self._is_young(kept[_SINCE])}
         self._content = found
         return found
 
     def _is_sound(self, content: dict[str, Any]) -> bool:
         """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2)."""
         try:
-            begun = datetime.fromisoformat(content["begun"])
             for kept in content.get("customers", {}).values():
-                Customer(**kept)
+                _customer(kept)
+                self._is_young(kept[_SINCE])
             lists = [content.get("open", []), content.get("left", [])]
             are_lists = all(isinstance(one, list) for one in lists)
-            return are_lists and self._clock() - begun < self._absolute
+            return are_lists and self._is_young(content["begun"])
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
+
+    def _is_young(self, begun: str) -> bool:
+        """Whether what began then may still last: a sign-in, and the session that the last one began."""
+        return self._clock() - datetime.fromisoformat(begun) < self._absolute
 
     def __getitem__(self, key: str) -> Any:
         return self._load()[key]
@@ -191,6 +201,14 @@ class BrowserSession(SessionMixin):
 
     def __len__(self) -> int:
         return len(self._load())
+
+
+def _customer(kept: dict[str, Any]) -> Customer:
+    """Raises TypeError, and so on, for anything but what `sign_in` keeps."""
+    values = {name: value for name, value in kept.items() if name != _SINCE}
+    if not all(isinstance(value, str) for value in values.values()):
+        raise TypeError
+    return Customer(**values)
 
 
 def _new_browser_id() -> str:

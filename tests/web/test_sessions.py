@@ -41,9 +41,10 @@ def session_keys(redis_client: redis.Redis) -> list[str]:
     return [str(key) for key in redis_client.scan_iter("session:*")]
 
 
-def is_signed_in(customer: BrowserCustomer) -> bool:
+def is_signed_in(customer: BrowserCustomer, provider_id: str = "1000") -> bool:
     """Whether a new request needs no sign-in."""
-    return customer.client.get(f"{AUTHORIZE}?{a_query()}").location.startswith("/consent/")
+    query = a_query(provider_id=provider_id)
+    return customer.client.get(f"{AUTHORIZE}?{query}").location.startswith("/consent/")
 
 
 # The id
@@ -164,6 +165,13 @@ def test_a_cookie_that_was_changed_is_an_anonymous_visitor(
 # What stands in Redis
 
 
+def session_of(**changes: Any) -> bytes:
+    """A session as we write it, but for the `changes` in what is kept of its customer."""
+    noon = "2026-11-24T12:00:00+00:00"
+    customer = {"provider_id": "1000", "subject": "maple-0001", "display_name": "Alex", "since": noon}
+    return json.dumps({"begun": noon, "customers": {"1000": {**customer, **changes}}}).encode()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -184,6 +192,10 @@ def test_a_cookie_that_was_changed_is_an_anonymous_visitor(
         b'{"begun": "2026-11-24T12:00:00+00:00", "customers": []}',
         b'{"begun": "2026-11-24T12:00:00+00:00", "customers": {"1000": 5}}',
         b'{"begun": "2026-11-24T12:00:00+00:00", "customers": {"1000": {"subject": "maple-0001"}}}',
+        session_of(since="yesterday"),
+        session_of(subject=[]),
+        session_of(display_name=None),
+        session_of(unknown="x"),
         b'{"begun": "2026-11-24T12:00:00+00:00", "open": 5}',
         b'{"begun": "2026-11-24T12:00:00+00:00", "lang": 5, "browser": 5}',
         b"[" * 5000,
@@ -230,6 +242,21 @@ def test_sign_in_begins_the_eight_hours_anew(customer: BrowserCustomer, clock: C
     customer.signed_in_request()
     clock.advance(timedelta(hours=7))
     assert is_signed_in(customer)
+
+
+def test_signing_in_at_another_bank_does_not_prolong_a_sign_in(
+    customer: BrowserCustomer, clock: Clock
+) -> None:
+    at_the_first = customer.signed_in_request(provider_id="1000")
+    clock.advance(timedelta(hours=7, minutes=59))
+    customer.signed_in_request(provider_id="2000")
+    assert is_signed_in(customer, "1000")
+    clock.advance(timedelta(minutes=1))
+    assert not is_signed_in(customer, "1000")
+    assert is_signed_in(customer, "2000")
+    assert customer.client.get(f"/consent/{at_the_first}").status_code != 200
+    clock.advance(timedelta(hours=7, minutes=59))
+    assert not is_signed_in(customer, "2000")
 
 
 def test_a_session_that_is_not_used_for_half_an_hour_is_gone(
