@@ -222,7 +222,7 @@ def _make_services(
         prepared=PreparedPages(),
         attempts=attempts,
         rates=Rates(client, clock=clock),
-        guesses=Guesses(attempts, most=settings.wrong_secrets),
+        guesses=Guesses(attempts, most=settings.wrong_secrets, clock=clock),
         keys=keys,
         form_signer=make_signer(settings.secret_keys, "form"),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,

@@ -23,7 +23,7 @@ class AttemptStore:
 
     def __init__(self, redis: Redis, *, window: timedelta) -> None:
         self._redis = redis
-        self._window = int(window.total_seconds())
+        self.window = window
 
     def count(self, allowances: Sequence[Allowance]) -> timedelta | None:
         """Counts one attempt against each allowance; how long to wait when one is used up, else None."""
@@ -40,9 +40,10 @@ class AttemptStore:
 
         A count that has no end, whyever, is given one.
         """
+        seconds = int(self.window.total_seconds())
         commands: list[Command] = []
         for key in map(_key, allowances):
-            commands += (("INCRBY", key, number), ("EXPIRE", key, self._window, "NX"), ("TTL", key))
+            commands += (("INCRBY", key, number), ("EXPIRE", key, seconds, "NX"), ("TTL", key))
         replies = ask(self._redis, *commands)
         return list(zip(replies[::3], replies[2::3], strict=True))
 

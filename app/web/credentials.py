@@ -18,7 +18,7 @@ from app.domain.registry import Client, ResourceServer
 from app.domain.tokens import ClientCredentials, authenticate_asker, authenticate_client, check_token_params
 from app.web.current import services
 from app.web.headers import name_parties
-from app.web.limits import unless_guessing
+from app.web.limits import guesses_counted
 
 _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_token", "token", "code"}
 
@@ -41,13 +41,15 @@ def client_credentials(params: Params) -> ClientCredentials | None:
 def authenticated_client(params: Params) -> Client:
     """The client that calls. Raises OAuthError, Problem (429) for a guesser, and StoreUnavailable."""
     credentials = client_credentials(params)
-    return unless_guessing(lambda: authenticate_client(credentials, services().registry))
+    with guesses_counted():
+        return authenticate_client(credentials, services().registry)
 
 
 def authenticated_asker(params: Params) -> Client | ResourceServer:
     """The client or resource server that introspects. Raises what `authenticated_client` does."""
     credentials = client_credentials(params)
-    return unless_guessing(lambda: authenticate_asker(credentials, services().registry))
+    with guesses_counted():
+        return authenticate_asker(credentials, services().registry)
 
 
 def _client_credentials(params: Params) -> ClientCredentials | None:

@@ -5,17 +5,15 @@ Loopback is never counted as an address: behind a proxy on this machine that is 
 it would be every customer's.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TypeVar
 
 from flask import request
 
 from app.domain.errors import OAuthError
 from app.web import errors
 from app.web.current import services
-
-T = TypeVar("T")
 
 # What one customer of a provider of internet access has to themselves.
 _IPV6_NETWORK = 64
@@ -39,24 +37,29 @@ def limit_tokens_of(client_id: str) -> None:
         _limit("token", (client_id,), most)
 
 
-def unless_guessing(authenticate: Callable[[], T]) -> T:
-    """What `authenticate` returns. Raises its OAuthError; Problem (429) after too many; StoreUnavailable."""
+@contextmanager
+def guesses_counted() -> Iterator[None]:
+    """Around an authentication, whose OAuthError is a wrong secret.
+
+    Raises Problem (429) after too many of one address, and StoreUnavailable.
+    """
     address = _address()
     if not services().settings.wrong_secrets_in_force or address is None:
-        return authenticate()
+        yield
+        return
     guesses = services().guesses
     was_suspect = guesses.is_suspect(address)
     if was_suspect:
         _count_guess(address)
     try:
-        authenticated = authenticate()
+        yield
     except OAuthError:
+        guesses.suspect(address)
         if not was_suspect:
             _count_guess(address)
         raise
     if was_suspect:
         guesses.take_back(address)
-    return authenticated
 
 
 def _limit(limit: str, whom: tuple[str, ...], most: int) -> None:

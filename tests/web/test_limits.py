@@ -1,6 +1,7 @@
 """Who is told to wait, how it is said, and who is never held up by somebody else."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,28 @@ def test_where_guesses_cannot_be_counted_nobody_may_guess(serve: Serve) -> None:
     assert statuses(lambda: token(client, ("dc-budget", "a guess")), 3) == [503] * 3
     assert token(client).status_code == 503
     assert token(client, address=ELSEWHERE).status_code == 200
+
+
+def test_an_address_is_suspect_for_as_long_as_its_guesses_are_counted(serve: Serve, clock: Clock) -> None:
+    """Afterwards it costs no round trip again, and needs no Redis."""
+    client = serve(f"redis://127.0.0.1:{free_port()}")
+    assert token(client, ("dc-budget", "a guess")).status_code == 503
+    clock.advance(timedelta(minutes=4, seconds=59))
+    assert token(client).status_code == 503
+    clock.advance(timedelta(seconds=1))
+    assert token(client).status_code == 200
+
+
+def test_the_right_secret_does_not_prolong_the_suspicion(
+    client: ContractClient, clock: Clock, redis_client: Redis
+) -> None:
+    token(client, ("dc-budget", "a guess"))
+    for _ in range(5):
+        clock.advance(timedelta(minutes=1))
+        assert token(client).status_code == 200
+    redis_client.config_resetstat()
+    assert token(client).status_code == 200
+    assert "cmdstat_ttl" not in redis_client.info("commandstats"), "nobody is counted any more"
 
 
 # What is configured
