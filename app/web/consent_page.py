@@ -202,10 +202,13 @@ def continue_page(opened: OpenRequest, location: str, *, was_approved: bool) -> 
 
 
 def _allow_answer_to_leave(redirect_uri: str) -> None:
-    """An app's own scheme needs nothing: it is reached by a link. Loopback http is named exactly."""
+    """An app's own scheme needs nothing: it is reached by a link. Loopback http is named exactly.
+
+    Of an IPv6 address only the port: a policy has no way to write the rest (CSP 3, host-source).
+    """
     if has_private_scheme(redirect_uri):
         return
     if redirect_uri.startswith("http:"):
-        allow_form_to_end_at("https:", origin_of(redirect_uri))
+        allow_form_to_end_at("https:", origin_of(redirect_uri).replace("[::1]", "*"))
     else:
         allow_form_to_end_at("https:")

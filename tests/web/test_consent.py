@@ -468,6 +468,12 @@ def test_the_port_of_a_loopback_callback_is_the_one_that_was_asked_for(
     assert answer.location.startswith("http://127.0.0.1:49152/callback?error=access_denied")
 
 
+def test_a_policy_cannot_name_an_ipv6_address(register: Callable[..., ContractClient]) -> None:
+    client = register(("http://localhost:8001/callback", "http://[::1]/callback"))
+    request_id = BrowserCustomer(client).signed_in_request(redirect_uri="http://[::1]:49152/callback")
+    assert form_action_of(client.get(f"/consent/{request_id}")) == "'self' https: http://*:49152"
+
+
 def form_action_of(response: TestResponse) -> str:
     policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
     return policy["form-action"]
