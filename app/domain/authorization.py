@@ -174,6 +174,7 @@ def is_still_allowed(request: AuthorizationRequest, client: Client, provider: Da
         and client.status_with(provider.provider_id) is Status.ACTIVE
         and request.requested_scope <= client.clusters
         and request.requested_scope & client.needed_clusters <= provider.clusters
+        and (request.code_challenge is not None or not client.pkce_required)
     )
 
 

@@ -476,6 +476,8 @@ def address_of_answer(query: bytes) -> ReturnAddress | None:
         ({}, {"clusters": EVERYTHING - BASIC}, False),
         ({"needed_clusters": BASIC_AND_TRANSACTIONS}, {"clusters": BASIC}, False),
         ({}, {"clusters": BASIC}, True),
+        # The request came without a code_challenge, which the recipient must now send.
+        ({"pkce_required": True}, {}, False),
     ],
 )
 def test_a_request_is_answered_only_while_the_registrations_would_still_accept_it(
@@ -483,6 +485,11 @@ def test_a_request_is_answered_only_while_the_registrations_would_still_accept_i
 ) -> None:
     request = a_request(requested_scope=BASIC_AND_TRANSACTIONS)
     assert is_still_allowed(request, a_client(**client), a_provider(**provider)) is is_allowed
+
+
+def test_a_request_with_a_code_challenge_is_still_allowed_where_one_is_required() -> None:
+    request = a_request(code_challenge="c" * 43)
+    assert is_still_allowed(request, a_client(pkce_required=True), a_provider())
 
 
 def test_a_pending_request_expires_at_its_deadline_and_not_before() -> None:
