@@ -26,8 +26,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SHORTEST_SECRET_KEY = 32
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", re.ASCII)
+_LOOPBACK = ("localhost", "127.0.0.1")
+# No IPv6 address: Werkzeug cannot be told to trust one.
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -54,7 +55,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value().encode()) < SHORTEST_SECRET_KEY:
+    if len(secret.get_secret_value().strip().encode()) < SHORTEST_SECRET_KEY:
         raise ValueError(f"must have at least {SHORTEST_SECRET_KEY} bytes")
     return secret
 
