@@ -115,7 +115,7 @@ def _form_params() -> Params:
 
 def _json_params(body: bytes) -> Params:
     try:
-        members: list[tuple[str, Any]] = json.loads(body, object_pairs_hook=_Members)
+        members: list[tuple[str, Any]] = json.loads(body.decode("utf-8"), object_pairs_hook=_Members)
     except (ValueError, RecursionError) as error:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The body is not JSON") from error
     if not isinstance(members, _Members):

@@ -324,6 +324,8 @@ def test_malformed_and_oversized_fields_are_json_errors(
         b'{"code": "\xff"}',
         b"\xff\xfe{\x00}\x00",
         b"\xef\xbb\xbf{}",
+        '{"grant_type": "refresh_token"}'.encode("utf-16"),
+        '{"grant_type": "refresh_token"}'.encode("utf-32-le"),
         b'{"code": "' + b"x" * 100_000 + b'"}',
     ],
     ids=lambda body: body[:20].decode("latin-1"),
