@@ -103,8 +103,9 @@ class DecisionForm:
 
     @property
     def answer(self) -> Answer | None:
-        """The button that was pressed, if it was one of the two."""
-        return find_answer(request.form.get("decision"))
+        """The button that was pressed, if it was one of the two. No button is both."""
+        pressed = request.form.getlist("decision")
+        return find_answer(pressed[0]) if len(pressed) == 1 else None
 
     @property
     def asks_for_time(self) -> bool:

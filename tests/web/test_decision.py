@@ -221,6 +221,13 @@ def test_what_is_neither_answer_brings_the_form_back_with_the_boxes_as_they_were
     assert customer.post_answer(form.request_id, again, "deny").status_code == 302
 
 
+@pytest.mark.parametrize("decisions", [["approve", "deny"], ["deny", "approve"], ["approve", "approve"]])
+def test_two_answers_at_once_are_none(form: OpenForm, recorded: LedgerTables, decisions: list[str]) -> None:
+    response = form.customer.client.post(form.address, data={**form.fields, "decision": decisions})
+    check_page(response, "form", "en", status=400)
+    assert recorded.nothing_happened
+
+
 # Who may answer
 
 
