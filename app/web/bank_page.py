@@ -3,7 +3,7 @@
 import re
 
 import structlog
-from flask import redirect, render_template, request
+from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.authorization import Params, parse_params
@@ -52,7 +52,9 @@ def go_to_bank(asked: Purpose) -> BaseResponse | str:
 
 
 def come_back() -> BaseResponse:
-    """From the bank: signs in who it says has signed in, if it proves that. Works once."""
+    """From the bank: signs in who it says has signed in, if it proves that. Works once, and not for HEAD."""
+    if request.method == "HEAD":
+        return Response()
     params = parse_params(request.query_string)
     pending = _own_pending(params)
     asked = purpose.of(pending)

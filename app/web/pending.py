@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import structlog
+from flask import request
 
 from app.domain.authorization import PendingRequest
 from app.domain.callback import denied_uri
@@ -82,6 +83,7 @@ def _in_asked_language(pending: PendingRequest) -> PendingRequest:
     asked = language.asked_language()
     if asked is not None and asked is not pending.language:
         pending = pending.in_language(asked)
-        services().flow.keep(pending)
+        if request.method != "HEAD":
+            services().flow.keep(pending)
     language.use(pending.language)
     return pending

@@ -41,6 +41,13 @@ def test_a_request_that_names_no_language_is_in_english_whatever_was_read_before
         assert answer.headers["Content-Language"] == "en-CA"
 
 
+def test_head_switches_no_language(customer: BrowserCustomer) -> None:
+    request_id = customer.signed_in_request()
+    answer = customer.client.head(f"/consent/{request_id}?lang=fr")
+    assert answer.headers["Content-Language"] == "fr-CA"
+    check_page(customer.client.get(f"/consent/{request_id}"), "form", "en")
+
+
 @pytest.mark.parametrize("page", ["consent", "sign-in"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_session_that_is_over_leads_back_to_the_recipient_in_the_customers_language(

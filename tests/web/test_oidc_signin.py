@@ -185,6 +185,15 @@ def test_head_begins_nothing(customer: BrowserCustomer, bank: OidcServer, redis_
     assert list(redis_client.scan_iter("sign_ins:*")) == []
 
 
+def test_head_ends_nothing(customer: BrowserCustomer, bank: OidcServer) -> None:
+    request_id = begin(customer)
+    back = bank.sign_in(leave(customer, f"/sign-in/{request_id}"))
+    response = customer.client.head(back.removeprefix("http://localhost:8000"))
+    assert (response.status_code, response.data) == (200, b"")
+    assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
+    assert come_back(customer, back).location == f"/consent/{request_id}"
+
+
 def test_what_is_kept_of_a_sign_in_is_gone_after_ten_minutes(
     customer: BrowserCustomer, bank: OidcServer, redis_client: redis.Redis
 ) -> None:
