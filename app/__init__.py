@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from flask_babel import Babel
 from jinja2 import StrictUndefined
+from werkzeug.wrappers import Response as BaseResponse
 
 from app import logs
 from app.domain.registry import Registry
@@ -59,7 +60,7 @@ from app.web import (
 )
 from app.web.catalogues import CompiledCatalogues, LiveCatalogues
 from app.web.current import EXTENSION, Services
-from app.web.middleware import collapse_slashes, trust_proxies
+from app.web.middleware import measure_bodies, normalize, trust_proxies
 from app.web.prepared import PreparedPages
 from app.web.sessions import RedisSessionInterface
 from app.web.turns import take_turns
@@ -89,6 +90,10 @@ class _Application(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Nothing here is a coroutine, which Flask would look into anew for each function of each request."""
         return func
+
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """Without Werkzeug's page, which would be in English, and repeat an authorization code."""
+        return self.response_class(status=code, headers={"Location": location})
 
 
 def create_app(
@@ -147,7 +152,8 @@ def create_app(
         app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
     served = headers.secure(app.wsgi_app, is_https=settings.is_https)
-    served = collapse_slashes(take_turns(served, turns=settings.threads))
+    served = measure_bodies(served, most=LARGEST_BODY)
+    served = normalize(take_turns(served, turns=settings.threads))
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
         served = measured.serve_metrics(served, metrics, settings.metrics_port)

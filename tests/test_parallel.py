@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import psutil
 import pytest
@@ -172,6 +172,27 @@ def test_ten_requests_of_one_customer_approved_at_once_leave_one_connection(
         grant for grant in recorded["grants"] if grant["provider_id"] == "2000" and grant["ended_at"] is None
     ]
     assert len(standing) == 1
+
+
+def test_a_form_without_a_length_is_read_whole_or_refused(
+    accord: RunningAccord, browser: requests.Session
+) -> None:
+    """Nothing is on record without the boxes at its end."""
+    form = OpenForm(accord, browser)
+
+    def send(padding: int) -> requests.Response:
+        fields = {**form.fields, "decision": "deny", "nothing": "x" * padding}
+        return requests.post(
+            form.address,
+            data=iter([urlencode(fields).encode()]),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            cookies=form.cookies,
+            allow_redirects=False,
+            timeout=PATIENCE,
+        )
+
+    assert send(70_000).status_code == requests.codes.request_entity_too_large
+    assert send(50_000).status_code == requests.codes.found
 
 
 def test_guessing_in_parallel_does_not_slip_past_the_limit(

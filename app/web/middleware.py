@@ -1,7 +1,10 @@
-"""What happens to a request before Flask routes it: doubled slashes, and the address behind a proxy."""
+"""What happens to a request before Flask routes it: how it is written, how long it is, and the address behind
+a proxy.
+"""
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from io import BytesIO
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -16,17 +19,36 @@ PEER_IS_TRUSTED = "accord.peer_is_trusted"
 _SLASHES = re.compile("/{2,}")
 
 
-def collapse_slashes(app: WSGIApp) -> WSGIApp:
-    """Serves `//api/v1/authorize` like `/api/v1/authorize`.
+def normalize(app: WSGIApp) -> WSGIApp:
+    """Serves `//api/v1/authorize` like `/api/v1/authorize`, and a host however its name is written.
 
-    Werkzeug would redirect instead, to a place that it builds from the Host header, query and all.
+    Werkzeug would redirect instead, to a place that it builds from the Host header, query and all; and it
+    tells capital letters from small ones, which no name does (RFC 9110 4.2.3).
     """
 
-    def collapsed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def normalized(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["PATH_INFO"] = _SLASHES.sub("/", environ.get("PATH_INFO", ""))
+        if "HTTP_HOST" in environ:
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
         return app(environ, start_response)
 
-    return collapsed
+    return normalized
+
+
+def measure_bodies(app: WSGIApp, *, most: int) -> WSGIApp:
+    """Gives a body that comes in chunks its length, as far as `most` bytes and one more.
+
+    Werkzeug refuses a body whose length is too much. One of no length it would cut off there, without a
+    word: a consent could be on record without a box that was checked.
+    """
+
+    def measured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+            body = environ["wsgi.input"].read(most + 1)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+        return app(environ, start_response)
+
+    return measured
 
 
 def trust_proxies(app: WSGIApp, proxies: Collection[IPNetwork]) -> WSGIApp:

@@ -453,6 +453,17 @@ def test_doubled_slashes_reach_the_same_place_with_the_query_intact(
 # Who asks, and through what
 
 
+@pytest.mark.parametrize("host", ["LOCALHOST:8000", "Localhost"])
+def test_a_host_is_ours_however_its_name_is_written(client: ContractClient, host: str) -> None:
+    assert client.get(f"{AUTHORIZE}?{a_query()}", headers={"Host": host}).status_code == 302
+
+
+def test_a_redirect_is_no_page_and_repeats_nothing(client: ContractClient) -> None:
+    """A browser that follows it shows none; a machine would find Werkzeug's, in English."""
+    response = ask(client, a_query(scope="nonsense"))
+    assert (response.status_code, response.data) == (302, b"")
+
+
 @pytest.mark.parametrize(
     "host",
     [
