@@ -1,10 +1,10 @@
 """A customer's connections: what the ledger knows of each, and how one ends or is narrowed."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
@@ -16,6 +16,45 @@ from app.stores.rows import event_from, event_row, grant_from
 from app.stores.schema import decisions, events, grants, refresh_tokens
 
 MOST_LISTED = 500
+
+# Built once: building a statement costs more than the database takes to run it.
+_LAST_USED = (
+    select(func.max(refresh_tokens.c.last_used_at))
+    .where(refresh_tokens.c.consent_id == grants.c.consent_id)
+    .scalar_subquery()
+)
+_IS_ENDING = or_(*(events.c.kind == kind for kind in sorted(ENDINGS)))
+_CONNECTIONS = (
+    select(
+        grants,
+        decisions.c.requested_scope,
+        decisions.c.granted_scope.label("approved_scope"),
+        decisions.c.language,
+        decisions.c.screen_hash,
+        _LAST_USED.label("last_used_at"),
+        events.c.kind.label("ending_kind"),
+        events.c.actor.label("ending_actor"),
+        events.c.reason.label("ending_reason"),
+        events.c.happened_at.label("ending_happened_at"),
+    )
+    .select_from(grants)
+    .join(decisions, decisions.c.request_id == grants.c.request_id)
+    .outerjoin(events, and_(events.c.consent_id == grants.c.consent_id, _IS_ENDING))
+    .order_by(grants.c.approved_at.desc())
+    .limit(MOST_LISTED)
+)
+_CONNECTION = _CONNECTIONS.where(grants.c.consent_id == bindparam("of_consent"))
+_OF_CUSTOMER = _CONNECTIONS.where(
+    grants.c.provider_id == bindparam("at_provider"), grants.c.subject == bindparam("of_customer")
+)
+_OF_CLIENT = _CONNECTIONS.where(grants.c.client_id == bindparam("to_client"))
+_HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
+_HISTORY_WITHOUT_USE = _HISTORY.where(events.c.kind != EventKind.REFRESHED)
+_NARROW = (
+    update(grants)
+    .where(grants.c.consent_id == bindparam("of_consent"))
+    .values(granted_scope=bindparam("left"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +82,16 @@ class ConnectionStore:
     def find(self, consent_id: str) -> Connection | None:
         if "\0" in consent_id:  # PostgreSQL would not even look for it
             return None
-        found = self._find_all(grants.c.consent_id == consent_id)
+        found = self._find_all(_CONNECTION, of_consent=consent_id)
         return found[0] if found else None
 
     def of_customer(self, provider_id: str, subject: str) -> list[Connection]:
         """Every connection of one customer of one provider, the newest first."""
-        return self._find_all(grants.c.provider_id == provider_id, grants.c.subject == subject)
+        return self._find_all(_OF_CUSTOMER, at_provider=provider_id, of_customer=subject)
 
     def of_client(self, client_id: str) -> list[Connection]:
         """Every connection of one recipient, the newest first."""
-        return self._find_all(grants.c.client_id == client_id)
+        return self._find_all(_OF_CLIENT, to_client=client_id)
 
     def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> ConsentGrant | None:
         """The connection that a repeat request would replace."""
@@ -60,15 +99,13 @@ class ConnectionStore:
         with self._database.reading() as connection:
             return find(connection, STANDING, **between)
 
-    def history(self, consent_id: str, *, without: Iterable[EventKind] = ()) -> list[Event]:
-        """Everything that happened to a consent, in order, but for the kinds in `without`."""
-        query = (
-            select(events)
-            .where(events.c.consent_id == consent_id, events.c.kind.not_in(without))
-            .order_by(events.c.event_id)
-        )
-        with self._database.reading() as connection:
-            return [event_from(row) for row in connection.rows(query)]
+    def history(self, consent_id: str) -> list[Event]:
+        """Everything that happened to a consent, in order."""
+        return self._events(_HISTORY, consent_id)
+
+    def history_without_use(self, consent_id: str) -> list[Event]:
+        """The same without refreshed tokens, of which there is one every few minutes."""
+        return self._events(_HISTORY_WITHOUT_USE, consent_id)
 
     def withdraw(
         self, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
@@ -88,8 +125,7 @@ class ConnectionStore:
                 end(connection, grant, kind, actor, _reason(actor), now)
             elif left != grant.granted_scope:
                 taken = format_scope(grant.granted_scope - left)
-                narrowing = update(grants).where(grants.c.consent_id == consent_id)
-                connection.change(narrowing.values(granted_scope=format_scope(left)))
+                connection.change(_NARROW, of_consent=consent_id, left=format_scope(left))
                 append(connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken))
             return find(connection, GRANT, of_consent=consent_id)
 
@@ -102,48 +138,36 @@ class ConnectionStore:
                 end(connection, grant, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, now)
         return len(over)
 
-    def _find_all(self, *conditions: ColumnElement[bool]) -> list[Connection]:
-        last_used = (
-            select(func.max(refresh_tokens.c.last_used_at))
-            .where(refresh_tokens.c.consent_id == grants.c.consent_id)
-            .scalar_subquery()
-        )
-        query = (
-            select(
-                grants,
-                decisions.c.requested_scope,
-                decisions.c.granted_scope.label("approved_scope"),
-                decisions.c.language,
-                decisions.c.screen_hash,
-                last_used.label("last_used_at"),
-            )
-            .join(decisions, decisions.c.request_id == grants.c.request_id)
-            .where(*conditions)
-            .order_by(grants.c.approved_at.desc())
-            .limit(MOST_LISTED)
-        )
+    def _find_all(self, query: Select[Any], **values: str) -> list[Connection]:
         with self._database.reading() as connection:
-            rows = connection.rows(query)
-        endings = self._endings([row.consent_id for row in rows if row.ended_at is not None])
-        return [
-            Connection(
-                grant=grant_from(row),
-                requested_scope=parse_scope(row.requested_scope),
-                approved_scope=parse_scope(row.approved_scope),
-                language=Language(row.language),
-                screen_hash=row.screen_hash,
-                last_used_at=row.last_used_at,
-                ending=endings.get(row.consent_id),
-            )
-            for row in rows
-        ]
+            return [_connection_from(row) for row in connection.rows(query, **values)]
 
-    def _endings(self, consent_ids: Sequence[str]) -> dict[str, Event]:
-        if not consent_ids:
-            return {}
-        query = select(events).where(events.c.consent_id.in_(consent_ids), events.c.kind.in_(ENDINGS))
+    def _events(self, query: Select[Any], consent_id: str) -> list[Event]:
         with self._database.reading() as connection:
-            return {row.consent_id: event_from(row) for row in connection.rows(query)}
+            return [event_from(row) for row in connection.rows(query, of_consent=consent_id)]
+
+
+def _connection_from(row: Any) -> Connection:
+    return Connection(
+        grant=grant_from(row),
+        requested_scope=parse_scope(row.requested_scope),
+        approved_scope=parse_scope(row.approved_scope),
+        language=Language(row.language),
+        screen_hash=row.screen_hash,
+        last_used_at=row.last_used_at,
+        ending=None if row.ending_kind is None else _ending_from(row),
+    )
+
+
+def _ending_from(row: Any) -> Event:
+    return Event(
+        consent_id=row.consent_id,
+        kind=EventKind(row.ending_kind),
+        actor=Actor(row.ending_actor),
+        reason=Reason(row.ending_reason),
+        correlation_id=row.correlation_id,
+        happened_at=row.ending_happened_at,
+    )
 
 
 def _reason(actor: Actor) -> Reason:

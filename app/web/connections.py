@@ -53,7 +53,7 @@ def show(consent_id: str) -> str:
     if stopping:
         return stop_page(shown, stopping, asked=asked, session_id=browser().id)
     # Not each time that data was asked for.
-    return detail_page(shown, services().connections.history(consent_id, without=[EventKind.REFRESHED]))
+    return detail_page(shown, services().connections.history_without_use(consent_id))
 
 
 @bp.post("/connections/<consent_id>")
