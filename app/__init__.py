@@ -58,7 +58,7 @@ from app.web import (
     traced,
     wellknown,
 )
-from app.web.catalogues import CompiledCatalogues, LiveCatalogues
+from app.web.catalogues import Catalogues, CompiledCatalogues, LiveCatalogues
 from app.web.current import EXTENSION, Services
 from app.web.middleware import measure_bodies, normalize, trust_proxies
 from app.web.prepared import PreparedPages
@@ -186,7 +186,7 @@ def _start_counting(parts: _Parts) -> Metrics:
 
 
 def _make_services(
-    settings: Settings, parts: _Parts, clock: Callable[[], datetime], catalogues: CompiledCatalogues
+    settings: Settings, parts: _Parts, clock: Callable[[], datetime], catalogues: Catalogues
 ) -> Services:
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)

@@ -14,20 +14,22 @@ from babel.support import NullTranslations, Translations
 from flask import g
 from flask_babel import Domain, get_locale
 
+from app.domain.language import Language
+from app.settings import ConfigurationError
 from app.web import readings
 from app.web.po_file import UnusablePo, compile_po
 
-_COMPILED = "*/LC_MESSAGES/messages.mo"
+_COMPILED = "LC_MESSAGES/messages.mo"
 _EDITED = "*/LC_MESSAGES/messages.po"
 _SECONDS_TO_NEW_FILES: Final = 1.0
 
 
-class CompiledCatalogues(Domain):  # type: ignore[misc]  # flask_babel has no types
-    """The compiled catalogues under `directory`, which do not change while the process runs."""
+class Catalogues(Domain):  # type: ignore[misc]  # flask_babel has no types
+    """The texts of the pages, under `directory`."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(str(directory))
-        self._version = _name_of(path.read_bytes() for path in sorted(directory.glob(_COMPILED)))
+        self._version = ""
 
     def version(self) -> str:
         """A name for the texts of this response: it changes whenever one of them does."""
@@ -38,8 +40,23 @@ class CompiledCatalogues(Domain):  # type: ignore[misc]  # flask_babel has no ty
         return ()
 
 
-class LiveCatalogues(CompiledCatalogues):
-    """The `.po` files under `directory` as they are when a request asks, or another reading of the texts.
+class CompiledCatalogues(Catalogues):
+    """The compiled catalogues, which do not change while the process runs.
+
+    Raises ConfigurationError when one is missing: its readers would get English without a word.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        files = [directory / language / _COMPILED for language in Language]
+        missing = [str(path) for path in files if not path.is_file()]
+        if missing:
+            raise ConfigurationError(f"not compiled: {', '.join(missing)}; pybabel compile does it")
+        self._version = _name_of(path.read_bytes() for path in files)
+
+
+class LiveCatalogues(Catalogues):
+    """The `.po` files as they are when a request asks, or another reading of the texts.
 
     A file that cannot be used changes nothing: its last good texts stay, and `faults` says why.
     """

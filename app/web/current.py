@@ -22,7 +22,7 @@ from app.stores.guesses import Guesses
 from app.stores.keys import SigningKeys
 from app.stores.rates import Rates
 from app.stores.sign_ins import SignInStore
-from app.web.catalogues import CompiledCatalogues
+from app.web.catalogues import Catalogues
 from app.web.prepared import PreparedPages
 from app.web.sessions import BrowserSession
 
@@ -39,7 +39,7 @@ class Services:
     tokens: TokenFlow
     connections: ConnectionStore
     evidence: EvidenceStore
-    catalogues: CompiledCatalogues
+    catalogues: Catalogues
     prepared: PreparedPages
     attempts: AttemptStore
     rates: Rates

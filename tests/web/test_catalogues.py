@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from app.settings import Settings
+from app.settings import ConfigurationError, Settings
 from app.web.catalogues import CompiledCatalogues
 from app.web.po_file import UnusablePo, compile_po
 from tests.conftest import Clock
@@ -267,10 +267,24 @@ def test_a_rule_for_plurals_that_is_none_is_a_fault(client: ContractClient, edit
 # Production
 
 
+def compile_all(translations: Path) -> None:
+    for path in translations.glob("*/LC_MESSAGES/messages.po"):
+        path.with_suffix(".mo").write_bytes(compile_po(path))
+
+
+def test_production_does_not_begin_without_what_is_compiled(translations: Path, french: Path) -> None:
+    """French would be in English."""
+    compile_all(translations)
+    CompiledCatalogues(translations)
+    french.with_suffix(".mo").unlink()
+    with pytest.raises(ConfigurationError, match=r"not compiled: .*/fr/LC_MESSAGES/messages\.mo"):
+        CompiledCatalogues(translations)
+
+
 def test_production_reads_what_is_compiled_and_does_not_look_again(
-    settings: Settings, clock: Clock, translations: Path, french: Path, edit: Edit, tmp_path: Path
+    settings: Settings, clock: Clock, translations: Path, edit: Edit
 ) -> None:
-    french.with_suffix(".mo").write_bytes(compile_po(french))
+    compile_all(translations)
     app = an_app(settings, clock, translations)
     compiled = CompiledCatalogues(translations)
     app.extensions["babel"].instance.domain_instance = compiled
@@ -284,7 +298,7 @@ def test_the_version_follows_from_the_texts_and_not_from_when_they_were_compiled
     translations: Path, french: Path, edit: Edit
 ) -> None:
     compiled = french.with_suffix(".mo")
-    compiled.write_bytes(compile_po(french))
+    compile_all(translations)
     version = CompiledCatalogues(translations).version()
     stamped = compile_po(french).replace(b"POT-Creation-Date: 2", b"POT-Creation-Date: 1")
     assert stamped != compiled.read_bytes()
