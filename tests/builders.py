@@ -45,10 +45,8 @@ def a_provider(**changes: Any) -> DataProvider:
     values: dict[str, Any] = {
         "provider_id": "1000",
         "name": both("Maple Credit Union"),
-        "country": "CA",
         "clusters": EVERYTHING,
         "audience": "https://api.maple.example",
-        "sign_in": "sandbox",
         "colour": "#8c1d2f",
         "complaints": both("https://maple.example/complaints"),
     }

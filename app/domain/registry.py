@@ -54,7 +54,6 @@ class Client:
     pkce_required: bool = False
     allow_subset: bool = True
     is_suspended: bool = False
-    is_demo: bool = False
 
     def status_with(self, provider_id: str) -> Status | None:
         return self.statuses.get(provider_id)
@@ -101,10 +100,8 @@ class DataProvider:
 
     provider_id: str
     name: Bilingual
-    country: str
     clusters: Scope
     audience: str
-    sign_in: str
     colour: str
     complaints: Bilingual
     legal_name: Bilingual | None = None

@@ -257,7 +257,6 @@ class _Recipient(_Entry):
         return Client(
             client_id=self.client_id,
             secret_hash=self.secret_sha256,
-            is_demo=self.demo,
             is_suspended=self.suspended,
             name=self.name.bilingual(),
             legal_name=self.legal_name.bilingual(),
@@ -336,13 +335,11 @@ class _Provider(_Entry):
             provider_id=self.provider_id,
             name=self.name.bilingual(),
             legal_name=None if self.legal_name is None else self.legal_name.bilingual(),
-            country=self.country,
             logo=self.logo,
             colour=self.colour,
             clusters=self.clusters,
             audience=self.audience,
             complaints=self.complaints.bilingual(),
-            sign_in=self.sign_in,
             sandbox_customers=tuple(SandboxCustomer(**customer.model_dump()) for customer in self.customers),
             oidc=None if self.oidc is None else self.oidc.to_registration(),
         )

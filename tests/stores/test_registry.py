@@ -105,10 +105,9 @@ def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:
     maple, northern = demo.providers["1000"], demo.providers["2000"]
     assert maple.name == Bilingual(en="Maple Credit Union", fr="Caisse Érable")
     assert northern.name == Bilingual(en="Northern Bank", fr="Banque du Nord")
-    assert (maple.country, northern.country) == ("CA", "CA")
     assert maple.clusters == EVERYTHING
     assert northern.clusters == EVERYTHING - {DataCluster.INVESTMENTS}
-    assert (maple.sign_in, northern.sign_in) == ("sandbox", "sandbox")
+    assert (maple.oidc, northern.oidc) == (None, None)
     assert maple.colour != northern.colour
     assert maple.logo != northern.logo
     for provider in (maple, northern):
@@ -122,10 +121,8 @@ def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:
 def test_customers_of_the_demos_third_bank_sign_in_at_its_own_server(demo: Registry) -> None:
     harbour = demo.providers["3000"]
     assert harbour.name == Bilingual(en="Harbour Trust", fr="Fiducie du Port")
-    assert harbour.country == "CA"
     assert harbour.clusters == EVERYTHING
     assert harbour.colour not in {demo.providers[other].colour for other in ("1000", "2000")}
-    assert harbour.sign_in == "oidc"
     assert harbour.sandbox_customers == ()
     assert harbour.oidc is not None
     assert harbour.oidc.issuer == "http://localhost:8002"
@@ -167,7 +164,6 @@ def test_the_demos_recipients_say_who_they_are_and_why_in_both_languages(
     demo: Registry, client_id: str
 ) -> None:
     client: Client = demo.clients[client_id]
-    assert client.is_demo
     assert client.allow_subset
     assert not client.is_suspended
     assert client.purpose is not None
@@ -215,7 +211,6 @@ def test_a_good_file_is_read(write: Write) -> None:
     assert client.purpose == Bilingual(
         en="To help you plan your spending.", fr="Pour vous aider à planifier vos dépenses."
     )
-    assert not client.is_demo
     assert client.logo is None
     assert client.history_months is None
     assert authenticate_client(ClientCredentials("dc-budget", "budget-demo-secret"), registry) == client
