@@ -143,8 +143,9 @@ class Service:
         self._listener.close()
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of ours but the way to the programs."""
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self.environment}
+        """Nothing of ours but the way to the programs. The file's variables win over the unit's own."""
+        own = dict(assignment.split("=", 1) for assignment in self.unit["Environment"])
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **own, **self.environment}
 
     def _expanded(self, command: str) -> list[str]:
         named = re.sub(r"\$\{(\w+)\}", lambda name: self.environment[name[1]], command)

@@ -382,6 +382,19 @@ def test_a_reload_with_a_faulty_registration_is_refused_and_the_service_goes_on(
     assert production.get("/readyz").status_code == 200
 
 
+def test_a_reload_with_a_demo_registration_is_refused_unless_the_environment_file_says_development(
+    production: Production,
+) -> None:
+    workers = production.workers()
+    assert production.service.environment.pop("ACCORD_ENVIRONMENT") == "development"
+    try:
+        assert production.service.reload() == [1]
+    finally:
+        production.service.environment["ACCORD_ENVIRONMENT"] = "development"
+    assert "does not work in production" in production.service.log.read_text()
+    assert production.workers() == workers
+
+
 def test_a_reload_brings_a_changed_registration(production: Production) -> None:
     registry = Path(production.service.environment["ACCORD_REGISTRY"])
     registry.write_text(registry.read_text().replace("Budget Compass", "Budget Sextant"))
