@@ -40,11 +40,12 @@ def read_unit(path: Path) -> dict[str, list[str]]:
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """The variables of an environment file."""
+    """The variables of an environment file, whose values may be quoted."""
     lines = [
         line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
     ]
-    return dict(line.split("=", 1) for line in lines)
+    pairs = (line.split("=", 1) for line in lines)
+    return {name: "".join(shlex.split(value)) for name, value in pairs}
 
 
 class HasEnded(Exception):

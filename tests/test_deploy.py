@@ -1,10 +1,12 @@
 """What is shipped for operators does what it says: nginx's configuration and the unit of systemd, as they are."""
 
 import json
+import os
 import shutil
 import socket
 import socketserver
 import ssl
+import stat
 import subprocess
 import threading
 import time
@@ -28,7 +30,7 @@ from tests.page_contract import parse_page
 from tests.ports import free_port
 from tests.production import DEPLOY, Production, in_production
 from tests.running_accord import PATIENCE, OpenForm
-from tests.systemd import HasEnded
+from tests.systemd import HasEnded, read_environment
 
 MARK = "marked-secret-value"
 
@@ -419,6 +421,53 @@ def test_a_service_with_a_faulty_configuration_ends_with_the_code_that_is_not_re
         pass
     assert [str(ended.value)] == unit["RestartPreventExitStatus"]
     assert "SECRET_KEY must have at least 32 bytes" in other.log.read_text()
+
+
+def test_a_shell_reads_the_environment_file_as_systemd_does() -> None:
+    file = DEPLOY / "accord.env"
+    sourced = subprocess.run(
+        ["/bin/sh", "-euc", f'set -a; . "{file}"; env -0'],
+        env={"PATH": os.environ["PATH"]},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert sourced.stderr == ""
+    read = dict(variable.split("=", 1) for variable in sourced.stdout.split("\0") if variable)
+    expected = read_environment(file)
+    assert {name: read.get(name) for name in expected} == expected
+    assert "&" in expected["ACCORD_LEDGER_URL"]
+
+
+def test_an_operators_command_runs_as_the_services_user_with_its_environment(tmp_path: Path) -> None:
+    """The script as it is, but for its places, and for who becomes another user: that takes root."""
+    ledger = tmp_path / "a & b.sqlite3"
+    (tmp_path / "accord.env").write_text(f"ACCORD_LEDGER_URL='sqlite:///{ledger}'\n")
+    script = (DEPLOY / "flask").read_text()
+    for place, here in (("/etc/accord/accord.env", tmp_path / "accord.env"), ("/opt/accord", ROOT)):
+        assert place in script
+        script = script.replace(place, str(here))
+    runuser = tmp_path / "runuser"
+    runuser.write_text(
+        '#!/bin/sh\n[ "$*" = "-u accord -- .venv/bin/flask ledger upgrade" ] || exit 9\nshift 3\nexec "$@"\n'
+    )
+    runuser.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "flask", "ledger", "upgrade"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "the ledger is up to date\n"), done.stderr
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    assert os.access(DEPLOY / "flask", os.X_OK)
+
+
+def test_the_manual_runs_no_command_as_root() -> None:
+    manual = (ROOT / "docs" / "operating.md").read_text()
+    assert "bin/flask" not in manual
+    assert manual.count("\ndeploy/flask ") >= 4
 
 
 def test_the_socket_is_the_one_that_nginx_asks(production: Production) -> None:
