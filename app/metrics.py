@@ -28,7 +28,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _STEPS = (EventKind.ASKED, "shown", EventKind.APPROVED, EventKind.DENIED, EventKind.EXPIRED)
 _LATER = (
     *(EventKind.REDEEMED, EventKind.REFRESHED, EventKind.REPLAYED),
-    *(EventKind.NARROWED, EventKind.WITHDRAWN, EventKind.REVOKED),
+    *(EventKind.NARROWED, EventKind.WITHDRAWN, EventKind.REVOKED, EventKind.SUPERSEDED),
 )
 _ANSWERS_WITH_TOKENS = (EventKind.REDEEMED, EventKind.REFRESHED, "administered")
 _SCOPE_OF: Final[dict[str, str]] = {EventKind.ASKED: "requested_scope", EventKind.APPROVED: "granted_scope"}

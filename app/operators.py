@@ -113,6 +113,14 @@ def end_connection(url: str, consent_id: str) -> None:
         ended = ConnectionStore(database).withdraw(consent_id, None, actor=Actor.OPERATOR, now=utc_now())
     if ended is None:
         raise click.ClickException(f"{consent_id}: no such connection, or it had ended before")
+    event = operator_event(
+        "connection_ended",
+        consent_id=ended.consent_id,
+        client_id=ended.client_id,
+        provider_id=ended.provider_id,
+        correlation_id=ended.correlation_id,
+    )
+    click.echo(event, err=True)
     had_run_out = ended.ended_at == ended.expires_at
     click.echo(f"{consent_id}: {'had run out; now it is written down' if had_run_out else 'ended'}")
 

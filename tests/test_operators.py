@@ -93,6 +93,14 @@ def test_an_ended_connection_gives_no_tokens_and_says_who_ended_it(
     consent_id = consent_of(app)
     ended = operate("connections", "end", consent_id)
     assert (ended.exit_code, ended.stdout) == (0, f"{consent_id}: ended\n")
+    event = json.loads(ended.stderr)
+    assert (event["event"], event["actor"]) == ("connection_ended", "operator")
+    assert (event["consent_id"], event["client_id"], event["provider_id"]) == (
+        consent_id,
+        "dc-budget",
+        "1000",
+    )
+    assert "maple-0001" not in ended.stderr
     assert customer.refresh(tokens["refresh_token"]).get_json()["error"] == "invalid_grant"
     last = app.extensions["accord"].connections.history(consent_id)[-1]
     assert (last.kind, last.actor, last.reason) == ("withdrawn", "operator", "BUSINESS_RULE")

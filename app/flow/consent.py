@@ -18,6 +18,7 @@ from app.domain.consent import (
     ConsentDecision,
     ConsentGrant,
     ConsentOffer,
+    GrantStatus,
     decide,
     grant_of,
     make_offer,
@@ -169,6 +170,8 @@ class ConsentFlow:
         standing = self.ledger.record_decision(decision, grant)
         if standing.decision is decision:
             log_event(EventKind.DENIED if grant is None else EventKind.APPROVED, decision)
+        if standing.replaced is not None and standing.replaced.status_at(now) is not GrantStatus.EXPIRED:
+            log_event(EventKind.SUPERSEDED, standing.replaced)
         if not decision.is_same_answer_as(standing.decision):
             return AlreadyAnswered(standing.decision)
         if standing.grant is None:

@@ -19,6 +19,7 @@ _OUTCOMES = {
     EventKind.NARROWED: "narrowed",
     EventKind.WITHDRAWN: "ended",
     EventKind.REVOKED: "ended",
+    EventKind.SUPERSEDED: "ended",
 }
 
 

@@ -83,8 +83,8 @@ def end(
     append(connection, event_row(grant, kind, actor, reason, now))
 
 
-def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> list[dict[str, Any]]:
-    """Ends the grant that `successor` replaces, if any; returns what has to be written down of it."""
+def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
+    """Ends the grant that `successor` replaces, if any, and returns it; `replaced_row` must be appended."""
     now = successor.approved_at
     replaced = find(
         connection,
@@ -94,13 +94,17 @@ def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> list[d
         to_client=successor.client_id,
         at=now,
     )
-    if replaced is None:
-        return []
-    _end_tokens(connection, replaced, now)
+    if replaced is not None:
+        _end_tokens(connection, replaced, now)
+    return replaced
+
+
+def replaced_row(replaced: ConsentGrant, now: datetime) -> dict[str, Any]:
+    """What happened to a grant that was replaced: one that had run out already has expired."""
     if replaced.status_at(now) is GrantStatus.EXPIRED:
         ended_at = replaced.expires_at
-        return [event_row(replaced, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, ended_at)]
-    return [event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, now)]
+        return event_row(replaced, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, ended_at)
+    return event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, now)
 
 
 def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:

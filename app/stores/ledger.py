@@ -13,7 +13,7 @@ from sqlalchemy import Select, bindparam, insert, select, update
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import MOST_CONNECTIONS, Contradiction, Database
-from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, supersede
+from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, replaced_row, supersede
 from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_row
 from app.stores.schema import Moment, decisions, grants, refresh_tokens
 from app.stores.statements import DatabaseConnection
@@ -111,13 +111,13 @@ class Ledger:
         """
         try:
             with self.database.writing() as connection:
-                _insert_decision(connection, decision, grant)
+                replaced = _insert_decision(connection, decision, grant)
         except Contradiction as error:
             standing = self.find_answer(decision.request_id)
             if standing is None:
                 raise StoreUnavailable("ledger: an answer that contradicts what is on record") from error
             return standing
-        return Answered(decision, grant)
+        return Answered(decision, grant, replaced)
 
     def find_answer(self, request_id: str) -> Answered | None:
         """The answer that the request has."""
@@ -185,7 +185,9 @@ class Ledger:
 
 def _insert_decision(
     connection: DatabaseConnection, decision: ConsentDecision, grant: ConsentGrant | None
-) -> None:
+) -> ConsentGrant | None:
+    """Returns the grant that `grant` has replaced."""
+    replaced = None
     if grant is not None:
         queue_for_connection(connection, grant)
     connection.change(_RECORD_DECISION, **decision_row(decision))
@@ -195,9 +197,12 @@ def _insert_decision(
         event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
     if grant is not None:
-        happened += supersede(connection, grant)
+        replaced = supersede(connection, grant)
+        if replaced is not None:
+            happened.append(replaced_row(replaced, grant.approved_at))
         connection.change(_RECORD_GRANT, **grant_row(grant))
     append(connection, *happened)
+    return replaced
 
 
 def _end_replayed(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:

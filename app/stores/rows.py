@@ -12,10 +12,14 @@ from app.domain.language import Language
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer that a request has, and the grant it created (None after a denial)."""
+    """The answer that a request has, and the grant it created (None after a denial).
+
+    `replaced` is the connection that the grant has just ended, for whoever recorded it.
+    """
 
     decision: ConsentDecision
     grant: ConsentGrant | None
+    replaced: ConsentGrant | None = None
 
 
 def event_row(

@@ -1,12 +1,14 @@
 """A repeat request: what is new, what is shared already, what is no longer asked; and what an answer replaces."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
-from tests.conftest import Clock
+from app.settings import Settings
+from tests.conftest import Clock, make_app
 from tests.customer import LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, Element, parse_page
@@ -134,6 +136,28 @@ def test_approving_again_ends_the_old_tokens_and_leaves_one_connection(
     assert customer.connections() == [new["consent_id"], old["consent_id"]]
     [superseded] = [event for event in recorded["events"] if event["kind"] == "superseded"]
     assert (superseded["consent_id"], superseded["actor"]) == (old["consent_id"], "customer")
+
+
+@pytest.mark.parametrize("has_run_out", [False, True])
+def test_the_log_names_the_connection_that_was_replaced_unless_it_had_run_out(
+    capsys: pytest.CaptureFixture[str], settings: Settings, clock: Clock, has_run_out: bool
+) -> None:
+    client = make_app(settings, clock).test_client()
+    assert isinstance(client, ContractClient)
+    customer = BrowserCustomer(client)
+    customer.approve("TRANSACTIONS", correlation_id="the-old-one")
+    clock.advance(timedelta(days=365) if has_run_out else timedelta(minutes=5))
+    customer.approve(correlation_id="the-new-one")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [old, _] = [line["consent_id"] for line in lines if line["event"] == "approved"]
+    replaced = [line for line in lines if line["event"] == "superseded"]
+    if has_run_out:
+        assert replaced == []
+        return
+    [line] = replaced
+    assert (line["consent_id"], line["client_id"], line["provider_id"]) == (old, "dc-budget", "1000")
+    assert (line["correlation_id"], line["outcome"]) == ("the-old-one", "ended")
+    assert "maple-0001" not in str(line)
 
 
 def test_denying_leaves_what_is_shared_as_it_was(
