@@ -211,6 +211,6 @@ def _one_line_faults() -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as error:
-        raise click.ClickException(f"cannot be reached: {error}") from error
+        raise click.ClickException(f"the store cannot be used: {error}") from error
     except ValueError as error:
         raise click.ClickException(str(error)) from error

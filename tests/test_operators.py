@@ -118,7 +118,7 @@ def test_what_has_ended_or_never_was_cannot_be_ended(operate: Operate, app: Flas
 def test_a_ledger_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(connections, ["end", "x", "--url", f"sqlite:///{tmp_path}/none/ledger"])
     assert result.exit_code == 1
-    assert result.stderr == "Error: cannot be reached: ledger: OperationalError\n"
+    assert result.stderr == "Error: the store cannot be used: ledger: OperationalError, SQLITE_CANTOPEN\n"
 
 
 @pytest.mark.parametrize(

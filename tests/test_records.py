@@ -134,4 +134,4 @@ def test_where_every_code_arrived_that_is_said(operate: Operate) -> None:
 def test_a_ledger_that_cannot_be_reached_is_one_line(command: str) -> None:
     result = CliRunner().invoke(ledger_commands, [command, "--url", "sqlite:////no-such-folder/ledger"])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: cannot be reached: ledger: OperationalError\n"
+    assert result.stderr == "Error: the store cannot be used: ledger: OperationalError, SQLITE_CANTOPEN\n"

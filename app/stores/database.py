@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from app.stores.breaker import Breaker
 from app.stores.statements import CompiledStatements, DatabaseConnection
-from app.stores.unavailable import StoreUnavailable
+from app.stores.unavailable import StoreUnavailable, cause
 from app.stores.watching import watched
 
 MOST_CONNECTIONS = 10
@@ -97,7 +97,7 @@ class Database:
             if isinstance(error, self._driver.IntegrityError):
                 raise Contradiction from error
             if isinstance(error, (self._driver.Error, SQLAlchemyError, OSError)):
-                raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
+                raise StoreUnavailable(f"ledger: {cause(error)}") from error
             raise
         finally:
             if pooled is not None:

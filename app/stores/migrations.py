@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.stores.database import Database
-from app.stores.unavailable import StoreUnavailable
+from app.stores.unavailable import StoreUnavailable, cause
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -22,7 +22,7 @@ def upgrade(url: str) -> None:
     try:
         command.upgrade(migration_config(url), "head")
     except (SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(f"ledger: {type(error).__name__}") from error
+        raise StoreUnavailable(f"ledger: {cause(error)}") from error
 
 
 def migration_config(url: str) -> Config:

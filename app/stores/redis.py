@@ -23,7 +23,7 @@ from redis.sentinel import Sentinel
 from app.stores.breaker import Breaker
 from app.stores.cluster import Cluster
 from app.stores.redis_address import Kind, RedisAddress, parse_address
-from app.stores.unavailable import StoreUnavailable
+from app.stores.unavailable import StoreUnavailable, cause
 from app.stores.watching import watched
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ def answering(client: Redis) -> Iterator[None]:
         try:
             yield
         except (redis.RedisError, OSError) as error:
-            raise StoreUnavailable(f"redis: {type(error).__name__}") from error
+            raise StoreUnavailable(f"redis: {cause(error)}") from error
 
 
 def ask(client: Redis, *commands: Command) -> list[Any]:
