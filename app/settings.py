@@ -5,8 +5,10 @@ and sandbox sign-in.
 """
 
 import re
+import stat
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +17,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    FilePath,
     IPvAnyNetwork,
     SecretStr,
     ValidationError,
@@ -52,6 +53,17 @@ def _seconds(value: Any) -> Any:
         return timedelta(seconds=float(value))
     except OverflowError as error:
         raise ValueError("is too long") from error
+
+
+def _file(path: Path) -> Path:
+    """There is one, and the way to it may be gone; what is in it, whoever reads it says."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("is no file")
+    return path
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
@@ -104,8 +116,8 @@ class Settings(BaseSettings):
     issuer: Annotated[str, AfterValidator(_origin)]
     redis_url: SecretStr
     ledger_url: SecretStr
-    registry: FilePath
-    signing_keys: FilePath
+    registry: Annotated[Path, AfterValidator(_file)]
+    signing_keys: Annotated[Path, AfterValidator(_file)]
     secret_key: SecretKey = Field(validation_alias="SECRET_KEY")
     secret_key_fallbacks: Annotated[tuple[SecretKey, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), validation_alias="SECRET_KEY_FALLBACKS"

@@ -99,10 +99,28 @@ def test_what_is_missing_and_what_is_wrong_is_listed_together(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["ACCORD_REGISTRY", "ACCORD_SIGNING_KEYS"])
-@pytest.mark.parametrize("place", ["/nowhere/file", "/"])
-def test_a_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("/nowhere/file", "cannot be read: No such file or directory"),
+        ("/", "is no file"),
+        (f"/{'a' * 300}", "cannot be read: File name too long"),
+    ],
+)
+def test_a_file_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, place: str, fault: str
+) -> None:
     monkeypatch.setenv(name, place)
-    assert faults() == [f"{name} Path does not point to a file"]
+    assert faults() == [f"{name} {fault}"]
+
+
+@pytest.mark.parametrize("field", ["registry", "signing_keys"])
+def test_a_file_that_is_there_and_cannot_be_read_stops_the_start_with_one_line(
+    settings: Settings, field: str
+) -> None:
+    unreadable = Path("/proc/self/mem")  # for root, too
+    with pytest.raises(ConfigurationError, match=f"^{unreadable}:? cannot be read: Input/output error$"):
+        create_app(settings.model_copy(update={field: unreadable}))
 
 
 def test_nothing_secret_is_in_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,10 @@ def _new_key() -> dict[str, Any]:
 
 
 def _load(path: Path) -> _Loaded:
-    stamp = _stamp(path) if path.exists() else (0, 0, 0)
+    try:
+        stamp = _stamp(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     keys = [(_moment(member, _SIGNS_FROM), _key(member)) for member in _load_members(path)]
     key_set = KeySet([key for _, key in keys])
     return _Loaded(stamp, keys, key_set, dict(key_set.as_dict(private=False)))
@@ -162,7 +165,9 @@ def _load_members(path: Path) -> list[dict[str, Any]]:
         keys = [_key(member) for member in members]
         for member in members:
             _ = _moment(member, _SIGNS_FROM), _moment(member, _RETIRED_AT)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, JoseError) as error:
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, JoseError) as error:
         raise ValueError(f"{path} is not a JWK Set: {type(error).__name__}") from error
     if not members:
         raise ValueError(f"{path} has no key")

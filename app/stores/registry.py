@@ -23,6 +23,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
+from pydantic_core import ErrorDetails
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
@@ -81,20 +82,16 @@ def read_registry(path: Path, *, allow_demo: bool) -> Registry:
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
-    except OSError as error:
-        raise RegistryError([f"{path}: cannot be read: {error.strerror}"]) from error
+        parsed, faults = _parse(document)
+    except OSError as error:  # of the file, or of one that it names
+        raise RegistryError([f"{error.filename or path}: cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RegistryError([f"{path}: is not TOML: {error}"]) from error
-    faults = [
-        *_shape_faults(document),
-        *_contradictions(document),
-        *([] if allow_demo else _demo_faults(document)),
-    ]
-    if faults:
+    faults += [*_contradictions(document), *([] if allow_demo else _demo_faults(document))]
+    if parsed is None or faults:
         raise RegistryError(
             [f"{path}:{_line(text, place)}: {_named(place, document)}: {why}" for place, why in faults]
         )
-    parsed = _File.model_validate(document)
     return Registry(
         clients={entry.client_id: entry.to_client() for entry in parsed.recipients},
         providers={entry.provider_id: entry.to_provider() for entry in parsed.providers},
@@ -152,7 +149,7 @@ def _set_variable(name: str) -> str:
     return name
 
 
-def _file_with_text(name: str) -> str:
+def _text_of_file(name: str) -> str:
     if not Path(name).is_absolute():
         raise ValueError("must be an absolute path")
     try:
@@ -163,7 +160,7 @@ def _file_with_text(name: str) -> str:
         raise ValueError("is not text") from error
     if not text.strip():
         raise ValueError("is empty")
-    return name
+    return text.strip()
 
 
 def _whole_set(value: Any) -> Any:
@@ -194,7 +191,7 @@ Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
 ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
 SetVariable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_set_variable)]
-FileWithText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_file_with_text)]
+TextOfFile = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_text_of_file)]
 SecretHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -291,7 +288,7 @@ class _Oidc(_Entry):
     issuer: Issuer
     client_id: Annotated[str, Field(min_length=1, max_length=256)]
     client_secret_env: SetVariable | None = None
-    client_secret_file: FileWithText | None = None
+    client_secret_file: Annotated[TextOfFile | None, Field(repr=False)] = None
     demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
     scopes: Annotated[
         tuple[ScopeWord, ...],
@@ -312,7 +309,7 @@ class _Oidc(_Entry):
         if self.demo_client_secret is not None:
             return self.demo_client_secret
         if self.client_secret_file is not None:
-            return Path(self.client_secret_file).read_text(encoding="utf-8").strip()
+            return self.client_secret_file
         return os.environ[self.client_secret_env or ""]
 
 
@@ -363,16 +360,16 @@ class _File(_Entry):
     resource_servers: list[_ResourceServer] = Field(default_factory=list)
 
 
-def _shape_faults(document: dict[str, Any]) -> Iterator[Fault]:
-    """Faults that an entry has alone."""
+def _parse(document: dict[str, Any]) -> tuple[_File | None, list[Fault]]:
+    """What it says, with what is in the files that it names; or the faults that an entry has alone."""
     try:
-        _File.model_validate(document)
+        return _File.model_validate(document), []
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            reason = (
-                "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-            )
-            yield fault["loc"], reason
+        return None, [(fault["loc"], _reason(fault)) for fault in error.errors(include_url=False)]
+
+
+def _reason(fault: ErrorDetails) -> str:
+    return "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
 
 
 def _contradictions(document: dict[str, Any]) -> Iterator[Fault]:

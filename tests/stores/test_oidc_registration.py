@@ -1,5 +1,8 @@
 """How a bank's own sign-in is registered, and every fault that this may have."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +86,26 @@ def test_or_from_a_file(register: Register, tmp_path: Path) -> None:
     assert found.oidc is not None
     assert found.oidc.client_secret == "s3cret with é"
     assert found.oidc.scopes == ("openid",)
+
+
+def test_a_secret_is_read_once_so_that_it_cannot_be_gone_the_second_time(
+    register: Register, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "secret"
+    os.mkfifo(pipe)
+
+    def say() -> None:
+        pipe.write_text("to the first reader")
+        time.sleep(0.2)  # by when the first has seen the end
+        pipe.write_text("to the second")
+
+    saying = threading.Thread(target=say)
+    saying.start()
+    found = harbour_in(register(oidc(client_secret_env="", client_secret_file=f'"{pipe}"')))
+    assert found.oidc is not None
+    assert found.oidc.client_secret == "to the first reader"
+    assert pipe.read_text() == "to the second"
+    saying.join()
 
 
 @pytest.mark.parametrize(
