@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -22,6 +23,7 @@ from collections import deque
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,6 +41,7 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined]  # two are youn
     ParseException,
     UnsupportedTransferCoding,
 )
+from gunicorn.systemd import SD_LISTEN_FDS_START, listen_fds
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -46,6 +49,12 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 SECONDS_TO_FIRST_BYTE = 10
 SECONDS_TO_LAST_BYTE = 2
 LARGEST_READ = 64 * 1024
+
+LARGEST_PORT = 65_535
+# As wsgi.py: starting again is of no use.
+FAULTY_CONFIGURATION = 4
+_ADDRESS = re.compile(r"unix:.+|fd://[0-9]+|.*:([0-9]{1,5})", re.ASCII)
+_faults: list[str] = []
 
 # A file system in memory, where there is one.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # folders of our own making in it
@@ -214,6 +223,61 @@ def _from_environment(name: str, default: str) -> str:
     return os.environ.get(name) or default
 
 
+def _number(name: str, default: int, *, least: int, most: int) -> int:
+    """The variable's value, or a fault. So many digits are enough for every `most`."""
+    text = _from_environment(name, str(default)).strip()
+    if text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most:
+        return int(text)
+    _faults.append(f"{name} must be a whole number from {least} to {most}")
+    return default
+
+
+def _addresses() -> list[str]:
+    """Where customers come to."""
+    port = _number("ACCORD_PORT", 8000, least=1, most=LARGEST_PORT)
+    addresses = _from_environment("ACCORD_BIND", f"127.0.0.1:{port}").split(",")
+    found = [_ADDRESS.fullmatch(address) for address in addresses]
+    if not all(match and int(match[1] or 0) <= LARGEST_PORT for match in found):
+        _faults.append("ACCORD_BIND must list addresses such as 127.0.0.1:8000 or unix:/run/accord.socket")
+    return addresses
+
+
+def _trusted_proxies() -> str:
+    parts = [part.strip() for part in os.environ.get("ACCORD_TRUSTED_PROXIES", "").split(",")]
+    try:
+        return ",".join(str(ip_network(part)) for part in parts if part)
+    except ValueError:
+        _faults.append(
+            "ACCORD_TRUSTED_PROXIES must list addresses or networks, such as 127.0.0.1, 10.0.0.0/8"
+        )
+        return ""
+
+
+def _ports_of_systemd() -> set[int] | None:
+    """The ports of the sockets that systemd has given us: there are no others then. None where it has not."""
+    count = listen_fds(unset_environment=False)
+    if not count:
+        return None
+    ports = set()
+    for number in range(SD_LISTEN_FDS_START, SD_LISTEN_FDS_START + count):
+        with socket.socket(fileno=os.dup(number)) as given:
+            address = given.getsockname()
+        if isinstance(address, tuple):
+            ports.add(address[1])
+    return ports
+
+
+def _check_metrics_address(address: str) -> None:
+    port = address.rpartition(":")[2]
+    given = _ports_of_systemd()
+    if given is not None and port.isdecimal() and int(port) not in given:
+        _faults.append(
+            f"ACCORD_METRICS_ADDRESS is at no socket of accord.socket: it needs ListenStream={address}"
+        )
+    if port in {other.rpartition(":")[2] for other in bind}:
+        _faults.append("ACCORD_METRICS_ADDRESS must have another port than customers come to")
+
+
 def _metrics_directory() -> str:
     """The folder of this server's counts: new when it starts, the same when it reads this file again."""
     prefix = f"accord-metrics-{os.getpid()}-"
@@ -268,24 +332,23 @@ def _remove_counts(owner: int) -> None:
 
 
 # Where to listen: addresses separated by commas. Loopback, because a proxy stands in front.
-bind = _from_environment("ACCORD_BIND", f"127.0.0.1:{_from_environment('ACCORD_PORT', '8000')}").split(",")
+bind = _addresses()
 
 # The metrics have an address of their own, which all workers serve. Each counts in files that all of them
 # read, in memory where that can be had.
 metrics_address = _from_environment("ACCORD_METRICS_ADDRESS", "")
 if metrics_address:
-    if metrics_address.rpartition(":")[2] in {address.rpartition(":")[2] for address in bind}:
-        sys.exit("ACCORD_METRICS_ADDRESS must have another port than customers come to")
+    _check_metrics_address(metrics_address)
     bind = [*bind, metrics_address]
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_directory()
     atexit.register(_remove_counts, os.getpid())
 
 # Processes. Two use two cores, and one can be replaced while the other serves.
-workers = int(_from_environment("ACCORD_WORKERS", "2"))
+workers = _number("ACCORD_WORKERS", 2, least=1, most=1000)
 
 # Requests at a time in each, ACCORD_THREADS of them: a thread waits for Redis or the ledger without holding
 # up the others. Most threads only hold a request that waits for its turn (app/web/turns.py), and cost little.
-threads = 16 * int(_from_environment("ACCORD_THREADS", "8"))
+threads = 16 * _number("ACCORD_THREADS", 8, least=1, most=64)
 
 # gthread, with our own way of refusing.
 worker_class = QuietWorker
@@ -304,7 +367,7 @@ preload_app = True
 
 # A worker that has answered so many requests is replaced, so that what some library leaks never adds up. Up
 # to a tenth more is drawn by lot: not all are replaced at once. Requests under way are finished.
-max_requests = int(_from_environment("ACCORD_MAX_REQUESTS", "50000"))
+max_requests = _number("ACCORD_MAX_REQUESTS", 50_000, least=0, most=1_000_000_000)
 max_requests_jitter = max_requests // 10
 
 # Longer than a proxy keeps its idle connections (60 s in nginx): the proxy closes first, so it never sends a
@@ -317,7 +380,7 @@ limit_request_line = 8190
 
 # Which peers are proxies: nobody unless configured. (Over a Unix socket gunicorn trusts whoever could open
 # it, hence the umask below.)
-forwarded_allow_ips = os.environ.get("ACCORD_TRUSTED_PROXIES", "")
+forwarded_allow_ips = _trusted_proxies()
 
 # No header says that the customer came by https, not even a proxy's: ACCORD_ISSUER does.
 secure_scheme_headers: dict[str, str] = {}
@@ -346,3 +409,8 @@ worker_tmp_dir = _MEMORY
 
 # What `ps` shows, where setproctitle is installed.
 proc_name = "accord"
+
+# All of them at once. (Settings that only the application reads, it says itself.)
+if _faults:
+    sys.stderr.write("".join(f"{fault}\n" for fault in _faults))
+    raise SystemExit(FAULTY_CONFIGURATION)

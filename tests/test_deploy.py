@@ -470,6 +470,20 @@ def test_the_manual_runs_no_command_as_root() -> None:
     assert manual.count("\ndeploy/flask ") >= 4
 
 
+def test_metrics_at_an_address_that_the_socket_lacks_stop_the_service(
+    production: Production, tmp_path: Path
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    environment = {**production.service.environment, "ACCORD_METRICS_ADDRESS": address}
+    other = type(production.service)(DEPLOY / "accord.service", ROOT, environment, directory=tmp_path)
+    with pytest.raises(HasEnded) as ended, other:
+        pass
+    assert str(ended.value) == "4"
+    assert other.log.read_text() == (
+        f"ACCORD_METRICS_ADDRESS is at no socket of accord.socket: it needs ListenStream={address}\n"
+    )
+
+
 def test_the_socket_is_the_one_that_nginx_asks(production: Production) -> None:
     (address,) = [
         line

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -241,8 +242,49 @@ def test_a_reload_with_a_faulty_registration_changes_nothing_and_says_why(
 def test_the_metrics_and_the_customers_cannot_share_a_port(tmp_path: Path) -> None:
     gunicorn = Gunicorn(tmp_path)
     gunicorn.env["ACCORD_METRICS_ADDRESS"] = f"0.0.0.0:{gunicorn.port}"
-    assert gunicorn.start("hello:app").wait(30) != 0
-    assert "ACCORD_METRICS_ADDRESS must have another port than customers come to" in gunicorn.log.read_text()
+    assert gunicorn.start("hello:app").wait(30) == 4
+    assert (
+        gunicorn.log.read_text() == "ACCORD_METRICS_ADDRESS must have another port than customers come to\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        *(
+            ("ACCORD_WORKERS", value, "a whole number from 1 to 1000")
+            for value in ("abc", "0", "-1", "1.5", "²")
+        ),
+        *(("ACCORD_THREADS", value, "a whole number from 1 to 64") for value in ("abc", "0", "-8", "65")),
+        *(
+            ("ACCORD_MAX_REQUESTS", value, "a whole number from 0 to 1000000000")
+            for value in ("x", "9" * 5000)
+        ),
+        *(("ACCORD_PORT", value, "a whole number from 1 to 65535") for value in ("http", "0", "65536")),
+        *(
+            ("ACCORD_BIND", value, "addresses such as 127.0.0.1:8000 or unix:/run/accord.socket")
+            for value in ("nonsense", "127.0.0.1:65536", "127.0.0.1:8000,")
+        ),
+        ("ACCORD_TRUSTED_PROXIES", "proxy", "addresses or networks, such as 127.0.0.1, 10.0.0.0/8"),
+    ],
+)
+def test_what_gunicorn_reads_is_refused_in_one_line_with_the_code_that_is_not_restarted(
+    tmp_path: Path, name: str, value: str, fault: str
+) -> None:
+    gunicorn = Gunicorn(tmp_path)
+    gunicorn.env[name] = value
+    assert gunicorn.start("hello:app").wait(30) == 4
+    (line,) = gunicorn.log.read_text().splitlines()
+    assert re.fullmatch(rf"{name} must (be|list) {re.escape(fault)}", line)
+
+
+def test_everything_that_gunicorn_refuses_is_said_at_once(tmp_path: Path) -> None:
+    gunicorn = Gunicorn(tmp_path, ACCORD_WORKERS="0", ACCORD_THREADS="many")
+    assert gunicorn.start("hello:app").wait(30) == 4
+    assert [line.split()[0] for line in gunicorn.log.read_text().splitlines()] == [
+        "ACCORD_WORKERS",
+        "ACCORD_THREADS",
+    ]
 
 
 def test_nothing_of_the_counts_is_left_when_the_server_has_ended(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_what_costs_nothing_is_served_whoever_waits(house: House, path: str) -> 
 
 
 def test_gunicorn_has_the_threads_that_turns_are_made_for() -> None:
-    assert f"threads = {THREADS_FOR_ONE_TURN} * int(" in (ROOT / "gunicorn.conf.py").read_text()
+    assert f"threads = {THREADS_FOR_ONE_TURN} * _number(" in (ROOT / "gunicorn.conf.py").read_text()
 
 
 def test_who_is_turned_away_reads_that_nothing_was_sent_and_when_to_come_back(
