@@ -1,11 +1,14 @@
-"""How long each answer takes, by route; and `/metrics`, which is at a port of its own and nowhere else."""
+"""How long each answer takes, by route; and `/metrics`, which is at a port of its own and nowhere else.
+
+What is measured is what the customer waits for: a request's turn, too.
+"""
 
 from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.metrics import Metrics
@@ -13,15 +16,12 @@ from app.web.middleware import WSGIApp
 
 NO_ROUTE: Final = "none"
 OTHER_METHOD: Final = "other"
+_BEGUN_AT: Final = "accord.begun_at"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def init_app(app: Flask, metrics: Metrics) -> None:
-    """Measures every answer of `app`, its errors included."""
-
-    @app.before_request
-    def begin() -> None:
-        g.begun_at = perf_counter()
+    """Measures every answer of `app`, its errors included, from when `serve_metrics` has seen the request."""
 
     @app.after_request
     def observe(response: Response) -> Response:
@@ -31,7 +31,7 @@ def init_app(app: Flask, metrics: Metrics) -> None:
             NO_ROUTE if rule is None else rule.rule,
             request.method if request.method in _METHODS else OTHER_METHOD,
             response.status_code,
-            now - g.get("begun_at", now),
+            now - request.environ.get(_BEGUN_AT, now),
         )
         return response
 
@@ -45,6 +45,7 @@ def serve_metrics(app: WSGIApp, metrics: Metrics, port: int) -> WSGIApp:
 
     def apart(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if _port_of(environ) != port:
+            environ[_BEGUN_AT] = perf_counter()
             return app(environ, start_response)
         if environ["PATH_INFO"] != "/metrics" or environ["REQUEST_METHOD"] != "GET":
             start_response("404 Not Found", [("Content-Type", "text/plain")])
