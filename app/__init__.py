@@ -214,7 +214,7 @@ def _make_services(
     )
 
     def check_ready() -> None:
-        redis.ping(client)
+        redis.check(client)
         ledger.check()
 
     return Services(

@@ -35,6 +35,8 @@ Command = Sequence[str | int]
 # the address means then, which after a failover is another server.
 _END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
 
+_A_MOMENT = timedelta(seconds=1)
+
 _encoder = json.JSONEncoder(separators=(",", ":"))
 
 _breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
@@ -241,6 +243,13 @@ def connections_in_use(client: Redis) -> int:
 
 
 def ping(client: Redis) -> None:
-    """Raises StoreUnavailable unless Redis answers."""
+    """Raises StoreUnavailable unless Redis answers; of a Cluster, every node that has keys."""
     with answering(client):
         client.ping()
+
+
+def check(client: Redis) -> None:
+    """Raises StoreUnavailable unless Redis takes a record: full, or read-only, it still answers a PING."""
+    if isinstance(client, Cluster):
+        ping(client)
+    put(client, Put("ready", {}, _A_MOMENT))

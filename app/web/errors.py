@@ -22,6 +22,7 @@ from app.web import current
 from app.web.turns import TURNED_AWAY
 
 RETRY_AFTER = 10
+_LATER = "Try again in a moment"
 
 _log = structlog.get_logger()
 _STATUS = {
@@ -152,7 +153,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(UnsafeRequest, _refuse_unsafe)
     app.register_error_handler(OAuthError, _refuse_oauth)
     app.register_error_handler(Problem, _show_problem)
-    app.register_error_handler(StoreUnavailable, _say_unavailable)
+    app.register_error_handler(StoreUnavailable, say_unavailable)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_unexpected)
 
@@ -219,13 +220,14 @@ def _show_problem(problem: Problem) -> Response:
     return response
 
 
-def _say_unavailable(error: StoreUnavailable) -> Response:
+def say_unavailable(error: StoreUnavailable, description: str = _LATER) -> Response:
+    """`description` is for machines; why the store failed is in the log alone."""
     _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome="503")
-    return _unavailable()
+    return _unavailable(description)
 
 
-def _unavailable() -> Response:
-    response = _answer("unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment")
+def _unavailable(description: str = _LATER) -> Response:
+    response = _answer("unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, description)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

@@ -1,7 +1,8 @@
 """Requests take turns: so many work at a time, so many wait, and whoever else comes is told to come later.
 
 A process that takes in more than it can do answers nobody in time. What costs next to nothing does not queue,
-so that a process is seen to live however long its queue is.
+so that a process is seen to live, and to be ready, however long its queue is: taken out of rotation for being
+busy, it would leave its customers to others that are as busy.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,13 +19,17 @@ THREADS_FOR_ONE_TURN: Final = 16
 """How many threads gunicorn has for each request that works: the others hold those who wait."""
 
 _PATIENCE = 1.8  # a page, or what stands in its place, is there within two seconds
-_WITHOUT_QUEUE = ("/healthz", "/static/", "/.well-known/", "/openapi.yaml")
+_WITHOUT_QUEUE = ("/healthz", "/readyz", "/static/", "/.well-known/", "/openapi.yaml")
 
 
 def take_turns(app: WSGIApp, *, turns: int) -> WSGIApp:
-    """Serves `turns` requests at a time. One thread stays free for who is turned away or need not wait."""
+    """Serves `turns` requests at a time.
+
+    Two threads stay free for who is turned away or need not wait: one of them may be finding out whether this
+    process is ready, from a store that hangs.
+    """
     working = BoundedSemaphore(turns)
-    waiting = BoundedSemaphore(turns * (THREADS_FOR_ONE_TURN - 1) - 1)
+    waiting = BoundedSemaphore(turns * (THREADS_FOR_ONE_TURN - 1) - 2)
 
     def has_turn() -> bool:
         if working.acquire(blocking=False):

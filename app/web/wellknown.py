@@ -9,6 +9,8 @@ from app.domain import pkce
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
 from app.domain.tokens import ADMIN_SCOPE
+from app.stores.unavailable import StoreUnavailable
+from app.web import errors
 from app.web.current import services
 
 bp = Blueprint("wellknown", __name__)
@@ -68,6 +70,10 @@ def alive() -> Response:
 
 @bp.get("/readyz")
 def ready() -> Response:
-    """Redis and the ledger answer; 503 while one of them does not."""
-    services().check_ready()
+    """Redis takes records, and the ledger can be read; 503 that names the one of which this is not true."""
+    try:
+        services().check_ready()
+    except StoreUnavailable as error:
+        store = str(error).partition(":")[0]
+        return errors.say_unavailable(error, f"{store} is not ready, and the log says why")
     return jsonify(status="ready")

@@ -340,7 +340,7 @@ def to_ledger(stage: Stage) -> Proxy:
 SQLITE = Needs()
 POSTGRES = Needs(postgres=True)
 SENTINELS = Needs(sentinels=True)
-# One turn in each of two workers, and fourteen more may wait in each: thirty are in the house at most.
+# One turn in each of two workers, and thirteen more may wait in each: twenty-eight are in the house at most.
 SMALL = Needs(variables={"ACCORD_THREADS": "1"})
 
 SCENARIOS = [

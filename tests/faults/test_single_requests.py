@@ -206,7 +206,8 @@ def test_what_needs_no_redis_goes_on_without_it(customer: BrowserCustomer, redis
 def test_the_process_is_alive_and_not_ready(client: ContractClient, redis_gone: Breaks) -> None:
     with redis_gone():
         assert client.get("/healthz").status_code == 200
-        check_unavailable_json(client.get("/readyz"))
+        check_unavailable_json(answer := client.get("/readyz"))
+    assert answer.get_json()["error_description"] == "redis is not ready, and the log says why"
     assert client.get("/readyz").status_code == 200
 
 
@@ -255,6 +256,17 @@ def demoted(redis_client: redis.Redis) -> Iterator[None]:
         yield
     finally:
         redis_client.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize("how", [full, demoted])
+def test_a_redis_that_takes_nothing_is_not_ready_although_it_answers(
+    client: ContractClient, redis_client: redis.Redis, how: Callable[..., AbstractContextManager[None]]
+) -> None:
+    assert client.get("/readyz").status_code == 200
+    with how(redis_client):
+        check_unavailable_json(client.get("/readyz"))
+        assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("how", [full, demoted])
@@ -583,7 +595,8 @@ def test_a_ledger_that_cannot_be_read_is_told_at_the_door(
     assert params["error"] == "temporarily_unavailable"
     assert params["state"] == "kept"
     assert list(redis_client.scan_iter("request:*")) == []
-    check_unavailable_json(there.client.get("/readyz"))
+    check_unavailable_json(answer := there.client.get("/readyz"))
+    assert answer.get_json()["error_description"] == "ledger is not ready, and the log says why"
     assert there.client.get("/healthz").status_code == 200
 
 
