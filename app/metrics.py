@@ -78,6 +78,9 @@ class Metrics:
         self._limited = Counter(
             "accord_rate_limited", "Requests that were told to wait", ["limit"], registry=own
         )
+        self._turned_away = Counter(
+            "accord_turned_away", "Requests that came when too many waited", registry=own
+        )
         self._forms = Counter("accord_forms_refused", "Forms without their token (CSRF)", registry=own)
         self._unexpected = Counter("accord_unexpected_errors", "Answers that are our fault", registry=own)
         self._store_errors = Counter(
@@ -90,6 +93,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=own,
         )
+        self._begin_at_zero()
         in_use = Gauge(
             "accord_store_connections",
             "Connections in use, sampled once a second while requests come",
@@ -110,9 +114,20 @@ class Metrics:
             "signed_in": self._count_sign_in,
             "sign_in_failed": self._count_sign_in,
             "rate_limited": lambda entry: self._limited.labels(_known(entry.get("limit"), _LIMITS)).inc(),
+            "turned_away": lambda _: self._turned_away.inc(),
             "csrf_refused": lambda _: self._forms.inc(),
             "unexpected": lambda _: self._unexpected.inc(),
         }
+
+    def _begin_at_zero(self) -> None:
+        """Prometheus sees no increase in a series that begins with 1: what alerts wait for is there."""
+        for store in _STORES:
+            self._store_errors.labels(store)
+        for limit in _LIMITS:
+            self._limited.labels(limit)
+        for provider_id in self._providers:
+            for outcome in _OUTCOMES:
+                self._sign_ins.labels(outcome, provider_id)
 
     def note(self, entry: Entry) -> None:
         """Counts what a line of the log says."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.embedded import EmbeddedValkey
@@ -211,6 +212,28 @@ def test_where_the_metrics_are_nothing_else_is(server: Server, path: str) -> Non
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_without_an_address_of_their_own_there_are_none(client: ContractClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+def test_what_alerts_wait_for_is_there_before_it_happens(server: Server) -> None:
+    samples = server.scrape().samples
+    for name, labels in {
+        "accord_store_errors_total": {"store": "ledger"},
+        "accord_rate_limited_total": {"limit": "token"},
+        "accord_sign_ins_total": {"outcome": "unavailable", "provider_id": "2000"},
+        "accord_turned_away_total": {},
+        "accord_unexpected_errors_total": {},
+        "accord_forms_refused_total": {},
+    }.items():
+        assert samples[name, tuple(sorted(labels.items()))] == 0, name
+
+
+def test_alerts_say_when_nobody_answers_when_answers_fail_and_when_customers_are_turned_away() -> None:
+    (group,) = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
+    rules = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    assert 'up{job="accord"} == 0' in rules["AccordIsDown"]
+    assert '{status="5xx"' in rules["AccordAnswersWithErrors"]
+    assert "accord_turned_away_total" in rules["AccordTurnsCustomersAway"]
+    assert len(rules) == len(group["rules"])
 
 
 def test_every_metric_on_the_dashboard_and_in_the_alerts_exists() -> None:

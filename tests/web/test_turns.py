@@ -6,9 +6,12 @@ from threading import Event
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
+from werkzeug.test import create_environ, run_wsgi_app
 
+from app.logs import set_up_logging
+from app.settings import Settings
 from app.web.turns import THREADS_FOR_ONE_TURN, TURNED_AWAY, take_turns
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Clock, make_app
 from tests.customer import BrowserCustomer
 from tests.page_contract import ContractClient
 from tests.web.expected_pages import NOTHING_SENT, check_error_page, check_json
@@ -97,6 +100,24 @@ def test_who_is_turned_away_reads_that_nothing_was_sent_and_when_to_come_back(
     answer = customer.client.get(f"/consent/{request_id}?lang={lang}", environ_overrides={TURNED_AWAY: True})
     check_error_page(answer, "unavailable", lang, status=503, assurance=NOTHING_SENT)
     assert 1 <= int(answer.headers["Retry-After"]) <= 120
+
+
+def test_who_is_turned_away_is_counted(settings: Settings, clock: Clock) -> None:
+    counting = make_app(settings.model_copy(update={"metrics_address": "127.0.0.1:9"}), clock)
+    try:
+        counting.test_client().get("/connections", environ_overrides={TURNED_AWAY: True})
+        environ = {**create_environ("/metrics"), "gunicorn.socket": SocketOfMetrics()}
+        metrics, _, _ = run_wsgi_app(counting.wsgi_app, environ)
+        assert "accord_turned_away_total 1.0\n" in b"".join(metrics).decode()
+    finally:
+        set_up_logging()  # nobody else's lines are counted
+
+
+class SocketOfMetrics:
+    """What a request looks like that has come in at the metrics' port."""
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 9)
 
 
 def test_a_machine_that_is_turned_away_is_told_so_in_json(client: ContractClient) -> None:
