@@ -35,6 +35,9 @@ Command = Sequence[str | int]
 # the address means then, which after a failover is another server.
 _END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
 
+# Beside what `_options` says: with one of these, redis-py would send a command again.
+_OF_RETRIES = {"retry_on_timeout", "retry_on_error", "health_check_interval"}
+
 _A_MOMENT = timedelta(seconds=1)
 
 _encoder = json.JSONEncoder(separators=(",", ":"))
@@ -49,6 +52,7 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
     """
     try:
         address = parse_address(url)
+        _refuse_own_options(address)
         client = _make_client(address, timeout.total_seconds())
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # connects to nothing, and knows every option
@@ -58,6 +62,12 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
     if address.kind is not Kind.CLUSTER:  # where one node that hangs says nothing of the others
         _breakers[client] = Breaker("redis", timeout=timeout)
     return client
+
+
+def _refuse_own_options(address: RedisAddress) -> None:
+    own = (_options(0).keys() | _OF_RETRIES) & address.options.keys()
+    if own:
+        raise ValueError(f"must not have the option {min(own)}, which Accord sets itself")
 
 
 def _make_client(address: RedisAddress, seconds: float) -> Redis:

@@ -6,7 +6,8 @@
     redis+cluster://host:6379,host:6379          a Cluster, found through any of its nodes
 
 Sentinel and Cluster with TLS begin with rediss+. What follows a `?` are redis-py's own options, such as
-`ssl_ca_certs` and `max_connections`; `sentinel_username` and `sentinel_password` are for the Sentinels.
+`ssl_ca_certs` and `max_connections`, but for those that Accord sets itself; `sentinel_username` and
+`sentinel_password` are for the Sentinels.
 """
 
 import re

@@ -54,6 +54,16 @@ def test_a_cluster_is_found_through_any_of_its_nodes() -> None:
         ("redis://127.0.0.1:6379?no_such_option=1", "has an option that is not known"),
         ("redis+sentinel://127.0.0.1:26379/name?no_such_option=1", "has an option that is not known"),
         ("redis+cluster://127.0.0.1?no_such_option=1", "has an option that is not known"),
+        ("redis://127.0.0.1:6379?socket_timeout=60", "must not have the option socket_timeout,"),
+        (
+            "unix:///run/valkey.sock?socket_connect_timeout=60",
+            "must not have the option socket_connect_timeout,",
+        ),
+        (
+            "redis+sentinel://127.0.0.1/name?retry_on_timeout=yes",
+            "must not have the option retry_on_timeout,",
+        ),
+        ("redis+cluster://127.0.0.1?decode_responses=no", "must not have the option decode_responses,"),
     ],
 )
 def test_another_address_is_refused_with_a_reason_that_quotes_no_password(url: str, reason: str) -> None:
