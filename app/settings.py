@@ -9,7 +9,7 @@ import stat
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -161,6 +162,19 @@ class Settings(BaseSettings):
         if urlsplit(issuer).hostname not in _LOOPBACK:
             raise ValueError("may be http on loopback only")
         return issuer
+
+    @model_validator(mode="after")
+    def _threads_have_what_they_need(self) -> Self:
+        faults = []
+        # With one thread there is no other customer who could be left without.
+        if self.bank_waiting > max(1, self.threads - 1):
+            faults.append(f"ACCORD_BANK_WAITING must be less than ACCORD_THREADS, which is {self.threads}")
+        is_sqlite = self.ledger_url.get_secret_value().startswith("sqlite")
+        if not is_sqlite and self.ledger_connections < self.threads:
+            faults.append(f"ACCORD_LEDGER_CONNECTIONS must be ACCORD_THREADS at least, {self.threads}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
 
     @property
     def is_development(self) -> bool:

@@ -273,6 +273,35 @@ def test_what_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch
     assert fault.startswith("ACCORD_CODE_LIFETIME ")
 
 
+# Threads
+
+
+@pytest.mark.parametrize(("threads", "waiting"), [("8", "7"), ("5", "4"), ("2", "1"), ("1", "1")])
+def test_customers_of_a_bank_that_hangs_leave_a_thread_for_the_others(
+    monkeypatch: pytest.MonkeyPatch, threads: str, waiting: str
+) -> None:
+    monkeypatch.setenv("ACCORD_THREADS", threads)
+    monkeypatch.setenv("ACCORD_BANK_WAITING", waiting)
+    assert Settings().bank_waiting == int(waiting)
+    monkeypatch.setenv("ACCORD_BANK_WAITING", str(int(waiting) + 1))
+    assert faults() == [f"ACCORD_BANK_WAITING must be less than ACCORD_THREADS, which is {threads}"]
+
+
+def test_each_thread_has_a_connection_to_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_LEDGER_CONNECTIONS", "8")
+    assert Settings().ledger_connections == 8
+    monkeypatch.setenv("ACCORD_LEDGER_CONNECTIONS", "7")
+    assert faults() == ["ACCORD_LEDGER_CONNECTIONS must be ACCORD_THREADS at least, 8"]
+    monkeypatch.setenv("ACCORD_LEDGER_URL", "sqlite:////var/lib/accord/ledger.sqlite3")
+    assert Settings().ledger_connections == 7
+
+
+def test_both_are_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_THREADS", "12")
+    monkeypatch.setenv("ACCORD_BANK_WAITING", "12")
+    assert [line.split()[0] for line in faults()] == ["ACCORD_BANK_WAITING", "ACCORD_LEDGER_CONNECTIONS"]
+
+
 # Hosts and the rest
 
 
