@@ -19,6 +19,7 @@ __all__ = ["ledger"]
 # Nobody who was party to a consent can be asked about it for less: claims expire after three years in Quebec
 # (Civil Code, article 2925), and elsewhere in Canada after two or more.
 _FEWEST_YEARS = 3
+_MOST_YEARS = 1000  # a date that far back still has a name
 _YEAR = timedelta(days=365.25)
 
 
@@ -30,9 +31,9 @@ class _Moment(click.ParamType[datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is no date such as 2026-03-31, or 2026-03-31T12:00:00+00:00", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _SINCE = click.option("--since", type=_Moment(), help="Nothing that is older.")
@@ -41,21 +42,29 @@ _SINCE = click.option("--since", type=_Moment(), help="Nothing that is older.")
 @ledger.command()
 @at_the_ledger
 @click.option(
-    "--years", type=click.IntRange(min=_FEWEST_YEARS), default=7, show_default=True, help="Since it ended."
+    "--years",
+    type=click.IntRange(min=_FEWEST_YEARS, max=_MOST_YEARS),
+    default=7,
+    show_default=True,
+    help="Since it ended.",
 )
 @click.option(
-    "--token-days", type=click.IntRange(min=30), default=365, show_default=True, help="Since it died."
+    "--token-days",
+    type=click.IntRange(min=30, max=365 * _MOST_YEARS),
+    default=365,
+    show_default=True,
+    help="Since it died.",
 )
 @click.option(
     "--refresh-token-idle",
     envvar="ACCORD_REFRESH_TOKEN_IDLE",
-    type=click.IntRange(min=1),
+    type=click.FloatRange(min=0, min_open=True, max=365 * 24 * 3600),
     default=30 * 24 * 3600,
     show_default=True,
     help="ACCORD_REFRESH_TOKEN_IDLE",
 )
 @click.option("--yes", is_flag=True, help="Delete; without it, only what would be deleted is said.")
-def prune(url: str, years: int, token_days: int, refresh_token_idle: int, yes: bool) -> None:
+def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes: bool) -> None:
     """Deletes what the law no longer asks anybody to keep, or says what that is.
 
     Decisions, grants and events go some years after the consent ended, or was denied; refresh tokens some

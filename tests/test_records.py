@@ -64,6 +64,21 @@ def test_less_than_claims_may_be_made_for_is_not_kept(operate: Operate, argument
     assert operate("prune", *arguments, "--yes").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "most"), [("--years", 1000), ("--token-days", 365_000), ("--refresh-token-idle", 31_536_000)]
+)
+def test_a_span_that_no_date_is_that_far_back_is_refused(operate: Operate, option: str, most: int) -> None:
+    assert operate("prune", option, str(most)).exit_code == 0
+    for span in (most + 1, 10**30):
+        refused = operate("prune", option, str(span), "--yes")
+        assert refused.exit_code == 2
+        assert f"Invalid value for '{option}'" in refused.stderr
+
+
+def test_an_idle_period_may_have_parts_of_a_second_as_the_setting_may(operate: Operate) -> None:
+    assert operate("prune", "--refresh-token-idle", "0.5").exit_code == 0
+
+
 # Export
 
 
@@ -91,10 +106,11 @@ def test_an_export_since_a_day_leaves_out_what_is_older(operate: Operate, ledger
     assert {line["consent_id"] for line in lines} == {"c-new"}
 
 
-def test_what_is_no_moment_is_refused(operate: Operate) -> None:
-    refused = operate("export", "--since", "yesterday")
+@pytest.mark.parametrize("moment", ["yesterday", "0001-01-01T00:00:00+23:00", "9999-12-31T23:00:00-23:00"])
+def test_what_is_no_moment_is_refused(operate: Operate, moment: str) -> None:
+    refused = operate("export", "--since", moment)
     assert refused.exit_code == 2
-    assert "'yesterday' is no date such as 2026-03-31" in refused.stderr
+    assert f"'{moment}' is no date such as 2026-03-31" in refused.stderr
 
 
 # Reconcile
