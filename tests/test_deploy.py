@@ -67,6 +67,7 @@ def browser() -> Iterator[requests.Session]:
 def test_the_configuration_is_one_that_nginx_takes(production: Production) -> None:
     checked = production.nginx.check()
     assert checked.returncode == 0, checked.stderr
+    assert "duplicate" not in checked.stderr
 
 
 def test_a_whole_flow_goes_over_tls_as_the_issuer_says(
