@@ -105,7 +105,7 @@ def test_a_name_that_only_begins_alike_is_another_package() -> None:
 
 
 def test_only_wsgi_and_tests_take_the_way_to_make_an_application_out_of_the_package() -> None:
-    folders = [ROOT / name for name in ("tests", "examples", "tools", "migrations")]
+    folders = [ROOT / name for name in ("tests", "examples", "tools", "migrations", "bench")]
     paths = [*ROOT.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]
     taken = {
         (module_of(path).split(".")[0], name)

@@ -1,11 +1,12 @@
 """What is installed is what was locked, and nothing in the source is a secret."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-from tools.secret_scan import check, findings
+from tools.secret_scan import check, findings, sources
 
 LOCKS = ["base", "postgres", "tracing", "dev"]
 _PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", re.MULTILINE)
@@ -36,6 +37,17 @@ def test_what_is_tested_is_what_is_deployed() -> None:
 
 def test_no_secret_is_in_the_source() -> None:
     assert list(check()) == []
+
+
+def test_every_folder_is_looked_into_but_what_was_generated() -> None:
+    looked_at = {path.relative_to(ROOT) for path in sources()}
+    assert {
+        Path(".ci/run"),
+        Path("Makefile"),
+        Path("bench/run_bench"),
+        Path("requirements/dev.txt"),
+    } <= looked_at
+    assert not {path.parts[0] for path in looked_at} & {".git", ".venv", "instance", "gallery"}
 
 
 MADE_UP = "x9" * 20
