@@ -1,14 +1,18 @@
 """One JSON object a line, whatever is in it, and exceptions without what they say."""
 
+import ast
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
 
+from app.domain.history import ENDINGS, EventKind
 from app.logs import set_up_logging
+from tests.conftest import ROOT
 
 HOSTILE = [
     "a\r\nb",
@@ -137,3 +141,45 @@ def test_logging_that_is_set_up_twice_says_everything_once(logged: Logged) -> No
         LIBRARY.warning("once")
 
     assert len(logged(set_up_and_log)) == 1
+
+
+# What operators read
+
+
+MANUAL = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def events_in(source: str) -> set[str]:
+    """The names of events that are written in a module: what is logged by name, and pages that have one."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        words = [keyword.value for keyword in node.keywords if keyword.arg == "event"]
+        if called.startswith("_log.") or called == "operator_event":
+            words += node.args[:1]
+        found |= {
+            word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)
+        }
+    return found
+
+
+def test_every_event_of_the_log_is_in_the_manual_and_no_other_is() -> None:
+    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py")]
+    logged = set().union(*map(events_in, modules)) | set(EventKind)
+    table = MANUAL.partition("| event | when |\n")[2].partition("\n\n")[0]
+    documented = {
+        name for line in table.splitlines() for name in re.findall("`([a-z_]+)`", line.split("|")[1])
+    }
+    assert documented == logged
+
+
+def test_a_restore_finds_every_way_in_which_a_connection_ends_or_shrinks() -> None:
+    (command,) = re.findall(r"select\(\.event \| IN\(([^)]*)\)\)", MANUAL)
+    by_itself = {EventKind.EXPIRED}
+    assert set(re.findall(r'"([a-z_]+)"', command)) == {
+        *(ENDINGS - by_itself),
+        EventKind.NARROWED,
+        "connection_ended",
+    }
