@@ -9,7 +9,7 @@ import stat
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,7 +22,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -71,6 +70,15 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value().strip().encode()) < SHORTEST_SECRET_KEY:
         raise ValueError(f"must have at least {SHORTEST_SECRET_KEY} bytes")
     return secret
+
+
+def _one_for_each_thread(known: dict[str, Any]) -> int:
+    """And two in reserve, for who does not queue for a turn."""
+    return int(known["threads"]) + 2
+
+
+def _half_the_threads(known: dict[str, Any]) -> int:
+    return max(1, int(known["threads"]) // 2)
 
 
 def _time_zone(name: str) -> str:
@@ -134,15 +142,15 @@ class Settings(BaseSettings):
     sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
     # A page that waits for one store and then for another one is still there within two seconds.
     store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=0.9)
-    ledger_connections: Annotated[int, Field(ge=1, le=1000)] = 10
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    ledger_connections: Annotated[int, Field(ge=1, le=1000, default_factory=_one_for_each_thread)]
     bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=1.8)
-    bank_waiting: Annotated[int, Field(ge=1, le=100)] = 4
+    bank_waiting: Annotated[int, Field(ge=1, le=100, default_factory=_half_the_threads)]
     authorize_rate: Annotated[int, Field(ge=0)] = 600
     token_rate: Annotated[int, Field(ge=0)] = 6000
     wrong_secrets: Annotated[int, Field(ge=0)] = 100
     metrics_address: Annotated[str, AfterValidator(_socket_address)] | None = None
     traces_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
-    threads: Annotated[int, Field(ge=1, le=64)] = 8
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Toronto"
     recipient_port: int = 8001
 
@@ -163,18 +171,13 @@ class Settings(BaseSettings):
             raise ValueError("may be http on loopback only")
         return issuer
 
-    @model_validator(mode="after")
-    def _threads_have_what_they_need(self) -> Self:
-        faults = []
+    @field_validator("bank_waiting")
+    @classmethod
+    def _a_bank_that_hangs_leaves_a_thread(cls, waiting: int, info: ValidationInfo) -> int:
         # With one thread there is no other customer who could be left without.
-        if self.bank_waiting > max(1, self.threads - 1):
-            faults.append(f"ACCORD_BANK_WAITING must be less than ACCORD_THREADS, which is {self.threads}")
-        is_sqlite = self.ledger_url.get_secret_value().startswith("sqlite")
-        if not is_sqlite and self.ledger_connections < self.threads:
-            faults.append(f"ACCORD_LEDGER_CONNECTIONS must be ACCORD_THREADS at least, {self.threads}")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return self
+        if waiting > max(1, info.data.get("threads", waiting + 1) - 1):
+            raise ValueError("must be less than ACCORD_THREADS")
+        return waiting
 
     @property
     def is_development(self) -> bool:
@@ -230,6 +233,8 @@ def variable_name(field: str) -> str:
 def _explain(error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
+        if fault["type"] == "default_factory_not_called":
+            continue  # pydantic's own note that another setting has a fault
         place = [str(part) for part in fault["loc"]]
         name = place[0] if place else ""
         if name in Settings.model_fields:

@@ -9,7 +9,7 @@ from app.settings import Settings, variable_name
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-_SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`|(required|none)) \|", re.MULTILINE)
+_SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`|(required|none|from threads)) \|", re.MULTILINE)
 
 
 def _documented() -> dict[str, str]:
@@ -20,6 +20,8 @@ def _default_in_words(field: str) -> str:
     info = Settings.model_fields[field]
     if info.is_required():
         return "required"
+    if info.default_factory is not None:
+        return "from threads"
     match info.default:
         case timedelta() as span:
             return str(span.total_seconds()).removesuffix(".0")

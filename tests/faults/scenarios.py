@@ -341,7 +341,7 @@ SQLITE = Needs()
 POSTGRES = Needs(postgres=True)
 SENTINELS = Needs(sentinels=True)
 # One turn in each of two workers, and thirteen more may wait in each: twenty-eight are in the house at most.
-SMALL = Needs(variables={"ACCORD_THREADS": "1", "ACCORD_BANK_WAITING": "1"})
+SMALL = Needs(variables={"ACCORD_THREADS": "1"})
 
 SCENARIOS = [
     Scenario("nothing breaks", nothing, 2, SQLITE),
