@@ -90,8 +90,9 @@ class TokenFlow:
                 return self._token_response(
                     grant, provider, grant.granted_scope, now, refresh_token=refresh_token
                 )
-            case Replayed(grant):
-                log_event(EventKind.REPLAYED, grant)
+            case Replayed(grant, ended_now):
+                if ended_now:
+                    log_event(EventKind.REPLAYED, grant)
                 raise _invalid_grant(INVALID_CODE)
             case NotRedeemable():
                 raise _invalid_grant(INVALID_CODE)
@@ -228,8 +229,9 @@ class TokenFlow:
     def _end_if_redeemed(self, request_id: str, client: Client, now: datetime) -> None:
         answered = self.ledger.find_answer(request_id)
         grant = None if answered is None else answered.grant
-        if grant is not None and grant.redeemed_at is not None and grant.client_id == client.client_id:
-            self.ledger.end_replayed(grant, now=now)
+        if grant is None or grant.redeemed_at is None or grant.client_id != client.client_id:
+            return
+        if self.ledger.end_replayed(grant, now=now):
             log_event(EventKind.REPLAYED, grant)
 
     def _active_provider(self, client: Client, provider_id: str) -> DataProvider:

@@ -73,14 +73,18 @@ def end(
     actor: Actor,
     reason: Reason,
     now: datetime,
-) -> None:
-    """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`."""
+) -> bool:
+    """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`.
+
+    False when it had ended before.
+    """
     if grant.status_at(now) is GrantStatus.EXPIRED:
         kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
     if connection.change(_END, of_consent=grant.consent_id, at=now) != 1:
-        return
+        return False
     _end_tokens(connection, grant, now)
     append(connection, event_row(grant, kind, actor, reason, now))
+    return True
 
 
 def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:

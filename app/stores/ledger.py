@@ -70,9 +70,10 @@ class Redeemed:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The code had been redeemed before; its grant and every token of it has been ended."""
+    """The code had been redeemed before. Its grant and every token of it are over, by this call or before."""
 
     grant: ConsentGrant
+    ended_now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +148,19 @@ class Ledger:
                 replayed = find(connection, _REDEEMED, **code)
                 if replayed is None:
                     return NotRedeemable()
-                _end_replayed(connection, replayed, now)
-                return Replayed(replayed)
+                return Replayed(replayed, ended_now=_end_replayed(connection, replayed, now))
             token = {"token_hash": token_hash, "consent_id": grant.consent_id}
             connection.change(_KEEP_TOKEN, **token, issued_at=now, last_used_at=now)
             append(connection, event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now))
             return Redeemed(grant)
 
-    def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> None:
-        """Ends a grant whose code was presented again, and every token of it (RFC 6749 4.1.2)."""
+    def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> bool:
+        """Ends a grant whose code was presented again, and every token of it (RFC 6749 4.1.2).
+
+        False when it was over before.
+        """
         with self.database.writing() as connection:
-            _end_replayed(connection, grant, now)
+            return _end_replayed(connection, grant, now)
 
     def find_refreshable(
         self, token_hash: str, client_id: str, *, idle: timedelta, now: datetime
@@ -205,6 +208,6 @@ def _insert_decision(
     return replaced
 
 
-def _end_replayed(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
+def _end_replayed(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> bool:
     """RFC 6749 4.1.2: every token issued from a code that is presented again is revoked."""
-    end(connection, grant, EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE, now)
+    return end(connection, grant, EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE, now)

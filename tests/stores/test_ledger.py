@@ -178,6 +178,7 @@ def test_a_replay_ends_the_grant_and_its_refresh_token(ledger: Ledger, database:
     later = NOON + timedelta(days=3)
     replayed = redeem(ledger, token_hash=hash_secret("another"), now=later)
     assert isinstance(replayed, Replayed)
+    assert replayed.ended_now
     assert standing_grant(ledger).ended_at == later
     assert standing_grant(ledger).status_at(later) is GrantStatus.REVOKED
     assert [row["revoked_at"] for row in database.rows("refresh_tokens")] == [later]
@@ -189,7 +190,10 @@ def test_a_replay_of_a_replay_changes_no_moment(ledger: Ledger) -> None:
     ledger.record_decision(*an_approval())
     redeem(ledger)
     redeem(ledger, now=NOON + 5 * SECOND)
-    assert isinstance(redeem(ledger, now=NOON + 9 * SECOND), Replayed)
+    again = redeem(ledger, now=NOON + 9 * SECOND)
+    assert isinstance(again, Replayed)
+    assert not again.ended_now
+    assert not ledger.end_replayed(standing_grant(ledger), now=NOON + 9 * SECOND)
     assert standing_grant(ledger).ended_at == NOON + 5 * SECOND
 
 

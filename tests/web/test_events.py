@@ -170,6 +170,16 @@ def test_the_correlation_id_finds_every_line_of_its_flow(customer: BrowserCustom
     assert lines == ["asked", "signed_in", "shown", "approved", "redeemed", "replayed"]
 
 
+def test_a_code_that_is_presented_again_and_again_ends_its_connection_once(
+    customer: BrowserCustomer, log: Log, clock: Clock
+) -> None:
+    code = customer.approve(**ASKED)
+    for seconds in (0, 1, 1, 300, 1):
+        clock.advance(timedelta(seconds=seconds))
+        customer.redeem(code)
+    assert [line["event"] for line in log()].count("replayed") == 1
+
+
 def test_the_reference_number_of_a_page_finds_its_line(customer: BrowserCustomer, log: Log) -> None:
     response = customer.client.get("/consent/never-was")
     (reference,) = re.findall(r"[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}", response.text)
