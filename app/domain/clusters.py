@@ -19,6 +19,9 @@ class DataCluster(StrEnum):
 
 Scope = frozenset[DataCluster]
 
+# What reaches back in time. Everything else is shared as it is on the day.
+WITH_HISTORY: Scope = frozenset({DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
+
 _BY_NAME = {cluster.value: cluster for cluster in DataCluster}
 _POSITION = {cluster: position for position, cluster in enumerate(DataCluster)}
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from app.domain.clusters import Scope
+from app.domain.clusters import WITH_HISTORY, Scope
 from app.domain.language import Bilingual
 
 LONGEST_CONSENT = timedelta(days=365)
@@ -57,6 +57,10 @@ class Client:
 
     def status_with(self, provider_id: str) -> Status | None:
         return self.statuses.get(provider_id)
+
+    def history_months_of(self, scope: Scope) -> int | None:
+        """How far back `scope` shows; None where nothing of it has a past, or no limit is registered."""
+        return self.history_months if scope & WITH_HISTORY else None
 
     def accepts_redirect_uri(self, redirect_uri: str) -> bool:
         """Whether `redirect_uri` is registered, compared character by character (RFC 9700 2.1).

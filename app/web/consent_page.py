@@ -100,6 +100,7 @@ def form_with_holes(asked: Question, parties: Parties) -> str:
         shared_until=None if asked.shared is None else asked.shared.until,
         takes_all_or_nothing=not parties.client.allow_subset,
         ends_on=asked.ends_on,
+        history_months=parties.client.history_months_of(offer.needed | offer.optional),
         callback_host=asked.callback_host,
         names_customer=asked.names_customer,
         is_undecided=asked.is_undecided,

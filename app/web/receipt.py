@@ -103,7 +103,7 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
             provider=shown.provider.name[spoken],
             purpose=None if client is None or client.purpose is None else client.purpose[spoken],
             clusters=tuple(_shared_data(cluster, client, spoken) for cluster in shown.clusters),
-            history_months=None if client is None else client.history_months,
+            history_months=None if client is None else client.history_months_of(grant.granted_scope),
             approved_on=long_date(grant.approved_at),
             approved_at=grant.approved_at.isoformat(),
             ends_on=long_date(grant.expires_at),

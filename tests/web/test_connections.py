@@ -392,6 +392,21 @@ def test_the_receipt_as_data_says_the_same_in_both_languages(customer: BrowserCu
     assert (ended["status"], ended["ended_on"]) == ("REVOKED", "24 novembre 2026")
 
 
+@pytest.mark.parametrize(
+    ("shared", "months"),
+    [([], None), (["INVESTMENTS"], None), (["TRANSACTIONS"], 24), (["STATEMENTS"], 24)],
+)
+def test_how_far_back_is_on_the_receipt_where_something_that_has_a_past_is_shared(
+    customer: BrowserCustomer, shared: list[str], months: int | None, lang: str
+) -> None:
+    scope = f"{THREE} INVESTMENTS"
+    consent_id = connect(customer, *shared, lang=lang, scope=scope)["consent_id"]
+    page = detail_page(customer, consent_id, lang)
+    assert page.text.count("24 mo") == (2 if months else 0)  # in both languages
+    receipt = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()
+    assert receipt[lang]["history_months"] == months
+
+
 def test_a_recipient_that_is_gone_leaves_a_receipt_with_what_is_known(
     customer: BrowserCustomer, register: Callable[..., ContractClient], lang: str
 ) -> None:

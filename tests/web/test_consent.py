@@ -302,6 +302,22 @@ def test_statements_say_that_they_repeat_what_other_boxes_withhold(
     assert said[lang] in shown.text
 
 
+@pytest.mark.parametrize(
+    ("scope", "says_so"),
+    [
+        ("ACCOUNT_BASIC", False),
+        ("ACCOUNT_BASIC ACCOUNT_DETAILED INVESTMENTS CUSTOMER_CONTACT", False),
+        ("ACCOUNT_BASIC TRANSACTIONS", True),
+        ("ACCOUNT_BASIC STATEMENTS", True),
+    ],
+)
+def test_how_far_back_is_said_where_something_that_has_a_past_is_asked_for(
+    customer: BrowserCustomer, scope: str, says_so: bool, lang: str
+) -> None:
+    page = form_page(customer, lang, scope=scope)
+    assert ({"en": "of past activity", "fr": "d’activité passée"}[lang] in page.text) is says_so
+
+
 def test_what_the_bank_does_not_have_is_named_and_is_no_choice(customer: BrowserCustomer, lang: str) -> None:
     page = form_page(customer, lang, provider_id="2000", scope=EVERY_CLUSTER)
     assert "INVESTMENTS" not in sections(page)
