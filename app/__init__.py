@@ -40,6 +40,7 @@ from app.stores.watching import watch_with
 from app.web import (
     assets,
     authorize,
+    complaints,
     connections,
     consent,
     consents,
@@ -141,7 +142,7 @@ def create_app(
     errors.init_app(app)
     assets.init_app(app, assets.Assets(STATIC, is_live=settings.is_development))
     pages.init_app(app)
-    pages_of_people = (authorize, connections, consent, decision, signin)
+    pages_of_people = (authorize, complaints, connections, consent, decision, signin)
     endpoints_of_machines = (token, revoke, introspect, consents, wellknown)
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)

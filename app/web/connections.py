@@ -63,7 +63,7 @@ def stop(consent_id: str) -> BaseResponse:
         _speak()
         shown = _load(consent_id)
         if not stop_form(consent_id, browser().id).has_valid_token():
-            raise errors.stop_refused(consent_id)
+            raise errors.stop_refused(consent_id, shown.provider)
         _withdraw(shown, _stopping(shown, request.form.get("stop")))
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="503")

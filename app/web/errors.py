@@ -130,9 +130,9 @@ def connection_unknown() -> Problem:
     return Problem("connection_unknown", 404)
 
 
-def stop_refused(consent_id: str) -> Problem:
+def stop_refused(consent_id: str, provider: DataProvider) -> Problem:
     """A form to stop sharing without the token of this session: nothing changed."""
-    return Problem("stop_refused", 400, event="csrf_refused", consent_id=consent_id)
+    return Problem("stop_refused", 400, event="csrf_refused", consent_id=consent_id, provider=provider)
 
 
 def not_stopped(consent_id: str) -> Problem:

@@ -33,6 +33,7 @@ from tests.web.expected_pages import (
     check_error_page,
     check_json,
     check_page,
+    complaints_page,
     ways_out,
 )
 
@@ -74,7 +75,7 @@ def check_unavailable(response: TestResponse, lang: str = "en") -> None:
     """A page that says that nothing was sent, when to come back, and leads nowhere."""
     page = check_error_page(response, "unavailable", lang, status=503, assurance=NOTHING_SENT)
     assert 1 <= int(response.headers["Retry-After"]) <= 120
-    assert ways_out(page) == []
+    assert ways_out(page) == [complaints_page(lang)]
 
 
 def check_unavailable_json(response: TestResponse) -> None:

@@ -11,6 +11,7 @@ HEADINGS = {
     "continue": {"en": "Continue to ", "fr": "Continuer vers "},
     "sign_in": {"en": "Sign in to ", "fr": "Ouvrez une session chez "},
     "signed_out": {"en": "You are signed out", "fr": "Votre session est fermée"},
+    "complaints": {"en": "How to make a complaint", "fr": "Comment faire une plainte"},
     "choose": {"en": "Data sharing", "fr": "Partage de données"},
     "connections": {"en": "Data sharing", "fr": "Partage de données"},
     "active": {"en": "You share data with ", "fr": "Vous partagez des données avec "},
@@ -119,6 +120,11 @@ def check_error_page(
     assert REFERENCE[lang] + reference in page.one("main").text
     assert "Location" not in response.headers
     return page
+
+
+def complaints_page(lang: str) -> str:
+    """Where a page leads that is about no bank."""
+    return f"/complaints?lang={lang}"
 
 
 def ways_out(page: Element) -> list[str]:

@@ -19,7 +19,7 @@ from tests.customer import (
 )
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, Element, parse_page
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, complaints_page, ways_out
 
 EVERY_CLUSTER = " ".join(EVERYTHING)
 IN_ORDER = [
@@ -522,7 +522,7 @@ def test_another_browser_does_not_find_the_request(
     assert isinstance(other, ContractClient)
     BrowserCustomer(other).signed_in_request(lang=lang)
     answer = check_error_page(other.get(f"/{page}/{request_id}"), "request_lost", lang, status=404)
-    assert ways_out(answer) == []
+    assert ways_out(answer) == [complaints_page(lang)]
     never_was = check_error_page(other.get(f"/{page}/never-was"), "request_lost", lang, status=404)
     assert never_was.one("main").all("p")[:3] != []
 
@@ -534,7 +534,7 @@ def test_a_browser_without_any_cookie_is_told_so_once_and_not_sent_around(
     request_id = customer.begin(lang=lang)
     response = app.test_client().get(f"/{page}/{request_id}?lang={lang}")
     answer = check_error_page(response, "cookies_blocked", lang, status=404)
-    assert ways_out(answer) == []
+    assert ways_out(answer) == [complaints_page(lang)]
     assert "Set-Cookie" not in response.headers
 
 
@@ -550,7 +550,7 @@ def test_after_redis_was_wiped_the_customer_begins_again_and_nothing_was_shared(
         customer.client.post(f"/{page}/{request_id}?lang={lang}", data={**fields, "decision": "approve"}),
     ):
         answer = check_error_page(response, "request_lost", lang, status=404)
-        assert ways_out(answer) == []
+        assert ways_out(answer) == [complaints_page(lang)]
     assert recorded.nothing_happened
     assert customer.approve() != ""
 

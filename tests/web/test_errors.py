@@ -11,7 +11,14 @@ from tests.builders import a_query
 from tests.conftest import make_app
 from tests.customer import BUDGET, BrowserCustomer, basic
 from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import NOTHING_SENT, check_error_page, check_json, check_page, ways_out
+from tests.web.expected_pages import (
+    NOTHING_SENT,
+    check_error_page,
+    check_json,
+    check_page,
+    complaints_page,
+    ways_out,
+)
 
 
 def broken_clock() -> datetime:
@@ -35,7 +42,7 @@ def broken(settings: Settings) -> ContractClient:
 )
 def test_an_address_that_leads_nowhere_is_a_page(client: ContractClient, path: str, lang: str) -> None:
     page = check_error_page(client.get(f"{path}?lang={lang}"), "not_found", lang, status=404)
-    assert ways_out(page) == []
+    assert ways_out(page) == [complaints_page(lang)]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api", "/.well-known/nothing", "/api/v1/authorize/"])
@@ -115,7 +122,7 @@ def test_something_unexpected_is_a_page_that_says_nothing_of_what_it_was(
     broken.bring_cookies_of(customer.client)
     response = broken.get(f"/{page}/{request_id}?lang={lang}")
     answer = check_error_page(response, "unexpected", lang, status=500, assurance=NOTHING_SENT)
-    assert ways_out(answer) == []
+    assert ways_out(answer) == [complaints_page(lang)]
     for secret in ("secret-text", "RuntimeError", "Traceback", "broken_clock", ".py"):
         assert secret not in response.text
 

@@ -1,6 +1,7 @@
 """In which language a page is when its address does not say, and when no store can be asked."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,8 +12,10 @@ from tests.conftest import Clock
 from tests.customer import BrowserCustomer, hidden_fields
 from tests.page_contract import ContractClient
 from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+from tests.web.machines import failing_server
 
 OTHER = {"en": "fr", "fr": "en"}
+COMPLAINTS = {"en": "complaints", "fr": "fr/plaintes"}
 SITE = {"en": "https://budget.example", "fr": "https://budget.example/fr"}
 
 
@@ -110,6 +113,21 @@ def test_where_no_bank_is_known_the_page_to_choose_one_says_how_to_complain_to_e
     complaints = [link.attributes["href"] for link in page.all("a", rel="noreferrer")]
     word = {"en": "/complaints", "fr": "/plaintes"}[lang]
     assert [address.endswith(word) for address in complaints] == [True, True, True]
+
+
+def test_a_page_about_no_bank_leads_to_one_that_says_how_to_complain_to_each(
+    client: ContractClient, signing_keys: Path, clock: Clock, tmp_path: Path, lang: str
+) -> None:
+    page = check_page(client.get(f"/nothing?lang={lang}"), "not_found", lang, status=404)
+    [address] = ways_out(page)
+    nowhere = failing_server("redis://127.0.0.1:1/0", f"sqlite:///{tmp_path}/no/ledger", signing_keys, clock)
+    for server in (client, nowhere):
+        answer = server.get(address)
+        complaints = ways_out(check_page(answer, "complaints", lang))
+        assert complaints == [
+            f"https://{bank}.example/{COMPLAINTS[lang]}" for bank in ("maple", "northern", "harbour")
+        ]
+        assert "Set-Cookie" not in answer.headers
 
 
 def test_a_page_about_a_missing_file_is_kept_by_no_cache_since_it_is_in_one_language(

@@ -15,7 +15,7 @@ from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, answer_params, basic
 from tests.page_contract import ContractClient
 from tests.ports import free_port
-from tests.web.expected_pages import check_error_page, check_json, ways_out
+from tests.web.expected_pages import check_error_page, check_json, complaints_page, ways_out
 from tests.web.machines import INTROSPECT, MAPLE_API, REVOKE, TOKEN
 
 AUTHORIZE = "/api/v1/authorize"
@@ -79,7 +79,7 @@ def test_an_address_that_begins_too_many_requests_reads_how_long_to_wait(
     assert statuses(lambda: ask(client, lang=lang), 3) == [302] * 3
     response = ask(client, lang=lang)
     page = check_error_page(response, "too_many", lang, status=429)
-    assert ways_out(page) == []
+    assert ways_out(page) == [complaints_page(lang)]
     assert 1 <= int(response.headers["Retry-After"]) <= 60
     wait = {"en": "Wait 60 seconds.", "fr": "Attendez 60 secondes."}[lang]
     assert wait in page.one("main").text

@@ -74,6 +74,18 @@ def test_a_screen_is_what_it_says_in_both_languages(client: ContractClient, name
 
 
 @pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_says_where_a_complaint_goes(client: ContractClient, name: str) -> None:
+    for language, word in ((Language.EN, "complaint"), (Language.FR, "plainte")):
+        page = parse_page(shown(client, name, language).text)
+        links = [link for link in page.all("a") if word in link.text]
+        assert links or (name.startswith("error-unsafe") and word in page.one("footer").text)
+        assert all(
+            "/complaints" in link.attributes["href"] or "/plaintes" in link.attributes["href"]
+            for link in links
+        )
+
+
+@pytest.mark.parametrize("name", SCREENS)
 def test_every_text_of_a_screen_can_be_translated(client: ContractClient, name: str) -> None:
     assert untranslated(shown(client, name, "x").text) == []
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from flask import render_template
+
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
@@ -123,6 +125,11 @@ def _stop(stopping: Scope, asked: str, *, client: Client = BUDGET) -> str:
 
 
 SCREENS = [
+    Screen(
+        "complaints",
+        "Where a complaint goes",
+        lambda: render_template("complaints.html", providers=list(PROVIDERS.values())),
+    ),
     Screen("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
     Screen("connections-none", "Nothing is shared", _list),
     Screen("connections-one", "One connection", partial(_list, _ACTIVE[0])),

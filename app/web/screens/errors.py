@@ -63,6 +63,6 @@ SCREENS = [
         for cause in Cause
     ),
     Screen("error-connection", "No such connection", lambda: _problem(errors.connection_unknown())),
-    Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(CONSENT_ID))),
+    Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(CONSENT_ID, MAPLE))),
     Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(CONSENT_ID))),
 ]
