@@ -32,9 +32,12 @@ def go_to_bank(asked: Purpose) -> BaseResponse | str:
         raise _problem(asked, Cause(failed))
     has_left = asked.session.has_left(provider_id)
     if has_left and request.args.get("at") != "bank":
-        address = asked.address(at="bank")
         return render_template(
-            "signin/bank.html", provider=asked.provider, client=asked.client, address=address
+            "signin/bank.html",
+            provider=asked.provider,
+            client=asked.client,
+            address=asked.address(at="bank"),
+            way_back=asked.way_back,
         )
     try:
         departure = services().bank_sign_in.begin(
@@ -108,5 +111,7 @@ def _problem(asked: Purpose, cause: Cause) -> errors.Problem:
         asked.provider,
         cause,
         retry=asked.address(at="bank"),
+        client=asked.client,
+        way_back=asked.way_back,
         in_languages={spoken: asked.address(failed=cause, lang=spoken) for spoken in Language},
     )

@@ -107,15 +107,26 @@ def sign_in_lost() -> Problem:
 
 
 def sign_in_failed(
-    provider: DataProvider, cause: Cause, *, retry: str, in_languages: Mapping[Language, str]
+    provider: DataProvider,
+    cause: Cause,
+    *,
+    retry: str,
+    client: Client | None,
+    way_back: str | None,
+    in_languages: Mapping[Language, str],
 ) -> Problem:
-    """Nobody signed in at the provider; `retry` leads to its sign-in again, for the same purpose."""
+    """Nobody signed in at the provider; `retry` leads to its sign-in again, for the same purpose.
+
+    `client` and `way_back`, the proven redirect_uri carrying access_denied: who asks, if somebody does.
+    """
     return Problem(
         "sign_in_failed",
         _STATUS_OF_CAUSE[cause],
         provider=provider,
         cause=cause,
         retry=retry,
+        client=client,
+        way_back=way_back,
         page_in_languages=in_languages,
     )
 

@@ -53,6 +53,11 @@ class Purpose:
             return url_for("connections.show_all")
         return url_for("consent.show", request_id=self.request_id)
 
+    @property
+    def way_back(self) -> str | None:
+        """The proven way back to whoever asks, without an answer; None when nobody asks."""
+        return None if self.opened is None else self.opened.denied_uri
+
     def address(self, **query: Any) -> str:
         """Where this sign-in begins, or begins again."""
         if self.opened is None:

@@ -38,6 +38,7 @@ def sandbox_page(
         form=form or sign_in_form(purpose),
         has_failed=has_failed,
         wait=wait,
+        way_back=purpose.way_back,
     )
 
 

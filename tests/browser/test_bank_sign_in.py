@@ -64,6 +64,15 @@ def test_not_you_leads_to_the_bank_again_by_a_link_that_no_policy_stops(visit: V
     assert visit.granted == ["ACCOUNT_BASIC"]
 
 
+def test_not_you_can_leave_without_sharing(visit: Visit) -> None:
+    visit.connect(provider_id="3000")
+    press_at_bank(visit, "alex")
+    visit.press(".signed-in button")
+    visit.press("#way-back")
+    assert visit.is_at_recipient
+    assert visit.error == "access_denied"
+
+
 def test_back_to_the_bank_and_in_again_ends_at_the_same_form(visit: Visit) -> None:
     visit.connect(provider_id="3000")
     press_at_bank(visit, "alex")

@@ -41,6 +41,15 @@ def test_an_expired_request_leads_back_to_the_recipient_with_nothing_shared(
     assert visit.watch.codes() == []
 
 
+def test_who_does_not_want_to_sign_in_goes_back_without_sharing(either_visit: Visit) -> None:
+    visit = either_visit
+    visit.connect()
+    visit.press("#way-back")
+    assert visit.is_at_recipient
+    assert visit.error == "access_denied"
+    assert visit.watch.codes() == []
+
+
 def test_blocked_cookies_are_named_without_a_loop(wary_visit: Visit, lang: str) -> None:
     visit = wary_visit
     try:

@@ -20,7 +20,7 @@ from app.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.stores import redis
 from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, hidden_fields
+from tests.customer import BrowserCustomer, carried_params, hidden_fields
 from tests.oidc_server import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -127,6 +127,7 @@ def check_nobody_signed_in(
     again = page.one("a", id="try-again")
     assert again.text == TRY_AGAIN[lang]
     assert again.attributes["href"] == f"/sign-in/{request_id}?at=bank"
+    assert carried_params(page.one("a", id="way-back").attributes["href"])["error"] == "access_denied"
     assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
     return page
 
@@ -390,6 +391,7 @@ def test_a_failure_on_the_way_to_the_connections_leads_back_there(
     response = come_back(customer, bank.refuse(url, "access_denied"))
     page = check_error_page(response, "not_signed_in", lang, status=400)
     assert page.one("a", id="try-again").attributes["href"] == f"/connections/sign-in/{HARBOUR}?at=bank"
+    assert page.all("a", id="way-back") == []
 
 
 def test_the_sandbox_serves_the_connections_too(customer: BrowserCustomer, lang: str) -> None:

@@ -1,6 +1,7 @@
 """`/sign-in/<request_id>` and `/sign-out`: who is the customer?"""
 
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.settings import Settings
 from app.signatures import make_signer
 from app.stores import redis
 from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, hidden_fields
+from tests.customer import BrowserCustomer, carried_params, hidden_fields
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, Element, parse_page
 from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page
@@ -22,6 +23,10 @@ from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_p
 PROVIDER = {"en": "Maple Credit Union", "fr": "Caisse Érable"}
 CONTINUE_TO = {"en": "Sign in to continue to Budget Compass.", "fr": "pour continuer vers Boussole Budget."}
 FAILED = {"en": "That sign-in did not work.", "fr": "La connexion n’a pas fonctionné."}
+WITHOUT_SHARING = {
+    "en": "Go back to Budget Compass without sharing",
+    "fr": "Retourner à Boussole Budget sans rien partager",
+}
 WAIT = {"en": "Wait 5 minutes, then try again.", "fr": "Attendez 5 minutes, puis réessayez."}
 
 
@@ -86,9 +91,30 @@ def test_the_form_has_a_name_and_a_password_and_says_nothing_of_the_request(
     assert page.one("input", name="password").attributes["value"] == ""
     fillers = [field.attributes.get("autocomplete") for field in page.all("input")]
     assert fillers == [None, "username", "current-password"], "a password manager knows what goes where"
-    html = customer.client.get(f"/sign-in/{request_id}").text
+    html = re.sub(r'id="way-back" href="[^"]*"', "", customer.client.get(f"/sign-in/{request_id}").text)
     for secret in ("the-state", "dc-budget", "localhost:8001"):
         assert secret not in html
+
+
+@pytest.mark.parametrize("password", [None, "not the password"])
+def test_there_is_a_way_back_without_sharing_that_records_nothing(
+    customer: BrowserCustomer, recorded: LedgerTables, password: str | None, lang: str
+) -> None:
+    request_id = customer.begin(state="kept", lang=lang)
+    if password is None:
+        page = sign_in_page(customer, request_id)
+    else:
+        page = parse_page(customer.sign_in(request_id, password=password).text)
+    link = page.one("a", id="way-back")
+    assert link.text == WITHOUT_SHARING[lang]
+    params = carried_params(link.attributes["href"])
+    assert (params["error"], params["state"]) == ("access_denied", "kept")
+    assert recorded.nothing_happened
+
+
+def test_to_see_what_one_shares_nobody_asks_and_no_way_leads_back(client: ContractClient) -> None:
+    page = check_page(client.get("/connections/sign-in/1000"), "sign_in", "en")
+    assert page.all("a", id="way-back") == []
 
 
 @pytest.mark.parametrize("provider_id", ["1000", "2000"])

@@ -26,7 +26,10 @@ def _problem(problem: errors.Problem) -> str:
 def _sign_in_failed(cause: Cause) -> str:
     here = f"/dev/screens/error-sign-in-{cause.value}"
     in_languages = {spoken: f"{here}?lang={spoken}" for spoken in Language}
-    return _problem(errors.sign_in_failed(MAPLE, cause, retry=here, in_languages=in_languages))
+    failed = errors.sign_in_failed(
+        MAPLE, cause, retry=here, client=BUDGET, way_back=_WAY_BACK, in_languages=in_languages
+    )
+    return _problem(failed)
 
 
 SCREENS = [

@@ -29,7 +29,10 @@ def _sandbox(
 
 
 def _bank(client: Client | None = BUDGET) -> str:
-    return render_template("signin/bank.html", provider=MAPLE, client=client, address="/dev/screens")
+    way_back = "https://budget.example/callback?error=access_denied"
+    return render_template(
+        "signin/bank.html", provider=MAPLE, client=client, address="/dev/screens", way_back=way_back
+    )
 
 
 def _start() -> str:
