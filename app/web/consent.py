@@ -1,7 +1,7 @@
 """`GET /consent/<request_id>`: the scope-by-scope form."""
 
 import structlog
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.web.consent_page import consent_page, page_instead
@@ -22,4 +22,4 @@ def show(request_id: str) -> BaseResponse | str:
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
-    return consent_page(opened, customer, checked=opened.pending.checked_clusters)
+    return consent_page(opened, customer, is_undecided=request.args.get("answer") == "missing")

@@ -25,9 +25,7 @@ from app.web.sections import ClusterSection
 _ANSWER = ("csrf_token", "decision", "scope")
 
 
-def consent_page(
-    opened: OpenRequest, customer: Customer, *, checked: Scope, is_undecided: bool = False
-) -> str:
+def consent_page(opened: OpenRequest, customer: Customer, *, is_undecided: bool) -> str:
     """The form. `is_undecided`: it came back without an answer, which the page says on top.
 
     Its text is in the ledger before anybody reads it, so that a decision can name it.
@@ -42,7 +40,7 @@ def consent_page(
         shared=_shared_now(opened, customer),
         ends_on=long_date(services().clock() + parties.client.consent_duration),
         callback_host=host_of(pending.request.redirect_uri),
-        checked=checked,
+        checked=pending.checked_clusters,
         is_undecided=is_undecided,
         names_customer=bool(customer.display_name),
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, redirect, url_for
+from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.authorization import PendingRequest
@@ -11,7 +11,7 @@ from app.domain.consent import Answer
 from app.flow.consent import AlreadyAnswered, Approved, Denied
 from app.signin import Customer
 from app.web import errors, readings
-from app.web.consent_page import answered_page, consent_page, continue_page, page_instead
+from app.web.consent_page import answered_page, continue_page, page_instead
 from app.web.current import services
 from app.web.forms import DecisionForm, chosen_language
 from app.web.pending import OpenRequest, open_request
@@ -39,7 +39,7 @@ def decide(request_id: str) -> BaseResponse | str:
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 303)
     if form.answer is None:
-        return _ask_again(opened, customer, form)
+        return _ask_again(opened, chosen)
     # The same answer again, a moment after the deadline, still gets what the first one got.
     if services().flow.is_expired(opened.pending) and services().flow.find_answer(request_id) is None:
         opened.require_time_left()
@@ -55,12 +55,16 @@ def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseRespons
     return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
 
 
-def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:
-    """Neither button was pressed: the form once more, unless the request has its answer."""
+def _ask_again(opened: OpenRequest, chosen: PendingRequest) -> BaseResponse | str:
+    """Neither button was pressed: the form once more, with its boxes, unless the request has its answer.
+
+    By a redirect: a page that answers a POST cannot be gone back to, since nothing of ours is in a cache.
+    """
     instead = page_instead(opened)
     if instead is not None:
         return instead
-    return Response(consent_page(opened, customer, checked=form.checked, is_undecided=True), 400)
+    services().flow.keep(chosen)
+    return redirect(url_for("consent.show", request_id=chosen.request_id, answer="missing"), 303)
 
 
 def _answer(

@@ -84,6 +84,10 @@ def test_enter_in_a_box_answers_nothing_and_says_what_is_missing(either_visit: V
     expect(page.get_by_role("alert")).to_be_focused()
     assert visit.checked == ["STATEMENTS"]
     assert visit.watch.callbacks() == []
+    page.go_back()
+    assert page.title().startswith("Do you want to share your data with Budget Compass?")
+    assert visit.checked == ["STATEMENTS"]
+    page.go_forward()
     page.click(".problem a")
     page.keyboard.press("Tab")
     expect(page.locator(DENY)).to_be_focused()

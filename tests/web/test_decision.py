@@ -206,7 +206,8 @@ def test_what_is_neither_answer_brings_the_form_back_with_the_boxes_as_they_were
 ) -> None:
     form = OpenForm(customer, scope=EVERY_CLUSTER, lang=lang)
     response = form.send(decision, "TRANSACTIONS")
-    page = check_page(response, "form", lang, status=400)
+    assert response.status_code == 303, "a page that answers a POST cannot be gone back to"
+    page = check_page(customer.client.get(response.location), "form", lang)
     summary = page.one("div", role="alert")
     words = {
         "en": "Choose “Do not share” or “Share my data”.",
@@ -217,8 +218,11 @@ def test_what_is_neither_answer_brings_the_form_back_with_the_boxes_as_they_were
     assert page.one("title").text.startswith({"en": "Error: ", "fr": "Erreur : "}[lang])
     assert [box.attributes["value"] for box in page.all("input", checked="")] == ["TRANSACTIONS"]
     assert recorded.nothing_happened
+    reopened = form.reopen()
+    assert parse_page(reopened.text).all("div", role="alert") == []
     again = hidden_fields(page, form.address)
     assert customer.post_answer(form.request_id, again, "deny").status_code == 302
+    check_page(customer.client.get(response.location), "answered", lang)
 
 
 @pytest.mark.parametrize("decisions", [["approve", "deny"], ["deny", "approve"], ["approve", "approve"]])
