@@ -1,5 +1,5 @@
 // Nothing here is needed: every page works without it. It passes over a second click on a form that is on its
-// way, says that the answer is being sent, and offers more time before the time to answer runs out.
+// way, says that the answer is being sent, offers more time before the time to answer runs out, and says when it has.
 "use strict";
 
 const WAIT = 10000; // then a click counts again: the network may have swallowed the first
@@ -14,7 +14,7 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
-  if (event.submitter?.name === "extend" && ends > Date.now()) {
+  if (event.submitter?.name === "extend" && isFetchable && ends > Date.now()) {
     event.preventDefault();
     getMoreTime(form, event.submitter);
     return;
@@ -41,6 +41,8 @@ const RUNNING_OUT = 2 * 60 * 1000;
 const offer = document.getElementById("time-offer");
 let ends = endOf(document);
 let offered = null;
+let isFetchable = true;
+let reader = null; // what had the focus when the offer came
 
 if (offer) {
   watchTime();
@@ -58,8 +60,21 @@ function watchTime() {
   const wanted = left <= 0 ? "run-out" : left <= RUNNING_OUT ? "running-out" : null;
   if (wanted === offered) return;
   offered = wanted;
+  const isRead = offer.contains(document.activeElement);
+  if (wanted && !isRead) bringNear(document.activeElement);
+  for (const answer of document.querySelectorAll("#time-left, #time-left + p, #answer")) answer.hidden = left <= 0;
   const content = wanted && document.getElementById(wanted).content.cloneNode(true);
   offer.replaceChildren(...(content ? [content] : []));
+  if (wanted && isRead) offer.querySelector("button").focus();
+}
+
+// The Tab key reaches the offer next, wherever on the page its reader is; where it is seen does not change.
+function bringNear(focused) {
+  reader = focused;
+  offer.setAttribute("role", "alert"); // empty, it would be one more where a form came back with a problem
+  const part = focused.closest("main > *, #decision > *");
+  if (part) part.after(offer);
+  else document.querySelector("main").prepend(offer);
 }
 
 // The form is sent as a click would send it, and this page stays where its reader is. Whatever goes wrong, the
@@ -74,9 +89,9 @@ async function getMoreTime(form, button) {
     document.getElementById("time-left").replaceWith(left);
     watchTime();
     status.textContent = left.textContent;
-    if (document.activeElement === document.body) left.nextElementSibling.querySelector("button").focus({ preventScroll: true });
+    if (document.activeElement === document.body) reader?.focus({ preventScroll: true });
   } catch {
-    ends = 0;
+    isFetchable = false;
     setTimeout(() => form.requestSubmit(button.isConnected ? button : form.querySelector("[name=extend]")));
   }
 }

@@ -40,7 +40,8 @@ _FOCUS_EACH = """() => {
   };
   document.querySelectorAll("details").forEach((details) => (details.open = true));
   const controls = [...document.querySelectorAll("a, button, input:not([type=hidden]), summary")];
-  return controls.filter((control) => control.tabIndex >= 0).map((control) => {
+  const canBeReached = (control) => control.tabIndex >= 0 && control.checkVisibility();
+  return controls.filter(canBeReached).map((control) => {
     control.focus({ focusVisible: true });
     const style = getComputedStyle(control);
     const box = control.getBoundingClientRect();

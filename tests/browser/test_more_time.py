@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.accessibility import check_accessible
-from tests.browser.visit import Visit
+from tests.browser.visit import APPROVE, DENY, Visit
 from tests.running_demo import RunningDemo
 
 OFFER = "#time-offer button"
@@ -23,6 +23,15 @@ def slow_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]
 
 def scrolled(visit: Visit) -> float:
     return float(visit.page.evaluate("scrollY"))
+
+
+def press_until(visit: Visit, selector: str, *, most: int) -> None:
+    """Presses the Tab key, `most` times at most, until `selector` has the focus."""
+    for _ in range(most):
+        visit.page.keyboard.press("Tab")
+        if visit.page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(visit.page.evaluate("document.activeElement.outerHTML"))
 
 
 def test_the_offer_comes_in_time_and_a_click_keeps_boxes_and_place(
@@ -96,7 +105,49 @@ def test_when_the_time_has_run_out_the_page_says_so_and_leads_back(
 ) -> None:
     visit = open_visit(hasty_demo)
     visit.open_form()
-    said = visit.page.locator("#time-offer")
-    expect(said).to_contain_text("The time ran out before you answered. Nothing has changed.")
+    expect(visit.page.locator(APPROVE)).to_be_visible()
+    said = visit.page.get_by_role("alert")
+    expect(said).to_contain_text("The time to answer is over. Nothing was shared here.")
+    for gone in (APPROVE, DENY, BESIDE_THE_TIME, "#time-left"):
+        expect(visit.page.locator(gone)).to_be_hidden()
     visit.press(OFFER)
     assert visit.heading == "The time to answer has run out"
+    visit.press("#way-back")
+    assert visit.error == "access_denied"
+
+
+@pytest.mark.parametrize(
+    "focused", ["#scope-TRANSACTIONS", ".signed-in button", DENY, "[data-cluster=ACCOUNT_BASIC] summary"]
+)
+def test_the_tab_key_reaches_the_offer_next_wherever_the_focus_is_and_goes_back_there(
+    open_visit: Callable[..., Visit], slow_demo: RunningDemo, focused: str
+) -> None:
+    visit = open_visit(slow_demo)
+    visit.open_form()
+    visit.page.focus(focused)
+    expect(visit.page.locator(OFFER)).to_be_visible()
+    expect(visit.page.locator(focused)).to_be_focused()
+    press_until(visit, OFFER, most=3)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator(OFFER)).to_have_count(0)
+    expect(visit.page.locator(focused)).to_be_focused()
+
+
+def test_who_has_not_begun_to_read_reaches_the_offer_at_once(
+    open_visit: Callable[..., Visit], slow_demo: RunningDemo
+) -> None:
+    visit = open_visit(slow_demo)
+    visit.open_form()
+    expect(visit.page.locator(OFFER)).to_be_visible()
+    press_until(visit, OFFER, most=2)
+
+
+def test_whoever_is_at_the_offer_when_the_time_runs_out_is_at_the_way_on(
+    open_visit: Callable[..., Visit], slow_demo: RunningDemo
+) -> None:
+    visit = open_visit(slow_demo)
+    visit.open_form()
+    visit.page.focus(OFFER)
+    visit.page.evaluate("() => { ends = Date.now(); }")
+    expect(visit.page.locator(OFFER)).to_have_text("See how to start again")
+    expect(visit.page.locator(OFFER)).to_be_focused()

@@ -62,7 +62,10 @@ def test_the_copy_opens_from_a_disk_and_asks_for_nothing_else(browser: Browser, 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("form-running-out", "About 2 minutes are left to answer."), ("form-run-out", "The time ran out")],
+    [
+        ("form-running-out", "Less than 2 minutes are left to answer."),
+        ("form-run-out", "The time to answer is over."),
+    ],
 )
 def test_a_page_that_comes_late_offers_more_time_at_once(
     gallery: Path, page: Page, name: str, said: str

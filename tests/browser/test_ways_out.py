@@ -27,10 +27,10 @@ def wary_visit(playwright: Playwright, demo: RunningDemo, tmp_path: Path) -> Vis
 def test_an_expired_request_leads_back_to_the_recipient_with_nothing_shared(
     open_visit: Callable[..., Visit], hasty_demo: RunningDemo
 ) -> None:
-    visit = open_visit(hasty_demo)
+    visit = open_visit(hasty_demo, java_script_enabled=False)
     visit.connect()
     visit.sign_in()
-    visit.wait_until_expired()
+    visit.page.wait_for_timeout(3_000)
     with visit.page.expect_response("**/consent/*") as answer:
         visit.approve()
     assert answer.value.status == 410
