@@ -106,7 +106,7 @@ UNTIL = 'msgctxt "label"\nmsgid "Until"\nmsgstr "Jusqu’au"\n'
             f'en = "{HARD} Accounts',
             "demo.toml: grade",
         ),
-        ("pot", 'msgid "Opening this page did not share any data."', f'msgid "{HARD}"', "grade"),
+        ("pot", 'msgid "We did not share any data."', f'msgid "{HARD}"', "grade"),
     ],
 )
 def test_a_fault_is_found(check: Check, place: str, old: str, new: str, found: str) -> None:

@@ -41,8 +41,7 @@ def decide(request_id: str) -> BaseResponse | str:
     if form.answer is None:
         return _ask_again(opened, chosen)
     # The same answer again, a moment after the deadline, still gets what the first one got.
-    if services().flow.is_expired(opened.pending) and services().flow.find_answer(request_id) is None:
-        opened.require_time_left()
+    opened.require_time_left()
     return _answer(opened, customer, form, form.answer)
 
 

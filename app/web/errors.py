@@ -76,7 +76,7 @@ def session_over(client: Client, provider: DataProvider) -> Problem:
 
 
 def cookies_blocked() -> Problem:
-    """The browser brought no cookie at all, although a request's page comes after one was set."""
+    """The browser brought no cookie at all: it blocks them, or the request was begun in another browser."""
     return Problem("cookies_blocked", 404)
 
 

@@ -66,7 +66,7 @@ class Purpose:
         return url_for("signin.show", request_id=self.request_id, **query)
 
     def require_time_left(self) -> None:
-        """Raises Problem (410) when the request has expired."""
+        """Raises Problem (410) when the request has expired without an answer."""
         if self.opened is not None:
             self.opened.require_time_left()
 

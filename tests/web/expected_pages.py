@@ -35,8 +35,8 @@ HEADINGS = {
     },
     "bad_request": {"en": "We could not read this request", "fr": "Nous n’avons pas pu lire cette demande"},
     "cookies_blocked": {
-        "en": "Your browser blocked a cookie we need",
-        "fr": "Votre navigateur a bloqué un témoin dont nous avons besoin",
+        "en": "We did not get a cookie we need",
+        "fr": "Nous n’avons pas reçu un témoin dont nous avons besoin",
     },
     "form_refused": {
         "en": "We could not accept this form",
@@ -85,17 +85,18 @@ HEADINGS = {
 }
 
 NOTHING_SHARED = {
-    "en": "Opening this page did not share any data.",
-    "fr": "L’ouverture de cette page n’a entraîné aucun partage de données.",
+    "en": "We did not share any data.",
+    "fr": "Nous n’avons partagé aucune donnée.",
 }
 NOTHING_RECORDED = {
     "en": "We did not record what you just sent, and we did not share any data because of it.",
     "fr": "Nous n’avons pas enregistré ce que vous venez d’envoyer, et cet envoi n’a entraîné aucun partage",
 }
-NOTHING_SENT = {
-    "en": "We did not send any data just now.",
-    "fr": "Nous n’avons envoyé aucune donnée à l’instant.",
-}
+# Where an answer may have been given before.
+_NOTHING_NEW = {"en": "Nothing new was shared.", "fr": "Rien de nouveau n’a été partagé."}
+_ASSURANCES = dict.fromkeys(
+    ("cookies_blocked", "request_lost", "session_over", "unavailable", "unexpected"), _NOTHING_NEW
+)
 REFERENCE = {"en": "Reference number: ", "fr": "Numéro de référence : "}
 
 
@@ -110,11 +111,17 @@ def check_page(response: TestResponse, name: str, lang: str, *, status: int = 20
 
 
 def check_error_page(
-    response: TestResponse, name: str, lang: str, *, status: int, assurance: dict[str, str] = NOTHING_SHARED
+    response: TestResponse,
+    name: str,
+    lang: str,
+    *,
+    status: int,
+    assurance: dict[str, str] | None = None,
 ) -> Element:
     """The same for a page that says what went wrong: it begins with whether anything was shared."""
     page = check_page(response, name, lang, status=status)
-    assert page.one("main").all("p")[0].text.startswith(assurance[lang])
+    said = assurance or _ASSURANCES.get(name, NOTHING_SHARED)
+    assert page.one("main").all("p")[0].text.startswith(said[lang])
     digits = response.headers["ob-trace-id"][:12].upper()
     reference = f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"
     assert REFERENCE[lang] + reference in page.one("main").text

@@ -20,12 +20,12 @@ from tests.web.expected_pages import check_error_page, check_page
 from tests.web.machines import connect, end, failing_server, introspect, locked
 
 NOTHING_CHANGED = {
-    "en": "Opening this page did not share or change anything.",
-    "fr": "L’ouverture de cette page n’a rien partagé ni rien changé.",
+    "en": "Nothing was shared or changed.",
+    "fr": "Rien n’a été partagé ni modifié.",
 }
 NOT_STOPPED_BY_FORM = {
     "en": "This form did not stop or change any sharing.",
-    "fr": "Ce formulaire n’a fait cesser ni changé aucun partage.",
+    "fr": "Ce formulaire n’a ni arrêté ni modifié aucun partage.",
 }
 NOT_RECORDED = {
     "en": "We could not record your answer. Your data may still be shared.",

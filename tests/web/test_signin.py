@@ -519,6 +519,19 @@ def test_two_copies_of_the_sign_in_page_both_work(customer: BrowserCustomer) -> 
     assert response.status_code == 303
 
 
+def test_a_request_that_was_answered_is_not_told_as_expired(
+    customer: BrowserCustomer, clock: Clock, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang)
+    fields = hidden_fields(customer.form(request_id), "/sign-out")
+    customer.answer(request_id, "approve")
+    clock.advance(timedelta(minutes=15))
+    customer.client.post("/sign-out", data=fields)
+    check_page(customer.client.get(f"/sign-in/{request_id}"), "sign_in", lang)
+    response = customer.sign_in(request_id)
+    check_page(customer.client.get(response.location), "answered", lang)
+
+
 def test_an_expired_request_signs_nobody_in(customer: BrowserCustomer, clock: Clock, lang: str) -> None:
     request_id = customer.begin(lang=lang)
     fields = hidden_fields(sign_in_page(customer, request_id), f"/sign-in/{request_id}")
