@@ -64,11 +64,14 @@ def stop(consent_id: str) -> BaseResponse:
         shown = _load(consent_id)
         if not stop_form(consent_id, browser().id).has_valid_token():
             raise errors.stop_refused(consent_id, shown.provider)
-        _withdraw(shown, _stopping(shown, request.form.get("stop")))
+        stopping = _stopping(shown, request.form.get("stop"))
+        _withdraw(shown, stopping)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="503")
         raise errors.not_stopped(consent_id) from error
-    return redirect(url_for("connections.show", consent_id=consent_id), 303)
+    # To the sentence that says so, which takes the focus.
+    said_at = "stopped" if stopping or not shown.is_active else None
+    return redirect(url_for("connections.show", consent_id=consent_id, _anchor=said_at), 303)
 
 
 @bp.get("/connections/<consent_id>/receipt.json")

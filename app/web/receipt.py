@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 
 from app.domain.clusters import DataCluster, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
@@ -39,7 +39,7 @@ class ShownConnection:
     def recipient_name(self) -> Bilingual:
         if self.client is not None:
             return self.client.name
-        return Bilingual(self.grant.client_id, self.grant.client_id)
+        return _name_of_somebody_gone(self.grant.client_id)
 
     @property
     def clusters(self) -> list[DataCluster]:
@@ -55,6 +55,18 @@ class ShownConnection:
         if self.is_active:
             return None
         return min(self.grant.ended_at or self.grant.expires_at, self.grant.expires_at)
+
+
+def _name_of_somebody_gone(client_id: str) -> Bilingual:
+    """What a recipient is called whose name nobody has registered any more."""
+
+    def said_in(spoken: Language) -> str:
+        with force_locale(str(LOCALES[spoken])):
+            # Translators: stands where a recipient's name would. client_id is what it was registered under.
+            text = gettext("%(client_id)s (a company that is no longer registered)", client_id=client_id)
+            return str(text)
+
+    return Bilingual(en=said_in(Language.EN), fr=said_in(Language.FR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ def test_a_customer_stops_sharing_and_the_recipient_gets_nothing_more(either_vis
     visit.press("button[value=all]")
     assert (visit.path, visit.heading) == (address, ENDED[lang])
     assert visit.page.locator("main .lead").first.inner_text().startswith(YOU_STOPPED[lang])
+    expect(visit.page.locator("main .lead").first).to_be_focused()
     assert refresh_at(visit) == "invalid_grant"
 
 
@@ -89,7 +90,9 @@ def test_a_customer_stops_one_type_of_data_and_the_recipient_gets_the_rest(eithe
     open_newest(visit)
     visit.press("a[href$='?stop=TRANSACTIONS']")
     visit.press("button[value=TRANSACTIONS]")
-    assert "Transactions" in visit.page.locator("main .lead").nth(1).inner_text()
+    said = visit.page.locator("main .lead").nth(1)
+    assert "Transactions" in said.inner_text()
+    expect(said).to_be_focused()
     assert refresh_at(visit) == "refreshed"
     assert visit.granted == ["ACCOUNT_BASIC", "STATEMENTS"]
 

@@ -18,8 +18,8 @@ HEADINGS = {
     "ended": {"en": "You no longer share this data with ", "fr": "Vous ne partagez plus ces données avec "},
     "stop": {"en": "Stop sharing with ", "fr": "Cesser le partage avec "},
     "stop_one": {
-        "en": "Stop sharing one type of data with ",
-        "fr": "Cesser de partager un type de données avec ",
+        "en": "Stop sharing “",
+        "fr": "Cesser de partager « ",
     },
     "connection_unknown": {
         "en": "We cannot find this data sharing",

@@ -155,8 +155,10 @@ def test_nobody_stops_what_is_another_customers(customer: BrowserCustomer, app: 
 def test_signing_out_ends_what_one_can_see(customer: BrowserCustomer, lang: str) -> None:
     consent_id = connect(customer, lang=lang)["consent_id"]
     page = list_page(customer, lang)
+    assert page.one("form").one("button").text == {"en": "Sign out", "fr": "Fermer la session"}[lang]
     response = customer.client.post("/sign-out", data=hidden_fields(page, "/sign-out"))
-    check_page(response, "signed_out", lang)
+    said = check_page(response, "signed_out", lang).one("main").text
+    assert [name[lang] in said for name in BANKS.values()] == [True, False]
     check_page(customer.client.get("/connections"), "choose", lang)
     assert customer.client.get(f"/connections/{consent_id}").status_code == 404
 
@@ -231,6 +233,11 @@ def test_all_banks_at_which_one_is_signed_in_are_on_one_page(customer: BrowserCu
     complaints = [link.attributes["href"] for link in page.all("a", rel="noreferrer")]
     word = {"en": "/complaints", "fr": "/plaintes"}[lang]
     assert [address.endswith(word) for address in complaints] == [True, True]
+    button = {"en": "Sign out at all these banks", "fr": "Fermer toutes ces sessions"}
+    assert page.one("form").one("button").text == button[lang]
+    signed_out = customer.client.post("/sign-out", data=hidden_fields(page, "/sign-out"))
+    said = check_page(signed_out, "signed_out", lang).one("main").text
+    assert all(name[lang] in said for name in BANKS.values())
 
 
 def _stop(customer: BrowserCustomer, tokens: dict[str, str], ledger: Ledger, clock: Clock) -> None:
@@ -338,7 +345,7 @@ def test_the_receipt_is_in_both_languages_whatever_was_used(customer: BrowserCus
             ("From which bank", "Maple Credit Union"),
             ("Since", "November 24, 2026"),
             ("Until", "November 24, 2027"),
-            ("Reference number", consent_id),
+            ("Receipt number", consent_id),
         ],
         "fr": [
             (
@@ -352,7 +359,7 @@ def test_the_receipt_is_in_both_languages_whatever_was_used(customer: BrowserCus
             ("De quelle institution", "Caisse Érable"),
             ("Depuis le", "24 novembre 2026"),
             ("Jusqu’au", "24 novembre 2027"),
-            ("Numéro de référence", consent_id),
+            ("Numéro du reçu", consent_id),
         ],
     }
     names = {
@@ -413,7 +420,12 @@ def test_a_recipient_that_is_gone_leaves_a_receipt_with_what_is_known(
     consent_id = connect(customer, lang=lang)["consent_id"]
     server = register(('client_id = "dc-budget"', 'client_id = "dc-other"'), browser=customer.client)
     page = check_page(server.get(f"/connections/{consent_id}"), "active", lang)
-    assert "dc-budget" in page.one("h1").text
+    gone = {
+        "en": "dc-budget (a company that is no longer registered)",
+        "fr": "dc-budget (une entreprise qui n’est plus inscrite)",
+    }
+    assert page.one("h1").text.endswith(gone[lang])
+    assert all(name in page.text for name in gone.values())  # on the receipt in both languages
     assert server.get(f"/connections/{consent_id}/receipt.json").get_json()["en"]["purpose"] is None
     assert BrowserCustomer(server).stop(consent_id).status_code == 303
     assert "dc-budget" in check_page(server.get("/connections"), "connections", lang).text
@@ -526,12 +538,13 @@ def test_what_follows_is_said_before_anything_stops(customer: BrowserCustomer, l
     tokens = connect(customer, "TRANSACTIONS", "STATEMENTS", scope=THREE, lang=lang)
     response = customer.client.get(f"/connections/{tokens['consent_id']}?stop=TRANSACTIONS")
     page = check_page(response, "stop_one", lang)
+    assert TRANSACTIONS[lang] in page.one("h1").text
     stopping, _, left = page.all("ul")
     assert [item.text for item in stopping.all("li")] == [TRANSACTIONS[lang]]
     assert len(left.all("li")) == 2
     for words in {
         "en": [
-            "Budget Compass would get no new data of this kind from Maple Credit Union",
+            "Budget Compass would get no new data of this type from Maple Credit Union",
             "It stops at once.",
             "Budget Compass keeps the data it already has.",
             "A statement can still show your name",
@@ -568,8 +581,9 @@ def test_the_way_of_a_connection_from_approval_to_its_end(
     assert customer.connections() == [consent_id]
 
     response = customer.stop(consent_id, "TRANSACTIONS")
-    assert (response.status_code, response.location) == (303, f"/connections/{consent_id}")
+    assert (response.status_code, response.location) == (303, f"/connections/{consent_id}#stopped")
     page = detail_page(customer, consent_id, lang)
+    assert page.one("p", id="stopped").text in leads(page)
     assert {
         "en": "You stopped sharing part of it on November 24, 2026: Transactions.",
         "fr": "Vous avez cessé une partie du partage le 24 novembre 2026 : Opérations.",
@@ -608,6 +622,7 @@ def test_without_the_basic_data_nothing_is_left(customer: BrowserCustomer, lang:
     address = f"/connections/{tokens['consent_id']}"
     page = check_page(customer.client.get(f"{address}?stop=ACCOUNT_BASIC"), "stop", lang)
     assert len(page.all("ul")[0].all("li")) == 2
+    assert {"en": "no new data of these types", "fr": "données de ces types"}[lang] in page.text
     assert {
         "en": "Nothing else can be shared without this, so all of it stops: Basic account details.",
         "fr": "Rien d’autre ne peut être partagé sans ceci, donc tout le partage cesse",
@@ -651,7 +666,7 @@ def test_stopping_twice_says_what_is_so_and_records_it_once(
     address = f"/connections/{consent_id}"
     fields = hidden_fields(parse_page(customer.client.get(f"{address}?stop=all").text), address)
     for _ in range(2):
-        assert customer.client.post(address, data={**fields, "stop": "all"}).location == address
+        assert customer.client.post(address, data={**fields, "stop": "all"}).location == f"{address}#stopped"
     page = check_page(customer.client.get(f"{address}?stop=all"), "ended", lang)
     assert leads(page)[0] == STOPPED_TODAY[lang]
     assert [event["kind"] for event in recorded["events"]].count("withdrawn") == 1

@@ -12,7 +12,7 @@ from app.web.pending import OpenRequest
 from app.web.purpose import Purpose
 from app.web.sandbox_page import sandbox_page
 from app.web.screens import parties as fixtures
-from app.web.screens.parties import BUDGET, MAPLE
+from app.web.screens.parties import BUDGET, MAPLE, NORTHERN
 from app.web.screens.screen import Screen
 
 
@@ -35,6 +35,10 @@ def _bank(client: Client | None = BUDGET) -> str:
     )
 
 
+def _signed_out() -> str:
+    return render_template("signin/signed_out.html", banks=[MAPLE, NORTHERN])
+
+
 def _start() -> str:
     recipient = f"http://localhost:{services().settings.recipient_port}"
     return render_template("start.html", recipient=recipient)
@@ -49,5 +53,5 @@ SCREENS = [
     Screen("sign-in-hostile", "For a recipient with a hostile name", partial(_sandbox, fixtures.HOSTILE)),
     Screen("bank", "At the bank's own server", _bank),
     Screen("bank-connections", "There, to see what one shares", partial(_bank, None)),
-    Screen("signed-out", "Signed out", partial(render_template, "signin/signed_out.html")),
+    Screen("signed-out", "Signed out at two banks", _signed_out),
 ]
