@@ -152,7 +152,8 @@ def _in_words(seconds: int, locale: Locale) -> str:
 
 @lru_cache(maxsize=1024)
 def _long_date(day: date, locale: Locale) -> str:
-    return format_date(day, "long", locale=locale)
+    # No line ends between day and month. With the year, it would be too long for a phone with large text.
+    return format_date(day, "long", locale=locale).replace(" ", "\N{NO-BREAK SPACE}", 1)
 
 
 @lru_cache(maxsize=1024)

@@ -62,7 +62,7 @@ def test_at_four_times_the_size_nothing_scrolls_sideways_and_text_is_as_large_as
     page.close()
 
 
-@pytest.mark.parametrize("width", [640, 1280])
+@pytest.mark.parametrize("width", [320, 640, 1280])
 def test_text_twice_as_large_still_fits(gallery: Path, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     for name in SCREENS:

@@ -100,7 +100,7 @@ def test_an_edited_name_of_a_cluster_shows_too(client: ContractClient, edit: Edi
 
 def test_an_edited_plural_shows_in_its_form(client: ContractClient, edit: Edit) -> None:
     customer = BrowserCustomer(client)
-    edit('msgstr[1] "', 'msgstr[1] "Voici\N{NO-BREAK SPACE}: ')
+    edit('msgstr[1] "Cette', 'msgstr[1] "Voici\N{NO-BREAK SPACE}: cette')
     form = customer.form(customer.signed_in_request(lang="fr"))
     assert "Voici : " in form.text
 

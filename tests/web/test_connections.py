@@ -396,7 +396,7 @@ def test_the_receipt_as_data_says_the_same_in_both_languages(customer: BrowserCu
     assert receipt["fr"]["clusters"][1]["shared"][-1] == "Qui a envoyé ou reçu l’argent"
     customer.stop(consent_id)
     ended = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()["fr"]
-    assert (ended["status"], ended["ended_on"]) == ("REVOKED", "24 novembre 2026")
+    assert (ended["status"], ended["ended_on"]) == ("REVOKED", "24\N{NO-BREAK SPACE}novembre 2026")
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,16 @@ def test_all_eight_clusters_are_shown_from_the_least_to_the_most_identifying(
         assert all(items.all("li") for items in details.all("ul"))
 
 
+def test_what_unfolds_a_list_is_named_after_its_type_of_data(customer: BrowserCustomer, lang: str) -> None:
+    page = form_page(customer, lang, scope=EVERY_CLUSTER)
+    names = [summary.attributes["aria-label"] for summary in page.all("summary")]
+    assert len(set(names)) == 8
+    begins = {"en": "See what is shared", "fr": "Voir ce qui est partagé"}[lang]
+    assert {summary.text for summary in page.all("summary")} == {begins}
+    assert all(name.startswith(begins) for name in names)
+    assert names[2].endswith({"en": ": Transactions", "fr": ": Opérations"}[lang])
+
+
 def test_the_basic_data_are_within_the_detailed_where_neither_can_be_left_out(
     register: Callable[..., ContractClient], lang: str
 ) -> None:

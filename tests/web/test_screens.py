@@ -131,6 +131,11 @@ def test_no_line_ends_within_a_time_of_day(client: ContractClient) -> None:
     assert re.search(r"10:45[\u00a0\u202f]a\.m\.", shown(client, "answered-approve", "en").text)
 
 
+def test_no_line_ends_between_a_day_and_its_month(client: ContractClient) -> None:
+    assert "22\u00a0janvier 2027" in shown(client, "connection", "fr").text
+    assert "January\u00a022, 2027" in shown(client, "connection", "en").text
+
+
 def test_production_does_not_even_load_them() -> None:
     loaded = "import sys, app; print(*(name for name in sys.modules if name.startswith('app.')))"
     names = subprocess.check_output([sys.executable, "-c", loaded], cwd=ROOT, text=True).split()
