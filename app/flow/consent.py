@@ -56,6 +56,11 @@ class AlreadyAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Expired:
+    """Nothing was recorded: the time to answer is over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parties:
     """Who a pending request is between, as they are registered now."""
 
@@ -109,7 +114,8 @@ class ConsentFlow:
         self.keep(pending.extended_at(self.clock(), self.request_lifetime))
 
     def is_expired(self, pending: PendingRequest) -> bool:
-        return pending.is_expired_at(self.clock())
+        """Whether the time to answer is over and nobody has."""
+        return pending.is_expired_at(self.clock()) and self.find_answer(pending.request_id) is None
 
     def note_expiry(self, pending: PendingRequest) -> bool:
         """Whether nobody has noticed before that `pending` has expired.
@@ -148,13 +154,15 @@ class ConsentFlow:
         checked: Scope,
         subject: str,
         screen_hash: str | None,
-    ) -> Approved | Denied | AlreadyAnswered:
+    ) -> Approved | Denied | AlreadyAnswered | Expired:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
 
         The first answer wins for ever. The same answer again gets the same code while it lives, so that fifty
-        clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. May be called
-        again after StoreUnavailable.
+        clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. What has
+        expired gets no first answer. May be called again after StoreUnavailable.
         """
+        if self.is_expired(pending):
+            return Expired()
         now = self.clock()
         decision = decide(
             pending,

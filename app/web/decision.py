@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.authorization import PendingRequest
 from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
-from app.flow.consent import AlreadyAnswered, Approved, Denied
+from app.flow.consent import AlreadyAnswered, Approved, Denied, Expired
 from app.signin import Customer
 from app.web import errors, readings
-from app.web.consent_page import answered_page, continue_page, page_instead
+from app.web.consent_page import answered_page, consent_page, continue_page, page_instead
 from app.web.current import services
 from app.web.forms import DecisionForm, chosen_language
 from app.web.pending import OpenRequest, open_request
@@ -39,9 +39,7 @@ def decide(request_id: str) -> BaseResponse | str:
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 303)
     if form.answer is None:
-        return _ask_again(opened, chosen)
-    # The same answer again, a moment after the deadline, still gets what the first one got.
-    opened.require_time_left()
+        return _ask_again(opened, customer, chosen, form)
     return _answer(opened, customer, form, form.answer)
 
 
@@ -54,14 +52,19 @@ def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseRespons
     return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
 
 
-def _ask_again(opened: OpenRequest, chosen: PendingRequest) -> BaseResponse | str:
+def _ask_again(
+    opened: OpenRequest, customer: Customer, chosen: PendingRequest, form: DecisionForm
+) -> BaseResponse | str:
     """Neither button was pressed: the form once more, with its boxes, unless the request has its answer.
 
     By a redirect: a page that answers a POST cannot be gone back to, since nothing of ours is in a cache.
+    What no button says was sent by no browser, and is refused.
     """
     instead = page_instead(opened)
     if instead is not None:
         return instead
+    if form.is_malformed:
+        return Response(consent_page(replace(opened, pending=chosen), customer, is_undecided=True), 400)
     services().flow.keep(chosen)
     return redirect(url_for("consent.show", request_id=chosen.request_id, answer="missing"), 303)
 
@@ -84,6 +87,8 @@ def _answer(
             return _send_back(opened, Answer.DENY, opened.denied_uri)
         case AlreadyAnswered(decision):
             return answered_page(opened, decision)
+        case Expired():
+            raise opened.expired()
 
 
 def _code_uri(opened: OpenRequest, code: str) -> str:

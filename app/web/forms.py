@@ -108,6 +108,11 @@ class DecisionForm:
         return find_answer(pressed[0]) if len(pressed) == 1 else None
 
     @property
+    def is_malformed(self) -> bool:
+        """Whether it says an answer that is none. Where no button was pressed, it says nothing."""
+        return self.answer is None and "decision" in request.form
+
+    @property
     def asks_for_time(self) -> bool:
         """Whether the button was the one that puts off the end of the request."""
         return "extend" in request.form

@@ -37,12 +37,14 @@ class OpenRequest:
 
     def require_time_left(self) -> None:
         """Raises Problem (410) when the request has expired without an answer."""
-        flow = services().flow
-        if not flow.is_expired(self.pending) or flow.find_answer(self.pending.request_id) is not None:
-            return
-        if flow.note_expiry(self.pending):
+        if services().flow.is_expired(self.pending):
+            raise self.expired()
+
+    def expired(self) -> errors.Problem:
+        """The page of a request that has expired, with the way back; noted once."""
+        if services().flow.note_expiry(self.pending):
             _log.info("expired", language=self.pending.language.value, outcome="410")
-        raise errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
+        return errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
 
 
 def open_request(request_id: str) -> OpenRequest:

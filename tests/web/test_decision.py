@@ -198,14 +198,11 @@ def test_fields_that_the_form_does_not_have_change_nothing(form: OpenForm, recor
     assert form.customer.redeem(params["code"]).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "decision", ["", "Approve", "APPROVE", "yes", "Share my data", "Partager mes données", "approve "]
-)
-def test_what_is_neither_answer_brings_the_form_back_with_the_boxes_as_they_were(
-    customer: BrowserCustomer, recorded: LedgerTables, decision: str, lang: str
+def test_no_button_brings_the_form_back_with_the_boxes_as_they_were(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
 ) -> None:
     form = OpenForm(customer, scope=EVERY_CLUSTER, lang=lang)
-    response = form.send(decision, "TRANSACTIONS")
+    response = customer.client.post(form.address, data={**form.fields, "scope": "TRANSACTIONS"})
     assert response.status_code == 303, "a page that answers a POST cannot be gone back to"
     page = check_page(customer.client.get(response.location), "form", lang)
     summary = page.one("div", role="alert")
@@ -223,6 +220,21 @@ def test_what_is_neither_answer_brings_the_form_back_with_the_boxes_as_they_were
     again = hidden_fields(page, form.address)
     assert customer.post_answer(form.request_id, again, "deny").status_code == 302
     check_page(customer.client.get(response.location), "answered", lang)
+
+
+@pytest.mark.parametrize(
+    "decision", ["", "Approve", "APPROVE", "yes", "Share my data", "Partager mes données", "approve "]
+)
+def test_what_no_button_says_is_refused_by_the_form_with_the_boxes_as_they_were(
+    customer: BrowserCustomer, recorded: LedgerTables, decision: str, lang: str
+) -> None:
+    form = OpenForm(customer, scope=EVERY_CLUSTER, lang=lang)
+    page = check_page(form.send(decision, "TRANSACTIONS"), "form", lang, status=400)
+    assert page.one("div", role="alert").text != ""
+    assert [box.attributes["value"] for box in page.all("input", checked="")] == ["TRANSACTIONS"]
+    assert recorded.nothing_happened
+    again = hidden_fields(page, form.address)
+    assert customer.post_answer(form.request_id, again, "deny").status_code == 302
 
 
 @pytest.mark.parametrize("decisions", [["approve", "deny"], ["deny", "approve"], ["approve", "approve"]])

@@ -80,7 +80,7 @@ def test_the_pseudo_locale_goes_along_from_the_request_to_the_answer(customer: B
     check_pseudo(customer.sign_in(request_id, password="wrong"), 400)
     assert customer.sign_in(request_id).status_code == 303
     check_pseudo(customer.client.get(f"/consent/{request_id}"))
-    check_pseudo(customer.client.get(customer.answer(request_id, "neither").location))
+    check_pseudo(customer.answer(request_id, "neither"), 400)
     assert customer.answer(request_id, "approve", "TRANSACTIONS", "STATEMENTS").status_code == 302
     check_pseudo(customer.client.get(f"/consent/{request_id}"))
     check_pseudo(customer.client.get("/connections"))

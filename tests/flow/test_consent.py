@@ -1,0 +1,39 @@
+"""What the way of a consent promises whoever calls it, page or not."""
+
+from datetime import timedelta
+
+from flask import Flask
+
+from app.domain.consent import Answer
+from app.flow.consent import Approved, ConsentFlow, Expired
+from tests.builders import a_request
+from tests.conftest import Clock
+from tests.ledger_tables import LedgerTables
+
+
+def answer(flow: ConsentFlow, clock: Clock, *times: timedelta) -> list[object]:
+    """What comes of an approval that is given anew after each of `times`."""
+    pending = flow.begin(a_request(), "browser-1")
+    parties = flow.parties(pending)
+    assert parties is not None
+    results: list[object] = []
+    for span in times:
+        clock.advance(span)
+        results.append(
+            flow.answer(
+                pending, parties, Answer.APPROVE, checked=frozenset(), subject="maple-0001", screen_hash=None
+            )
+        )
+    return results
+
+
+def test_what_has_expired_gets_no_answer(app: Flask, clock: Clock, recorded: LedgerTables) -> None:
+    assert answer(app.extensions["accord"].flow, clock, timedelta(minutes=15)) == [Expired()]
+    assert recorded.nothing_happened
+
+
+def test_what_was_answered_in_time_gets_the_same_answer_a_moment_later(app: Flask, clock: Clock) -> None:
+    almost = timedelta(minutes=14, seconds=59)
+    first, again = answer(app.extensions["accord"].flow, clock, almost, timedelta(seconds=2))
+    assert isinstance(first, Approved)
+    assert again == first
