@@ -18,6 +18,18 @@ _MOVES = """() => [...document.querySelectorAll("*")]
   })
   .map((element) => element.outerHTML.slice(0, 100))"""
 
+# Words that begin on one line and end on another, but for addresses and what has a hyphen to break at.
+_BROKEN_WORDS = """() => {
+  const broken = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = new Range();
+  for (let text; text = texts.nextNode(); )
+    for (const word of text.data.matchAll(/\\S+/g)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((part) => part.top)).size > 1 && !/[/-]/.test(word)) broken.push(word[0]);
+    }
+  return broken;
+}"""
+
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
@@ -60,6 +72,16 @@ def test_at_four_times_the_size_nothing_scrolls_sideways_and_text_is_as_large_as
         page.goto((gallery / f"{name}.fr.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
     page.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_on_a_phone_no_word_is_broken(gallery: Path, page: Page, lang: str) -> None:
+    """But for names that are made to be too long."""
+    page.set_viewport_size({"width": 320, "height": 900})
+    for name in SCREENS:
+        if "hostile" not in name:
+            page.goto((gallery / f"{name}.{lang}.html").as_uri())
+            assert page.evaluate(_BROKEN_WORDS) == [], name
 
 
 @pytest.mark.parametrize("width", [320, 640, 1280])
