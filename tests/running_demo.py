@@ -26,6 +26,7 @@ class RunningDemo:
             "ACCORD_PORT": str(self.port),
             "ACCORD_RECIPIENT_PORT": str(self.recipient_port),
             "ACCORD_IDP_PORT": str(self.bank_port),
+            "ACCORD_STORE_TIMEOUT": "2",  # browsers take what a small machine has
             **variables,
         }
         self.announcement = ""
