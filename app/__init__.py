@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import logs
+from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
@@ -71,10 +72,6 @@ TRANSLATIONS = ROOT / "translations"
 STATIC = ROOT / "static"
 T = TypeVar("T")
 LARGEST_BODY = 64 * 1024
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

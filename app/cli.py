@@ -1,19 +1,15 @@
 """Commands that need no server and no store: `flask registry`, `flask keys`, `flask demo`."""
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from app.clock import utc_now
 from app.logs import operator_event
 from app.settings import Environment
 from app.stores import keys as key_store
 from app.stores.registry import RegistryError, new_secret, read_registry
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @click.group()

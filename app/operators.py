@@ -5,11 +5,12 @@ Each says what it did. What changes a consent is an event in the ledger, by the 
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import click
 
+from app.clock import utc_now
 from app.domain.clusters import format_scope
 from app.domain.evidence import hash_of
 from app.domain.history import Actor, Event
@@ -31,10 +32,6 @@ Command = Callable[..., None]
 def at_the_ledger(command: Command) -> Command:
     """Adds the option that says where the ledger is."""
     return click.option("--url", envvar="ACCORD_LEDGER_URL", required=True, help="ACCORD_LEDGER_URL")(command)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @click.group()

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from app.clock import utc_now
 from app.domain.codes import LONGEST_CODE_LIFETIME
 from app.domain.consent import ConsentGrant
 from app.logs import operator_event
-from app.operators import at_the_ledger, ledger, open_database, utc_now
+from app.operators import at_the_ledger, ledger, open_database
 from app.stores.audit import Audit, Record
 from app.stores.retention import Forgettable, Policy, RetentionStore
 

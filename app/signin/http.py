@@ -45,7 +45,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     status_code: int
     body: bytes
 
@@ -77,7 +77,7 @@ def get_json(url: str, *, deadline: Deadline) -> dict[str, Any]:
 
 def exchange(
     method: str, url: str, *, deadline: Deadline, headers: Mapping[str, str], body: bytes | None = None
-) -> Answer:
+) -> HttpAnswer:
     """Sends one request over a connection of its own. Raises SignInFailed."""
     if not is_protected(url):
         raise SignInFailed(Cause.UNAVAILABLE, "insecure_address")
@@ -93,7 +93,7 @@ def exchange(
 
 def _exchange(
     method: str, url: str, deadline: Deadline, headers: Mapping[str, str], body: bytes | None
-) -> Answer:
+) -> HttpAnswer:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     with ExitStack() as stack:
@@ -111,7 +111,7 @@ def _exchange(
             raise SignInFailed(Cause.UNAVAILABLE, "too_large")
         if response.length:  # of a body whose length was announced, this much has not come
             raise SignInFailed(Cause.UNAVAILABLE, "cut_off")
-        return Answer(response.status, read)
+        return HttpAnswer(response.status, read)
 
 
 def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:

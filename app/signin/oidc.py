@@ -18,7 +18,7 @@ from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
 from app.domain.sign_in import PendingSignIn
 from app.signin import Cause, Customer, Departure, SignInFailed, id_token
-from app.signin.http import Answer, Deadline, exchange
+from app.signin.http import Deadline, HttpAnswer, exchange
 from app.signin.server import OidcServer, ServerMetadata
 from app.signin.waiting import WaitingRoom
 
@@ -207,7 +207,7 @@ class _Session:
 
     def post(
         self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str], auth: ClientAuth
-    ) -> Answer:
+    ) -> HttpAnswer:
         prepared = auth.prepare("POST", url, dict(headers), urlencode(data))  # type: ignore[no-untyped-call]  # its stub says nothing
         url, sent, body = prepared
         return exchange("POST", url, deadline=self._deadline, headers=sent, body=body.encode())

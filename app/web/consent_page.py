@@ -32,7 +32,7 @@ def consent_page(opened: OpenRequest, customer: Customer, *, is_undecided: bool)
     """
     pending, parties = opened.pending, opened.parties
     _allow_answer_to_leave(pending.request.redirect_uri)
-    asked = Question(
+    asked = WhatIsAsked(
         client_id=parties.client.client_id,
         provider_id=parties.provider.provider_id,
         language=pending.language,
@@ -66,7 +66,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class WhatIsAsked:
     """All that decides what the form says. Two customers who are asked the same see the same."""
 
     client_id: str
@@ -81,7 +81,7 @@ class Question:
     names_customer: bool
 
 
-def form_with_holes(asked: Question, parties: Parties) -> str:
+def form_with_holes(asked: WhatIsAsked, parties: Parties) -> str:
     """The form, with holes for what is one customer's alone."""
     offer = asked.offer
     difference = None if asked.shared is None else compare(offer, asked.shared.scope)

@@ -13,7 +13,7 @@ from app.domain.consent import Answer, decide
 from app.domain.registry import Client, DataProvider
 from app.signin import Customer
 from app.web import language
-from app.web.consent_page import Question, Shared, form_with_holes
+from app.web.consent_page import Shared, WhatIsAsked, form_with_holes
 from app.web.current import reference
 from app.web.pages import clock_time, in_words, long_date
 from app.web.prepared import PreparedPage
@@ -41,7 +41,7 @@ def _form(
     is_undecided: bool = False,
 ) -> str:
     who = fixtures.parties(client, requested=requested, provider=provider)
-    asked = Question(
+    asked = WhatIsAsked(
         client_id=client.client_id,
         provider_id=provider.provider_id,
         language=language.language(),
