@@ -149,13 +149,12 @@ def create_app(
 
         app.register_blueprint(gallery.bp)
         readings.init_app(app, is_https=settings.is_https)
-    served = headers.secure(app.wsgi_app, is_https=settings.is_https)
-    served = measure_bodies(served, most=LARGEST_BODY)
+    served = measure_bodies(app.wsgi_app, most=LARGEST_BODY)
     served = normalize(take_turns(served, turns=settings.threads))
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
         served = measured.serve_metrics(served, metrics, settings.metrics_port)
-    app.wsgi_app = served  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
+    app.wsgi_app = headers.secure(served, is_https=settings.is_https)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
 
 

@@ -209,6 +209,15 @@ def test_where_the_metrics_are_nothing_else_is(server: Server, path: str) -> Non
     assert posted.status_code == requests.codes.not_found
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/nothing"])
+def test_the_metrics_carry_what_every_answer_does(server: Server, path: str) -> None:
+    answers = [
+        requests.get(f"http://127.0.0.1:{server.metrics_port}{path}", timeout=PATIENCE) for _ in range(2)
+    ]
+    assert {answer.headers["X-Content-Type-Options"] for answer in answers} == {"nosniff"}
+    assert len({answer.headers["ob-trace-id"] for answer in answers}) == 2
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_without_an_address_of_their_own_there_are_none(client: ContractClient, path: str) -> None:
     assert client.get(path).status_code == 404

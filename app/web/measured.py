@@ -3,6 +3,7 @@
 What is measured is what the customer waits for: a request's turn, too.
 """
 
+import secrets
 from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
@@ -47,10 +48,11 @@ def serve_metrics(app: WSGIApp, metrics: Metrics, port: int) -> WSGIApp:
         if _port_of(environ) != port:
             environ[_BEGUN_AT] = perf_counter()
             return app(environ, start_response)
+        own = [("Cache-Control", "no-store"), ("ob-trace-id", secrets.token_hex(16))]
         if environ["PATH_INFO"] != "/metrics" or environ["REQUEST_METHOD"] != "GET":
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            start_response("404 Not Found", [("Content-Type", "text/plain"), *own])
             return [b"Only GET /metrics is here.\n"]
-        start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST), ("Cache-Control", "no-store")])
+        start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST), *own])
         return [metrics.exposition()]
 
     return apart
