@@ -204,9 +204,13 @@ class Settings(BaseSettings):
     def wrong_secrets_in_force(self) -> int:
         return self._limit("wrong_secrets")
 
+    def was_set(self, field: str) -> bool:
+        """Whether somebody asked for it, and it is not the default."""
+        return field in self.model_fields_set
+
     def _limit(self, field: str) -> int:
         """The limit; 0 for none. In development there is only what was asked for."""
-        if self.is_development and field not in self.model_fields_set:
+        if self.is_development and not self.was_set(field):
             return 0
         limit: int = getattr(self, field)
         return limit

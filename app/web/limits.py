@@ -1,8 +1,8 @@
 """Who has to wait: an address that begins too many requests, a recipient that asks for too many tokens, and
 an address that brings too many wrong client secrets.
 
-Loopback is never counted as an address: behind a proxy on this machine that is not in ACCORD_TRUSTED_PROXIES,
-it would be every customer's.
+Loopback counts as an address only for a limit that somebody has set: behind a proxy on this machine that is
+not in ACCORD_TRUSTED_PROXIES, it is every customer's.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def limit_requests_for(client_id: str) -> None:
     From one address, so that nobody who floods a recipient keeps its customers out; for one recipient, so
     that its fault is not another's.
     """
-    most, address = services().settings.authorize_rate_in_force, _address()
+    most, address = services().settings.authorize_rate_in_force, _address_for("authorize_rate")
     if most and address is not None:
         _limit("authorize", (client_id, address), most)
 
@@ -43,7 +43,7 @@ def guesses_counted() -> Iterator[None]:
 
     Raises Problem (429) after too many of one address, and StoreUnavailable.
     """
-    address = _address()
+    address = _address_for("wrong_secrets")
     if not services().settings.wrong_secrets_in_force or address is None:
         yield
         return
@@ -74,14 +74,16 @@ def _count_guess(address: str) -> None:
         raise errors.too_many("client_authentication", wait)
 
 
-def _address() -> str | None:
-    """Whom the peer's address stands for, or None where it stands for nobody in particular."""
+def _address_for(setting: str) -> str | None:
+    """Whom the peer's address stands for under this limit; None where that is nobody in particular."""
     try:
         address = ip_address(request.remote_addr or "")
     except ValueError:
         return None
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is None:
-            return None if address.is_loopback else str(ip_network((address, _IPV6_NETWORK), strict=False))
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    return None if address.is_loopback else str(address)
+    if address.is_loopback and not services().settings.was_set(setting):
+        return None
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_NETWORK), strict=False))
+    return str(address)

@@ -129,11 +129,30 @@ def test_a_network_of_ipv6_addresses_is_one(client: ContractClient) -> None:
     assert ask(client, address=ELSEWHERE).status_code == 429
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", ""])
-def test_an_address_that_stands_for_nobody_in_particular_is_not_counted(
+LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]
+
+
+@pytest.mark.parametrize("address", LOOPBACK)
+def test_loopback_is_an_address_like_another_for_whoever_sets_a_limit(
     client: ContractClient, address: str
 ) -> None:
-    assert statuses(lambda: ask(client, address=address), 6) == [302] * 6
+    assert statuses(lambda: ask(client, address=address), 4) == [302, 302, 302, 429]
+    assert statuses(lambda: token(client, ("dc-budget", "x"), address=address), 6) == [401] * 5 + [429]
+
+
+@pytest.mark.parametrize("address", LOOPBACK)
+def test_loopback_is_not_counted_where_nobody_has_set_a_limit(
+    production: ContractClient, address: str
+) -> None:
+    """Behind a proxy that nobody has named it stands for everybody."""
+    guesses = statuses(lambda: token(production, ("dc-budget", "x"), address=address), 105)
+    assert guesses == [401] * 105
+    elsewhere = statuses(lambda: token(production, ("dc-budget", "x"), address=HERE), 105)
+    assert elsewhere == [401] * 100 + [429] * 5
+
+
+def test_who_has_no_address_is_not_counted(client: ContractClient) -> None:
+    assert statuses(lambda: ask(client, address=""), 6) == [302] * 6
 
 
 def test_a_question_without_a_beginning_does_not_count(client: ContractClient) -> None:
