@@ -241,29 +241,3 @@ class Customer(threading.Thread):
             names=frozenset() if response is None else frozenset(_NAMES.findall(response.text)),
         )
         return (self._history.add(exchange) if keep else exchange), response
-
-
-class HealthWatch(threading.Thread):
-    """Asks `/healthz` twenty times a second, on a connection of its own each time."""
-
-    def __init__(self, address: str, stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self._address = urlsplit(address).netloc
-        self._halt = stop
-        self.answers: list[float] = []
-        self.lost = 0
-
-    def run(self) -> None:
-        while not self._halt.wait(0.05):
-            began = time.monotonic()
-            try:
-                connection = http.client.HTTPConnection(self._address, timeout=10)
-                connection.request("GET", "/healthz", headers={"Connection": "close"})
-                is_well = connection.getresponse().status == 200
-                connection.close()
-            except (OSError, http.client.HTTPException):
-                is_well = False
-            if is_well:
-                self.answers.append(time.monotonic() - began)
-            else:
-                self.lost += 1

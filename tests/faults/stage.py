@@ -14,7 +14,8 @@ from sqlalchemy import make_url
 from app.embedded import EmbeddedValkey
 from app.stores import migrations
 from app.stores.keys import generate_signing_keys
-from tests.faults.customers import PASSWORD, Customer, HealthWatch
+from tests.faults.customers import PASSWORD, Customer
+from tests.faults.health import HealthWatch
 from tests.faults.history import History, violations
 from tests.faults.proxy import Proxy, to_port, to_socket
 from tests.ledger_tables import LedgerTables
@@ -135,21 +136,21 @@ class Stage:
         """Customers come all the time; for `seconds` something is broken; then it must be well again."""
         history, stop = self.history, threading.Event()
         first, flows, noise = len(history.exchanges), len(history.finished), self._unexpected()
-        health = HealthWatch(self.accord.address, stop)
         customers = [self._customer(name, history, stop) for name in self.subjects]
-        for thread in (health, *customers):
-            thread.start()
-        try:
-            _wait_for(lambda: len(history.finished) >= flows + CUSTOMERS)
-            with fault(self):
-                time.sleep(seconds)
-            ended = time.monotonic()
-            is_well = _wait_for(lambda: any(moment > ended + 0.2 for moment in history.finished))
-            time.sleep(1)
-        finally:
-            stop.set()
-            for thread in (health, *customers):
-                thread.join(60)
+        with HealthWatch(self.accord.port) as health:
+            for customer in customers:
+                customer.start()
+            try:
+                _wait_for(lambda: len(history.finished) >= flows + CUSTOMERS)
+                with fault(self):
+                    time.sleep(seconds)
+                ended = time.monotonic()
+                is_well = _wait_for(lambda: any(moment > ended + 0.2 for moment in history.finished))
+                time.sleep(1)
+            finally:
+                stop.set()
+                for customer in customers:
+                    customer.join(60)
         after = [moment - ended for moment in history.finished if moment > ended]
         exchanges = history.exchanges[first:]
         answered = [one for one in exchanges if one.status is not None]
