@@ -33,7 +33,7 @@ class HealthWatch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        found, _ = self._process.communicate(timeout=60)
+        found = self._process.communicate(timeout=60)[0]
         self.answers, self.lost = json.loads(found)
 
 
