@@ -11,7 +11,7 @@ from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.stores.database import Database
-from app.stores.grants import GRANT, LOCKED_GRANT, STANDING, append, end, find
+from app.stores.grants import GRANT, LOCKED_GRANT, OF_CONSENT, STANDING, append, end, find
 from app.stores.rows import event_from, event_row, grant_from
 from app.stores.schema import decisions, events, grants, refresh_tokens
 
@@ -32,10 +32,7 @@ _CONNECTIONS = (
         decisions.c.language,
         decisions.c.screen_hash,
         _LAST_USED.label("last_used_at"),
-        events.c.kind.label("ending_kind"),
-        events.c.actor.label("ending_actor"),
-        events.c.reason.label("ending_reason"),
-        events.c.happened_at.label("ending_happened_at"),
+        *(events.c.kind, events.c.actor, events.c.reason, events.c.happened_at, events.c.detail),
     )
     .select_from(grants)
     .join(decisions, decisions.c.request_id == grants.c.request_id)
@@ -43,18 +40,14 @@ _CONNECTIONS = (
     .order_by(grants.c.approved_at.desc())
     .limit(MOST_LISTED)
 )
-_CONNECTION = _CONNECTIONS.where(grants.c.consent_id == bindparam("of_consent"))
+_CONNECTION = _CONNECTIONS.where(OF_CONSENT)
 _OF_CUSTOMER = _CONNECTIONS.where(
     grants.c.provider_id == bindparam("at_provider"), grants.c.subject == bindparam("of_customer")
 )
 _OF_CLIENT = _CONNECTIONS.where(grants.c.client_id == bindparam("to_client"))
 _HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
 _HISTORY_WITHOUT_USE = _HISTORY.where(events.c.kind != EventKind.REFRESHED)
-_NARROW = (
-    update(grants)
-    .where(grants.c.consent_id == bindparam("of_consent"))
-    .values(granted_scope=bindparam("left"))
-)
+_NARROW = update(grants).where(OF_CONSENT).values(granted_scope=bindparam("left"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +148,7 @@ def _connection_from(row: Any) -> Connection:
         language=Language(row.language),
         screen_hash=row.screen_hash,
         last_used_at=row.last_used_at,
-        ending=None if row.ending_kind is None else _ending_from(row),
-    )
-
-
-def _ending_from(row: Any) -> Event:
-    return Event(
-        consent_id=row.consent_id,
-        kind=EventKind(row.ending_kind),
-        actor=Actor(row.ending_actor),
-        reason=Reason(row.ending_reason),
-        correlation_id=row.correlation_id,
-        happened_at=row.ending_happened_at,
+        ending=None if row.kind is None else event_from(row),
     )
 
 

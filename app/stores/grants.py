@@ -17,7 +17,6 @@ from app.stores.schema import Moment, events, grants, refresh_tokens
 from app.stores.statements import DatabaseConnection
 
 _AT = bindparam("at", type_=Moment)
-_OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
 _STANDING = (
     grants.c.provider_id == bindparam("at_provider"),
     grants.c.subject == bindparam("of_customer"),
@@ -25,7 +24,10 @@ _STANDING = (
     grants.c.ended_at.is_(None),
 )
 
-GRANT = select(grants).where(_OF_CONSENT)
+OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
+"""Whether it is the grant `of_consent`."""
+
+GRANT = select(grants).where(OF_CONSENT)
 """The grant `of_consent`."""
 
 STANDING = select(grants).where(*_STANDING)
@@ -34,7 +36,7 @@ STANDING = select(grants).where(*_STANDING)
 LOCKED_GRANT = GRANT.with_for_update()
 """The grant `of_consent`, locked until the transaction ends."""
 
-_END = update(grants).where(_OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
+_END = update(grants).where(OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
 # One that has run out already ended when it did.
 _SUPERSEDE = (
     update(grants)
