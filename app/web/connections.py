@@ -22,7 +22,7 @@ from app.web.connection_pages import (
     stop_form,
     stop_page,
 )
-from app.web.current import browser, services
+from app.web.current import browser, customers, services
 from app.web.headers import name_parties
 from app.web.receipt import ShownConnection, receipt
 
@@ -35,12 +35,12 @@ _log = structlog.get_logger()
 def show_all() -> str:
     """Everything that is shared by whoever is signed in, at every provider; ended connections apart."""
     _speak()
-    customers = _customers()
+    signed_in = customers()
     providers = services().registry.providers
-    if not customers:
+    if not signed_in:
         return choose_page(providers.values())
-    shown = [_shown(found) for customer in customers for found in _of(customer)]
-    return list_page(shown, customers, providers, session_id=browser().id)
+    shown = [_shown(found) for customer in signed_in for found in _of(customer)]
+    return list_page(shown, signed_in, providers, session_id=browser().id)
 
 
 @bp.get("/connections/<consent_id>")
@@ -137,12 +137,6 @@ def _shown(found: Connection) -> ShownConnection:
 
 def _of(customer: Customer) -> list[Connection]:
     return services().connections.of_customer(customer.provider_id, customer.subject)
-
-
-def _customers() -> list[Customer]:
-    """Who is signed in, at every registered provider."""
-    signed_in = (browser().customer_of(provider_id) for provider_id in services().registry.providers)
-    return [customer for customer in signed_in if customer is not None]
 
 
 def _speak() -> None:

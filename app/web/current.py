@@ -13,7 +13,7 @@ from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.settings import Settings
-from app.signin import SignIn
+from app.signin import Customer, SignIn
 from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import AttemptStore
 from app.stores.connections import ConnectionStore
@@ -60,6 +60,12 @@ def services() -> Services:
 def browser() -> BrowserSession:
     """This browser's session; asking for it is what loads it."""
     return cast("BrowserSession", request_ctx.session)
+
+
+def customers() -> list[Customer]:
+    """Who is signed in, at every registered provider."""
+    signed_in = (browser().customer_of(provider_id) for provider_id in services().registry.providers)
+    return [customer for customer in signed_in if customer is not None]
 
 
 def trace_id() -> str:

@@ -7,9 +7,8 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.registry import DataProvider
 from app.web import bank_page, errors, language, readings
-from app.web.current import browser, services
+from app.web.current import browser, customers, services
 from app.web.forms import SignOutForm, chosen_language
 from app.web.pending import open_request
 from app.web.purpose import Purpose, bind_to_this_browser, to_answer, to_see_connections
@@ -53,7 +52,7 @@ def sign_out() -> BaseResponse | str:
     if not form.has_valid_token():
         raise errors.form_refused(request_id)
     if not request_id:
-        banks = [bank for bank in services().registry.providers.values() if _is_signed_in_at(bank)]
+        banks = [services().registry.providers[customer.provider_id] for customer in customers()]
         browser().sign_out(keep_request=None)
         return render_template("signin/signed_out.html", banks=banks)
     try:
@@ -64,10 +63,6 @@ def sign_out() -> BaseResponse | str:
     opened.session.sign_out(keep_request=request_id)
     bind_to_this_browser(opened)
     return redirect(url_for("signin.show", request_id=request_id), 303)
-
-
-def _is_signed_in_at(bank: DataProvider) -> bool:
-    return browser().customer_of(bank.provider_id) is not None
 
 
 def _ask(purpose: Purpose) -> BaseResponse | str:
