@@ -69,6 +69,7 @@ def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, ses
         ends_with_basic=asked == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
         stop=next(iter(stopping)).value if left else EVERYTHING,
         form=stop_form(shown.consent_id, session_id),
+        page_query={"stop": asked},
     )
 
 

@@ -1,6 +1,6 @@
 """What every template may use: names that cannot disturb their surroundings, dates, the language switch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -77,13 +77,17 @@ def html_tag(spoken: Language) -> str:
     return language.TAGS[spoken]
 
 
-def switch_url(chosen: Language) -> str:
-    """This page's own address, in the `chosen` language. What a browser might read as a host is escaped."""
-    query = [
-        (name, value)
-        for name, value in parse_qsl(request.query_string.decode("latin-1"), encoding="latin-1")
-        if name != "lang"
-    ]
+def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
+    """This page's own address, in the `chosen` language. What a browser might read as a host is escaped.
+
+    `page_query` is what the page has made of its query. Nothing else of that is repeated: whoever chose it and
+    saw the sizes of compressed pages could tell from them what else is on the page (BREACH). Only the refusal
+    of an authorization request, on which there is nothing of the customer's, is found again by all of it.
+    """
+    query = list(page_query.items())
+    if request.endpoint == "authorize.authorize":
+        sent = parse_qsl(request.query_string.decode("latin-1"), encoding="latin-1")
+        query = [(name, value) for name, value in sent if name != "lang"]
     query.append(("lang", chosen.value))
     return f"/{quote(_readable_path().lstrip('/'))}?{urlencode(query, encoding='latin-1')}"
 

@@ -137,3 +137,29 @@ def test_a_page_about_a_missing_file_is_kept_by_no_cache_since_it_is_in_one_lang
     response = customer.client.get("/static/nothing.css")
     check_page(response, "not_found", lang, status=404)
     assert "no-store" in response.headers.get("Cache-Control", "")
+
+
+MARKED = "marked-guess"
+
+
+@pytest.mark.parametrize("name", ["guess", "stop", "answer", "failed", "at", "lang", "%00"])
+def test_no_page_of_a_customers_repeats_what_somebody_else_put_into_its_address(
+    customer: BrowserCustomer, name: str
+) -> None:
+    """Who chose it could tell from the sizes of compressed pages what else is on them."""
+    customer.approve("TRANSACTIONS")
+    (consent_id,) = customer.connections()
+    request_id = customer.signed_in_request()
+    pages = [
+        "/connections",
+        f"/connections/{consent_id}",
+        f"/connections/{consent_id}?stop=TRANSACTIONS",
+        f"/consent/{request_id}",
+        "/connections/sign-in/2000",
+        f"/sign-in/{customer.begin(provider_id='2000')}",
+        "/sign-in/callback/3000",
+    ]
+    for page in pages:
+        response = customer.client.get(f"{page}{'&' if '?' in page else '?'}{name}={MARKED}")
+        assert response.mimetype == "text/html", page
+        assert MARKED not in response.text, page
