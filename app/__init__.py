@@ -231,7 +231,7 @@ def _make_services(
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,
         bank_sign_in=OidcSignIn(
             registry.providers.values(),
-            redirect_uri=f"{settings.issuer}/sign-in/callback",
+            callback=f"{settings.issuer}/sign-in/callback",
             seats=settings.bank_waiting,
             patience=settings.bank_timeout,
             clock=clock,

@@ -79,6 +79,10 @@ def say(status: str, body: bytes, *headers: str) -> Trick:
     return trick
 
 
+class NotRegistered(Exception):
+    """An authorization request names an address that its client has not registered."""
+
+
 @dataclass
 class OidcServer:
     """One bank. As a context manager: it answers inside the block. `now` is its clock."""
@@ -93,6 +97,7 @@ class OidcServer:
     header: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, Any] = field(default_factory=dict)  # the same for the token endpoint's answer
     answer: dict[str, str | None] = field(default_factory=dict)  # the same for what the browser brings back
+    registered: str | None = None  # the one redirect_uri that is registered here; any, until a test names it
     tricks: dict[str, Trick] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     token_requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -123,8 +128,13 @@ class OidcServer:
         return self.asked.count(path)
 
     def sign_in(self, url: str, **customer: str) -> str:
-        """Signs the customer in who was sent to `url`; the address to which the browser goes back."""
+        """Signs the customer in who was sent to `url`; the address to which the browser goes back.
+
+        Raises NotRegistered where that is not the client's (RFC 6749 4.1.2.1: nobody is sent there).
+        """
         params = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        if self.registered is not None and params["redirect_uri"] != self.registered:
+            raise NotRegistered(params["redirect_uri"])
         if customer:
             self._others[params["nonce"]] = customer
         code = f"code-{len(self._codes)}-of-{params['state'][:8]}"

@@ -50,6 +50,7 @@ class _Bank:
 
     provider_id: str
     registration: OidcRegistration
+    redirect_uri: str
     server: OidcServer
     waiting_room: WaitingRoom
 
@@ -57,6 +58,8 @@ class _Bank:
 class OidcSignIn:
     """Signs customers in at the providers that have a server of their own.
 
+    Each comes back at an address of its own, which is `callback` and its provider_id: of two banks that share
+    one, a lying bank could have the other's codes brought to it (RFC 9700 4.4.2).
     `seats` customers at a time wait for one provider, in this process, and each for `patience` at most.
     """
 
@@ -64,17 +67,17 @@ class OidcSignIn:
         self,
         providers: Iterable[DataProvider],
         *,
-        redirect_uri: str,
+        callback: str,
         seats: int,
         patience: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
-        self._redirect_uri = redirect_uri
         self._clock = clock
         self._banks = {
             provider.provider_id: _Bank(
                 provider.provider_id,
                 provider.oidc,
+                f"{callback}/{provider.provider_id}",
                 OidcServer(provider.oidc.issuer, clock=clock),
                 WaitingRoom(seats=seats, patience=patience),
             )
@@ -161,7 +164,7 @@ class OidcSignIn:
         return OAuth2Client(
             None if deadline is None else _Session(deadline),
             bank.registration.client_id,
-            redirect_uri=self._redirect_uri,
+            redirect_uri=bank.redirect_uri,
             scope=" ".join(bank.registration.scopes),
             code_challenge_method="S256",
         )

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import structlog
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import Key, KeySet, KeySetSerialization
 
 from app.domain.registry import is_protected
 from app.signin import Cause, SignInFailed
 from app.signin.http import Deadline, get_json
+
+_log = structlog.get_logger()
 
 # How old what we know of a server may be. Also how long a key that it has withdrawn is still believed.
 OLDEST = timedelta(minutes=10)
@@ -46,6 +49,7 @@ class OidcServer:
         self._metadata: tuple[datetime, ServerMetadata] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
         self._keys_asked_at: datetime | None = None
+        self._was_warned_of = False
 
     def known_metadata(self) -> ServerMetadata | None:
         """What is known already and not too old. Never waits."""
@@ -62,7 +66,14 @@ class OidcServer:
                 address = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
                 known = parse_metadata(get_json(address, deadline=deadline), self._issuer)
                 self._metadata = self._clock(), known
+                self._warn_of(known)
             return known
+
+    def _warn_of(self, metadata: ServerMetadata) -> None:
+        """Says once that only their address tells whose the bank's answers are (RFC 9700 4.4)."""
+        if not metadata.names_itself and not self._was_warned_of:
+            self._was_warned_of = True
+            _log.warning("bank_without_iss", issuer=metadata.issuer)
 
     def find_key(self, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
         """The key that a token names. A name that is unknown is looked for in fresh keys, now and then."""

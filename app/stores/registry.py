@@ -130,6 +130,13 @@ def _redirect_uri(uri: str) -> str:
     return uri
 
 
+def _path_segment(provider_id: str) -> str:
+    """A provider's id is a part of addresses, from which a browser would remove these."""
+    if provider_id in (".", ".."):
+        raise ValueError("must not be . or ..")
+    return provider_id
+
+
 def _issuer(issuer: str) -> str:
     fault = fault_in_issuer(issuer)
     if fault is not None:
@@ -314,7 +321,7 @@ class _Oidc(_Entry):
 
 
 class _Provider(_Entry):
-    provider_id: Identifier
+    provider_id: Annotated[Identifier, AfterValidator(_path_segment)]
     name: _Names
     legal_name: _Names | None = None
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]

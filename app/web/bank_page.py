@@ -54,12 +54,12 @@ def go_to_bank(asked: Purpose) -> BaseResponse | str:
     return redirect(departure.url, 302)
 
 
-def come_back() -> BaseResponse:
+def come_back(provider_id: str) -> BaseResponse:
     """From the bank: signs in who it says has signed in, if it proves that. Works once, and not for HEAD."""
     if request.method == "HEAD":
         return Response()
     params = parse_params(request.query_string)
-    pending = _own_pending(params)
+    pending = _own_pending(params, provider_id)
     asked = purpose.of(pending)
     asked.require_time_left()
     try:
@@ -71,8 +71,12 @@ def come_back() -> BaseResponse:
     return redirect(asked.next_address, 303)
 
 
-def _own_pending(params: Params) -> PendingSignIn:
-    """The sign-in that this very browser began. Raises Problem for any other (RFC 9700 4.7)."""
+def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
+    """The sign-in that this very browser began at this very bank.
+
+    Raises Problem for any other (RFC 9700 4.7). What came to another bank's address is another bank's answer,
+    which the one that the sign-in is at must never be brought (4.4.2).
+    """
     session = browser()
     if session.is_known:
         language.use(language.asked_language() or session.language)
@@ -81,6 +85,14 @@ def _own_pending(params: Params) -> PendingSignIn:
     pending = services().sign_ins.find(state) if is_possible else None
     if pending is None or pending.browser_id != session.browser_id:
         _log.warning("sign_in_failed", reason="not_of_this_browser", outcome="refused")
+        raise errors.sign_in_lost()
+    if pending.provider_id != provider_id:
+        _log.warning(
+            "sign_in_failed",
+            provider_id=pending.provider_id,
+            reason="callback_of_another",
+            outcome=Cause.UNPROVEN.value,
+        )
         raise errors.sign_in_lost()
     return pending
 

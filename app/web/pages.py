@@ -80,9 +80,9 @@ def html_tag(spoken: Language) -> str:
 def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
     """This page's own address, in the `chosen` language. What a browser might read as a host is escaped.
 
-    `page_query` is what the page has made of its query. Nothing else of that is repeated: whoever chose it and
-    saw the sizes of compressed pages could tell from them what else is on the page (BREACH). Only the refusal
-    of an authorization request, on which there is nothing of the customer's, is found again by all of it.
+    `page_query` is what the page has made of its query. Nothing else of that is repeated: whoever chose it
+    and saw the sizes of compressed pages could tell from them what else is on the page (BREACH). Only the
+    refusal of an authorization request, on which nothing is the customer's, is found again by all of it.
     """
     query = list(page_query.items())
     if request.endpoint == "authorize.authorize":

@@ -37,10 +37,10 @@ def sign_in_for_connections(provider_id: str) -> BaseResponse:
     return _sign_in(to_see_connections(provider_id))
 
 
-@bp.get("/sign-in/callback")
-def come_back() -> BaseResponse:
-    """From the bank's own server (OpenID Connect Core 1.0, 3.1.2.5)."""
-    return bank_page.come_back()
+@bp.get("/sign-in/callback/<provider_id>")
+def come_back(provider_id: str) -> BaseResponse:
+    """From the bank's own server (OpenID Connect Core 1.0, 3.1.2.5), at an address that no other bank has."""
+    return bank_page.come_back(provider_id)
 
 
 @bp.post("/sign-out")

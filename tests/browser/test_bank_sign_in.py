@@ -113,7 +113,7 @@ def test_axe_finds_nothing_on_the_pages_around_it(
     request_id = visit.request_id
     visit.press(".signed-in button")
     failed = [f"/sign-in/{request_id}?failed={cause}" for cause in Cause]
-    for address in (f"/sign-in/{request_id}", f"/sign-in/callback?lang={lang}", *failed):
+    for address in (f"/sign-in/{request_id}", f"/sign-in/callback/3000?lang={lang}", *failed):
         visit.go(address)
         found = Axe().run(visit.page)
         assert found.violations_count == 0, found.generate_report()

@@ -394,6 +394,14 @@ def test_each_fault_is_told_with_its_line_its_place_and_the_reason(
     )
 
 
+@pytest.mark.parametrize("provider_id", [".", ".."])
+def test_a_provider_is_a_part_of_addresses_that_no_browser_removes(write: Write, provider_id: str) -> None:
+    faults = faults_of(write(GOOD.replace('"1000"', f'"{provider_id}"')))
+    assert [fault.partition(": ")[2] for fault in faults] == [
+        f"providers[{provider_id}].provider_id: must not be . or .."
+    ]
+
+
 def test_a_fault_in_a_list_of_entries_names_the_entry_or_its_number(write: Write) -> None:
     line = line_of(GOOD, "customers = [")
     nameless = edited('user_name = "alex", ', "")

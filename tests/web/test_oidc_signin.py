@@ -109,7 +109,7 @@ def leave(customer: BrowserCustomer, address: str) -> str:
 
 
 def come_back(customer: BrowserCustomer, location: str) -> TestResponse:
-    assert location.startswith("http://localhost:8000/sign-in/callback?")
+    assert location.startswith(f"http://localhost:8000/sign-in/callback/{HARBOUR}?")
     return customer.client.get(location.removeprefix("http://localhost:8000"))
 
 
@@ -163,7 +163,7 @@ def test_the_browser_is_sent_to_the_bank_with_what_binds_the_answer(
         "tenant": "a",
         "client_id": CLIENT_ID,
         "response_type": "code",
-        "redirect_uri": "http://localhost:8000/sign-in/callback",
+        "redirect_uri": f"http://localhost:8000/sign-in/callback/{HARBOUR}",
         "scope": "openid profile",
         "code_challenge_method": "S256",
         "ui_locales": f"{lang}-CA {lang}",
@@ -473,7 +473,7 @@ def test_of_many_answers_at_once_one_is_sent_to_the_bank(customer: BrowserCustom
 @pytest.mark.parametrize("state", ["", "x", "x" * 43, "é" * 43, "%00" * 43, "x" * 5000])
 def test_a_state_that_nobody_made_is_a_page(customer: BrowserCustomer, state: str, lang: str) -> None:
     begin(customer, lang=lang)
-    response = customer.client.get(f"/sign-in/callback?code=c&state={state}")
+    response = customer.client.get(f"/sign-in/callback/{HARBOUR}?code=c&state={state}")
     page = check_error_page(response, "sign_in_lost", lang, status=404)
     switch = next(link for link in page.all("a") if "hreflang" in link.attributes)
     assert "code=" not in switch.attributes["href"]

@@ -102,7 +102,7 @@ def test_every_page_without_a_request_has_the_pseudo_locale(client: ContractClie
     check_pseudo(client.get("/connections/sign-in/1000?lang=x"))
     check_pseudo(client.get("/nothing?lang=x"), 404)
     check_pseudo(client.get("/consent/nothing?lang=x"), 404)
-    check_pseudo(client.get("/sign-in/callback?lang=x"), 404)
+    check_pseudo(client.get("/sign-in/callback/3000?lang=x"), 404)
     check_pseudo(client.post("/sign-out?lang=x"), 400)
     check_pseudo(client.get(f"/api/v1/authorize?{a_query(client_id='nobody', lang='x')}"), 400)
 
