@@ -129,7 +129,7 @@ def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest
     if grant_type == "refresh_token":
         return RefreshRequest(_required(params, "refresh_token"), _refresh_scope(params))
     if grant_type == "client_credentials":
-        if params.single("scope") not in (None, ADMIN_SCOPE):
+        if params.single("scope") != ADMIN_SCOPE:  # never by default: who forgot something else gets no token
             raise OAuthError(ErrorCode.INVALID_SCOPE, "scope must be client:admin")
         return AdminRequest()
     raise OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, "grant_type is not supported")

@@ -162,6 +162,7 @@ def test_a_refresh_may_ask_for_a_scope(scope: str | None, asked: Scope | None) -
             ErrorCode.INVALID_SCOPE,
             "scope names an unknown data cluster",
         ),
+        ([("grant_type", "client_credentials")], ErrorCode.INVALID_SCOPE, "scope must be client:admin"),
         (
             [("grant_type", "refresh_token"), ("grant_type", "refresh_token")],
             ErrorCode.INVALID_REQUEST,

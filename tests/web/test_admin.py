@@ -1,6 +1,7 @@
 """`client_credentials` with `client:admin`: a recipient as itself, and as nobody else."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -38,9 +39,17 @@ def test_a_client_gets_a_token_for_itself(client: ContractClient, recorded: Ledg
     assert recorded["events"] == recorded["refresh_tokens"] == []
 
 
-def test_client_admin_is_what_is_meant_without_a_scope(client: ContractClient) -> None:
-    response = client.post(TOKEN, data={"grant_type": "client_credentials"}, headers=basic(*BUDGET))
-    assert response.get_json()["scope"] == "client:admin"
+@pytest.mark.parametrize("scope", [{}, {"scope": ""}, {"scope": None}], ids=["absent", "empty", "null"])
+@pytest.mark.parametrize("body", ["data", "json"])
+def test_without_its_scope_nobody_gets_a_token(
+    client: ContractClient, recorded: LedgerTables, scope: dict[str, str | None], body: str
+) -> None:
+    """What a library sends that found no code where the customer had said no."""
+    fields = {"grant_type": "client_credentials", "redirect_uri": "http://localhost:8001/callback", **scope}
+    sent = fields if body == "json" else {name: value or "" for name, value in fields.items()}
+    how: dict[str, Any] = {body: sent}
+    check_refused(client.post(TOKEN, headers=basic(*BUDGET), **how), 400, "invalid_scope")
+    assert recorded["events"] == []
 
 
 @pytest.mark.parametrize("scope", ["ACCOUNT_BASIC", "client:admin ACCOUNT_BASIC", "client:Admin", "openid"])

@@ -118,7 +118,7 @@ GOOD_CALLS: dict[str, tuple[str, str, int, Call]] = {
     ),
     "client:admin": (
         "POST", TOKEN, 200,
-        lambda client, tokens: client.post(TOKEN, json={"grant_type": "client_credentials"}, headers=basic(*BUDGET)),
+        lambda client, tokens: client.post(TOKEN, json={"grant_type": "client_credentials", "scope": "client:admin"}, headers=basic(*BUDGET)),
     ),
     "introspection by the bank": (
         "POST", INTROSPECT, 200,
