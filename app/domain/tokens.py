@@ -144,12 +144,15 @@ def validate_token_parameter(params: Params) -> str:
 
 
 def narrowed_scope(granted: Scope, asked: Scope | None) -> Scope:
-    """The scope of a refreshed token: never more than was granted (RFC 6749 6)."""
-    if asked is None:
-        return granted
-    if not asked or not asked <= granted:
-        raise OAuthError(ErrorCode.INVALID_SCOPE, "scope goes beyond what was granted")
-    return asked
+    """The scope of a refreshed token: what is granted now of what is asked for, all of it without a scope.
+
+    What is asked for beyond that is left out (RFC 6749 3.3): the customer may have shared less than was
+    asked for, or have stopped sharing some of it since. Raises OAuthError where nothing is left.
+    """
+    narrowed = granted if asked is None else granted & asked
+    if not narrowed:
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "Nothing that scope names is granted now")
+    return narrowed
 
 
 def access_token_lifetime(lifetime: timedelta, *, now: datetime, grant_expires_at: datetime) -> timedelta:

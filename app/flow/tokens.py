@@ -98,22 +98,23 @@ class TokenFlow:
                 raise _invalid_grant(INVALID_CODE)
 
     def refresh(self, client: Client, request: RefreshRequest) -> TokenResponse:
-        """A new access token for a refresh token, which stays the same (RFC 6749 6). Raises OAuthError."""
+        """A new access token for a refresh token, which stays the same (RFC 6749 6). Raises OAuthError.
+
+        The answer names the refresh token again: libraries that keep the last answer keep it, too.
+        """
         now = self.clock()
         token_hash = hash_secret(request.refresh_token)
         grant = self._find_refreshable(request.refresh_token, client)
         if grant is None:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
         provider = self._active_provider(client, grant.provider_id)
-        scope = narrowed_scope(grant.granted_scope, request.scope)
+        narrowed_scope(grant.granted_scope, request.scope)  # what is refused is not recorded
         refreshed = self.ledger.record_refresh(token_hash, grant.consent_id, now=now)
         if refreshed is None:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
         log_event(EventKind.REFRESHED, refreshed)
-        scope &= refreshed.granted_scope
-        if not scope:
-            raise OAuthError(ErrorCode.INVALID_SCOPE, "scope goes beyond what is still granted")
-        return self._token_response(refreshed, provider, scope, now, refresh_token=None)
+        scope = narrowed_scope(refreshed.granted_scope, request.scope)
+        return self._token_response(refreshed, provider, scope, now, refresh_token=request.refresh_token)
 
     def administer(self, client: Client) -> TokenResponse:
         """An access token for the client itself (RFC 6749 4.4), with which it reads its own consents."""
@@ -247,7 +248,7 @@ class TokenFlow:
         scope: Scope,
         now: datetime,
         *,
-        refresh_token: str | None,
+        refresh_token: str,
     ) -> TokenResponse:
         lifetime = access_token_lifetime(
             self.access_token_lifetime, now=now, grant_expires_at=grant.expires_at
