@@ -49,6 +49,14 @@ def is_alive(customer: BrowserCustomer, tokens: dict[str, Any]) -> bool:
     return bool(access)
 
 
+def check_body(response: TestResponse) -> None:
+    """Nothing is told; where an answer may have a body, it is one that every library can read."""
+    if response.status_code == 204:
+        assert (response.data, response.mimetype) == (b"", None)
+    else:
+        assert (response.get_json(), response.mimetype) == ({}, "application/json")
+
+
 def events(recorded: LedgerTables) -> list[str]:
     return [f"{event['kind']} {event['actor']} {event['reason']}" for event in recorded["events"]]
 
@@ -63,7 +71,8 @@ def test_access_and_refresh_end_with_the_connection(
     tokens = connect(customer)
     status, act = WAYS[way]
     response = act(customer.client, tokens)
-    assert (response.status_code, response.data) == (status, b"")
+    assert response.status_code == status
+    check_body(response)
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["ob-correlation-id"]
     assert not is_alive(customer, tokens)
@@ -143,7 +152,9 @@ def test_a_client_revokes_only_its_own_and_learns_nothing_of_others(customer: Br
         revoke(customer.client, token, LOANS)
         for token in (tokens["access_token"], tokens["refresh_token"], "no-such-token", "a.b.c", "é")
     ]
-    assert {(answer.status_code, answer.data) for answer in answers} == {(200, b"")}
+    assert {answer.status_code for answer in answers} == {200}
+    for answer in answers:
+        check_body(answer)
     assert is_alive(customer, tokens)
 
 
