@@ -182,7 +182,8 @@ class OidcServer:
             secret = self.key.as_pem(private=False)
             return f"{signed}.{_encoded(hmac.digest(secret, signed.encode(), 'sha256'))}"
         present = {name: value for name, value in header.items() if value is not None}
-        return jws.serialize_compact(present, payload, self.key, algorithms=[header["alg"]])
+        registry = jws.JWSRegistry(algorithms=[header["alg"]], strict_check_header=False)
+        return jws.serialize_compact(present, payload, self.key, registry=registry)
 
     def _metadata(self) -> dict[str, Any]:
         return {

@@ -38,23 +38,21 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """A query, decoded: every value of every parameter, in order. Empty values are absent (RFC 6749 3.1).
+    """A query or a body, decoded: every value of every parameter, in order.
 
-    A byte that is not UTF-8 is kept as a lone surrogate, so that it equals nothing that is registered.
+    Empty values are absent (RFC 6749 3.1). A byte that is not UTF-8 is kept as a lone surrogate, so that it
+    equals nothing that is registered.
     """
 
     values: Mapping[str, tuple[str, ...]]
-    is_well_formed: bool
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> "Params":
         """The parameters that `pairs` name, in order."""
         values: dict[str, tuple[str, ...]] = {}
-        is_well_formed = True
         for name, value in pairs:
             values[name] = (*values.get(name, ()), value)
-            is_well_formed = is_well_formed and _is_text(name) and _is_text(value)
-        return cls(values, is_well_formed)
+        return cls(values)
 
     def single(self, name: str) -> str | None:
         """The one value of `name`; None when it is absent or repeated."""
@@ -63,6 +61,10 @@ class Params:
 
     def is_repeated(self, name: str) -> bool:
         return len(self.values.get(name, ())) > 1
+
+    def is_text(self, name: str) -> bool:
+        """Whether every value of `name` was valid UTF-8 without a NUL."""
+        return all(_is_text(value) for value in self.values.get(name, ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ def validate_authorization(
 def _validate_proven(
     params: Params, registry: Registry, client: Client, redirect_uri: str, fresh_correlation_id: str
 ) -> AuthorizationRequest:
-    check_repetition(params)
+    check_form(params, KNOWN_PARAMETERS)
     state = check_state(params)
     check_response_type(params)
     requested_scope = check_scope(params, client)
@@ -199,11 +201,13 @@ def check_redirect_uri(params: Params, client: Client) -> str:
     return redirect_uri
 
 
-def check_repetition(params: Params) -> None:
-    """RFC 6749 3.1: a parameter appears at most once. Malformed text is refused, never repaired."""
-    if any(params.is_repeated(name) for name in KNOWN_PARAMETERS):
+def check_form(params: Params, known: Iterable[str]) -> None:
+    """RFC 6749 3.1, 3.2: a parameter that is known appears at most once; malformed text is refused, never
+    repaired. What is not known is ignored, whatever it is.
+    """
+    if any(params.is_repeated(name) for name in known):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
-    if not params.is_well_formed:
+    if not all(params.is_text(name) for name in known):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is not valid UTF-8 text")
 
 

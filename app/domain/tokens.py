@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.domain.authorization import Params
+from app.domain.authorization import Params, check_form
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.registry import Client, Registry, ResourceServer
@@ -13,7 +14,8 @@ from app.domain.registry import Client, Registry, ResourceServer
 LONGEST_PARAMETER = 4096
 ADMIN_SCOPE = "client:admin"
 
-_TOKEN_PARAMETERS = (
+# What is known at the token endpoint, and where somebody revokes a token or asks about one.
+TOKEN_PARAMETERS = (
     "grant_type",
     "code",
     "redirect_uri",
@@ -22,9 +24,9 @@ _TOKEN_PARAMETERS = (
     "scope",
     "client_id",
     "client_secret",
-    "token",
-    "token_type_hint",
 )
+ONE_TOKEN_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
+
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
@@ -102,16 +104,10 @@ def _is_right(credentials: ClientCredentials, registered: Client | ResourceServe
     return hmac.compare_digest(hash_secret(credentials.client_secret), expected)
 
 
-def check_token_params(params: Params) -> None:
-    """RFC 6749 3.2: a parameter appears at most once. Malformed and oversized text is refused.
-
-    For every endpoint at which a client authenticates.
-    """
-    if any(params.is_repeated(name) for name in _TOKEN_PARAMETERS):
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
-    if not params.is_well_formed:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is not valid UTF-8 text")
-    if any(len(params.single(name) or "") > LONGEST_PARAMETER for name in _TOKEN_PARAMETERS):
+def check_token_params(params: Params, known: Collection[str]) -> None:
+    """RFC 6749 3.2, and that no parameter is too long. For every endpoint at which a client authenticates."""
+    check_form(params, known)
+    if any(len(params.single(name) or "") > LONGEST_PARAMETER for name in known):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is too long")
 
 

@@ -43,6 +43,9 @@ _OTHER_ERRORS = {
     "temporarily_unavailable",
 }
 
+# What is read of a token endpoint's answer.
+_READ = ("access_token", "id_token", "error")
+
 
 @dataclass(frozen=True, slots=True)
 class _Bank:
@@ -213,4 +216,19 @@ class _Session:
     ) -> HttpAnswer:
         prepared = auth.prepare("POST", url, dict(headers), urlencode(data))  # type: ignore[no-untyped-call]  # its stub says nothing
         url, sent, body = prepared
-        return exchange("POST", url, deadline=self._deadline, headers=sent, body=body.encode())
+        answer = exchange("POST", url, deadline=self._deadline, headers=sent, body=body.encode())
+        return _TokenAnswer(answer.status_code, answer.body)
+
+
+@dataclass(frozen=True, slots=True)
+class _TokenAnswer(HttpAnswer):
+    """What is read of a token endpoint's answer (RFC 6749 5.1, 5.2); a member that is null is absent.
+
+    Authlib would work out when the access token expires, too, and fail on a lifetime that nobody needs.
+    """
+
+    def json(self) -> Any:
+        found = HttpAnswer.json(self)
+        if not isinstance(found, dict):
+            return found
+        return {name: found[name] for name in _READ if found.get(name) is not None}

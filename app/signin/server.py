@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import Key, KeySet, KeySetSerialization
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from app.domain.registry import is_protected
 from app.signin import Cause, SignInFailed
@@ -21,6 +21,9 @@ OLDEST = timedelta(minutes=10)
 
 # How long keys are not asked for again, whatever tokens name: nobody makes us hammer a bank.
 SOONEST = timedelta(seconds=10)
+
+# What a public key is made of (RFC 7517 4, RFC 7518 6, RFC 8037 2).
+_KEY_MEMBERS = ("kty", "kid", "use", "alg", "key_ops", "crv", "x", "y", "n", "e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,19 @@ def _address(found: Mapping[str, Any], name: str, issuer: str) -> str:
 
 
 def parse_keys(found: Mapping[str, Any]) -> KeySet:
+    """The keys that can be read. Others in the set, and other members, are ignored (RFC 7517 4, 5)."""
+    published = found.get("keys")
+    keys = [_parse_key(each) for each in published] if isinstance(published, list) else []
+    readable = [key for key in keys if key is not None]
+    if not readable:
+        raise SignInFailed(Cause.UNAVAILABLE, "no_keys")
+    return KeySet(readable)
+
+
+def _parse_key(found: object) -> Key | None:
+    if not isinstance(found, dict):
+        return None
     try:
-        return KeySet.import_key_set(cast("KeySetSerialization", found))
-    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SignInFailed(Cause.UNAVAILABLE, "no_keys") from error
+        return JWKRegistry.import_key({name: found[name] for name in _KEY_MEMBERS if name in found})
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+        return None

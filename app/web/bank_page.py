@@ -102,7 +102,7 @@ def _finish(asked: Purpose, pending: PendingSignIn, params: Params) -> Customer:
         raise SignInFailed(Cause.UNAVAILABLE, "not_registered")
     if not services().sign_ins.use(pending.state):
         raise SignInFailed(Cause.USED, "used")
-    if not params.is_well_formed or any(params.is_repeated(name) for name in _ANSWER):
+    if any(params.is_repeated(name) or not params.is_text(name) for name in _ANSWER):
         raise SignInFailed(Cause.UNPROVEN, "unreadable")
     answer = {name: value for name in _ANSWER if (value := params.single(name)) is not None}
     return services().bank_sign_in.finish(asked.provider, pending, answer)

@@ -7,12 +7,13 @@ Nothing that could be replayed is taken from a query: queries end up in logs.
 import binascii
 import json
 from base64 import b64decode
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import g, request
 
-from app.domain.authorization import Params, parse_params
+from app.domain.authorization import MOST_PARAMETERS, Params, parse_params
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
 from app.domain.registry import Client, ResourceServer
 from app.domain.tokens import ClientCredentials, authenticate_asker, authenticate_client, check_token_params
@@ -23,10 +24,14 @@ from app.web.limits import guesses_counted
 _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_token", "token", "code"}
 
 
-def read_body() -> Params:
-    """The parameters of a form body, or of the JSON object that may stand in its place. Raises OAuthError."""
-    params = _json_params(request.get_data()) if request.mimetype == "application/json" else _form_params()
-    check_token_params(params)
+def read_body(known: Collection[str]) -> Params:
+    """The parameters of a form body, or of the JSON object that may stand in its place. Raises OAuthError.
+
+    Of those that are not `known` nothing is checked (RFC 6749 3.2).
+    """
+    is_json = request.mimetype == "application/json"
+    params = _json_params(request.get_data(), known) if is_json else _form_params()
+    check_token_params(params, known)
     return params
 
 
@@ -113,16 +118,22 @@ def _form_params() -> Params:
         raise OAuthError(error.error, error.description) from error
 
 
-def _json_params(body: bytes) -> Params:
+def _json_params(body: bytes, known: Collection[str]) -> Params:
     try:
-        members: list[tuple[str, Any]] = json.loads(body.decode("utf-8"), object_pairs_hook=_Members)
+        # A number of any length is a value like any other: int() would refuse thousands of digits.
+        members: list[tuple[str, Any]] = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_Members, parse_int=float
+        )
     except (ValueError, RecursionError) as error:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The body is not JSON") from error
     if not isinstance(members, _Members):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The body is not a JSON object")
-    if not all(isinstance(value, str) or value is None for _, value in members):
+    if len(members) > MOST_PARAMETERS:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The request has too many parameters")
+    found = [(name, value) for name, value in members if name in known and value is not None]
+    if not all(isinstance(value, str) for _, value in found):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The values must be strings")
-    return Params.of((name, value) for name, value in members if value)
+    return Params.of((name, value) for name, value in found if value)
 
 
 class _Members(list[tuple[str, Any]]):

@@ -37,10 +37,7 @@ def asked_language() -> Language | None:
 
 def asked_text() -> str | None:
     """What this page's address says of its language, whatever that is."""
-    try:
-        return request.args.get("lang")
-    except UnicodeDecodeError:  # raw bytes that are no text: the page is in English, and says what is wrong
-        return None
+    return request.args.get("lang")
 
 
 def language() -> Language:

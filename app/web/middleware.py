@@ -17,22 +17,31 @@ PEER_IS_TRUSTED = "accord.peer_is_trusted"
 """In the environ of requests that a trusted proxy sent; no header can set it."""
 
 _SLASHES = re.compile("/{2,}")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def normalize(app: WSGIApp) -> WSGIApp:
     """Serves `//api/v1/authorize` like `/api/v1/authorize`, and a host however its name is written.
 
     Werkzeug would redirect instead, to a place that it builds from the Host header, query and all; and it
-    tells capital letters from small ones, which no name does (RFC 9110 4.2.3).
+    tells capital letters from small ones, which no name does (RFC 9110 4.2.3). Bytes of a query that should
+    have been percent-encoded are encoded here: where they are not UTF-8, Werkzeug reads none of the query.
     """
 
     def normalized(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["PATH_INFO"] = _SLASHES.sub("/", environ.get("PATH_INFO", ""))
+        if not environ.get("QUERY_STRING", "").isascii():
+            environ["QUERY_STRING"] = _NOT_ASCII.sub(_percent_encoded, environ["QUERY_STRING"])
         if "HTTP_HOST" in environ:
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
         return app(environ, start_response)
 
     return normalized
+
+
+def _percent_encoded(byte: re.Match[str]) -> str:
+    """One byte, which stands for itself in a WSGI environ (PEP 3333)."""
+    return f"%{ord(byte[0]):02X}"
 
 
 def measure_bodies(app: WSGIApp, *, most: int) -> WSGIApp:

@@ -4,7 +4,7 @@ import uuid
 
 from flask import Blueprint, Response, jsonify
 
-from app.domain.tokens import validate_token_parameter
+from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
 from app.web.credentials import authenticated_client, bearer_token, invalid_token, read_body
 from app.web.current import services
 from app.web.headers import correlate
@@ -30,7 +30,7 @@ def token() -> Response:
     The clause leaves the body to us: an empty object, for libraries that read every answer as JSON.
     """
     correlate(str(uuid.uuid4()))
-    params = read_body()
+    params = read_body(ONE_TOKEN_PARAMETERS)
     client = authenticated_client(params)
     services().tokens.revoke(validate_token_parameter(params), client)
     return jsonify({})

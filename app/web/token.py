@@ -5,6 +5,7 @@ import uuid
 from flask import Blueprint, Response, jsonify
 
 from app.domain.tokens import (
+    TOKEN_PARAMETERS,
     AdminRequest,
     RedemptionRequest,
     RefreshRequest,
@@ -23,7 +24,7 @@ bp = Blueprint("token", __name__)
 def token() -> Response:
     """Redeems a code or a refresh token, or lets a client in as itself."""
     correlate(str(uuid.uuid4()))
-    params = read_body()
+    params = read_body(TOKEN_PARAMETERS)
     client = authenticated_client(params)
     limit_tokens_of(client.client_id)
     asked = validate_token_request(params)

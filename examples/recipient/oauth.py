@@ -134,8 +134,10 @@ class Accord:
         return self._ask("authorization_code", code=code, code_verifier=flow.verifier)
 
     def refresh(self, refresh_token: str) -> Tokens:
-        """RFC 6749 6. Accord does not rotate refresh tokens: the answer names the one that was sent. No scope is
-        sent, which means all that is granted now."""
+        """RFC 6749 6. Accord does not rotate refresh tokens: the answer names the one that was sent.
+
+        No scope is sent, which means all that is granted now.
+        """
         return self._ask("refresh_token", refresh_token=refresh_token)
 
     def revoke(self, refresh_token: str) -> None:

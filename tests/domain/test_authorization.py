@@ -104,8 +104,7 @@ FAULTS = [
     Faulty(3, "state with NUL", {"state": ("a\x00b",)}, ErrorCode.INVALID_REQUEST, state=None),
     Faulty(3, "state not UTF-8", {"state": ("a\udcffb",)}, ErrorCode.INVALID_REQUEST, state=None),
     Faulty(3, "scope with NUL", {"scope": ("ACCOUNT_BASIC\x00",)}, ErrorCode.INVALID_REQUEST),
-    Faulty(3, "an unknown parameter not UTF-8", {"utm": ("\udcff",)}, ErrorCode.INVALID_REQUEST),
-    Faulty(3, "an unknown name not UTF-8", {"\udcff": ("x",)}, ErrorCode.INVALID_REQUEST),
+    Faulty(3, "lang not UTF-8", {"lang": ("\udcff",)}, ErrorCode.INVALID_REQUEST),
     Faulty(4, "state missing", {"state": ()}, ErrorCode.INVALID_REQUEST, state=None),
     Faulty(4, "state empty", {"state": ("",)}, ErrorCode.INVALID_REQUEST, state=None),
     Faulty(4, "state too long", {"state": ("s" * 2049,)}, ErrorCode.INVALID_REQUEST, state=None),
@@ -275,8 +274,16 @@ def test_an_empty_value_beside_a_full_one_is_no_repetition() -> None:
     assert validate(query_of({"state": ("", STATE)})) == validated()
 
 
-def test_unknown_parameters_are_ignored_even_when_repeated() -> None:
-    changes = {"utm": ("a", "b"), "STATE": ("x", "y"), "prompt": ("none",), "state[]": ("z",)}
+def test_unknown_parameters_are_ignored_whatever_they_are() -> None:
+    """RFC 6749 3.1."""
+    changes = {
+        "utm": ("a", "b"),
+        "STATE": ("x", "y"),
+        "prompt": ("none",),
+        "state[]": ("z",),
+        "utm_campaign": ("\udce9t\udce9", "\x00"),
+        "\udcff": ("x", "\udcff"),
+    }
     assert validate(query_of(changes)) == validated()
 
 

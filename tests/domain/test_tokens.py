@@ -14,6 +14,7 @@ from app.domain.errors import ErrorCode, OAuthError
 from app.domain.registry import Client
 from app.domain.tokens import (
     LONGEST_PARAMETER,
+    TOKEN_PARAMETERS,
     ClientCredentials,
     RedemptionRequest,
     RefreshRequest,
@@ -48,7 +49,7 @@ def refusal(params: list[tuple[str, str]]) -> tuple[ErrorCode, str]:
 
 
 def validated(params: list[tuple[str, str]]) -> object:
-    check_token_params(Params.of(params))
+    check_token_params(Params.of(params), TOKEN_PARAMETERS)
     return validate_token_request(Params.of(params))
 
 
@@ -191,9 +192,14 @@ def test_a_token_request_with_a_fault_is_refused(
 
 
 def test_parameters_of_other_people_are_ignored_and_the_longest_allowed_is_allowed() -> None:
-    check_token_params(
-        Params.of([("utm", "a"), ("utm", "b"), ("utm", "x" * 100_000), ("code", "c" * LONGEST_PARAMETER)])
-    )
+    unknown = [
+        ("utm", "a"),
+        ("utm", "x" * 100_000),
+        ("utm", "\udcff"),
+        ("\udcff", "\x00"),
+        ("token", "\udcff"),
+    ]
+    check_token_params(Params.of([*unknown, ("code", "c" * LONGEST_PARAMETER)]), TOKEN_PARAMETERS)
 
 
 # What a refresh may ask for

@@ -80,7 +80,7 @@ UNPROVEN = [
 PROVEN = [
     Fault("a parameter repeated", {"lang": ["en", "en"]}, "invalid_request"),
     Fault("state repeated", {"state": [MARK, MARK]}, "invalid_request", keeps_state=False),
-    Fault("not UTF-8", {"unknown": "\udcff"}, "invalid_request"),
+    Fault("lang not UTF-8", {"lang": "\udcff"}, "invalid_request"),
     Fault("state not UTF-8", {"state": f"{MARK}\udcff"}, "invalid_request", keeps_state=False),
     Fault("state with NUL", {"state": f"{MARK}\0"}, "invalid_request", keeps_state=False),
     Fault("state missing", {"state": None}, "invalid_request", keeps_state=False),
@@ -291,8 +291,19 @@ def test_more_than_a_hundred_parameters_are_a_page_of_their_own(
     check_json(ask(client, query, **JSON), "invalid_request", status=400)
 
 
-def test_an_unknown_parameter_is_ignored_even_when_it_is_repeated(client: ContractClient) -> None:
-    assert ask(client, a_query() + "&prompt=none&prompt=login&nonce=").status_code == 302
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "prompt=none&prompt=login&nonce=",
+        "utm_campaign=%E9t%E9",
+        "utm_campaign=été".encode("latin-1").decode("latin-1"),
+        "utm=%00&%FF=1&%ED%A0%80",
+    ],
+)
+def test_an_unknown_parameter_is_ignored_whatever_it_is(client: ContractClient, beside: str) -> None:
+    query = f"{a_query()}&{beside}"
+    response = client.get("/api/v1/authorize", environ_overrides={"QUERY_STRING": query})
+    assert response.location.startswith("/sign-in/"), response.location
 
 
 def test_what_happens_unexpectedly_after_validation_is_told_to_the_recipient(settings: Settings) -> None:

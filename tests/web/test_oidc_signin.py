@@ -4,12 +4,14 @@ The bank is tests/oidc_server.py, over real HTTP; tests/signin/test_provider_moc
 """
 
 import io
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -648,6 +650,52 @@ def test_a_nonce_counts_for_the_sign_in_it_was_made_for(customer: BrowserCustome
     other = params_of(leave(customer, f"/sign-in/{request_id}"))
     bank.claims = {"nonce": other["nonce"]}
     check_nobody_signed_in(customer, request_id, sign_in(customer, bank, request_id), status=502)
+
+
+ODD: list[Any] = [None, 5, "text", ["a", {"b": None}], {"c": [True, 1e9]}, "\ud83d\ude00\x00"]
+
+
+def test_what_nobody_asked_a_bank_for_is_ignored_whatever_it_is(
+    customer: BrowserCustomer, bank: OidcServer
+) -> None:
+    """In its metadata, its keys, its token, and the answers of its endpoints (RFC 6749 3.1, 5.1; RFC 7517 5)."""
+    odd = {f"unknown_{number}": value for number, value in enumerate(ODD)}
+    known_of_old = {
+        "expires_in": "soon",
+        "refresh_token": 5,
+        "scope": ["openid"],
+        "expires_at": ["never"],
+        "error": None,
+    }
+    bank.metadata = {**odd, "scopes_supported": 5, "claims_supported": {"sub": True}, "jwks": "none"}
+    bank.claims, bank.header = odd, {"unknown": "x", "typ": None}
+    bank.tokens = {**odd, **known_of_old}
+    readable = {**bank.key.as_dict(private=False), **odd, "x5c": "not a list", "x5t": 5}
+    others = [
+        {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+        {"kty": "OKP", "crv": "Ed999", "x": "AA"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
+        {"kty": "RSA"},
+        {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {},
+        *ODD,
+    ]
+    keys = json.dumps({**odd, "keys": [*others, readable]}).encode()
+    bank.tricks[KEYS] = say("200 OK", keys, "Content-Type: application/jwk-set+json")
+    request_id = begin(customer)
+    location = bank.sign_in(leave(customer, f"/sign-in/{request_id}"))
+    response = come_back(customer, f"{location}&session_state=%E9t%E9&session_state=b&%FF=%00")
+    assert response.location == f"/consent/{request_id}", response.text
+
+
+@pytest.mark.parametrize("keys", [[], {}, None, "keys", [{"kty": "RSA"}], [{"kty": "oct", "k": "c2VjcmV0"}]])
+def test_a_set_without_a_key_that_can_be_read_signs_nobody_in(
+    customer: BrowserCustomer, bank: OidcServer, keys: Any
+) -> None:
+    bank.tricks[KEYS] = say("200 OK", json.dumps({"keys": keys}).encode(), "Content-Type: application/json")
+    request_id = begin(customer)
+    check_nobody_signed_in(customer, request_id, sign_in(customer, bank, request_id), status=503)
 
 
 def test_new_keys_are_fetched_when_a_token_names_one(

@@ -277,8 +277,12 @@ def test_a_parameter_that_is_repeated_is_refused(customer: BrowserCustomer, name
     tokens_of(customer.redeem(fields["code"]))
 
 
-def test_a_parameter_that_nobody_knows_is_ignored_even_when_it_is_repeated(customer: BrowserCustomer) -> None:
-    body = urlencode([*code_fields(customer.approve()).items(), ("audience", "a"), ("audience", "b")])
+@pytest.mark.parametrize("beside", ["audience=a&audience=b", "tag=%E9", "tag=%00&%FF=%ED%A0%80", "token=%FF"])
+def test_a_parameter_that_nobody_knows_is_ignored_whatever_it_is(
+    customer: BrowserCustomer, beside: str
+) -> None:
+    """RFC 6749 3.2."""
+    body = urlencode(code_fields(customer.approve())) + f"&{beside}"
     tokens_of(
         customer.client.post(
             TOKEN, data=body, content_type="application/x-www-form-urlencoded", headers=basic(*BUDGET)
@@ -334,6 +338,29 @@ def test_json_that_is_no_object_of_strings_is_a_json_error(client: ContractClien
     response = client.post(TOKEN, data=body, content_type="application/json", headers=basic(*BUDGET))
     assert response.status_code in (400, 413)
     check_json(response, "invalid_request", status=response.status_code)
+
+
+UNKNOWN_MEMBERS = [
+    '"resource": ["https://a.example"], "expires_in": 60',
+    '"tag": "\\ud800", "\\udfff": "\\u0000"',
+    '"tag": "a", "tag": {"b": [null, true]}, "tag": 1e999',
+    f'"n": {"9" * 5_000}',
+    '"token": 5',
+]
+
+
+@pytest.mark.parametrize("beside", UNKNOWN_MEMBERS, ids=lambda text: text[:20])
+def test_a_member_that_nobody_knows_is_ignored_whatever_it_is(customer: BrowserCustomer, beside: str) -> None:
+    """RFC 6749 3.2."""
+    body = f"{json.dumps(code_fields(customer.approve()))[:-1]}, {beside}}}"
+    how = {"content_type": "application/json", "headers": basic(*BUDGET)}
+    tokens_of(customer.client.post(TOKEN, data=body, **how))
+
+
+def test_more_than_a_hundred_members_are_refused(client: ContractClient) -> None:
+    body = "{" + ", ".join(['"grant_type": "x"'] * 101) + "}"
+    response = client.post(TOKEN, data=body, content_type="application/json", headers=basic(*BUDGET))
+    check_json(response, "invalid_request", status=400)
 
 
 def test_null_in_json_is_a_parameter_that_is_not_there(customer: BrowserCustomer) -> None:
