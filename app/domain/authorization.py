@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from app.domain import pkce
 from app.domain.clusters import DataCluster, Scope, parse_scope
 from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnreadableRequest, UnsafeRequest
-from app.domain.language import Language, parse_language
+from app.domain.language import Language, requested_language
 from app.domain.registry import Client, DataProvider, Registry, Status
 
 LONGEST_STATE = 2048
@@ -29,6 +29,7 @@ KNOWN_PARAMETERS = (
     "provider_id",
     "correlation_id",
     "lang",
+    "ui_locales",
     "code_challenge",
     "code_challenge_method",
 )
@@ -164,7 +165,7 @@ def _validate_proven(
         requested_scope=requested_scope,
         provider_id=provider.provider_id,
         correlation_id=correlation_id or fresh_correlation_id,
-        language=parse_language(params.single("lang")),
+        language=requested_language(params.single("lang"), params.single("ui_locales")),
         code_challenge=code_challenge,
     )
 

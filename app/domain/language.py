@@ -26,8 +26,23 @@ def find_language(code: str | None) -> Language | None:
 
 def parse_language(text: str | None) -> Language:
     """The language that `text` asks for, by its first subtag (`FR`, `fr-CA`); English for anything else."""
-    subtag = (text or "").replace("_", "-").partition("-")[0].strip().lower()
-    return find_language(subtag) or Language.EN
+    return _find_spoken(text or "") or Language.EN
+
+
+def requested_language(lang: str | None, ui_locales: str | None) -> Language:
+    """The language of a request: what `lang` asks for, where it is there.
+
+    Otherwise the first of `ui_locales`, which are separated by spaces, that is spoken here (OpenID Connect
+    Core 1.0, 3.1.2.1).
+    """
+    if lang:
+        return parse_language(lang)
+    spoken = (_find_spoken(tag) for tag in (ui_locales or "").split(" "))
+    return next((language for language in spoken if language is not None), Language.EN)
+
+
+def _find_spoken(tag: str) -> Language | None:
+    return find_language(tag.replace("_", "-").partition("-")[0].strip().lower())
 
 
 @dataclass(frozen=True, slots=True)

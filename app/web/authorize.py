@@ -16,7 +16,7 @@ from app.domain.authorization import (
 )
 from app.domain.clusters import format_scope
 from app.domain.errors import ErrorCode, OAuthError
-from app.domain.language import Language
+from app.domain.language import requested_language
 from app.stores.unavailable import StoreUnavailable
 from app.web import language
 from app.web.current import browser, services
@@ -33,7 +33,8 @@ def authorize() -> BaseResponse:
     """Validates, keeps the request, and sends the browser to sign-in or to the form."""
     fresh_correlation_id = str(uuid.uuid4())
     correlate(fresh_correlation_id)
-    language.use(language.asked_language() or Language.EN)  # whatever this browser read before
+    # Whatever this browser read before, and whatever else is wrong with the request.
+    language.use(requested_language(request.args.get("lang"), request.args.get("ui_locales")))
     params = parse_params(request.query_string)
     correlate(find_correlation_id(params) or fresh_correlation_id)
     _name_parties(params)

@@ -301,6 +301,11 @@ def test_lang_counts_by_its_first_subtag_and_is_never_a_fault(lang: str, languag
     assert validated(lang=lang).language is language
 
 
+def test_ui_locales_count_where_lang_is_absent() -> None:
+    assert validated(ui_locales="de fr-CA en").language is Language.FR
+    assert validated(ui_locales="fr-CA", lang="en").language is Language.EN
+
+
 @pytest.mark.parametrize("correlation_id", ["c", "c" * 128, "A-Za.z0_9-", "...", "-"])
 def test_a_correlation_id_of_1_to_128_plain_characters_is_kept(correlation_id: str) -> None:
     assert validated(correlation_id=correlation_id).correlation_id == correlation_id

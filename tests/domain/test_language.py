@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.language import Bilingual, Language, parse_language
+from app.domain.language import Bilingual, Language, parse_language, requested_language
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,30 @@ from app.domain.language import Bilingual, Language, parse_language
 )
 def test_the_first_subtag_counts_and_anything_else_is_english(text: str | None, language: Language) -> None:
     assert parse_language(text) is language
+
+
+@pytest.mark.parametrize(
+    ("lang", "ui_locales", "language"),
+    [
+        (None, None, Language.EN),
+        (None, "fr-CA", Language.FR),
+        (None, "fr-CA fr en", Language.FR),
+        (None, "de fr-CA en", Language.FR),
+        (None, "de en fr-CA", Language.EN),
+        (None, "de  FR", Language.FR),
+        (None, "de es", Language.EN),
+        (None, "fr,en", Language.EN),
+        (None, " ", Language.EN),
+        ("", "fr", Language.FR),
+        ("en", "fr", Language.EN),
+        ("fr", "en", Language.FR),
+        ("de", "fr", Language.EN),
+    ],
+)
+def test_lang_decides_and_without_it_the_first_locale_that_is_spoken(
+    lang: str | None, ui_locales: str | None, language: Language
+) -> None:
+    assert requested_language(lang, ui_locales) is language
 
 
 def test_a_reader_of_one_language_can_switch_to_every_other() -> None:

@@ -44,6 +44,17 @@ def test_a_request_that_names_no_language_is_in_english_whatever_was_read_before
         assert answer.headers["Content-Language"] == "en-CA"
 
 
+def test_ui_locales_are_read_where_the_request_has_no_lang(customer: BrowserCustomer, lang: str) -> None:
+    """OpenID Connect Core 1.0, 3.1.2.1: the first that is spoken."""
+    locales = {"en": "de en-CA fr", "fr": "de fr-CA en"}[lang]
+    for changes in ({}, {"client_id": "nobody"}, {"redirect_uri": "https://elsewhere.example/"}):
+        query = a_query(ui_locales=locales, **changes)
+        answer = customer.client.get(f"/api/v1/authorize?{query}", follow_redirects=True)
+        assert answer.headers["Content-Language"] == f"{lang}-CA"
+    request_id = customer.begin(ui_locales="fr", lang="en")
+    check_page(customer.client.get(f"/sign-in/{request_id}"), "sign_in", "en")
+
+
 def test_head_switches_no_language(customer: BrowserCustomer) -> None:
     request_id = customer.signed_in_request()
     answer = customer.client.head(f"/consent/{request_id}?lang=fr")

@@ -137,7 +137,7 @@ def test_the_pages_are_in_every_language_that_is_named(
 ) -> None:
     assert metadata["ui_locales_supported"] == ["en", "fr"]
     for language in metadata["ui_locales_supported"]:
-        request_id = customer.begin(lang=language)
+        request_id = customer.begin(ui_locales=f"de {language} en fr")
         check_page(customer.client.get(f"/sign-in/{request_id}"), "sign_in", language)
 
 
