@@ -35,6 +35,7 @@ from app.stores.ledger import Ledger
 from app.stores.rates import Rates
 from app.stores.registry import RegistryError, read_registry
 from app.stores.requests import RequestStore
+from app.stores.sealed import SealedRecords
 from app.stores.sessions import SessionStore
 from app.stores.sign_ins import SignInStore
 from app.stores.watching import watch_with
@@ -129,7 +130,11 @@ def create_app(
     app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues)
     app.session_interface = RedisSessionInterface(
         # Reading uses no session, so that one lasts at least as long as a request may be read.
-        SessionStore(parts.redis, idle=max(settings.session_idle, settings.request_lifetime)),
+        SessionStore(
+            parts.redis,
+            SealedRecords(settings.secret_keys),
+            idle=max(settings.session_idle, settings.request_lifetime),
+        ),
         settings.secret_keys,
         is_https=settings.is_https,
         absolute=settings.session_absolute,
@@ -187,11 +192,12 @@ def _make_services(
 ) -> Services:
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)
-    codes = CodeStore(client, settings.secret_keys)
+    records = SealedRecords(settings.secret_keys)
+    codes = CodeStore(client, records, settings.secret_keys)
     attempts = AttemptStore(client, window=settings.sign_in_window)
     flow = ConsentFlow(
         registry=registry,
-        requests=RequestStore(client),
+        requests=RequestStore(client, records),
         codes=codes,
         ledger=ledger,
         request_lifetime=settings.request_lifetime,
@@ -236,7 +242,7 @@ def _make_services(
             patience=settings.bank_timeout,
             clock=clock,
         ),
-        sign_ins=SignInStore(client),
+        sign_ins=SignInStore(client, records),
         check_ready=check_ready,
         clock=clock,
     )

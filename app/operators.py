@@ -21,7 +21,7 @@ from app.stores.database import Database
 from app.stores.evidence import EvidenceStore
 from app.stores.ledger import Ledger
 from app.stores.rows import Answered
-from app.stores.sessions import SessionStore
+from app.stores.sessions import forget_all
 from app.stores.unavailable import StoreUnavailable
 
 _TIMEOUT = timedelta(seconds=10)
@@ -133,9 +133,8 @@ def sessions() -> None:
 def end_sessions(redis_url: str, customer: str) -> None:
     """Signs a customer out of every browser."""
     provider_id, subject = _parted(customer)
-    with _one_line_faults():
-        store = SessionStore(redis.connect(redis_url, timeout=_TIMEOUT), idle=_TIMEOUT)
-        count = store.forget_all(lambda content: _is_of(content, provider_id, subject))
+    with _one_line_faults(), closing(redis.connect(redis_url, timeout=_TIMEOUT)) as client:
+        count = forget_all(client, lambda content: _is_of(content, provider_id, subject))
     click.echo(operator_event("sessions_ended", provider_id=provider_id, sessions=count), err=True)
     click.echo(f"{customer}: {count} sessions ended")
 

@@ -26,7 +26,7 @@ from bench.journey import Latencies, a_browser, look_at_connections, whole_flow
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from bench.load import LoadGenerator, run_bench
 from bench.stage import PAGE, Stage, on_stage, table, write_between
-from tests.builders import a_query
+from tests.builders import RECORDS, a_query
 from tests.conftest import DEMO_REGISTRY
 from tests.postgres import PostgresServer
 from tests.running_accord import PATIENCE, with_customers
@@ -105,7 +105,7 @@ def _begin(stage: Stage) -> str:
 
 def _begin_like(stage: Stage, request_id: str, number: int) -> None:
     """So many more pending requests, of other browsers."""
-    store = RequestStore(stage.redis)
+    store = RequestStore(stage.redis, RECORDS)
     pending = find(stage.redis, store.finding(request_id))
     assert pending is not None
     for _ in range(number):

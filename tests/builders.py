@@ -10,6 +10,7 @@ from app.domain.consent import Answer, ConsentDecision, ConsentGrant
 from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider, Registry, Status
 from app.domain.tokens import hash_secret
+from app.stores.sealed import SealedRecords
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 EVERYTHING = frozenset(DataCluster)
@@ -17,6 +18,8 @@ BASIC = frozenset({DataCluster.ACCOUNT_BASIC})
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636, appendix B
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CALLBACK = "http://localhost:8001/callback"
+SECRET_KEY = "a secret key of the tests, long enough"
+RECORDS = SealedRecords([SECRET_KEY])
 
 
 def both(text: str) -> Bilingual:

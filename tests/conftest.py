@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.stores import migrations, redis
 from app.stores.keys import generate_signing_keys
 from app.stores.ledger import Ledger
-from tests.builders import NOON
+from tests.builders import NOON, SECRET_KEY
 from tests.customer import BrowserCustomer
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
-SECRET_KEY = "a secret key of the tests, long enough"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

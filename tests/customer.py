@@ -32,9 +32,9 @@ class BrowserCustomer:
 
     def begin(self, **changes: str | None) -> str:
         """Starts a request; returns its request_id."""
-        return self._first_page(**changes).rpartition("/")[2]
+        return self.first_page(**changes).rpartition("/")[2]
 
-    def _first_page(self, **changes: str | None) -> str:
+    def first_page(self, **changes: str | None) -> str:
         response = self.client.get(f"/api/v1/authorize?{a_query(**changes)}")
         assert response.status_code == 302, response.text
         assert response.location.startswith(("/sign-in/", "/consent/")), response.location
@@ -66,7 +66,7 @@ class BrowserCustomer:
 
     def signed_in_request(self, **changes: str | None) -> str:
         """A request whose form is open; signs in unless somebody is."""
-        page, request_id = self._first_page(**changes).strip("/").split("/")
+        page, request_id = self.first_page(**changes).strip("/").split("/")
         if page == "sign-in":
             self.sign_in(request_id)
         return request_id

@@ -10,7 +10,8 @@ import psutil
 import pytest
 import requests
 
-from tests.conftest import DEMO_REGISTRY, ROOT, SECRET_KEY
+from tests.builders import SECRET_KEY
+from tests.conftest import DEMO_REGISTRY, ROOT
 from tests.nginx import Nginx
 from tests.running_accord import PATIENCE
 from tests.systemd import Service, read_environment

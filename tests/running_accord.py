@@ -13,8 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from app.embedded import start_child, stop_child
-from tests.builders import a_query
-from tests.conftest import DEMO_REGISTRY, ROOT, SECRET_KEY
+from tests.builders import SECRET_KEY, a_query
+from tests.conftest import DEMO_REGISTRY, ROOT
 from tests.customer import hidden_fields
 from tests.page_contract import parse_page
 from tests.ports import free_port

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.domain import pkce
 from app.domain.clusters import Scope
 from app.domain.consent import ConsentGrant
+from app.domain.registry import Client
 
 LONGEST_CODE_LIFETIME = timedelta(seconds=600)
 
@@ -28,10 +29,15 @@ class AuthorizationCode:
     def is_alive_at(self, now: datetime) -> bool:
         return now < self.expires_at
 
-    def is_bound_to(self, *, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
-        """Whether whoever presents the code began the request it answers (RFC 6749 4.1.3, RFC 7636 4.6)."""
+    def is_bound_to(self, client: Client, *, redirect_uri: str, code_verifier: str | None) -> bool:
+        """Whether `client`, who presents the code, began the request that it answers.
+
+        RFC 6749 4.1.3, RFC 7636 4.6. For a client that must use PKCE, a code without a challenge answers
+        none that could have begun.
+        """
         return (
-            self.client_id == client_id
+            self.client_id == client.client_id
+            and (self.code_challenge is not None or not client.pkce_required)
             and hmac.compare_digest(self.redirect_uri.encode(), redirect_uri.encode())
             and pkce.proves(code_verifier, self.code_challenge)
         )

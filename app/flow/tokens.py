@@ -72,9 +72,7 @@ class TokenFlow:
             record is None
             or not record.is_alive_at(now)
             or not record.is_bound_to(
-                client_id=client.client_id,
-                redirect_uri=request.redirect_uri,
-                code_verifier=request.code_verifier,
+                client, redirect_uri=request.redirect_uri, code_verifier=request.code_verifier
             )
         ):
             self._end_if_redeemed(request_id, client, now)

@@ -14,7 +14,8 @@ from itsdangerous import BadSignature, base64_decode, base64_encode
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.signatures import make_signer
-from app.stores.redis import Put, Redis, ask, find, put, record_under
+from app.stores.redis import Redis, ask, find
+from app.stores.sealed import SealedRecords
 
 LONGEST_CODE = 128
 
@@ -22,8 +23,9 @@ LONGEST_CODE = 128
 class CodeStore:
     """Mints and reads codes. `secret_keys` are ordered from the oldest to the one that signs."""
 
-    def __init__(self, redis: Redis, secret_keys: Sequence[str]) -> None:
+    def __init__(self, redis: Redis, records: SealedRecords, secret_keys: Sequence[str]) -> None:
         self._redis = redis
+        self._records = records
         self._signer = make_signer(secret_keys, "authorization-code")
 
     def code_for(self, request_id: str) -> str:
@@ -47,10 +49,11 @@ class CodeStore:
 
         Raises StoreUnavailable; the record may then exist all the same, which is harmless.
         """
-        put(
+        put = self._records.put
+        ask(
             self._redis,
-            Put(_key(record.request_id), _record(record), record.expires_at - now, only_new=True),
-            Put(_mark(record.request_id), {}, remembered_until - now),
+            put(_key(record.request_id), _record(record), record.expires_at - now, only_new=True),
+            put(_mark(record.request_id), {}, remembered_until - now),
         )
 
     def was_minted(self, request_id: str) -> bool:
@@ -60,7 +63,7 @@ class CodeStore:
 
     def find(self, request_id: str) -> AuthorizationCode | None:
         """The record of a code that lives. Raises StoreUnavailable."""
-        return find(self._redis, record_under(_key(request_id), partial(_code, request_id)))
+        return find(self._redis, self._records.under(_key(request_id), partial(_code, request_id)))
 
 
 def _key(request_id: str) -> str:

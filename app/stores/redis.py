@@ -5,7 +5,6 @@ unknown outcome is `StoreUnavailable`, and whoever asked decides.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -37,10 +36,6 @@ _END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis
 
 # Beside what `_options` says: with one of these, redis-py would send a command again.
 _OF_RETRIES = {"retry_on_timeout", "retry_on_error", "health_check_interval"}
-
-_A_MOMENT = timedelta(seconds=1)
-
-_encoder = json.JSONEncoder(separators=(",", ":"))
 
 _breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
 
@@ -190,59 +185,10 @@ def find(client: Redis, question: Question[T]) -> T:
     return question.understand(reply)
 
 
-def record_under(key: str, make: Callable[[dict[str, Any]], T]) -> Question[T | None]:
-    """What `make` makes of the record under `key`; None for nothing, and for what another version wrote."""
-
-    def understand(reply: Any) -> T | None:
-        record = parse(reply)
-        try:
-            return None if record is None else make(record)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return None
-
-    return Question(("GET", key), understand)
-
-
 def key_for(kind: str, whom: Iterable[str]) -> str:
     """The key of a count for `whom`, hashed: it tells nobody who that is, and has one length."""
     hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()
     return f"{kind}:{hashed}"
-
-
-def dump(record: dict[str, Any]) -> str:
-    return _encoder.encode(record)
-
-
-def parse(text: str | bytes | None) -> dict[str, Any] | None:
-    """The JSON object in `text`; None for nothing, and for anything else that somebody put there."""
-    if text is None:
-        return None
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """One record to be written; with `only_new`, only where there is none."""
-
-    key: str
-    record: dict[str, Any]
-    time_to_live: timedelta
-    only_new: bool = False
-
-    @property
-    def command(self) -> Command:
-        milliseconds = max(1, int(self.time_to_live.total_seconds() * 1000))
-        condition = ("NX",) if self.only_new else ()
-        return ("SET", self.key, dump(self.record), "PX", milliseconds, *condition)
-
-
-def put(client: Redis, *puts: Put) -> None:
-    """Writes every record, in one round trip. Raises StoreUnavailable; some may be written all the same."""
-    ask(client, *(one.command for one in puts))
 
 
 def connections_in_use(client: Redis) -> int:
@@ -259,7 +205,7 @@ def ping(client: Redis) -> None:
 
 
 def check(client: Redis) -> None:
-    """Raises StoreUnavailable unless Redis takes a record: full, or read-only, it still answers a PING."""
+    """Raises StoreUnavailable unless Redis takes something: full, or read-only, it still answers a PING."""
     if isinstance(client, Cluster):
         ping(client)
-    put(client, Put("ready", {}, _A_MOMENT))
+    ask(client, ("SET", "ready", 1, "EX", 1))

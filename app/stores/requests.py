@@ -12,7 +12,8 @@ from typing import Any
 from app.domain.authorization import AuthorizationRequest, PendingRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
-from app.stores.redis import Command, Put, Question, Redis, ask, record_under
+from app.stores.redis import Command, Question, Redis, ask
+from app.stores.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
@@ -20,8 +21,9 @@ KEPT_AFTER_EXPIRY = timedelta(hours=1)
 class RequestStore:
     """Saves and finds pending requests. Every method raises StoreUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, records: SealedRecords) -> None:
         self._redis = redis
+        self._records = records
 
     def save(self, pending: PendingRequest, *, now: datetime) -> None:
         """Keeps `pending` until an hour after it expires."""
@@ -32,12 +34,12 @@ class RequestStore:
     ) -> list[Command]:
         """What saves `pending`, and forgets the request_ids `instead_of` it."""
         time_to_live = pending.expires_at + KEPT_AFTER_EXPIRY - now
-        saved = Put(_key(pending.request_id), _record(pending), time_to_live)
-        return [saved.command, *(("DEL", _key(request_id)) for request_id in instead_of)]
+        saved = self._records.put(_key(pending.request_id), _record(pending), time_to_live)
+        return [saved, *(("DEL", _key(request_id)) for request_id in instead_of)]
 
     def finding(self, request_id: str) -> Question[PendingRequest | None]:
         """What finds it."""
-        return record_under(_key(request_id), partial(_pending, request_id))
+        return self._records.under(_key(request_id), partial(_pending, request_id))
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""

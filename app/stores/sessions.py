@@ -1,15 +1,17 @@
-"""Browser sessions in Redis, under `session:<session_id>`: JSON, nothing else.
+"""Browser sessions in Redis, under `session:<session_id>`: sealed records, nothing else.
 
-Junk, or a pickle, is an anonymous visitor. The idle time to live is renewed by the very command that
-reads, so that nothing is written when nothing changed.
+Junk, another browser's session, or one that somebody else wrote, is an anonymous visitor. The idle time to
+live is renewed by the very command that reads, so that nothing is written when nothing changed.
 """
 
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
-from app.stores.redis import Command, Question, Redis, answering, ask, dump, find, parse
+from app.stores.redis import Command, Question, Redis, answering, ask, find
+from app.stores.sealed import SealedRecords, parse
 
 T = TypeVar("T")
 
@@ -17,8 +19,9 @@ T = TypeVar("T")
 class SessionStore:
     """Finds, saves and forgets sessions. Every method but `new_id` raises StoreUnavailable."""
 
-    def __init__(self, redis: Redis, *, idle: timedelta) -> None:
+    def __init__(self, redis: Redis, records: SealedRecords, *, idle: timedelta) -> None:
         self._redis = redis
+        self._records = records
         self._idle = int(idle.total_seconds())
 
     @staticmethod
@@ -50,21 +53,27 @@ class SessionStore:
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))
 
-    def forget_all(self, is_meant: Callable[[dict[str, Any]], bool]) -> int:
-        """Forgets every session whose content is meant; returns how many. Reads all of them."""
-        count = 0
-        with answering(self._redis):
-            for key in self._redis.scan_iter(match=_key("*"), count=1000):
-                content = parse(self._redis.get(key))
-                if content is not None and is_meant(content):
-                    count += self._redis.delete(key)
-        return count
-
     def _finding(self, session_id: str) -> Question[dict[str, Any] | None]:
-        return Question(("GETEX", _key(session_id), "EX", self._idle), parse)
+        key = _key(session_id)
+        return Question(("GETEX", key, "EX", self._idle), partial(self._records.open, key))
 
     def _saving(self, session_id: str, content: dict[str, Any]) -> Command:
-        return ("SET", _key(session_id), dump(content), "EX", self._idle)
+        key = _key(session_id)
+        return ("SET", key, self._records.seal(key, content), "EX", self._idle)
+
+
+def forget_all(redis: Redis, is_meant: Callable[[dict[str, Any]], bool]) -> int:
+    """Forgets every session whose content is meant, whoever wrote it; returns how many. Reads all of them.
+
+    Raises StoreUnavailable.
+    """
+    count = 0
+    with answering(redis):
+        for key in redis.scan_iter(match=_key("*"), count=1000):
+            content = parse(redis.get(key))
+            if content is not None and is_meant(content):
+                count += redis.delete(key)
+    return count
 
 
 def _key(session_id: str) -> str:

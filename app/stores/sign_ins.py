@@ -9,21 +9,25 @@ from functools import partial
 from typing import Any
 
 from app.domain.sign_in import LONGEST_SIGN_IN, PendingSignIn
-from app.stores.redis import Put, Redis, ask, find, put, record_under
+from app.stores.redis import Redis, ask, find
+from app.stores.sealed import SealedRecords
 
 
 class SignInStore:
     """Keeps pending sign-ins and says who comes back first. Every method raises StoreUnavailable."""
 
-    def __init__(self, redis: Redis, *, lifetime: timedelta = LONGEST_SIGN_IN) -> None:
+    def __init__(
+        self, redis: Redis, records: SealedRecords, *, lifetime: timedelta = LONGEST_SIGN_IN
+    ) -> None:
         self._redis = redis
+        self._records = records
         self._lifetime = lifetime
 
     def save(self, pending: PendingSignIn) -> None:
-        put(self._redis, Put(_key(pending.state), _record(pending), self._lifetime))
+        ask(self._redis, self._records.put(_key(pending.state), _record(pending), self._lifetime))
 
     def find(self, state: str) -> PendingSignIn | None:
-        return find(self._redis, record_under(_key(state), partial(_pending, state)))
+        return find(self._redis, self._records.under(_key(state), partial(_pending, state)))
 
     def use(self, state: str) -> bool:
         """Whether this is the first use of `state`. Of many at the same time exactly one is."""

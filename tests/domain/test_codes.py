@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.codes import mint
-from tests.builders import CALLBACK, CHALLENGE, NOON, VERIFIER, a_grant
+from tests.builders import CALLBACK, CHALLENGE, NOON, VERIFIER, a_client, a_grant
 
 MINUTE = timedelta(seconds=60)
 
@@ -73,12 +73,26 @@ def test_a_code_is_dead_at_the_very_instant_of_its_expiry() -> None:
 def test_only_whoever_began_the_request_can_present_its_code(
     challenge: str | None, changes: dict[str, str], is_bound: bool
 ) -> None:
-    presented: dict[str, Any] = {"client_id": "dc-budget", "redirect_uri": CALLBACK, "code_verifier": None}
-    assert minted(code_challenge=challenge).is_bound_to(**{**presented, **changes}) is is_bound
+    client = a_client(client_id=changes.get("client_id", "dc-budget"))
+    presented = {
+        "redirect_uri": changes.get("redirect_uri", CALLBACK),
+        "code_verifier": changes.get("code_verifier"),
+    }
+    assert minted(code_challenge=challenge).is_bound_to(client, **presented) is is_bound
+
+
+@pytest.mark.parametrize(("challenge", "verifier"), [(CHALLENGE, VERIFIER), (None, None)])
+def test_a_client_that_must_use_pkce_redeems_no_code_without_a_challenge(
+    challenge: str | None, verifier: str | None
+) -> None:
+    client = a_client(pkce_required=True)
+    code = minted(code_challenge=challenge)
+    is_bound = code.is_bound_to(client, redirect_uri=CALLBACK, code_verifier=verifier)
+    assert is_bound is (challenge is not None)
 
 
 def test_a_loopback_code_is_bound_to_the_port_that_was_used() -> None:
     code = minted(redirect_uri="http://127.0.0.1:49152/callback")
-    presented = {"client_id": "dc-budget", "code_verifier": None}
-    assert code.is_bound_to(redirect_uri="http://127.0.0.1:49152/callback", **presented)
-    assert not code.is_bound_to(redirect_uri="http://127.0.0.1:8001/callback", **presented)
+    client = a_client()
+    assert code.is_bound_to(client, redirect_uri="http://127.0.0.1:49152/callback", code_verifier=None)
+    assert not code.is_bound_to(client, redirect_uri="http://127.0.0.1:8001/callback", code_verifier=None)

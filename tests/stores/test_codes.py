@@ -1,7 +1,6 @@
 """Codes: signatures that only the key can make, and records that give them a short life."""
 
 import hashlib
-import json
 import re
 import secrets
 from datetime import timedelta
@@ -14,7 +13,7 @@ from app.domain.codes import AuthorizationCode, mint
 from app.stores import redis
 from app.stores.codes import LONGEST_CODE, CodeStore
 from app.stores.redis import Redis
-from tests.builders import CALLBACK, CHALLENGE, NOON, a_grant
+from tests.builders import CALLBACK, CHALLENGE, NOON, RECORDS, a_grant
 from tests.ports import free_port
 
 KEY = "a secret key of the tests, long enough"
@@ -26,13 +25,13 @@ URL_SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 @pytest.fixture
 def code_store(redis_client: Redis) -> CodeStore:
-    return CodeStore(redis_client, [KEY])
+    return CodeStore(redis_client, RECORDS, [KEY])
 
 
 def without_a_store(*secret_keys: str) -> CodeStore:
     """Signs and verifies where no Redis answers."""
     nowhere = redis.connect(f"redis://127.0.0.1:{free_port()}/0", timeout=timedelta(seconds=1))
-    return CodeStore(nowhere, secret_keys or [KEY])
+    return CodeStore(nowhere, RECORDS, secret_keys or [KEY])
 
 
 def a_code(**changes: Any) -> AuthorizationCode:
@@ -201,10 +200,9 @@ def test_a_record_that_this_version_did_not_write_is_no_code(
     code_store: CodeStore, redis_client: Redis, changes: dict[str, Any]
 ) -> None:
     code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
-    record = {**json.loads(str(redis_client.get("code:request-1"))), **changes}
-    redis_client.set(
-        "code:request-1", json.dumps({name: value for name, value in record.items() if value is not ...})
-    )
+    record = {**(RECORDS.open("code:request-1", redis_client.get("code:request-1")) or {}), **changes}
+    written = {name: value for name, value in record.items() if value is not ...}
+    redis_client.set("code:request-1", RECORDS.seal("code:request-1", written))
     assert code_store.find("request-1") is None
 
 

@@ -13,8 +13,9 @@ from redis.crc import key_slot
 from app.embedded import LOOPBACK, EmbeddedValkey
 from app.stores import redis
 from app.stores.cluster import Cluster
-from app.stores.redis import Put, Redis
+from app.stores.redis import Redis
 from app.stores.unavailable import StoreUnavailable
+from tests.builders import RECORDS
 from tests.certificates import certify
 from tests.ports import free_port
 from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to
@@ -32,7 +33,7 @@ def put_until_it_works(client: Redis, key: str) -> int:
     for failures in range(10_000):
         assert time.monotonic() < deadline, "it never healed"
         try:
-            redis.put(client, Put(key, {"try": failures}, HOUR))
+            redis.ask(client, RECORDS.put(key, {"try": failures}, HOUR))
         except StoreUnavailable:
             time.sleep(0.05)
         else:
@@ -60,8 +61,8 @@ def test_over_tls_the_authority_that_is_named_is_trusted(
     tls_port: int, tmp_path: Path, connect: Connect
 ) -> None:
     client = connect(f"rediss://localhost:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
-    redis.put(client, Put("over-tls", {"n": 1}, HOUR))
-    assert redis.parse(client.get("over-tls")) == {"n": 1}
+    redis.ask(client, RECORDS.put("over-tls", {"n": 1}, HOUR))
+    assert RECORDS.open("over-tls", client.get("over-tls")) == {"n": 1}
 
 
 def test_over_tls_nobody_else_is_trusted(tls_port: int, tmp_path: Path, connect: Connect) -> None:
@@ -91,7 +92,10 @@ def test_over_tls_a_certificate_of_another_name_is_refused(
 def test_nobody_there_is_unavailable_in_time(connect: Connect, kind: str) -> None:
     places = ",".join(f"{LOOPBACK}:{free_port()}" for _ in range(3))
     client = connect(f"redis+{kind}://{places}/{SERVICE if kind == 'sentinel' else ''}")
-    for command in (redis.ping, lambda client: redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR))):
+    for command in (
+        redis.ping,
+        lambda client: redis.ask(client, RECORDS.put("a", {}, HOUR), RECORDS.put("b", {}, HOUR)),
+    ):
         with unavailable_in_time("redis"):
             command(client)
 
@@ -115,7 +119,7 @@ def test_under_sentinels_a_command_whose_reply_does_not_come_is_not_sent_again(
     primary.pause()
     try:
         with unavailable_in_time("redis"):
-            redis.put(client, Put("a", {}, HOUR), Put("b", {}, HOUR))
+            redis.ask(client, RECORDS.put("a", {}, HOUR), RECORDS.put("b", {}, HOUR))
     finally:
         primary.resume()
     redis.ping(client)
@@ -127,13 +131,13 @@ def test_in_a_cluster_a_command_whose_reply_does_not_come_is_not_sent_again(
     valkey_cluster: ValkeyCluster, connect: Connect
 ) -> None:
     client = connect(valkey_cluster.url)
-    redis.put(client, Put("a", {}, HOUR))
+    redis.ask(client, RECORDS.put("a", {}, HOUR))
     owner = valkey_cluster.owner_of("a")
     reset_statistics(owner.port)
     owner.pause()
     try:
         with unavailable_in_time("redis"):
-            redis.put(client, Put("a", {}, HOUR))
+            redis.ask(client, RECORDS.put("a", {}, HOUR))
     finally:
         owner.resume()
     redis.ping(client)
@@ -149,13 +153,13 @@ def test_a_failover_heals_by_itself_with_a_client_that_was_there_before(
 ) -> None:
     with SentinelSet(tmp_path, replicas=2) as servers:
         client = connect(servers.url)
-        redis.put(client, Put("kept", {"n": 1}, HOUR))
+        redis.ask(client, RECORDS.put("kept", {"n": 1}, HOUR))
         fallen = servers.primary
         commands_to(fallen.port or 0).wait(2, 5000)  # both replicas have it
         fallen.kill()
         put_until_it_works(client, "new")
         assert servers.primary is not fallen
-        assert redis.parse(client.get("kept")) == {"n": 1}
+        assert RECORDS.open("kept", client.get("kept")) == {"n": 1}
 
 
 # One address behind which the server changes
@@ -166,17 +170,17 @@ def test_connections_to_a_server_that_became_read_only_are_given_up(
 ) -> None:
     """The address may mean another server by then: only a new connection finds it."""
     client, server = connect(valkey_on_port.url), commands_to(valkey_on_port.port or 0)
-    redis.put(client, Put("a", {}, HOUR))
+    redis.ask(client, RECORDS.put("a", {}, HOUR))
     connection_id = client.client_id()
     server.replicaof(LOOPBACK, free_port())
     try:
         assert client.client_id() == connection_id
         with unavailable_in_time("redis"):
-            redis.put(client, Put("a", {}, HOUR))
+            redis.ask(client, RECORDS.put("a", {}, HOUR))
         assert client.client_id() != connection_id
     finally:
         server.replicaof("NO", "ONE")
-    redis.put(client, Put("a", {}, HOUR))
+    redis.ask(client, RECORDS.put("a", {}, HOUR))
 
 
 # Cluster
@@ -186,28 +190,28 @@ def test_keys_of_every_node_are_written_read_and_listed(
     valkey_cluster: ValkeyCluster, connect: Connect
 ) -> None:
     client = connect(valkey_cluster.url)
-    puts = [Put(f"many:{number}", {"n": number}, HOUR) for number in range(60)]
-    redis.put(client, *puts)
-    assert {valkey_cluster.owner_of(one.key) for one in puts} == set(valkey_cluster.nodes[:3])
-    assert [redis.parse(client.get(one.key)) for one in puts] == [one.record for one in puts]
-    assert set(client.scan_iter("many:*")) == {one.key for one in puts}
+    records = {f"many:{number}": {"n": number} for number in range(60)}
+    redis.ask(client, *(RECORDS.put(key, record, HOUR) for key, record in records.items()))
+    assert {valkey_cluster.owner_of(key) for key in records} == set(valkey_cluster.nodes[:3])
+    assert {key: RECORDS.open(key, client.get(key)) for key in records} == records
+    assert set(client.scan_iter("many:*")) == records.keys()
 
 
 def test_a_part_that_moves_to_another_node_is_followed_while_it_moves_and_afterwards(
     valkey_cluster: ValkeyCluster, connect: Connect
 ) -> None:
     client, slot = connect(valkey_cluster.url), key_slot(b"moving")
-    redis.put(client, Put("moving", {"n": 1}, HOUR))
+    redis.ask(client, RECORDS.put("moving", {"n": 1}, HOUR))
     source = valkey_cluster.owner_of("moving")
     target = next(node for node in valkey_cluster.nodes[:3] if node is not source)
     with valkey_cluster.moving(slot, source, target):
         # The key is at its old place; what is not there is asked for at the new one.
-        assert redis.parse(client.get("moving")) == {"n": 1}
-        redis.put(client, Put("{moving}new", {"n": 2}, HOUR))
-        assert redis.parse(client.get("{moving}new")) == {"n": 2}
+        assert RECORDS.open("moving", client.get("moving")) == {"n": 1}
+        redis.ask(client, RECORDS.put("{moving}new", {"n": 2}, HOUR))
+        assert RECORDS.open("{moving}new", client.get("{moving}new")) == {"n": 2}
     assert valkey_cluster.owner_of("moving") is target
-    assert redis.parse(client.get("moving")) == {"n": 1}
-    assert redis.parse(client.get("{moving}new")) == {"n": 2}
+    assert RECORDS.open("moving", client.get("moving")) == {"n": 1}
+    assert RECORDS.open("{moving}new", client.get("{moving}new")) == {"n": 2}
     assert commands_to(target.port or 0).exists("moving", "{moving}new") == 2
 
 
@@ -234,7 +238,7 @@ def test_when_all_nodes_hang_everybody_is_told_in_time_and_nobody_waits_for_anot
         for _ in range(2):
             begun = time.monotonic()
             with pytest.raises(StoreUnavailable):
-                redis.put(client, Put("a", {}, HOUR))
+                redis.ask(client, RECORDS.put("a", {}, HOUR))
             waited.append(time.monotonic() - begun)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -262,16 +266,16 @@ def test_a_node_that_dies_is_replaced_by_its_replica_and_the_others_go_on(
         keys = [f"key:{number}" for number in range(60)]
         there = [key for key in keys if cluster.owner_of(key) is fallen]
         elsewhere = [key for key in keys if key not in there]
-        redis.put(client, *(Put(key, {"n": 1}, HOUR) for key in keys))
+        redis.ask(client, *(RECORDS.put(key, {"n": 1}, HOUR) for key in keys))
         commands_to(fallen.port or 0).wait(1, 5000)
         fallen.kill()
         with unavailable_in_time("redis"):
-            redis.put(client, Put(there[0], {}, HOUR))
+            redis.ask(client, RECORDS.put(there[0], {}, HOUR))
         for key in elsewhere:
-            redis.put(client, Put(key, {"n": 2}, HOUR))
+            redis.ask(client, RECORDS.put(key, {"n": 2}, HOUR))
         put_until_it_works(client, there[0])
         for key in there[1:]:
-            assert redis.parse(client.get(key)) == {"n": 1}
+            assert RECORDS.open(key, client.get(key)) == {"n": 1}
 
 
 # How many connections are in use
@@ -297,7 +301,7 @@ def test_in_a_cluster_the_connections_to_every_node_count(
 ) -> None:
     client = connect(valkey_cluster.url)
     for number in range(20):
-        redis.put(client, Put(f"key-{number}", {}, HOUR))
+        redis.ask(client, RECORDS.put(f"key-{number}", {}, HOUR))
     assert isinstance(client, Cluster)
     assert len(client.nodes) == 3
     (one, *_) = client.nodes

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
-from app.stores.redis import Redis, ask, dump, find, parse
+from app.stores.redis import Redis, ask, find
 from app.stores.requests import RequestStore
-from tests.builders import BASIC, CHALLENGE, NOON, a_pending_request, a_request
+from tests.builders import BASIC, CHALLENGE, NOON, RECORDS, a_pending_request, a_request
 
 Found = Callable[[str], PendingRequest | None]
 
 
 @pytest.fixture
 def requests(redis_client: Redis) -> RequestStore:
-    return RequestStore(redis_client)
+    return RequestStore(redis_client, RECORDS)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_request_may_come_instead_of_others_known_or_not(
 def record(requests: RequestStore, redis_client: Redis) -> dict[str, Any]:
     """What `save` writes."""
     requests.save(a_pending_request(), now=NOON)
-    written = parse(redis_client.get("request:request-1"))
+    written = RECORDS.open("request:request-1", redis_client.get("request:request-1"))
     assert written is not None
     return written
 
@@ -111,7 +111,8 @@ def record(requests: RequestStore, redis_client: Redis) -> dict[str, Any]:
 def test_a_record_that_this_version_did_not_write_is_no_request(
     requests: RequestStore, found: Found, redis_client: Redis, changes: dict[str, Any]
 ) -> None:
-    redis_client.set("request:request-1", dump({**record(requests, redis_client), **changes}))
+    changed = {**record(requests, redis_client), **changes}
+    redis_client.set("request:request-1", RECORDS.seal("request:request-1", changed))
     assert found("request-1") is None
 
 
@@ -121,7 +122,7 @@ def test_a_record_without_one_of_its_members_is_no_request(
     complete = record(requests, redis_client)
     for name in complete:
         incomplete = {other: value for other, value in complete.items() if other != name}
-        redis_client.set("request:request-1", dump(incomplete))
+        redis_client.set("request:request-1", RECORDS.seal("request:request-1", incomplete))
         assert found("request-1") is None, name
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.stores.redis import Redis
 from app.stores.sessions import SessionStore
+from tests.builders import RECORDS
 
 IDLE = timedelta(minutes=30)
 CONTENT = {"browser": "b-1", "lang": "fr", "customers": {"1000": {"display_name": "Zoë \u202e \x00"}}}
@@ -14,7 +15,7 @@ CONTENT = {"browser": "b-1", "lang": "fr", "customers": {"1000": {"display_name"
 
 @pytest.fixture
 def sessions(redis_client: Redis) -> SessionStore:
-    return SessionStore(redis_client, idle=IDLE)
+    return SessionStore(redis_client, RECORDS, idle=IDLE)
 
 
 def test_a_session_is_found_as_it_was_saved(sessions: SessionStore) -> None:
@@ -77,7 +78,7 @@ def test_ids_have_192_random_bits() -> None:
 
 
 def test_a_session_that_was_ended_is_not_brought_back(redis_client: Redis) -> None:
-    store = SessionStore(redis_client, idle=timedelta(minutes=30))
+    store = SessionStore(redis_client, RECORDS, idle=timedelta(minutes=30))
     store.save("one", {"browser": "b"})
     assert store.replace("one", {"browser": "c"})
     assert store.find("one") == {"browser": "c"}

@@ -10,7 +10,7 @@ from app.domain.sign_in import PendingSignIn
 from app.stores import redis
 from app.stores.sign_ins import SignInStore
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import NOON
+from tests.builders import NOON, RECORDS
 from tests.ports import free_port
 
 
@@ -29,7 +29,7 @@ def a_sign_in(**changes: Any) -> PendingSignIn:
 
 @pytest.fixture
 def store(redis_client: redis.Redis) -> SignInStore:
-    return SignInStore(redis_client)
+    return SignInStore(redis_client, RECORDS)
 
 
 @pytest.mark.parametrize("request_id", ["request-1", None])
@@ -70,7 +70,9 @@ def test_nothing_secret_of_it_is_printed() -> None:
 
 
 def test_without_redis_it_says_so() -> None:
-    store = SignInStore(redis.connect(f"redis://127.0.0.1:{free_port()}", timeout=timedelta(seconds=1)))
+    store = SignInStore(
+        redis.connect(f"redis://127.0.0.1:{free_port()}", timeout=timedelta(seconds=1)), RECORDS
+    )
     for call in (
         lambda: store.save(a_sign_in()),
         lambda: store.find("state-1"),

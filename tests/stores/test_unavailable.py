@@ -15,6 +15,7 @@ from app.embedded import EmbeddedValkey
 from app.stores import migrations, redis
 from app.stores.ledger import Ledger
 from app.stores.unavailable import StoreUnavailable
+from tests.builders import RECORDS
 from tests.postgres import PostgresServer
 from tests.stores.test_database import an_answer
 
@@ -85,7 +86,7 @@ def test_a_redis_that_refuses(
         operator.config_set(option, value)
         try:
             client = redis.connect(own_valkey.url, timeout=TIMEOUT)
-            assert why(lambda: redis.put(client, redis.Put("x", {}, TIMEOUT))) == said
+            assert why(lambda: redis.ask(client, RECORDS.put("x", {}, TIMEOUT))) == said
         finally:
             operator.config_set(option, sound)
 
@@ -95,7 +96,7 @@ def test_a_redis_that_only_reads(own_valkey: EmbeddedValkey) -> None:
         operator.replicaof("127.0.0.1", 1)
         try:
             client = redis.connect(own_valkey.url, timeout=TIMEOUT)
-            assert why(lambda: redis.put(client, redis.Put("x", {}, TIMEOUT))) == "redis: ReadOnlyError"
+            assert why(lambda: redis.ask(client, RECORDS.put("x", {}, TIMEOUT))) == "redis: ReadOnlyError"
         finally:
             operator.replicaof("NO", "ONE")
 

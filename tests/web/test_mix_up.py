@@ -167,3 +167,22 @@ def test_a_bank_whose_answers_do_not_say_whose_they_are_is_in_the_log_once(banks
     warnings = [line for line in stream.getvalue().splitlines() if "bank_without_iss" in line]
     assert [json.loads(line)["issuer"] for line in warnings] == [banks.liar.issuer]
     assert banks.liar.count(METADATA) == 2
+
+
+def test_a_sign_in_that_was_altered_in_redis_is_nobodys(banks: Banks, redis_client: redis.Redis) -> None:
+    """The victim's sign-in, written to be the attacker's browser's: he would be signed in as her."""
+    attacker, victim = banks.browser(), banks.browser()
+    own = leave(attacker, HONEST)
+    location = banks.honest.sign_in(leave(victim, HONEST), sub="victim")
+    records = {url: f"sign_ins:{params_of(url)['state']}" for url in (own, location)}
+    browser_id = json.loads(str(redis_client.get(records[own])).rpartition(".")[0])["browser"]
+    text, _, signature = str(redis_client.get(records[location])).rpartition(".")
+    for record in (
+        f"{json.dumps({**json.loads(text), 'browser': browser_id})}.{signature}",
+        str(redis_client.get(records[own])),
+    ):
+        redis_client.set(records[location], record)
+        assert come_back(attacker, location).status_code == 404
+        assert come_back(victim, location).status_code == 404
+        assert not is_signed_in(attacker, HONEST)
+    assert banks.honest.token_requests == []

@@ -14,8 +14,8 @@ from werkzeug.http import dump_cookie
 from app.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.stores import redis
-from tests.builders import a_query
-from tests.conftest import SECRET_KEY, Clock, make_app, make_settings
+from tests.builders import SECRET_KEY, a_query
+from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BUDGET, BrowserCustomer, basic
 from tests.page_contract import ContractClient
 from tests.web.expected_pages import check_error_page, check_page
