@@ -8,7 +8,7 @@ from types import TracebackType
 from app.stores.unavailable import StoreUnavailable
 
 # How long others wait for whoever finds out whether the store answers again.
-_MOMENT = 0.05
+SECONDS_TO_FIND_OUT = 0.05
 
 
 class Breaker:
@@ -24,6 +24,11 @@ class Breaker:
         self._is_silent = False
         self._finding_out = Lock()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last use of the store ended without an answer."""
+        return self._is_silent
+
     def passing(self) -> "_Passage":
         """Around one use of the store. Raises StoreUnavailable at once while somebody is finding out."""
         return _Passage(self)
@@ -32,7 +37,7 @@ class Breaker:
         """Whether this use is the one that finds out."""
         if not self._is_silent:
             return False
-        if not self._finding_out.acquire(timeout=_MOMENT):
+        if not self._finding_out.acquire(timeout=SECONDS_TO_FIND_OUT):
             raise StoreUnavailable(f"{self._store}: it has stopped answering")
         return True
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
-from app.stores.breaker import Breaker
+from app.stores.breaker import SECONDS_TO_FIND_OUT, Breaker
 from app.stores.statements import CompiledStatements, DatabaseConnection
 from app.stores.unavailable import StoreUnavailable, cause
 from app.stores.watching import watched
@@ -57,8 +57,12 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[DatabaseConnection]:
-        """One transaction, which happens whole or not at all. Raises Contradiction, too."""
-        with watched("ledger write"), self._writers.passing(), self._turn(), self._connected() as connection:
+        """One transaction, which happens whole or not at all. Raises Contradiction, too.
+
+        The turn is taken before the circuit breaker: waiting for other writers of this process says nothing
+        about whether the database answers.
+        """
+        with watched("ledger write"), self._turn(), self._writers.passing(), self._connected() as connection:
             connection.run(self._begin)
             yield connection
             connection.commit()
@@ -73,11 +77,15 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """SQLite has one writer: threads queue here, where at its lock they would sleep and try again."""
+        """SQLite has one writer: threads queue here, where at its lock they would sleep and try again.
+
+        While another process holds that lock, whoever has the turn finds out, and nobody waits for it.
+        """
         if self._turns is None:
             yield
             return
-        if not self._turns.acquire(timeout=self._timeout):
+        patience = SECONDS_TO_FIND_OUT if self._writers.is_silent else self._timeout
+        if not self._turns.acquire(timeout=patience):
             raise StoreUnavailable("ledger: too many writers")
         try:
             yield

@@ -2,6 +2,7 @@
 
 import resource
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,9 +15,11 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 
 from app.stores.ledger import Ledger
 from app.stores.schema import metadata
+from app.stores.unavailable import StoreUnavailable
 from tests.builders import NOON, a_decision, a_grant
 from tests.faults.proxy import Proxy, to_socket
 from tests.ports import free_port
+from tests.redis_servers import wait_until
 from tests.stores import in_time
 from tests.stores.conftest import LedgerDatabase
 
@@ -108,6 +111,35 @@ def test_a_ledger_that_is_locked_when_it_is_first_opened_is_unavailable_in_time(
     with locked(database), unavailable_in_time():
         open_ledger(database.url).record_decision(*an_answer(2))
     assert database.rows("decisions") == []
+
+
+def test_who_waited_in_vain_for_a_turn_closes_the_ledger_to_nobody(file: LedgerDatabase) -> None:
+    with closing(Ledger(file.url, timeout=timedelta(seconds=1))) as ledger, ThreadPoolExecutor(4) as pool:
+        with ledger.database.writing():
+            with pytest.raises(StoreUnavailable, match="too many writers"):
+                ledger.record_decision(*an_answer(1))
+            others = [pool.submit(ledger.record_decision, *an_answer(number)) for number in range(2, 6)]
+            time.sleep(0.2)  # longer than a circuit breaker lets anybody wait, shorter than a turn may take
+        answered = {other.result().decision.request_id for other in others}
+    assert answered == {f"request-{number}" for number in range(2, 6)}
+
+
+def test_while_another_process_holds_the_lock_one_writer_finds_out_and_the_others_are_told_at_once(
+    file: LedgerDatabase,
+) -> None:
+    with (
+        closing(Ledger(file.url, timeout=timedelta(seconds=1))) as ledger,
+        locked(file),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with pytest.raises(StoreUnavailable):
+            ledger.record_decision(*an_answer(1))
+        finds_out = pool.submit(ledger.record_decision, *an_answer(2))
+        wait_until(lambda: ledger.database.connections_in_use() > 0)
+        with pytest.raises(StoreUnavailable):
+            ledger.record_decision(*an_answer(3))
+        assert not finds_out.done(), "the third waited as long as the second"
+        assert isinstance(finds_out.exception(), StoreUnavailable)
 
 
 # A SQLite file that cannot be written
