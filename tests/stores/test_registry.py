@@ -96,9 +96,9 @@ def demo() -> Registry:
     return read(DEMO_REGISTRY)
 
 
-def test_the_demo_has_three_banks_and_two_recipients(demo: Registry) -> None:
+def test_the_demo_has_three_banks_and_three_recipients(demo: Registry) -> None:
     assert set(demo.providers) == {"1000", "2000", "3000"}
-    assert set(demo.clients) == {"dc-budget", "dc-loans"}
+    assert set(demo.clients) == {"dc-budget", "dc-loans", "dc-own-app"}
 
 
 def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:
@@ -159,7 +159,23 @@ def test_the_demos_second_recipient_is_prairie_loans(demo: Registry) -> None:
     assert loans.pkce_required
 
 
-@pytest.mark.parametrize("client_id", ["dc-budget", "dc-loans"])
+def test_the_demos_third_recipient_is_an_app_of_ones_own_on_any_port(demo: Registry) -> None:
+    app = demo.clients["dc-own-app"]
+    assert app.secret_hash == hash_secret("own-app-demo-secret")
+    for address in (
+        "http://127.0.0.1/callback",
+        "http://127.0.0.1:3000/callback",
+        "http://[::1]:49152/callback",
+    ):
+        assert app.accepts_redirect_uri(address)
+    for address in ("http://127.0.0.1:3000/", "http://localhost:3000/callback", "https://127.0.0.1/callback"):
+        assert not app.accepts_redirect_uri(address)
+    assert app.clusters == frozenset(DataCluster)
+    assert app.statuses == dict.fromkeys(("1000", "2000", "3000"), Status.ACTIVE)
+    assert not app.pkce_required
+
+
+@pytest.mark.parametrize("client_id", ["dc-budget", "dc-loans", "dc-own-app"])
 def test_the_demos_recipients_say_who_they_are_and_why_in_both_languages(
     demo: Registry, client_id: str
 ) -> None:
