@@ -237,6 +237,11 @@ def say_unavailable(error: StoreUnavailable, description: str = _LATER) -> Respo
     return _unavailable(description)
 
 
+def say_not_found(description: str) -> Response:
+    """For a machine that looks for something that does not exist here: what does."""
+    return _json(ErrorCode.INVALID_REQUEST, description, 404)
+
+
 def _unavailable(description: str = _LATER) -> Response:
     response = _answer("unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, description)
     response.headers["Retry-After"] = str(RETRY_AFTER)

@@ -46,6 +46,15 @@ def metadata() -> Response:
     return response
 
 
+@bp.get("/.well-known/openid-configuration")
+def no_openid_provider() -> Response:
+    """Where a library looks that takes this for an OpenID provider; 404, and where it should look."""
+    address = services().settings.issuer + url_for("wellknown.metadata")
+    return errors.say_not_found(
+        f"This is no OpenID provider. Its OAuth 2.0 metadata (RFC 8414) are at {address}"
+    )
+
+
 @bp.get("/.well-known/jwks.json")
 def keys() -> Response:
     """RFC 7517 5: the public halves of the signing keys."""

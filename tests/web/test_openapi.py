@@ -1,7 +1,10 @@
 """app/openapi.yaml is true: every route is in it and nothing else, and what is called answers as it says."""
 
+import json
+import os
 import re
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from werkzeug.test import TestResponse
 
 from app.domain.errors import ErrorCode
+from tests.builders import CALLBACK, CHALLENGE
 from tests.conftest import ROOT
 from tests.customer import BUDGET, BrowserCustomer, basic
 from tests.page_contract import ContractClient
@@ -31,8 +35,10 @@ from tests.web.machines import (
     TOKEN,
     admin_token,
     bearer,
+    claims_of,
     connect,
 )
+from tools.checkers import CHECKERS, NODE
 
 CONTRACT = ROOT / "app" / "openapi.yaml"
 DEVELOPMENT_ONLY = {"start.show", "screens.show_all", "screens.show"}
@@ -85,6 +91,178 @@ def test_it_is_served_as_it_is(client: ContractClient) -> None:
 
 def test_it_is_linked_from_the_readme() -> None:
     assert "(app/openapi.yaml)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_linter_of_openapi_has_nothing_to_say() -> None:
+    """tests/checkers/redocly.yaml says which of its rules are not for us, and why."""
+    cli = CHECKERS / "node_modules" / "@redocly" / "cli" / "bin" / "cli.js"
+    command = [str(NODE), str(cli), "lint", "--format", "json", "--config", "redocly.yaml", str(CONTRACT)]
+    quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}  # it asks nobody anything
+    done = subprocess.run(
+        command, cwd=CHECKERS, env=os.environ | quiet, capture_output=True, text=True, check=False
+    )
+    found = json.loads(done.stdout)
+    assert [f"{problem['ruleId']}: {problem['message']}" for problem in found["problems"]] == []
+    assert done.returncode == 0, done.stderr
+
+
+# Its examples
+
+
+def test_what_recipients_need_comes_first() -> None:
+    tags = [
+        operation["tags"][0]
+        for operations in DOCUMENT["paths"].values()
+        for method, operation in operations.items()
+        if method != "parameters"
+    ]
+    assert list(dict.fromkeys(tags)) == ["Authorization", "Tokens", "Consents", "About", "Pages", "Health"]
+    assert [tag["name"] for tag in DOCUMENT["tags"]] == list(dict.fromkeys(tags))
+
+
+def machine_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What recipients call: method, path, and what is written about it, references resolved."""
+    for path, operations in DOCUMENT["paths"].items():
+        for method, operation in operations.items():
+            if method != "parameters" and operation["tags"][0] in (
+                "Authorization",
+                "Tokens",
+                "Consents",
+                "About",
+            ):
+                yield method, path, operation
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    found: dict[str, Any] = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def bodies_of(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every JSON body that is sent or comes back, by what it is."""
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        yield f"request {kind}", content
+    for status, response in operation["responses"].items():
+        for kind, content in resolved(response).get("content", {}).items():
+            if kind == "application/json":
+                yield status, content
+
+
+def examples_of(content: dict[str, Any]) -> list[Any]:
+    found = [each["value"] for each in content.get("examples", {}).values()]
+    return [*found, content["example"]] if "example" in content else found
+
+
+@pytest.mark.parametrize(
+    ("operation"), [pytest.param(each, id=f"{method} {path}") for method, path, each in machine_operations()]
+)
+def test_whatever_a_recipient_sends_and_gets_has_an_example(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", []):
+        assert "example" in resolved(parameter), parameter
+    for what, content in bodies_of(operation):
+        if operation["tags"] == ["Authorization"] and what != "200":
+            continue  # a page, or the same error as everywhere
+        assert examples_of(content), what
+
+
+def example(method: str, path: str, where: str, name: str | None = None) -> Any:
+    content = dict(bodies_of(DOCUMENT["paths"][path][method.lower()]))[where]
+    return content["example"] if name is None else content["examples"][name]["value"]
+
+
+def shape_of(answer: Any) -> Any:
+    """An answer without what differs from consent to consent: which members there are, of which types."""
+    if isinstance(answer, dict):
+        return {name: shape_of(value) for name, value in sorted(answer.items())}
+    return [shape_of(value) for value in answer] if isinstance(answer, list) else type(answer)
+
+
+def test_each_request_of_an_example_is_one_that_works_and_its_answer_is_that_of_the_example(
+    customer: BrowserCustomer,
+) -> None:
+    """The values that only a real flow has are put in place of the example's; nothing else is changed."""
+    client = customer.client
+    own: dict[str, Any] = {"headers": basic(*BUDGET)}
+    form = "request application/x-www-form-urlencoded"
+
+    code = customer.approve(
+        "TRANSACTIONS",
+        scope="ACCOUNT_BASIC TRANSACTIONS INVESTMENTS",
+        code_challenge=CHALLENGE,
+        code_challenge_method="S256",
+    )
+    sent = {**example("POST", TOKEN, form, "code"), "code": code, "redirect_uri": CALLBACK}
+    tokens = client.post(TOKEN, data=sent, **own).get_json()
+    check_like(tokens, example("POST", TOKEN, "200", "code"), "token_type", "expires_in", "scope")
+
+    own_token = {"refresh_token": tokens["refresh_token"]}
+    sent = {**example("POST", TOKEN, form, "refresh"), **own_token}
+    refreshed = client.post(TOKEN, data=sent, **own).get_json()
+    check_like(refreshed, example("POST", TOKEN, "200", "refresh"), "token_type", "expires_in", "scope")
+    assert refreshed["refresh_token"] == tokens["refresh_token"]
+
+    sent = example("POST", TOKEN, form, "client")
+    admin = client.post(TOKEN, json=sent, **own).get_json()
+    check_like(admin, example("POST", TOKEN, "200", "client"), "token_type", "expires_in", "scope")
+
+    names = ("active", "token_type", "scope", "client_id", "sub")
+    live = client.post(
+        INTROSPECT, data={"token": tokens["access_token"]}, headers=basic(*MAPLE_API)
+    ).get_json()
+    check_like(live, example("POST", INTROSPECT, "200", "access"), *names, "aud")
+    live = client.post(INTROSPECT, data={"token": tokens["refresh_token"]}, **own).get_json()
+    check_like(live, example("POST", INTROSPECT, "200", "refresh"), *names)
+    live = client.post(INTROSPECT, data=example("POST", INTROSPECT, form), **own).get_json()
+    assert live == example("POST", INTROSPECT, "200", "inactive")
+
+    address = f"{CONSENTS}/{claims_of(tokens['access_token'])['consent_id']}"
+    record = client.get(address, headers=bearer(tokens["access_token"])).get_json()
+    names = ("status", "durationType", "durationPeriod", "lookbackPeriod", "parties", "resources")
+    check_like(record, example("GET", f"{CONSENTS}/{{consent_id}}", "200", "active"), *names)
+
+    assert client.post(REVOKE, data=example("POST", REVOKE, form), **own).get_json() == example(
+        "POST", REVOKE, "200"
+    )
+
+
+def test_an_ended_consent_and_the_metadata_are_as_their_examples(customer: BrowserCustomer) -> None:
+    tokens = connect(customer, "TRANSACTIONS")
+    customer.stop(tokens["consent_id"])
+    own = bearer(admin_token(customer.client))
+    record = customer.client.get(f"{CONSENTS}/{tokens['consent_id']}", headers=own).get_json()
+    ended = example("GET", f"{CONSENTS}/{{consent_id}}", "200", "revoked")
+    check_like(record, ended, "status", "parties", "resources")
+    assert record["revocation"].keys() == ended["revocation"].keys()
+    assert record["revocation"]["reason"] == ended["revocation"]["reason"]
+
+    for path in ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"):
+        response = customer.client.get(path)
+        written = json.dumps(example("GET", path, str(response.status_code)))
+        here = written.replace("https://consent.bank.example", "http://localhost:8000")
+        assert response.get_json() == json.loads(here)
+
+
+@pytest.mark.parametrize("name", ["invalid_grant", "invalid_scope", "invalid_request"])
+def test_each_error_of_an_example_is_said_in_its_words(customer: BrowserCustomer, name: str) -> None:
+    refresh = {"grant_type": "refresh_token", "refresh_token": connect(customer)["refresh_token"]}
+    sent = {
+        "invalid_grant": {"grant_type": "authorization_code", "code": "used", "redirect_uri": CALLBACK},
+        "invalid_scope": {**refresh, "scope": "TRANSACTIONS"},
+        "invalid_request": {"token": "x"},
+    }[name]
+    response = customer.client.post(TOKEN, data=sent, headers=basic(*BUDGET))
+    assert response.get_json() == example("POST", TOKEN, "400", name)
+
+
+def check_like(answer: dict[str, Any], written: dict[str, Any], *same: str) -> None:
+    """The same members of the same types, and of those named the same values."""
+    assert shape_of(answer) == shape_of(written)
+    assert {name: answer[name] for name in same} == {name: written[name] for name in same}
 
 
 # Whatever is sent

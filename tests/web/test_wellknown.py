@@ -10,7 +10,7 @@ from joserfc.jwk import KeySet
 from tests.builders import CHALLENGE, VERIFIER, a_query
 from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
 from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import check_page
+from tests.web.expected_pages import check_json, check_page
 
 METADATA = "/.well-known/oauth-authorization-server"
 ISSUER = "http://localhost:8000"
@@ -153,6 +153,15 @@ def test_the_keys_are_public_and_verify_what_was_signed(
         assert (key["kty"], key["crv"], key["use"], key["alg"]) == ("EC", "P-256", "sig", "ES256")
     token = customer.redeem(customer.approve()).get_json()["access_token"]
     jwt.decode(token, KeySet.import_key_set(response.get_json()), algorithms=["ES256"])
+
+
+def test_who_takes_it_for_an_openid_provider_is_told_where_the_metadata_are(client: ContractClient) -> None:
+    response = client.get("/.well-known/openid-configuration")
+    check_json(response, "invalid_request", status=404)
+    assert response.get_json()["error_description"] == (
+        f"This is no OpenID provider. Its OAuth 2.0 metadata (RFC 8414) are at {ISSUER}{METADATA}"
+    )
+    assert client.get(METADATA).status_code == 200
 
 
 @pytest.mark.parametrize("path", [METADATA, "/.well-known/jwks.json", "/openapi.yaml"])
