@@ -210,7 +210,7 @@ def test_each_request_of_an_example_is_one_that_works_and_its_answer_is_that_of_
     admin = client.post(TOKEN, json=sent, **own).get_json()
     check_like(admin, example("POST", TOKEN, "200", "client"), "token_type", "expires_in", "scope")
 
-    names = ("active", "token_type", "scope", "client_id", "sub")
+    names: tuple[str, ...] = ("active", "token_type", "scope", "client_id", "sub")
     live = client.post(
         INTROSPECT, data={"token": tokens["access_token"]}, headers=basic(*MAPLE_API)
     ).get_json()
