@@ -69,8 +69,12 @@ def show(url: str, consent_id: str) -> None:
         if answered is None:
             raise click.ClickException(f"{consent_id}: no such consent")
         _show_facts(answered)
-        for event in ConnectionStore(kept.database).history(consent_id):
+        store = ConnectionStore(kept.database)
+        for event in store.history_without_use(consent_id):
             _show_event(event)
+        connection = store.find(consent_id)
+        if connection is not None and connection.last_used_at is not None:
+            click.echo(f"last used: {connection.last_used_at.isoformat()}")
         _show_screen(EvidenceStore(kept.database), answered.decision.screen_hash)
 
 

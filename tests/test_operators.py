@@ -175,6 +175,16 @@ def test_the_page_is_shown_again_word_for_word(
     assert " approved by customer, USER_ACTION\n" in shown.stdout
 
 
+def test_of_a_connection_that_is_used_its_last_use_is_said_and_not_each_of_them(
+    operate: Operate, app: Flask, customer: BrowserCustomer, tokens: dict[str, str]
+) -> None:
+    customer.refresh(tokens["refresh_token"])
+    (connection,) = app.extensions["accord"].connections.of_client("dc-budget")
+    shown = operate("ledger", "show", consent_of(app)).stdout
+    assert f"\nlast used: {connection.last_used_at.isoformat()}\n" in shown
+    assert "refreshed" not in shown
+
+
 @pytest.mark.usefixtures("tokens")
 def test_a_text_that_was_changed_is_not_passed_off_as_what_was_shown(
     operate: Operate, app: Flask, ledger_url: str

@@ -42,7 +42,7 @@ class Breaker:
         return True
 
     def end(self, *, has_failed: bool, seconds: float, has_found_out: bool) -> None:
-        """Whatever fails at once is an answer too: nobody waits for it."""
+        """What fails at once is an answer too: nobody waits for it. So is what the store itself gave up."""
         self._is_silent = has_failed and seconds >= self._in_vain
         if has_found_out:
             self._finding_out.release()
@@ -62,7 +62,7 @@ class _Passage:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         self._breaker.end(
-            has_failed=isinstance(error, StoreUnavailable),
+            has_failed=isinstance(error, StoreUnavailable) and not error.has_answered,
             seconds=time.monotonic() - self._began,
             has_found_out=self._finds_out,
         )

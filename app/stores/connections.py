@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_column, select, update
 
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
@@ -17,13 +17,19 @@ from app.stores.schema import decisions, events, grants, refresh_tokens
 
 MOST_LISTED = 500
 
+
+def _is_one_of(kinds: frozenset[EventKind]) -> ColumnElement[bool]:
+    """Whether an event is of one of `kinds`, which are found by a key: constants in the statement's text."""
+    return events.c.kind.in_([literal_column(f"'{kind}'") for kind in sorted(kinds)])
+
+
 # Built once: building a statement costs more than the database takes to run it.
 _LAST_USED = (
     select(func.max(refresh_tokens.c.last_used_at))
     .where(refresh_tokens.c.consent_id == grants.c.consent_id)
     .scalar_subquery()
 )
-_IS_ENDING = or_(*(events.c.kind == kind for kind in sorted(ENDINGS)))
+_IS_ENDING = _is_one_of(ENDINGS)
 _CONNECTIONS = (
     select(
         grants,
@@ -46,7 +52,7 @@ _OF_CUSTOMER = _CONNECTIONS.where(
 )
 _OF_CLIENT = _CONNECTIONS.where(grants.c.client_id == bindparam("to_client"))
 _HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
-_HISTORY_WITHOUT_USE = _HISTORY.where(events.c.kind != EventKind.REFRESHED)
+_HISTORY_WITHOUT_USE = _HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
 _NARROW = update(grants).where(OF_CONSENT).values(granted_scope=bindparam("left"))
 
 

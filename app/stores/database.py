@@ -19,6 +19,7 @@ from app.stores.watching import watched
 MOST_CONNECTIONS = 10
 
 _LATELY: Final = 0.1
+_GAVE_UP: Final = "57014"  # PostgreSQL has ended a statement that ran longer than `statement_timeout`
 
 
 class Contradiction(Exception):
@@ -105,7 +106,8 @@ class Database:
             if isinstance(error, self._driver.IntegrityError):
                 raise Contradiction from error
             if isinstance(error, (self._driver.Error, SQLAlchemyError, OSError)):
-                raise StoreUnavailable(f"ledger: {cause(error)}") from error
+                gave_up = getattr(error, "sqlstate", None) == _GAVE_UP
+                raise StoreUnavailable(f"ledger: {cause(error)}", has_answered=gave_up) from error
             raise
         finally:
             if pooled is not None:
@@ -148,7 +150,8 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
             "connect_timeout": max(2, int(seconds)),  # the least that libpq knows; `_connect_impatiently`
             # A machine that is gone says nothing: what it does not confirm by then is taken for lost.
             "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+            # A wait for a lock ends before the statement does, so that the two can be told apart.
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds * 4 // 5}",
         },
     )
     if is_psycopg:

@@ -5,10 +5,10 @@ decided here, by keys and guarded updates, never in Redis, whose replicas can br
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, case, insert, or_, select, update
 
 from app.domain.consent import ConsentDecision, ConsentGrant
 from app.domain.history import Actor, EventKind, Reason
@@ -42,10 +42,21 @@ _REDEEM = (
 )
 _REDEEMED = select(grants).where(*_OF_CODE, grants.c.redeemed_at.is_not(None)).with_for_update()
 _KEEP_TOKEN = insert(refresh_tokens)
-_USE_TOKEN = (
+_LIVE_TOKEN = (refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None))
+_LAST_USED = refresh_tokens.c.last_used_at
+_USE_TOKEN_FIRST = (
     update(refresh_tokens)
-    .where(refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None))
+    .where(
+        *_LIVE_TOKEN,
+        or_(refresh_tokens.c.issued_at == _LAST_USED, bindparam("day", type_=Moment) > _LAST_USED),
+    )
     .values(last_used_at=_AT)
+)
+# Never backwards, whatever another machine's clock said.
+_USE_TOKEN_AGAIN = (
+    update(refresh_tokens)
+    .where(*_LIVE_TOKEN)
+    .values(last_used_at=case((_LAST_USED < _AT, _AT), else_=_LAST_USED))
 )
 _REFRESHABLE = (
     select(grants)
@@ -176,14 +187,19 @@ class Ledger:
     def record_refresh(self, token_hash: str, consent_id: str, *, now: datetime) -> ConsentGrant | None:
         """Begins the token's idle period anew; returns its grant as it is at that moment.
 
-        None when the token was revoked in the meantime.
+        None when the token was revoked in the meantime. The first use of a token is an event, and the first
+        of each day in UTC: what a connection costs must not grow with how often its token is used.
         """
+        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         with self.database.writing() as connection:
             grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
-            if grant is None or connection.change(_USE_TOKEN, used=token_hash, at=now) != 1:
+            if grant is None:
                 return None
-            append(connection, event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now))
-            return grant
+            if connection.change(_USE_TOKEN_FIRST, used=token_hash, at=now, day=day) == 1:
+                happened = event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
+                append(connection, happened)
+                return grant
+            return grant if connection.change(_USE_TOKEN_AGAIN, used=token_hash, at=now) == 1 else None
 
 
 def _insert_decision(

@@ -18,6 +18,8 @@ from app.stores.statements import DatabaseConnection
 # A page that was shown is on record before it is answered, and its text may serve for a day.
 SCREENS_WITHOUT_ANSWER: Final = timedelta(days=30)
 MOST_AT_ONCE: Final = 500
+# Of one consent there may be millions: a transaction takes so many of them, whoever's they are.
+MOST_EVENTS_AT_ONCE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +64,11 @@ class RetentionStore:
         """What `forget` would delete. Screens that only forgotten consents refer to are counted, too."""
         over = self._over(now)
         kept = and_(decisions.c.screen_hash == screens.c.screen_hash, decisions.c.consent_id.not_in(over))
+        happened = sum(self._count_events(portion) for portion in self._portions(now))
         with self._database.reading() as connection:
             return Forgettable(
                 consents=_count(connection, decisions, decisions.c.consent_id.in_(over)),
-                events=_count(connection, events, events.c.consent_id.in_(over)),
+                events=happened,
                 refresh_tokens=_count(
                     connection,
                     refresh_tokens,
@@ -76,22 +79,47 @@ class RetentionStore:
 
     def forget(self, *, now: datetime) -> Iterator[Forgettable]:
         """Deletes, a few hundred at a time, each time in a transaction of its own; says what each deleted."""
-        while (step := self._forget_consents(now)).is_something:
-            yield step
+        for portion in self._portions(now):
+            while (step := self._forget_events(portion)).is_something:
+                yield step
+            yield self._forget_consents(portion)
         while (step := self._forget_tokens(now)).is_something:
             yield step
         while (step := self._forget_screens(now)).is_something:
             yield step
 
-    def _forget_consents(self, now: datetime) -> Forgettable:
+    def _portions(self, now: datetime) -> Iterator[list[str]]:
+        """The consent_ids of all that is over, those that were answered first in front."""
+        answered_at, key = decisions.c.decided_at, decisions.c.consent_id
+        query = self._over(now).add_columns(answered_at).order_by(answered_at, key).limit(MOST_AT_ONCE)
+        rows = self._rows(query)
+        while rows:
+            yield [row.consent_id for row in rows]
+            last = rows[-1]
+            later = or_(answered_at > last.decided_at, key > last.consent_id)
+            rows = self._rows(query.where(answered_at >= last.decided_at, later))
+
+    def _rows(self, query: Select[Any]) -> list[Any]:
+        with self._database.reading() as connection:
+            return connection.rows(query)
+
+    def _count_events(self, portion: list[str]) -> int:
+        with self._database.reading() as connection:
+            return _count(connection, events, events.c.consent_id.in_(portion))
+
+    def _forget_events(self, portion: list[str]) -> Forgettable:
+        some = events.alias()
+        those = select(some.c.event_id).where(some.c.consent_id.in_(portion)).limit(MOST_EVENTS_AT_ONCE)
         with self._database.writing() as connection:
-            over = [row.consent_id for row in connection.rows(self._over(now).limit(MOST_AT_ONCE))]
-            if not over:
-                return Forgettable()
-            tokens = _delete(connection, refresh_tokens, refresh_tokens.c.consent_id.in_(over))
-            happened = _delete(connection, events, events.c.consent_id.in_(over))
-            _delete(connection, grants, grants.c.consent_id.in_(over))
-            answered = _delete(connection, decisions, decisions.c.consent_id.in_(over))
+            return Forgettable(events=_delete(connection, events, events.c.event_id.in_(those)))
+
+    def _forget_consents(self, portion: list[str]) -> Forgettable:
+        with self._database.writing() as connection:
+            tokens = _delete(connection, refresh_tokens, refresh_tokens.c.consent_id.in_(portion))
+            # None is left, unless its end has just been written down.
+            happened = _delete(connection, events, events.c.consent_id.in_(portion))
+            _delete(connection, grants, grants.c.consent_id.in_(portion))
+            answered = _delete(connection, decisions, decisions.c.consent_id.in_(portion))
             return Forgettable(consents=answered, events=happened, refresh_tokens=tokens)
 
     def _forget_tokens(self, now: datetime) -> Forgettable:
@@ -119,7 +147,6 @@ class RetentionStore:
             select(decisions.c.consent_id)
             .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
             .where(decisions.c.decided_at <= last, ended_at <= last)
-            .order_by(decisions.c.consent_id)
         )
 
     def _dead_token(self, now: datetime) -> ColumnElement[bool]:

@@ -140,11 +140,13 @@ events = Table(
     "events",
     metadata,
     Column("event_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("consent_id", String(64), nullable=False, index=True),
+    Column("consent_id", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("actor", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text),
     Column("correlation_id", String(128), nullable=False),
     Column("happened_at", Moment, nullable=False, index=True),  # what auditors have not read yet
+    # What happened to a consent is found whatever the number of its refreshed tokens.
+    Index("ix_events_consent_kind", "consent_id", "kind"),
 )

@@ -17,7 +17,14 @@ _CODE_WORD: Final = re.compile(r"[A-Z]{3,20}(?= )", re.ASCII)
 
 
 class StoreUnavailable(Exception):
-    """Redis or the ledger did not answer, or cannot. What was asked may or may not have happened."""
+    """Redis or the ledger did not answer, or cannot. What was asked may or may not have happened.
+
+    `has_answered` when the store gave up a statement that took too long: it lives, and others need not wait.
+    """
+
+    def __init__(self, *words: str, has_answered: bool = False) -> None:
+        super().__init__(*words)
+        self.has_answered = has_answered
 
 
 def cause(error: BaseException) -> str:

@@ -64,3 +64,12 @@ def test_a_store_that_refuses_at_once_is_asked_by_everybody(breaker: Breaker) ->
         raise StoreUnavailable("redis: connection refused")
     with breaker.passing():
         assert is_answered(breaker)
+
+
+def test_a_statement_that_the_store_gave_up_is_an_answer_for_all_others(breaker: Breaker) -> None:
+    for _ in range(2):
+        with suppress(StoreUnavailable), breaker.passing():
+            time.sleep(TIMEOUT.total_seconds())
+            raise StoreUnavailable("ledger: QueryCanceled, 57014", has_answered=True)
+    with breaker.passing():
+        assert is_answered(breaker)

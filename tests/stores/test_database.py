@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, func, make_url, select, text
 
 from app.stores.ledger import Ledger
 from app.stores.schema import metadata
@@ -51,10 +52,10 @@ def ledger(database: LedgerDatabase, open_ledger: OpenLedger) -> Ledger:
 
 
 @contextmanager
-def unavailable_in_time() -> Iterator[None]:
+def unavailable_in_time() -> Iterator[pytest.ExceptionInfo[StoreUnavailable]]:
     """Holds that what is inside raises StoreUnavailable, soon, and says nothing of what was asked."""
     with in_time.unavailable_in_time("ledger") as raised:
-        yield
+        yield raised
     assert "dc-budget" not in str(raised.value)
 
 
@@ -305,3 +306,38 @@ def test_a_postgresql_that_says_nothing_is_unavailable_in_time_and_heals(
         ledger.record_decision(*an_answer(1))  # over a new connection
     on_the_way.thaw()
     ledger.check()
+
+
+def test_statements_that_run_too_long_keep_nobody_else_from_their_answers(
+    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+) -> None:
+    ledger = open_ledger(postgres_ledger.url)
+    too_long = select(func.pg_sleep(5))
+    under_way = Event()
+
+    def ask_for_too_much() -> None:
+        with unavailable_in_time() as raised, ledger.database.reading() as connection:
+            under_way.set()
+            connection.first(too_long)
+        assert str(raised.value) == "ledger: QueryCanceled, 57014"
+
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(3):
+            under_way.clear()
+            asked = pool.submit(ask_for_too_much)
+            under_way.wait(10)
+            ledger.check()
+            asked.result(10)
+            ledger.check()
+
+
+def test_a_wait_for_a_lock_is_told_from_a_statement_that_runs_too_long(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    if database.url.startswith("sqlite"):
+        said = "ledger: OperationalError, SQLITE_BUSY"
+    else:
+        said = "ledger: LockNotAvailable, 55P03"
+    with locked(database), unavailable_in_time() as raised:
+        ledger.record_decision(*an_answer(2))
+    assert str(raised.value) == said

@@ -1,6 +1,5 @@
 """What customers and operators ask of a large ledger is found by its keys: PostgreSQL reads a handful of rows."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,15 +13,13 @@ from app.stores.retention import Policy, RetentionStore
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from tests.builders import NOON, a_decision, a_grant
 from tests.postgres import PostgresServer
-from tests.redis_servers import wait_until
+from tests.stores.work import Ask, rows_read
 
 GRANTS = 20_000
 HANDFUL = 50
 HOUR = timedelta(hours=1)
 LATER = NOON + timedelta(days=1)
 POLICY = Policy(records=timedelta(days=365), tokens=timedelta(days=30), token_idle=timedelta(days=30))
-
-Ask = Callable[[Ledger], object]
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +33,6 @@ def large_ledger(postgres: PostgresServer) -> str:
     ledger.close()
     fill(create_engine(url, poolclass=NullPool), "consent-1", range(GRANTS))
     return url
-
-
-def rows_read(url: str) -> int:
-    """How many rows of all tables together were read so far, by going through a table or by a key.
-
-    Waits until everybody else has left: what a connection has read is counted when it ends.
-    """
-    others = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    counted = text("SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables")
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        wait_until(lambda: connection.execute(others).scalar_one() == 0)
-        return int(connection.execute(counted).scalar_one())
 
 
 def forget(ledger: Ledger, now: datetime) -> None:

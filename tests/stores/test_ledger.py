@@ -350,7 +350,40 @@ def test_twenty_parallel_refreshes_all_work(ledger: Ledger, database: LedgerData
         for number in range(1, MANY + 1)
     ]
     assert all(all_at_once(refreshes))
-    assert [kind for _, kind in database.events()].count("refreshed") == MANY
+    assert [kind for _, kind in database.events()].count("refreshed") == 1
+    assert database.rows("refresh_tokens")[0]["last_used_at"] == NOON + MANY * SECOND
+
+
+def test_the_first_use_of_a_token_and_the_first_of_each_day_are_events(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    grant = redeemed_grant(ledger)
+    midnight = NOON + timedelta(hours=12)
+    used_at = [
+        NOON + 2 * SECOND,
+        midnight - INSTANT,
+        midnight,
+        midnight + SECOND,
+        midnight + timedelta(days=2),
+    ]
+    for moment in used_at:
+        assert ledger.record_refresh(TOKEN, grant.consent_id, now=moment)
+    refreshed = database.rows("events", kind="refreshed")
+    assert [row["happened_at"] for row in refreshed] == [used_at[0], midnight, used_at[-1]]
+    assert [row["last_used_at"] for row in database.rows("refresh_tokens")] == [used_at[-1]]
+
+
+def test_servers_whose_clocks_differ_at_midnight_write_one_event_for_the_day(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    grant = redeemed_grant(ledger)
+    midnight = NOON + timedelta(hours=12)
+    ledger.record_refresh(TOKEN, grant.consent_id, now=NOON + 2 * SECOND)
+    for _ in range(5):
+        for moment in (midnight + SECOND, midnight - SECOND):
+            assert ledger.record_refresh(TOKEN, grant.consent_id, now=moment)
+    assert len(database.rows("events", kind="refreshed")) == 2
+    assert [row["last_used_at"] for row in database.rows("refresh_tokens")] == [midnight + SECOND]
 
 
 def test_a_refresh_token_works_for_nobody_else_and_a_wrong_one_for_nobody(ledger: Ledger) -> None:

@@ -150,7 +150,7 @@ def test_more_than_one_portion_is_forgotten_in_several_transactions(
     for number in range(MOST_AT_ONCE + 3):
         kept.deny(str(number))
     steps = list(kept.store.forget(now=NOON + 7 * YEAR))
-    assert [step.consents for step in steps] == [MOST_AT_ONCE, 3]
+    assert [step.consents for step in steps if step.consents] == [MOST_AT_ONCE, 3]
     assert database.rows("decisions") == []
 
 
