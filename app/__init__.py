@@ -30,6 +30,7 @@ from app.stores.codes import CodeStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
 from app.stores.guesses import Guesses
+from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger
 from app.stores.rates import Rates
@@ -136,6 +137,7 @@ def create_app(
             idle=max(settings.session_idle, settings.request_lifetime),
         ),
         settings.secret_keys,
+        parts.registry.find_provider,
         is_https=settings.is_https,
         absolute=settings.session_absolute,
         clock=clock,
@@ -243,6 +245,7 @@ def _make_services(
             clock=clock,
         ),
         sign_ins=SignInStore(client, records),
+        issuers=IssuerStore(ledger.database),
         check_ready=check_ready,
         clock=clock,
     )

@@ -87,12 +87,16 @@ class SandboxCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcRegistration:
-    """Accord as a client of a provider's own OpenID Connect server."""
+    """Accord as a client of a provider's own OpenID Connect server.
+
+    `former_issuers` are those whose subjects are the same people's as the issuer's.
+    """
 
     issuer: str
     client_id: str
     client_secret: str = field(repr=False)
     scopes: tuple[str, ...]
+    former_issuers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,11 @@ class DataProvider:
     logo: str | None = None
     sandbox_customers: tuple[SandboxCustomer, ...] = ()
     oidc: OidcRegistration | None = None
+
+    @property
+    def issuer(self) -> str:
+        """Who says who its customers are; empty for the sandbox. A subject means nobody without it."""
+        return "" if self.oidc is None else self.oidc.issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ class PendingSignIn:
     state: str
     browser_id: str
     provider_id: str
+    issuer: str
     request_id: str | None
     nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)

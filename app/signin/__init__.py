@@ -14,10 +14,12 @@ from app.domain.sign_in import PendingSignIn
 class Customer:
     """A person who signed in at a provider. `subject` is stable; `display_name` is for their eyes only.
 
-    The name is empty where the provider tells none.
+    `issuer` is who says so: a subject is another issuer's somebody else (OpenID Connect Core 1.0, 5.7). It is
+    empty for the sandbox, the name where the provider tells none.
     """
 
     provider_id: str
+    issuer: str
     subject: str
     display_name: str
 

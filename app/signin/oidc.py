@@ -104,6 +104,7 @@ class OidcSignIn:
             state=secrets.token_urlsafe(32),
             browser_id=browser_id,
             provider_id=provider.provider_id,
+            issuer=metadata.issuer,
             request_id=request_id,
             nonce=secrets.token_urlsafe(32),
             code_verifier=secrets.token_urlsafe(48),
@@ -142,7 +143,9 @@ class OidcSignIn:
             find_key=lambda kid, algorithm: _key(bank, kid, algorithm, deadline),
             now=self._clock(),
         )
-        return Customer(bank.provider_id, id_token.subject_of(claims), id_token.name_of(claims))
+        return Customer(
+            bank.provider_id, metadata.issuer, id_token.subject_of(claims), id_token.name_of(claims)
+        )
 
     def _redeem(
         self, bank: _Bank, metadata: ServerMetadata, code: str, pending: PendingSignIn, deadline: Deadline

@@ -23,4 +23,4 @@ class SandboxSignIn:
         is_right = hmac.compare_digest(password.encode("utf-8", "replace"), expected.encode())
         if customer is None or not is_right:
             return None
-        return Customer(provider.provider_id, customer.subject, customer.display_name)
+        return Customer(provider.provider_id, provider.issuer, customer.subject, customer.display_name)

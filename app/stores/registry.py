@@ -303,6 +303,9 @@ class _Oidc(_Entry):
         AfterValidator(_with_openid),
         Field(max_length=20),
     ] = ("openid", "profile")
+    former_issuers: Annotated[frozenset[Issuer], BeforeValidator(_whole_set), Field(max_length=20)] = (
+        frozenset()
+    )
 
     def to_registration(self) -> OidcRegistration:
         return OidcRegistration(
@@ -310,6 +313,7 @@ class _Oidc(_Entry):
             client_id=self.client_id,
             client_secret=self._read_secret(),
             scopes=self.scopes,
+            former_issuers=self.former_issuers,
         )
 
     def _read_secret(self) -> str:

@@ -59,6 +59,15 @@ metadata = MetaData(
     }
 )
 
+issuers = Table(
+    "issuers",
+    metadata,
+    # Whose subjects the ledger has under a provider's id: the same text from another issuer is somebody else.
+    Column("provider_id", String(255), primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("accepted_at", Moment, nullable=False),
+)
+
 screens = Table(
     "screens",
     metadata,

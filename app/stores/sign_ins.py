@@ -44,6 +44,7 @@ def _record(pending: PendingSignIn) -> dict[str, Any]:
     return {
         "browser": pending.browser_id,
         "provider": pending.provider_id,
+        "issuer": pending.issuer,
         "request": pending.request_id,
         "nonce": pending.nonce,
         "verifier": pending.code_verifier,
@@ -56,6 +57,7 @@ def _pending(state: str, record: dict[str, Any]) -> PendingSignIn:
         state=state,
         browser_id=record["browser"],
         provider_id=record["provider"],
+        issuer=record["issuer"],
         request_id=record["request"],
         nonce=record["nonce"],
         code_verifier=record["verifier"],

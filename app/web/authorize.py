@@ -1,6 +1,7 @@
 """`GET /api/v1/authorize`: where every consent begins (RFC 6749 4.1.1)."""
 
 import uuid
+from dataclasses import replace
 
 import structlog
 from flask import Blueprint, Response, redirect, request, url_for
@@ -71,6 +72,9 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
         pending = services().flow.begin(asked, session.browser_id)
         pushed_out = session.remember_request(pending.request_id)
         session.save(*services().flow.keeping(pending, instead_of=pushed_out))
+        if pending.browser_id != session.browser_id:  # whoever was signed in has just signed out
+            pending = replace(pending, browser_id=session.browser_id)
+            services().flow.keep(pending)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
         raise OAuthError(

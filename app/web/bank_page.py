@@ -98,14 +98,18 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
 
 
 def _finish(asked: Purpose, pending: PendingSignIn, params: Params) -> Customer:
-    if asked.provider.oidc is None:  # registered otherwise since it was begun
-        raise SignInFailed(Cause.UNAVAILABLE, "not_registered")
+    if asked.provider.oidc is None or asked.provider.issuer != pending.issuer:
+        raise SignInFailed(Cause.UNAVAILABLE, "not_registered")  # or otherwise since it was begun
     if not services().sign_ins.use(pending.state):
         raise SignInFailed(Cause.USED, "used")
     if any(params.is_repeated(name) or not params.is_text(name) for name in _ANSWER):
         raise SignInFailed(Cause.UNPROVEN, "unreadable")
     answer = {name: value for name in _ANSWER if (value := params.single(name)) is not None}
-    return services().bank_sign_in.finish(asked.provider, pending, answer)
+    customer = services().bank_sign_in.finish(asked.provider, pending, answer)
+    # Whoever else's subjects the ledger knows under this provider: they may be other people's.
+    if not services().issuers.accept(asked.provider, now=services().clock()):
+        raise SignInFailed(Cause.UNAVAILABLE, "issuer_changed")
+    return customer
 
 
 def _log_failure(asked: Purpose, failure: SignInFailed) -> None:

@@ -19,6 +19,7 @@ from app.stores.attempts import AttemptStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
 from app.stores.guesses import Guesses
+from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
 from app.stores.rates import Rates
 from app.stores.sign_ins import SignInStore
@@ -49,6 +50,7 @@ class Services:
     sandbox: SandboxSignIn | None
     bank_sign_in: SignIn
     sign_ins: SignInStore
+    issuers: IssuerStore
     check_ready: Callable[[], None]
     clock: Callable[[], datetime]
 

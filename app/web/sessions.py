@@ -16,6 +16,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
 from app.domain.language import Language, find_language, parse_language
+from app.domain.registry import DataProvider
 from app.signatures import make_signer
 from app.signin import Customer
 from app.stores.redis import Command, Question
@@ -24,7 +25,7 @@ from app.stores.sessions import SessionStore
 MOST_OPEN_REQUESTS = 20
 T = TypeVar("T")
 
-_SINCE = "since"
+FindProvider = Callable[[str], DataProvider | None]
 
 
 class BrowserSession(SessionMixin):
@@ -40,11 +41,13 @@ class BrowserSession(SessionMixin):
         *,
         has_cookie: bool,
         cookie_language: Language | None,
+        find_provider: FindProvider,
         absolute: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._id = session_id
+        self._find_provider = find_provider
         self._absolute = absolute
         self._clock = clock
         self._content: dict[str, Any] | None = None
@@ -104,15 +107,17 @@ class BrowserSession(SessionMixin):
 
         When somebody else had signed in at this provider, nothing of theirs comes along: the browser gets a
         new browser_id, to which the caller binds the one request that the sign-in is for, if there is one.
+        A session lasts from its first sign-in on: another one, at another bank, does not prolong it.
         """
         kept = self._load()
         before = self.customer_of(customer.provider_id)
         if before is not None and before.subject != customer.subject:
             kept = {"lang": kept.get("lang"), "open": [request_id] if request_id else []}
-        signed_in = {**asdict(customer), _SINCE: self._clock().isoformat()}
-        customers = {**kept.get("customers", {}), customer.provider_id: signed_in}
+        customers = kept.get("customers", {})
+        begun = kept["begun"] if customers else self._clock().isoformat()
+        customers = {**customers, customer.provider_id: asdict(customer)}
         left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
-        self._start_anew({**kept, "customers": customers, "left": left})
+        self._start_anew({**kept, "customers": customers, "left": left, "begun": begun})
 
     def sign_out(self, *, keep_request: str | None) -> None:
         """Forgets who this is, on the server too. `keep_request` stays open for whoever signs in next."""
@@ -132,8 +137,9 @@ class BrowserSession(SessionMixin):
             if self.cookie_language is not self.language:
                 self.cookie_to_set = self._id
             return
-        if self._id is not None:  # ended while this request was under way: nobody is signed in any more
-            content.pop("customers", None)
+        if self._id is not None and content.pop("customers", None):
+            # Ended while this request was under way: nobody is signed in any more, and nothing is theirs.
+            content["browser"], content["open"] = _new_browser_id(), []
         new_id = self._store.new_id()
         self._store.save(new_id, content, *beside)
         self._id = self.cookie_to_set = new_id
@@ -141,7 +147,7 @@ class BrowserSession(SessionMixin):
     def _start_anew(self, content: dict[str, Any]) -> None:
         old = self._id
         self._id = None
-        self._content = {"browser": _new_browser_id(), **content, "begun": self._clock().isoformat()}
+        self._content = {"browser": _new_browser_id(), "begun": self._clock().isoformat(), **content}
         self.save()
         if old is not None:
             self._store.forget(old)
@@ -165,27 +171,27 @@ class BrowserSession(SessionMixin):
         if found is None or not self._is_sound(found):
             self._id = None  # an id that the server does not know is never adopted
             found = {"begun": self._clock().isoformat()}
-        if "customers" in found:
-            customers = found["customers"].items()
-            found["customers"] = {bank: kept for bank, kept in customers if self._is_young(kept[_SINCE])}
         self._content = found
         return found
 
     def _is_sound(self, content: dict[str, Any]) -> bool:
-        """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2)."""
+        """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2).
+
+        With one sign-in all of it ends, since what is bound to this browser is bound to whoever signed in.
+        """
         try:
-            for kept in content.get("customers", {}).values():
-                _customer(kept)
-                self._is_young(kept[_SINCE])
+            if not all(self._is_known(_customer(kept)) for kept in content.get("customers", {}).values()):
+                return False
             lists = [content.get("open", []), content.get("left", [])]
             are_lists = all(isinstance(one, list) for one in lists)
-            return are_lists and self._is_young(content["begun"])
+            return are_lists and self._clock() - datetime.fromisoformat(content["begun"]) < self._absolute
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
 
-    def _is_young(self, begun: str) -> bool:
-        """Whether what began then may still last: a sign-in, and the session that the last one began."""
-        return self._clock() - datetime.fromisoformat(begun) < self._absolute
+    def _is_known(self, customer: Customer) -> bool:
+        """Whether their provider's customers are still those of the issuer that said who this is."""
+        provider = self._find_provider(customer.provider_id)
+        return provider is not None and provider.issuer == customer.issuer
 
     def __getitem__(self, key: str) -> Any:
         return self._load()[key]
@@ -205,10 +211,9 @@ class BrowserSession(SessionMixin):
 
 def _customer(kept: dict[str, Any]) -> Customer:
     """Raises TypeError, and so on, for anything but what `sign_in` keeps."""
-    values = {name: value for name, value in kept.items() if name != _SINCE}
-    if not all(isinstance(value, str) for value in values.values()):
+    if not all(isinstance(value, str) for value in kept.values()):
         raise TypeError
-    return Customer(**values)
+    return Customer(**kept)
 
 
 def _new_browser_id() -> str:
@@ -222,6 +227,7 @@ class RedisSessionInterface(SessionInterface):
         self,
         store: SessionStore,
         secret_keys: list[str],
+        find_provider: FindProvider,
         *,
         is_https: bool,
         absolute: timedelta,
@@ -229,6 +235,7 @@ class RedisSessionInterface(SessionInterface):
     ) -> None:
         self._store = store
         self._signer = make_signer(secret_keys, "session")
+        self._find_provider = find_provider
         self._is_https = is_https
         self._absolute = absolute
         self._clock = clock
@@ -242,6 +249,7 @@ class RedisSessionInterface(SessionInterface):
             session_id,
             has_cookie=bool(cookie),
             cookie_language=spoken,
+            find_provider=self._find_provider,
             absolute=self._absolute,
             clock=self._clock,
         )

@@ -35,11 +35,11 @@ def test_the_same_name_is_another_customer_at_another_bank(
     sandbox: SandboxSignIn, provider: DataProvider, subject: str
 ) -> None:
     found = sandbox.find_customer(provider, "alex", PASSWORD)
-    assert found == Customer(provider.provider_id, subject, "Alex")
+    assert found == Customer(provider.provider_id, "", subject, "Alex")
 
 
 def test_names_and_passwords_may_have_accents(sandbox: SandboxSignIn) -> None:
-    assert sandbox.find_customer(MAPLE, "zoë", "mot de passe é") == Customer("1000", "maple-zoë", "Zoë")
+    assert sandbox.find_customer(MAPLE, "zoë", "mot de passe é") == Customer("1000", "", "maple-zoë", "Zoë")
 
 
 @pytest.mark.parametrize(

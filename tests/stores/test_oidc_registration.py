@@ -123,9 +123,17 @@ def test_issuers_that_can_be(register: Register, issuer: str) -> None:
     assert found.issuer == issuer
 
 
+def test_former_issuers_are_those_whose_subjects_are_the_same_peoples(register: Register) -> None:
+    found = harbour_in(register(oidc(former_issuers='["https://old.example", "https://older.example"]'))).oidc
+    assert found is not None
+    assert found.former_issuers == {"https://old.example", "https://older.example"}
+
+
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
+        (oidc(former_issuers='["http://bank.example"]'), f"{PLACE}.former_issuers[0]: must be an https URL, or http on loopback"),
+        (oidc(former_issuers='["https://a.example", "https://a.example"]'), f"{PLACE}.former_issuers: names something twice"),
         (oidc(issuer=""), f"{PLACE}.issuer: is missing"),
         (oidc(issuer='"http://bank.example"'), f"{PLACE}.issuer: must be an https URL, or http on loopback"),
         (oidc(issuer='"ftp://bank.example"'), f"{PLACE}.issuer: must be an https URL, or http on loopback"),

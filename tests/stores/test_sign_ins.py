@@ -19,6 +19,7 @@ def a_sign_in(**changes: Any) -> PendingSignIn:
         "state": "state-1",
         "browser_id": "browser-1",
         "provider_id": "3000",
+        "issuer": "https://bank.example",
         "request_id": "request-1",
         "nonce": "nonce-1",
         "code_verifier": "verifier-1",

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 from werkzeug.http import dump_cookie
 
 from app.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.stores import redis
-from tests.builders import SECRET_KEY, a_query
+from tests.builders import RECORDS, SECRET_KEY, a_query
 from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, BrowserCustomer, basic
+from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
+from tests.faults.proxy import Proxy, to_socket
 from tests.page_contract import ContractClient
 from tests.web.expected_pages import check_error_page, check_page
 
@@ -165,11 +168,13 @@ def test_a_cookie_that_was_changed_is_an_anonymous_visitor(
 # What stands in Redis
 
 
-def session_of(**changes: Any) -> bytes:
+NOON = "2026-11-24T12:00:00+00:00"
+
+
+def session_of(**changes: Any) -> dict[str, Any]:
     """A session as we write it, but for the `changes` in what is kept of its customer."""
-    noon = "2026-11-24T12:00:00+00:00"
-    customer = {"provider_id": "1000", "subject": "maple-0001", "display_name": "Alex", "since": noon}
-    return json.dumps({"begun": noon, "customers": {"1000": {**customer, **changes}}}).encode()
+    customer = {"provider_id": "1000", "issuer": "", "subject": "maple-0001", "display_name": "Alex"}
+    return {"begun": NOON, "customers": {"1000": {**customer, **changes}}}
 
 
 @pytest.mark.parametrize(
@@ -186,18 +191,7 @@ def session_of(**changes: Any) -> bytes:
         pickle.dumps({"browser": "x"}),
         pickle.dumps({"browser": "x"}, protocol=0),
         b"\xff\xfe\x00",
-        b'{"begun": 5}',
-        b'{"begun": "yesterday"}',
-        b'{"begun": "2026-11-24T12:00:00"}',
-        b'{"begun": "2026-11-24T12:00:00+00:00", "customers": []}',
-        b'{"begun": "2026-11-24T12:00:00+00:00", "customers": {"1000": 5}}',
-        b'{"begun": "2026-11-24T12:00:00+00:00", "customers": {"1000": {"subject": "maple-0001"}}}',
-        session_of(since="yesterday"),
-        session_of(subject=[]),
-        session_of(display_name=None),
-        session_of(unknown="x"),
-        b'{"begun": "2026-11-24T12:00:00+00:00", "open": 5}',
-        b'{"begun": "2026-11-24T12:00:00+00:00", "lang": 5, "browser": 5}',
+        json.dumps(session_of()).encode(),
         b"[" * 5000,
     ],
 )
@@ -209,6 +203,44 @@ def test_a_session_that_we_did_not_write_is_an_anonymous_visitor(
     redis_client.set(key, content)
     assert customer.client.get(f"/consent/{request_id}").status_code == 404
     redis_client.set(key, content)
+    assert not is_signed_in(customer)
+
+
+def test_a_session_as_we_write_it_is_the_customers(
+    customer: BrowserCustomer, redis_client: redis.Redis
+) -> None:
+    customer.begin()
+    (key,) = session_keys(redis_client)
+    redis_client.set(key, RECORDS.seal(key, session_of()))
+    assert is_signed_in(customer)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"begun": 5},
+        {"begun": "yesterday"},
+        {"begun": "2026-11-24T12:00:00"},
+        {"begun": NOON, "customers": []},
+        {"begun": NOON, "customers": {"1000": 5}},
+        {"begun": NOON, "customers": {"1000": {"subject": "maple-0001"}}},
+        session_of(subject=[]),
+        session_of(display_name=None),
+        session_of(unknown="x"),
+        session_of(issuer="https://bank.example"),
+        session_of(provider_id="9999"),
+        {"begun": NOON, "open": 5},
+    ],
+    ids=str,
+)
+def test_a_session_of_another_version_or_another_registration_is_an_anonymous_visitor(
+    customer: BrowserCustomer, redis_client: redis.Redis, content: dict[str, Any]
+) -> None:
+    request_id = customer.signed_in_request()
+    (key,) = session_keys(redis_client)
+    redis_client.set(key, RECORDS.seal(key, content))
+    assert customer.client.get(f"/consent/{request_id}").status_code == 404
     assert not is_signed_in(customer)
 
 
@@ -247,16 +279,68 @@ def test_sign_in_begins_the_eight_hours_anew(customer: BrowserCustomer, clock: C
 def test_signing_in_at_another_bank_does_not_prolong_a_sign_in(
     customer: BrowserCustomer, clock: Clock
 ) -> None:
-    at_the_first = customer.signed_in_request(provider_id="1000")
+    """With the first of its sign-ins all of a session ends: what is bound to it is bound to who signed in."""
+    customer.signed_in_request(provider_id="1000")
     clock.advance(timedelta(hours=7, minutes=59))
-    customer.signed_in_request(provider_id="2000")
+    at_the_second = customer.signed_in_request(provider_id="2000")
     assert is_signed_in(customer, "1000")
     clock.advance(timedelta(minutes=1))
+    check_page(customer.client.get(f"/consent/{at_the_second}"), "session_over", "en", status=404)
     assert not is_signed_in(customer, "1000")
-    assert is_signed_in(customer, "2000")
-    assert customer.client.get(f"/consent/{at_the_first}").status_code != 200
-    clock.advance(timedelta(hours=7, minutes=59))
     assert not is_signed_in(customer, "2000")
+
+
+# What ends with it
+
+
+def check_boxes(customer: BrowserCustomer, request_id: str, *boxes: str) -> None:
+    """Checks them, and lets the form be kept so."""
+    address = f"/consent/{request_id}"
+    fields = hidden_fields(customer.form(request_id), address)
+    response = customer.client.post(address, data={**fields, "scope": list(boxes), "extend": "yes"})
+    assert response.status_code == 303
+
+
+@pytest.mark.parametrize("is_another_person", [True, False])
+def test_after_a_sign_in_has_ended_by_age_nobody_opens_its_request(
+    customer: BrowserCustomer, clock: Clock, is_another_person: bool
+) -> None:
+    customer.signed_in_request(provider_id="1000")
+    clock.advance(timedelta(hours=7, minutes=55))
+    customer.signed_in_request(provider_id="2000")
+    hers = customer.begin(provider_id="1000", state="hers")
+    check_boxes(customer, hers, "TRANSACTIONS")
+    clock.advance(timedelta(minutes=6))
+    next_request = customer.begin(provider_id="1000")
+    customer.sign_in(next_request, "sam" if is_another_person else "alex")
+    check_page(customer.client.get(f"/consent/{hers}"), "request_lost", "en", status=404)
+    assert customer.form(next_request).all("input", checked="") == []
+
+
+def test_a_session_that_ends_while_something_of_it_is_saved_leaves_nothing_of_its_customers(
+    valkey: EmbeddedValkey, redis_client: redis.Redis, settings: Settings, clock: Clock
+) -> None:
+    """Somebody signs out in another tab, between the look at the session and what is written."""
+    with Proxy(to_socket(urlsplit(valkey.url).path)) as proxy:
+        between = settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{proxy.port}/0")})
+        client = make_app(between, clock).test_client()
+        assert isinstance(client, ContractClient)
+        customer = BrowserCustomer(client)
+        hers = customer.signed_in_request()
+        check_boxes(customer, hers, "TRANSACTIONS")
+        (key,) = session_keys(redis_client)
+
+        def end_the_session(written: bytes, _port: int) -> None:
+            if b"XX" in written and key.encode() in written:
+                redis_client.delete(key)
+
+        proxy.on_request = end_the_session
+        next_request = customer.begin(state="next")
+        proxy.on_request = None
+        assert key not in session_keys(redis_client)
+        customer.sign_in(next_request, "sam")
+        check_page(customer.client.get(f"/consent/{next_request}"), "form", "en")
+        check_page(customer.client.get(f"/consent/{hers}"), "request_lost", "en", status=404)
 
 
 def test_a_session_that_is_not_used_for_half_an_hour_is_gone(

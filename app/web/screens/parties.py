@@ -101,7 +101,7 @@ HOSTILE: Final = replace(
     agent=Bilingual("مؤسسة الميزانية", "מצפן תקציב"),
 )
 
-ALEX: Final = Customer(provider_id="1000", subject="maple-0001", display_name="Alex Tremblay")
+ALEX: Final = Customer(provider_id="1000", issuer="", subject="maple-0001", display_name="Alex Tremblay")
 NAMELESS: Final = replace(ALEX, display_name="")
 
 
