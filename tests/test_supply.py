@@ -1,11 +1,13 @@
 """What is installed is what was locked, and nothing in the source is a secret."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tools.checkers import CHECKERS, CLIENTS
 from tools.secret_scan import check, findings, sources
 
 LOCKS = ["base", "postgres", "tracing", "dev"]
@@ -27,6 +29,19 @@ def test_every_dependency_is_pinned_and_has_its_hash(lock: str) -> None:
         assert _PINNED.match(entry), entry
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
         assert "://" not in entry, "from no address of its own"
+
+
+@pytest.mark.parametrize("folder", [CHECKERS, CLIENTS], ids=lambda folder: folder.name)
+def test_every_package_for_node_is_pinned_and_has_its_hash(folder: Path) -> None:
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert packages
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, "from no address of its own"
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    assert wanted == lock["packages"][""]["devDependencies"]
+    assert wanted == {name: packages[f"node_modules/{name}"]["version"] for name in wanted}
 
 
 def test_what_is_tested_is_what_is_deployed() -> None:

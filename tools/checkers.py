@@ -1,22 +1,31 @@
-"""Installs what checks the pages and is written for Node, as its lock says, hash by hash."""
+"""Installs what the tests need that is written for Node, as the locks say, hash by hash.
+
+What checks the pages and the contract, and client libraries of recipients.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
-CHECKERS = Path(__file__).resolve().parent.parent / "tests" / "checkers"
+_TESTS = Path(__file__).resolve().parent.parent / "tests"
+CHECKERS = _TESTS / "checkers"
+CLIENTS = _TESTS / "clients"
 NODE = Path(sys.prefix) / "bin" / "node"
 _NPM = Path(sys.prefix) / "bin" / "npm"
-_COMPLETE = CHECKERS / "node_modules" / ".complete"
 
 
 def main() -> int:
-    lock = CHECKERS / "package-lock.json"
-    if _COMPLETE.exists() and _COMPLETE.read_bytes() == lock.read_bytes():
+    return max(_install(folder) for folder in (CHECKERS, CLIENTS))
+
+
+def _install(folder: Path) -> int:
+    """Unless it is there already; the exit code."""
+    lock, complete = folder / "package-lock.json", folder / "node_modules" / ".complete"
+    if complete.exists() and complete.read_bytes() == lock.read_bytes():
         return 0
-    done = subprocess.run([_NPM, "ci", "--silent"], cwd=CHECKERS, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run([_NPM, "ci", "--silent"], cwd=folder, stdin=subprocess.DEVNULL, check=False)
     if done.returncode == 0:
-        _COMPLETE.write_bytes(lock.read_bytes())
+        complete.write_bytes(lock.read_bytes())
     return done.returncode
 
 
