@@ -5,10 +5,25 @@ from enum import StrEnum
 
 
 class Language(StrEnum):
-    """A language of the pages, by its ISO 639-1 code."""
+    """A language of the pages, by its ISO 639 code: the one list of them."""
 
-    EN = "en"
-    FR = "fr"
+    EN = "en", "en-CA", "English"
+    FR = "fr", "fr-CA", "Français"
+
+    tag: str
+    own_name: str
+    conventions: str
+
+    def __new__(cls, code: str, *about: str) -> "Language":
+        """`about`: what `lang` attributes say, and what its speakers call it.
+
+        Then, where CLDR does not know the language, the tag of one whose dates and numbers it writes.
+        """
+        language = str.__new__(cls, code)
+        language._value_ = code
+        language.tag, language.own_name, *conventions = about
+        (language.conventions,) = conventions or [language.tag]
+        return language
 
     @property
     def others(self) -> list["Language"]:
@@ -54,3 +69,8 @@ class Bilingual:
 
     def __getitem__(self, language: Language) -> str:
         return self.fr if language is Language.FR else self.en
+
+    @staticmethod
+    def language_for(language: Language) -> Language:
+        """The language of the text that a reader of `language` gets."""
+        return language if language is Language.FR else Language.EN

@@ -5,6 +5,8 @@ language its customer reads. What this browser read last is in its cookie too, f
 nothing else can be known: a store is away, or a session is over.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from babel import Locale
@@ -16,17 +18,25 @@ from app.domain.language import Language, parse_language
 if TYPE_CHECKING:
     from app.web.sessions import BrowserSession
 
-# How each language writes dates and numbers, and what it is called: the one table of languages.
-LOCALES = {Language.EN: Locale("en", "CA"), Language.FR: Locale("fr", "CA")}
-
-OWN_NAMES = {spoken: str(place.get_language_name()).capitalize() for spoken, place in LOCALES.items()}
-TAGS = {spoken: str(place).replace("_", "-") for spoken, place in LOCALES.items()}
-OTHERS = {spoken: spoken.others for spoken in Language}
+# How each language writes dates and numbers.
+LOCALES = {spoken: Locale.parse(spoken.conventions, sep="-") for spoken in Language}
 
 
 def use(language: Language) -> None:
     """Everything this response says is in `language` from now on."""
     g.language = language
+    g.pop("catalogue", None)
+
+
+@contextmanager
+def speaking(other: Language) -> Iterator[None]:
+    """What is said within is in `other`, whatever language the response is in."""
+    own = language()
+    use(other)
+    try:
+        yield
+    finally:
+        use(own)
 
 
 def asked_language() -> Language | None:
@@ -52,8 +62,13 @@ def locale() -> Locale:
     return LOCALES[language()]
 
 
+def direction() -> str:
+    """The direction in which the language of this response is read, as the `dir` of HTML."""
+    return "rtl" if locale().character_order == "right-to-left" else "ltr"
+
+
 def announce(response: Response) -> Response:
     """Names the language of a page in its headers."""
     if response.mimetype == "text/html":
-        response.headers["Content-Language"] = TAGS[language()]
+        response.headers["Content-Language"] = language().tag
     return response

@@ -1,16 +1,17 @@
 """What every template may use: names that cannot disturb their surroundings, dates, the language switch."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
 from flask import Flask, g, request, url_for
 from flask.globals import request_ctx
-from flask_babel import force_locale, get_locale, get_translations, gettext, to_user_timezone
+from flask_babel import get_translations, gettext, to_user_timezone
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -23,6 +24,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         name=isolated_name,
         plain_name=plain_name,
+        purpose=isolated_purpose,
         isolate=isolate_here,
         fill=fill,
         explained=wording.explain,
@@ -33,7 +35,6 @@ def init_app(app: Flask) -> None:
         long_time=long_time,
         in_language=in_language,
         own_name=own_name,
-        html_tag=html_tag,
         switch_url=switch_url,
     )
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # jinja2.ext.i18n adds it
@@ -58,8 +59,8 @@ def _every_page() -> dict[str, Any]:
     return {
         "language": spoken,
         "lang": readings.reading() or spoken.value,
-        "html_lang": language.TAGS[spoken],
-        "other_languages": language.OTHERS[spoken],
+        "direction": language.direction(),
+        "other_languages": spoken.others,
         "reference": current.reference(),
         "catalogue_faults": current.services().catalogues.faults(),
         "is_development": current.services().settings.is_development,
@@ -69,12 +70,7 @@ def _every_page() -> dict[str, Any]:
 
 def own_name(spoken: Language) -> str:
     """What `spoken` is called by those who speak it."""
-    return readings.as_data(language.OWN_NAMES[spoken])
-
-
-def html_tag(spoken: Language) -> str:
-    """What `lang` attributes say for texts, dates and numbers in `spoken`."""
-    return language.TAGS[spoken]
+    return readings.as_data(spoken.own_name)
 
 
 def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
@@ -100,9 +96,17 @@ def _readable_path() -> str:
     return url_for("connections.show_all")
 
 
-def isolated_name(text: Bilingual) -> Markup:
-    """A registered name in the page's language, set apart so that its direction stays its own."""
-    return isolate(text[language.language()])
+def isolated_name(text: Bilingual | str) -> Markup:
+    """A registered name in the page's language, set apart so that its direction stays its own.
+
+    No browser translates it. A str is the text that a reader of the page's language gets.
+    """
+    return _registered(text, ' translate="no"')
+
+
+def isolated_purpose(text: Bilingual | str) -> Markup:
+    """What a recipient wants data for: the same, and a browser may translate it."""
+    return _registered(text, "")
 
 
 def plain_name(text: Bilingual) -> str:
@@ -110,8 +114,21 @@ def plain_name(text: Bilingual) -> str:
     return readings.as_data(text[language.language()])
 
 
+def _registered(text: Bilingual | str, attributes: str) -> Markup:
+    spoken = language.language()
+    written = Bilingual.language_for(spoken)
+    if written is not spoken:  # borrowed, and read aloud as what it is
+        attributes += f' lang="{written}"'
+    return _isolate(text if isinstance(text, str) else text[spoken], attributes)
+
+
 def isolate(text: str) -> Markup:
-    return Markup("<bdi>") + escape(readings.as_data(text)) + Markup("</bdi>")
+    """What is the same in every language: a number, a host, somebody's name."""
+    return _isolate(text, ' translate="no"')
+
+
+def _isolate(text: str, attributes: str) -> Markup:
+    return Markup(f"<bdi{attributes}>") + escape(readings.as_data(text)) + Markup("</bdi>")  # noqa: S704  # our own
 
 
 @pass_context
@@ -127,7 +144,7 @@ def fill(text: Any, **values: Any) -> Markup:
 
 def in_words(span: timedelta) -> str:
     """A span such as "5 minutes", rounded to what people say."""
-    return readings.as_data(_in_words(max(int(span.total_seconds()), 1), get_locale()))
+    return readings.as_data(_in_words(max(int(span.total_seconds()), 1), language.locale()))
 
 
 def time_left(moment: datetime) -> str:
@@ -136,16 +153,21 @@ def time_left(moment: datetime) -> str:
 
 
 def long_date(moment: datetime) -> str:
-    """March 3, 2027; 3 mars 2027."""
-    return readings.as_data(_long_date(to_user_timezone(moment).date(), get_locale()))
+    """March 1, 2027; 1er mars 2027. Every date that a customer reads is written here."""
+    return readings.as_data(_long_date(to_user_timezone(moment).date(), language.locale()))
 
 
 def clock_time(moment: datetime) -> str:
     """The time of day, with its zone."""
     minute = to_user_timezone(moment).replace(second=0, microsecond=0)
-    time, zone = map(readings.as_data, _time_and_zone(minute, minute.utcoffset(), get_locale()))
+    time, zone = map(readings.as_data, _time_and_zone(minute, minute.utcoffset(), language.locale()))
     # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
     return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
+
+
+# What CLDR's patterns do not know: French counts its days, but for the first.
+_FIRST_OF_A_MONTH: Final = {"fr": "1er"}
+_DAY: Final = re.compile(r"\bd\b")
 
 
 # Babel takes its time for a date, and most pages need the same few.
@@ -156,8 +178,11 @@ def _in_words(seconds: int, locale: Locale) -> str:
 
 @lru_cache(maxsize=1024)
 def _long_date(day: date, locale: Locale) -> str:
+    pattern = locale.date_formats["long"].pattern
+    if day.day == 1 and (first := _FIRST_OF_A_MONTH.get(locale.language)):
+        pattern = _DAY.sub(f"'{first}'", pattern)
     # No line ends between day and month. With the year, it would be too long for a phone with large text.
-    return format_date(day, "long", locale=locale).replace(" ", "\N{NO-BREAK SPACE}", 1)
+    return format_date(day, pattern, locale=locale).replace(" ", "\N{NO-BREAK SPACE}", 1)
 
 
 @lru_cache(maxsize=1024)
@@ -177,8 +202,5 @@ def long_time(moment: datetime) -> str:
 
 def in_language(macro: Callable[..., Markup], spoken: Language, *values: Any) -> Markup:
     """What a template's macro says of `values` in `spoken`, whatever language the page is in."""
-    with force_locale(str(language.LOCALES[spoken])):
-        g.catalogue = get_translations()
-        said = macro(*values)
-    g.catalogue = get_translations()
-    return said
+    with language.speaking(spoken):
+        return macro(*values)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import force_locale, gettext
+from flask_babel import gettext
 
 from app.domain.clusters import DataCluster, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
@@ -13,7 +13,7 @@ from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider
 from app.stores.connections import Connection
 from app.web.current import services
-from app.web.language import LOCALES
+from app.web.language import speaking
 from app.web.pages import long_date
 from app.web.wording import WORDING
 
@@ -61,7 +61,7 @@ def _name_of_somebody_gone(client_id: str) -> Bilingual:
     """What a recipient is called whose name nobody has registered any more."""
 
     def said_in(spoken: Language) -> str:
-        with force_locale(str(LOCALES[spoken])):
+        with speaking(spoken):
             # Translators: stands where a recipient's name would. client_id is what it was registered under.
             text = gettext("%(client_id)s (a company that is no longer registered)", client_id=client_id)
             return str(text)
@@ -106,7 +106,7 @@ class Receipt:
 def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
     """The receipt in `spoken`, whatever language the page is in."""
     grant, client = shown.grant, shown.client
-    with force_locale(str(LOCALES[spoken])):
+    with speaking(spoken):
         return Receipt(
             reference=grant.consent_id,
             status=shown.status.value,

@@ -22,6 +22,10 @@ _LOOKS: dict[Literal["light", "dark"], str] = {
     "light": _RUN.format(json.dumps(_OPTIONS)),
     "dark": _RUN.format(json.dumps(_OF_COLOUR)),
 }
+# Without its marks, a list is none to VoiceOver, unless it says that it is one.
+_SILENT_LISTS = """() => [...document.querySelectorAll("ul, ol")].filter((list) =>
+  getComputedStyle(list).listStyleType === "none" && list.getAttribute("role") !== "list"
+).map((list) => list.outerHTML.slice(0, 200))"""
 # What is drawn left of the window cannot even be scrolled to.
 _OUTSIDE = """() => [...document.body.querySelectorAll("*")].filter((element) => {
   const box = element.getBoundingClientRect();
@@ -50,6 +54,7 @@ def check_accessible(page: Page) -> None:
         found = [_in_short(violation) for violation in page.evaluate(run)]
         assert found == [], f"at {width} pixels, {scheme}: {page.url}"
         check_fits(page, width)
+    assert page.evaluate(_SILENT_LISTS) == []
 
 
 def check_fits(page: Page, width: int) -> None:

@@ -40,6 +40,14 @@ def test_the_second_opinion_finds_what_is_wrong(gallery: Path, page: Page) -> No
     assert "3_1_1.H57" in found
 
 
+def test_a_list_without_marks_that_does_not_say_so_is_found(gallery: Path, page: Page) -> None:
+    page.goto((gallery / "connection.en.html").as_uri())
+    assert page.locator("ol[role=list], ul[role=list]").count() > 2
+    page.locator("ol.history").evaluate("(list) => list.removeAttribute('role')")
+    with pytest.raises(AssertionError, match="history"):
+        check_accessible(page)
+
+
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_text_that_is_two_thirds_longer_fits_a_phone(gallery: Path, page: Page, name: str) -> None:
     page.goto((gallery / f"{name}.x.html").as_uri())
