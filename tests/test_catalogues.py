@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from babel.support import Translations
 
 from app.domain.clusters import DataCluster
+from app.domain.language import Language
+from app.web.catalogues import file_of
 from app.web.po_file import FIELD
 from app.web.wording import WORDING, ClusterWording
-from tools.catalogues import LANGUAGES, REGISTRY, TRANSLATIONS, Keys, faults, keys_in_code
+from tools.catalogues import REGISTRY, TRANSLATIONS, Keys, faults, keys_in_code
 from tools.reading_level import HIGHEST_GRADE, count_syllables, grade, is_sentence, too_hard
 from tools.text_rules import EVERYWHERE, FRENCH, NBSP, setting_faults
 
@@ -34,10 +35,10 @@ def check(in_code: Keys, tmp_path: Path) -> Check:
     translations, registry = tmp_path / "translations", tmp_path / "demo.toml"
     shutil.copytree(TRANSLATIONS, translations)
     shutil.copy(REGISTRY, registry)
-    places = {
+    places: dict[str, Path] = {
         "pot": translations / "messages.pot",
         "demo": registry,
-        **{name: translations / name / "LC_MESSAGES" / "messages.po" for name in LANGUAGES},
+        **{spoken.value: file_of(translations, spoken) for spoken in Language},
     }
 
     def replace(place: str, old: str, new: str) -> list[str]:
@@ -59,21 +60,26 @@ UNTIL = 'msgctxt "label"\nmsgid "Until"\nmsgstr "Jusqu’au"\n'
 @pytest.mark.parametrize(
     ("place", "old", "new", "found"),
     [
-        ("fr", UNTIL, "", "does not have the texts of the code"),
+        ("fr", UNTIL, "", "does not have this text of the code: “Until” (label)"),
         (
             "pot",
             'msgctxt "label"\nmsgid "Until"\nmsgstr ""\n',
             "",
-            "translations/messages.pot does not have the texts of the code",
+            "translations/messages.pot does not have this text of the code: “Until” (label)",
         ),
-        ("en", UNTIL.replace("Jusqu’au", "Until"), "", "does not have the texts of the code"),
+        (
+            "en",
+            UNTIL.replace("Jusqu’au", "Until"),
+            "",
+            "does not have this text of the code: “Until” (label)",
+        ),
         (
             "pot",
             'msgctxt "label"\nmsgid "Until"',
             'msgid "Until"',
             "a word alone, without a context or a comment",
         ),
-        ("fr", UNTIL, UNTIL + '\nmsgid "Gone"\nmsgstr "Parti"\n', "does not have the texts of the code"),
+        ("fr", UNTIL, UNTIL + '\nmsgid "Gone"\nmsgstr "Parti"\n', "is no text of the code: “Gone”"),
         ("fr", UNTIL, UNTIL + '\n#~ msgid "Gone"\n#~ msgstr "Parti"\n', "is in the code no more"),
         ("fr", UNTIL, UNTIL + "\n" + UNTIL, "is there twice"),
         ("fr", 'msgstr "Jusqu’au"', 'msgstr ""', "is not translated"),
@@ -176,10 +182,6 @@ def test_labels_are_not_sentences() -> None:
 
 
 # What the texts are for
-
-
-def test_canadian_french_is_found_where_translators_keep_french() -> None:
-    assert Translations.load(TRANSLATIONS, ["fr_CA"]).ugettext("Share my data") == "Partager mes données"
 
 
 def test_every_cluster_has_a_wording() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -72,6 +73,26 @@ def test_what_only_production_would_refuse_is_said_and_does_not_fail_the_check()
 def test_the_environment_says_what_a_registry_is_for(environment: str, exit_code: int) -> None:
     checked = run("registry", "check", "registry/demo.toml", ACCORD_ENVIRONMENT=environment)
     assert checked.exit_code == exit_code
+
+
+def test_the_texts_are_checked_where_nothing_is_configured(tmp_path: Path) -> None:
+    checked = flask("catalogues", "check", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert re.fullmatch(
+        rf"{ROOT / 'translations'}: every text in \d+ languages, version \w{{12}}\n", checked.stdout
+    )
+    assert checked.stderr == ""
+
+
+def test_texts_with_faults_are_refused_with_a_line_for_each(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(ROOT / "translations", tmp_path / "translations"))
+    french = folder / "fr" / "LC_MESSAGES" / "messages.po"
+    text = french.read_text(encoding="utf-8").replace("%(agent)s demande", "demande")
+    french.write_text(text + "\n=======\n", encoding="utf-8")
+    checked = flask("catalogues", "check", str(folder))
+    assert checked.returncode == 1
+    assert checked.stdout == ""
+    assert re.fullmatch(r"translations/fr/LC_MESSAGES/messages\.po:\d+: .* =======\n", checked.stderr)
 
 
 # The registry

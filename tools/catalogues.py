@@ -1,6 +1,7 @@
 """The catalogues of texts: `update` extracts and updates them for translators, `check` finds what is amiss.
 
-A catalogue changes only where a text changes: no line numbers, dates, wrapping or guessed translations.
+A catalogue changes only where a text changes: no line numbers, dates or wrapping. No translation is thrown
+away: that of a sentence that changed stays as fuzzy, with the sentence that it was of.
 """
 
 import re
@@ -9,136 +10,219 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import polib
+from babel.messages.catalog import Catalog
 
+from app.domain.language import Language
+from app.web.catalogues import TEMPLATE as TEMPLATE_NAME
+from app.web.catalogues import file_of
 from app.web.language import LOCALES
-from app.web.po_file import UnusablePo, compile_po
+from app.web.po_file import Key, UnusablePo, compile_po, key_of, read_po
 from tools.reading_level import is_sentence, too_hard
 from tools.text_rules import setting_faults
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
-TEMPLATE = TRANSLATIONS / "messages.pot"
+TEMPLATE = TRANSLATIONS / TEMPLATE_NAME
 REGISTRY = ROOT / "registry" / "demo.toml"
-LANGUAGES = {language.value: locale.get_display_name("en") for language, locale in LOCALES.items()}
 
 KEYWORDS = ("_l", "lazy_gettext", "lazy_ngettext:1,2", "lazy_pgettext:1c,2")
 KEPT_METADATA = ("MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Language", "Plural-Forms")
-
-
-def catalogue(language: str, translations: Path = TRANSLATIONS) -> Path:
-    return translations / language / "LC_MESSAGES" / "messages.po"
-
-
-def pybabel(command: str, *arguments: str) -> None:
-    babel = [sys.executable, "-m", "babel.messages.frontend", "--quiet"]
-    subprocess.run([*babel, command, *arguments], cwd=ROOT, check=True)
+_ALIKE = 0.6  # of two sentences, how much is the same in the one that became the other
 
 
 def extract(into: Path) -> None:
-    pybabel(
-        "extract",
-        "--mapping-file=babel.cfg",
-        f"--output-file={into}",
-        *(f"--keyword={keyword}" for keyword in KEYWORDS),
-        "--add-comments=Translators:",
-        "--strip-comments",
-        "--add-location=file",
-        "--sort-by-file",
-        "--no-wrap",
-        ".",
-    )
+    babel = [sys.executable, "-m", "babel.messages.frontend", "--quiet"]
+    keywords = [f"--keyword={keyword}" for keyword in KEYWORDS]
+    as_it_changes = ["--add-location=file", "--sort-by-file", "--no-wrap"]
+    comments = ["--add-comments=Translators:", "--strip-comments"]
+    options = ["--mapping-file=babel.cfg", *keywords, *comments, *as_it_changes, f"--output-file={into}"]
+    subprocess.run([*babel, "extract", *options, "."], cwd=ROOT, check=True)
 
 
-def update() -> None:
-    extract(TEMPLATE)
-    tidy(TEMPLATE, "The texts of Accord, to be translated")
-    for language, name in LANGUAGES.items():
-        pybabel(
-            "update",
-            f"--input-file={TEMPLATE}",
-            f"--output-dir={TRANSLATIONS}",
-            f"--locale={language}",
-            "--init-missing",
-            "--no-fuzzy-matching",
-            "--ignore-obsolete",
-            "--no-wrap",
-        )
-        tidy(catalogue(language), f"The texts of Accord in {name}")
-    fill_english(catalogue("en"))
+def update(translations: Path = TRANSLATIONS, *, prunes: bool = False) -> None:
+    """Brings the texts of the code into every catalogue. Raises UnusablePo for one that it cannot read."""
+    paths = {spoken: file_of(translations, spoken) for spoken in Language}
+    old = {spoken: read_po(path) for spoken, path in paths.items() if path.exists()}
+    pot = translations / TEMPLATE_NAME
+    extract(pot)
+    template = read_po(pot)
+    save(template, pot, "The texts of Accord, to be translated")
+    for spoken, path in paths.items():
+        made = merged(old.get(spoken, polib.POFile()), template, spoken)
+        if prunes or spoken is Language.EN:
+            made[:] = [entry for entry in made if not entry.obsolete]
+        if spoken is Language.EN:
+            fill_english(made)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(made, path, f"The texts of Accord in {name_in_english(spoken)}")
 
 
-def tidy(path: Path, title: str) -> None:
-    """A header without the dates and names that change with every run."""
-    texts = polib.pofile(str(path), wrapwidth=0)
+def name_in_english(spoken: Language) -> str:
+    knows = LOCALES[spoken].language == spoken
+    return LOCALES[spoken].get_display_name("en") or spoken.own_name if knows else spoken.own_name
+
+
+def save(texts: polib.POFile, path: Path, title: str) -> None:
+    """With a header that has no dates and names, which would change with every run."""
     texts.header = title
     kept = {key: texts.metadata[key] for key in KEPT_METADATA if key in texts.metadata}
     texts.metadata = {"Project-Id-Version": "Accord"} | kept
     texts.metadata_is_fuzzy = False
-    texts.save()
+    texts.save(str(path), newline="\n")
 
 
-def fill_english(path: Path) -> None:
+def merged(old: polib.POFile, template: polib.POFile, spoken: Language) -> polib.POFile:
+    """The texts of the template with their translations from `old`, none of which is lost.
+
+    One whose sentence has changed stays as fuzzy; one whose sentence has gone, as obsolete.
+    """
+    made = polib.POFile(wrapwidth=0, encoding="utf-8")
+    made.metadata = _header(old, template, spoken)
+    known: dict[Key, polib.POEntry] = {}
+    for entry in sorted(old, key=lambda entry: bool(entry.obsolete)):
+        known.setdefault(key_of(entry), entry)
+    wanted_keys = set(map(key_of, template))
+    unused = [entry for entry in old if known[key_of(entry)] is not entry or key_of(entry) not in wanted_keys]
+    forms = int(made.metadata["Plural-Forms"].removeprefix("nplurals=").partition(";")[0])
+    for wanted in template:
+        entry = _copy(wanted, forms)
+        if (exact := known.get(key_of(wanted))) is not None:
+            _translate(entry, exact)
+        elif (alike := _alike(wanted, unused)) is not None:
+            _translate(entry, alike)
+            entry.previous_msgctxt, entry.previous_msgid = alike.msgctxt, alike.msgid
+            entry.previous_msgid_plural = alike.msgid_plural or None
+            entry.flags = ["fuzzy", *(flag for flag in entry.flags if flag != "fuzzy")]
+        made.append(entry)
+    for entry in unused:
+        if entry.msgstr or any(entry.msgstr_plural.values()):
+            entry.obsolete = True
+            entry.comment, entry.occurrences = "", []
+            made.append(entry)
+    return made
+
+
+def _header(old: polib.POFile, template: polib.POFile, spoken: Language) -> dict[str, str]:
+    """That of `old`, which a translator may have corrected, with what it lacks."""
+    rule = Catalog(locale=spoken.value).plural_forms
+    kept = {key: value for key, value in old.metadata.items() if value}
+    if not re.match(r"nplurals=\d;", kept.get("Plural-Forms", "")):
+        kept["Plural-Forms"] = rule
+    return {"Language": spoken.value} | kept | template.metadata
+
+
+def _copy(wanted: polib.POEntry, forms: int) -> polib.POEntry:
+    entry = polib.POEntry(
+        msgctxt=wanted.msgctxt,
+        msgid=wanted.msgid,
+        msgid_plural=wanted.msgid_plural,
+        comment=wanted.comment,
+        occurrences=wanted.occurrences,
+        flags=list(wanted.flags),
+    )
+    entry.msgstr_plural = dict.fromkeys(range(forms), "") if wanted.msgid_plural else {}
+    return entry
+
+
+def _translate(entry: polib.POEntry, old: polib.POEntry) -> None:
+    """With what `old` says, and what translators wrote beside it."""
+    entry.tcomment = old.tcomment
+    said = old.msgstr_plural or {0: old.msgstr}
+    if entry.msgid_plural:
+        entry.msgstr_plural |= {
+            form: text for form, text in said.items() if form in entry.msgstr_plural or text
+        }
+    else:
+        entry.msgstr = said.get(0, "")
+    if old.fuzzy:
+        entry.flags = ["fuzzy", *entry.flags]
+        entry.previous_msgctxt, entry.previous_msgid = old.previous_msgctxt, old.previous_msgid
+        entry.previous_msgid_plural = old.previous_msgid_plural
+
+
+def _alike(wanted: polib.POEntry, unused: list[polib.POEntry]) -> polib.POEntry | None:
+    """The entry that most probably became `wanted`. It can become one only."""
+    sentences = [entry.msgid for entry in unused]
+    for sentence in get_close_matches(wanted.msgid, sentences, 1, _ALIKE):
+        return unused.pop(sentences.index(sentence))
+    return None
+
+
+def fill_english(texts: polib.POFile) -> None:
     """The texts in the code are the English ones."""
-    texts = polib.pofile(str(path), wrapwidth=0)
-    for entry in texts.untranslated_entries():
+    for entry in texts:
+        entry.flags = [flag for flag in entry.flags if flag != "fuzzy"]
+        entry.previous_msgctxt = entry.previous_msgid = entry.previous_msgid_plural = None
         if entry.msgid_plural:
             entry.msgstr_plural = {0: entry.msgid, 1: entry.msgid_plural}
         else:
             entry.msgstr = entry.msgid
-    texts.save()
 
 
-Keys = set[tuple[str | None, str]]
-
-
-def keys(path: Path) -> Keys:
-    return {(entry.msgctxt, entry.msgid) for entry in polib.pofile(str(path)) if not entry.obsolete}
+Keys = set[Key]
 
 
 def keys_in_code() -> Keys:
     with tempfile.TemporaryDirectory() as directory:
-        extracted = Path(directory) / "messages.pot"
+        extracted = Path(directory) / TEMPLATE_NAME
         extract(extracted)
-        return keys(extracted)
+        return set(map(key_of, read_po(extracted)))
 
 
 def faults(in_code: Keys, translations: Path = TRANSLATIONS, registry: Path = REGISTRY) -> Iterator[str]:
     """Everything that keeps the texts from being published, a line each."""
-    template = translations / TEMPLATE.name
-    for path in (template, *(catalogue(language, translations) for language in LANGUAGES)):
-        place = "/".join(path.parts[-4:]) if path != template else "/".join(path.parts[-2:])
+    template = translations / TEMPLATE_NAME
+    for spoken, path in ((None, template), *((spoken, file_of(translations, spoken)) for spoken in Language)):
+        place = "/".join(path.parts[-2:] if spoken is None else path.parts[-4:])
         try:
-            compile_po(path)
+            texts = read_po(path)
+            if spoken is not None:
+                compile_po(path)
         except UnusablePo as unusable:
             yield from unusable.faults
             continue
-        if keys(path) != in_code:
-            yield f"{place} does not have the texts of the code: run `make i18n` and translate"
-        if path != template:
-            texts = polib.pofile(str(path))
-            yield from _faults_in_catalogue(texts, place, path.parts[-3])
-    for entry in polib.pofile(str(template)):
-        if not (entry.comment or entry.msgctxt or " " in entry.msgid):
-            yield f"{TEMPLATE.name}:{entry.linenum} is a word alone, without a context or a comment"
-    yield from too_hard(_english_by_place(polib.pofile(str(template))))
+        yield from _strange_keys(texts, in_code, place)
+        if spoken is not None:
+            yield from _faults_in_catalogue(texts, place, spoken)
+        else:
+            yield from _faults_in_template(texts)
     yield from _faults_in_registry(registry)
 
 
-def _faults_in_catalogue(texts: polib.POFile, place: str, language: str) -> Iterator[str]:
+def _strange_keys(texts: polib.POFile, in_code: Keys, place: str) -> Iterator[str]:
+    """Where a file and the code have different texts, each of them by name."""
+    found = {key_of(entry): entry for entry in texts if not entry.obsolete}
+    for key, entry in found.items():
+        if key not in in_code:
+            yield f"{place}:{entry.linenum} is no text of the code: {_name(key)}"
+    for key in sorted(in_code - set(found), key=str):
+        yield f"{place} does not have this text of the code: {_name(key)}; run `make i18n` and translate"
+
+
+def _name(key: Key) -> str:
+    context, sentence, _plural = key
+    return f"“{sentence}”" if context is None else f"“{sentence}” ({context})"
+
+
+def _faults_in_template(texts: polib.POFile) -> Iterator[str]:
+    for entry in texts:
+        if not (entry.comment or entry.msgctxt or " " in entry.msgid):
+            yield f"{TEMPLATE_NAME}:{entry.linenum} is a word alone, without a context or a comment"
+    yield from too_hard(_english_by_place(texts))
+
+
+def _faults_in_catalogue(texts: polib.POFile, place: str, language: Language) -> Iterator[str]:
     labels = {entry.msgid: entry.msgstr for entry in texts}
-    seen = set()
     for entry in texts:
         at = f"{place}:{entry.linenum}"
         if entry.obsolete:
-            yield f"{at} is in the code no more"
+            yield f"{at} is in the code no more: `make i18n PRUNE=1` takes it out"
             continue
-        if (key := (entry.msgctxt, entry.msgid)) in seen:
-            yield f"{at} is there twice"
-        seen.add(key)
         if entry.fuzzy:
             yield f"{at} is fuzzy"
         elif not entry.translated():
@@ -146,7 +230,7 @@ def _faults_in_catalogue(texts: polib.POFile, place: str, language: str) -> Iter
             continue
         for text in texts_of(entry):
             yield from (f"{at} has {fault}: {text}" for fault in setting_faults(text, language))
-        if language == "en" and texts_of(entry) != sentences_of(entry):
+        if language is Language.EN and texts_of(entry) != sentences_of(entry):
             yield f"{at} says something else than the code: change it there"
         for label in re.findall("“(.+?)”", entry.msgid):
             if labels.get(label, label) not in entry.msgstr:
@@ -180,7 +264,7 @@ def _faults_in_registry(registry: Path) -> Iterator[str]:
 def _registered_texts(document: Any) -> Iterator[tuple[str, str]]:
     """What a registration file says in each language, addresses left out."""
     if isinstance(document, dict):
-        for language in LANGUAGES:
+        for language in Language:
             text = document.get(language)
             if isinstance(text, str) and not text.startswith("https:"):
                 yield language, text
@@ -190,9 +274,13 @@ def _registered_texts(document: Any) -> Iterator[tuple[str, str]]:
             yield from _registered_texts(part)
 
 
-def main(command: str) -> int:
+def main(command: str, *options: str) -> int:
     if command == "update":
-        update()
+        try:
+            update(prunes="--prune" in options)
+        except UnusablePo as unusable:
+            print(unusable, file=sys.stderr)
+            return 1
         return 0
     found = list(faults(keys_in_code()))
     print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
@@ -200,4 +288,4 @@ def main(command: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -10,6 +10,17 @@ _INVISIBLE = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
+# A translator's text may have these, since a language may need them. A registered name may not.
+_MARKS_OF_DIRECTION = "\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}"
+
+
+def first_invisible(text: str) -> str | None:
+    """The first character of `text` that no translator may write, line breaks included; None without any."""
+    for found in _INVISIBLE.finditer(text):
+        if found[0] not in _MARKS_OF_DIRECTION:
+            return found[0]
+    return None
+
 
 def visible(text: str) -> str:
     """`text` on one line, without what cannot be seen; empty when nothing is left."""

@@ -1,4 +1,7 @@
-"""The catalogues of texts: compiled and unchanging in production, read after each edit in development."""
+"""The catalogues of texts, from the files that translators edit.
+
+Production reads them once, when it starts, and wants them whole. Development reads them after each edit.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,22 +9,23 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from time import monotonic
-from typing import Any, Final
+from typing import Any
 
-from babel.messages.mofile import read_mo
+import polib
 from babel.support import NullTranslations, Translations
 from flask import g
-from flask_babel import Domain, get_locale
+from flask_babel import Domain
 
 from app.domain.language import Language
 from app.settings import ConfigurationError
-from app.web import readings
-from app.web.po_file import UnusablePo, compile_po
+from app.web import language, readings
+from app.web.po_file import UnusablePo, compile_po, read_po
 
-_COMPILED = "LC_MESSAGES/messages.mo"
-_EDITED = "*/LC_MESSAGES/messages.po"
-_SECONDS_TO_NEW_FILES: Final = 1.0
+TEMPLATE = "messages.pot"
+
+
+def file_of(directory: Path, spoken: Language) -> Path:
+    return directory / spoken / "LC_MESSAGES" / "messages.po"
 
 
 class Catalogues(Domain):  # type: ignore[misc]  # flask_babel has no types
@@ -40,33 +44,46 @@ class Catalogues(Domain):  # type: ignore[misc]  # flask_babel has no types
         return ()
 
 
-class CompiledCatalogues(Catalogues):
-    """The compiled catalogues, which do not change while the process runs.
+class PublishedCatalogues(Catalogues):
+    """Every text of the template in every language, as the files were when the process started.
 
-    Raises ConfigurationError when one is missing: its readers would get English without a word.
+    Raises ConfigurationError with every fault in them: what is missing would be in English unseen.
     """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        files = [directory / language / _COMPILED for language in Language]
-        missing = [str(path) for path in files if not path.is_file()]
-        if missing:
-            raise ConfigurationError(f"not compiled: {', '.join(missing)}; pybabel compile does it")
-        self._version = _name_of(path.read_bytes() for path in files)
+        compiled: list[bytes] = []
+        faults: list[str] = []
+        template = polib.POFile()
+        try:
+            template = read_po(directory / TEMPLATE)
+        except UnusablePo as unusable:
+            faults += unusable.faults
+        for spoken in Language:
+            try:
+                compiled.append(compile_po(file_of(directory, spoken), template))
+            except UnusablePo as unusable:
+                faults += unusable.faults
+        if faults:
+            raise ConfigurationError("\n".join(faults))
+        texts = [Translations(BytesIO(binary)) for binary in compiled]
+        self._texts = dict(zip(Language, texts, strict=True))
+        self._version = _name_of(compiled)
+
+    def get_translations(self) -> Translations:
+        return self._texts[language.language()]
 
 
 class LiveCatalogues(Catalogues):
-    """The `.po` files as they are when a request asks, or another reading of the texts.
+    """The files as they are when a request asks, or another reading of the texts.
 
     A file that cannot be used changes nothing: its last good texts stay, and `faults` says why.
     """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._directory = directory
-        self._files: dict[str, _LiveFile] = {}
+        self._files = {spoken: _LiveFile(file_of(directory, spoken)) for spoken in Language}
         self._lock = Lock()
-        self._search_again_at = 0.0
         self._read_what_changed()
 
     def get_translations(self) -> Any:
@@ -74,9 +91,7 @@ class LiveCatalogues(Catalogues):
         if reading is not None:
             return readings.CATALOGUES[reading]
         self._look()
-        locale = get_locale()
-        file = self._files.get(str(locale)) or self._files.get(locale.language)
-        return _NO_TEXTS if file is None else file.texts
+        return self._files[language.language()].texts
 
     def version(self) -> str:
         self._look()
@@ -96,10 +111,6 @@ class LiveCatalogues(Catalogues):
             self._read_what_changed()
 
     def _read_what_changed(self) -> None:
-        if monotonic() >= self._search_again_at:
-            for path in sorted(self._directory.glob(_EDITED)):
-                self._files.setdefault(path.parts[-3], _LiveFile(path))
-            self._search_again_at = monotonic() + _SECONDS_TO_NEW_FILES
         changed = [file.look() for file in self._files.values()]
         if any(changed):
             self._version = _name_of(file.compiled for file in self._files.values() if file.compiled)
@@ -113,29 +124,21 @@ class _LiveFile:
         self._stamp: tuple[int, int] | None = None
         self.faults: list[str] = []
         self.compiled = b""
-        self.texts: NullTranslations = _NO_TEXTS
+        self.texts: NullTranslations = NullTranslations()
 
     def look(self) -> bool:
         """Reads the file if it has changed; whether it had."""
         stamp = _stamp(self._path)
         if stamp == self._stamp:
             return False
-        is_first, self._stamp = self._stamp is None, stamp
         try:
-            self._use(_compile(self._path, stamp))
+            self.compiled = _compile(self._path, stamp)
+            self.texts = Translations(BytesIO(self.compiled))
             self.faults = []
         except UnusablePo as unusable:
             self.faults = unusable.faults
-            compiled = self._path.with_suffix(".mo")
-            if is_first and compiled.exists():
-                self._use(compiled.read_bytes())
+        self._stamp = stamp  # only now: what nobody foresaw is no less of a fault on the next page
         return True
-
-    def _use(self, compiled: bytes) -> None:
-        self.compiled, self.texts = compiled, Translations(BytesIO(compiled))
-
-
-_NO_TEXTS = NullTranslations()
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -154,10 +157,8 @@ def _compile(path: Path, _stamp: tuple[int, int]) -> bytes:
 
 
 def _name_of(catalogues: Iterable[bytes]) -> str:
-    """Twelve digits that follow from the texts alone: a header says when it was compiled, and is left out."""
+    """Twelve digits that follow from the texts alone."""
     digest = hashlib.sha256()
     for compiled in catalogues:
-        for message in read_mo(BytesIO(compiled)):
-            if message.id:
-                digest.update(repr((message.context, message.id, message.string)).encode())
+        digest.update(compiled)
     return digest.hexdigest()[:12]

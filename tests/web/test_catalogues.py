@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polib
 import pytest
 from flask import Flask
 
 from app import create_app
-from app.settings import ConfigurationError, Settings
-from app.web.catalogues import CompiledCatalogues
+from app.settings import ConfigurationError, Environment, Settings
+from app.web.catalogues import PublishedCatalogues
 from app.web.po_file import UnusablePo, compile_po
 from tests.conftest import Clock
 from tests.customer import BrowserCustomer
@@ -136,7 +137,7 @@ def test_a_decision_after_an_edit_names_the_page_with_the_new_text(
         ("msgstr Partage", "neither a comment nor a keyword"),
         ('msgstr "Par"tage"', "neither a comment nor a keyword"),
         ("<<<<<<< HEAD", "neither a comment nor a keyword"),
-        ('"Partage"', "missing msgstr"),
+        ('"Partage"', "begins no whole entry"),
     ],
 )
 def test_a_broken_file_says_where_and_the_last_good_texts_stay(
@@ -219,18 +220,6 @@ def test_the_fault_is_no_part_of_what_a_customer_saw(
     assert "garbage" not in screen["text"]
 
 
-def test_a_start_with_a_broken_file_shows_what_was_compiled_last(
-    settings: Settings, clock: Clock, translations: Path, french: Path, edit: Edit
-) -> None:
-    edit("Partage de données", "Données partagées")
-    french.with_suffix(".mo").write_bytes(compile_po(french))
-    edit(HEADING.replace("Partage de données", "Données partagées"), "garbage")
-    client = an_app(settings, clock, translations).test_client()
-    assert isinstance(client, ContractClient)
-    assert heading(client) == "Données partagées"
-    assert len(faults(client)) == 1
-
-
 def test_a_file_that_breaks_before_the_first_page_has_been_read_already(
     client: ContractClient, edit: Edit
 ) -> None:
@@ -240,7 +229,7 @@ def test_a_file_that_breaks_before_the_first_page_has_been_read_already(
     assert len(faults(client)) == 1
 
 
-def test_a_start_with_a_broken_file_and_nothing_compiled_is_in_english(
+def test_a_start_with_a_broken_file_is_in_english_and_says_so(
     settings: Settings, clock: Clock, translations: Path, edit: Edit
 ) -> None:
     edit(HEADING, "garbage")
@@ -267,43 +256,68 @@ def test_a_rule_for_plurals_that_is_none_is_a_fault(client: ContractClient, edit
 # Production
 
 
-def compile_all(translations: Path) -> None:
-    for path in translations.glob("*/LC_MESSAGES/messages.po"):
-        path.with_suffix(".mo").write_bytes(compile_po(path))
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (HEADING, "<<<<<<< HEAD\n" + HEADING, "neither a comment nor a keyword"),
+        ('"Partage de données"', '"Partage de données', "neither a comment nor a keyword"),
+        ('"Partage de données"', '"Partage de données 100 %"', "write %%"),
+        ("chez %(provider)s", "chez elle", "has lost a field"),
+        ("plural=(n > 1)", "plural=(more than 1)", "cannot be computed"),
+        ('msgid ""\n', '#, fuzzy\nmsgid ""\n', "its header is fuzzy"),
+        (HEADING, "#, fuzzy\n" + HEADING, "is fuzzy: Data sharing"),
+        (HEADING, HEADING.replace("Partage de données", ""), "is not translated: Data sharing"),
+        (HEADING, "", "lacks a text of the code: Data sharing"),
+    ],
+)
+def test_a_server_does_not_start_with_what_development_would_refuse_or_show_in_english(
+    settings: Settings, translations: Path, edit: Edit, old: str, new: str, says: str
+) -> None:
+    production = settings.model_copy(update={"environment": Environment.PRODUCTION})
+    PublishedCatalogues(translations)
+    edit(old, new)
+    with pytest.raises(ConfigurationError, match=r"translations/fr/LC_MESSAGES/messages\.po") as refused:
+        create_app(production, translations=translations)
+    assert says in str(refused.value)
 
 
-def test_production_does_not_begin_without_what_is_compiled(translations: Path, french: Path) -> None:
-    """French would be in English."""
-    compile_all(translations)
-    CompiledCatalogues(translations)
-    french.with_suffix(".mo").unlink()
-    with pytest.raises(ConfigurationError, match=r"not compiled: .*/fr/LC_MESSAGES/messages\.mo"):
-        CompiledCatalogues(translations)
+def test_a_server_says_every_fault_of_every_language_at_once(translations: Path, edit: Edit) -> None:
+    edit(HEADING, "garbage")
+    (translations / "en" / "LC_MESSAGES" / "messages.po").unlink()
+    with pytest.raises(ConfigurationError) as refused:
+        PublishedCatalogues(translations)
+    english, french = str(refused.value).splitlines()
+    assert "translations/en/LC_MESSAGES/messages.po: No such file" in english
+    assert "garbage" in french
 
 
-def test_production_reads_what_is_compiled_and_does_not_look_again(
+def test_a_server_does_not_start_without_the_texts_that_it_must_have(translations: Path) -> None:
+    (translations / "messages.pot").unlink()
+    with pytest.raises(ConfigurationError, match=r"translations/messages\.pot: No such file"):
+        PublishedCatalogues(translations)
+
+
+def test_production_reads_the_files_when_it_starts_and_does_not_look_again(
     settings: Settings, clock: Clock, translations: Path, edit: Edit
 ) -> None:
-    compile_all(translations)
     app = an_app(settings, clock, translations)
-    compiled = CompiledCatalogues(translations)
-    app.extensions["babel"].instance.domain_instance = compiled
+    published = PublishedCatalogues(translations)
+    app.extensions["babel"].instance.domain_instance = published
     edit("Partage de données", "Données partagées")
+    for path in translations.rglob("messages.po"):
+        path.unlink()
     with app.test_request_context("/?lang=fr"):
-        assert compiled.gettext("Data sharing") == "Partage de données"
-        assert compiled.faults() == ()
+        assert published.gettext("Data sharing") == "Partage de données"
+        assert published.faults() == ()
 
 
-def test_the_version_follows_from_the_texts_and_not_from_when_they_were_compiled(
+def test_the_version_follows_from_the_texts_and_not_from_who_saved_them(
     translations: Path, french: Path, edit: Edit
 ) -> None:
-    compiled = french.with_suffix(".mo")
-    compile_all(translations)
-    version = CompiledCatalogues(translations).version()
-    stamped = compile_po(french).replace(b"POT-Creation-Date: 2", b"POT-Creation-Date: 1")
-    assert stamped != compiled.read_bytes()
-    compiled.write_bytes(stamped)
-    assert CompiledCatalogues(translations).version() == version
+    version = PublishedCatalogues(translations).version()
+    texts = polib.pofile(str(french), wrapwidth=60)
+    texts.metadata |= {"PO-Revision-Date": "2026-11-28 07:20+0000", "X-Generator": "Poedit 3.2.2"}
+    texts.save()
+    assert PublishedCatalogues(translations).version() == version
     edit('msgstr "Pendant combien de temps"', 'msgstr "Longueur"')
-    compiled.write_bytes(compile_po(french))
-    assert CompiledCatalogues(translations).version() != version
+    assert PublishedCatalogues(translations).version() != version
