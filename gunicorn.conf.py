@@ -20,6 +20,7 @@ import time
 import traceback
 import uuid
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -105,11 +106,17 @@ class JsonLines(logging.Formatter):
 
 
 class QuietLogger(Logger):
-    """gunicorn's logger, writing JSON."""
+    """gunicorn's logger, writing JSON, which like the application's lines waits for a thread to write it."""
 
     def setup(self, cfg: Config) -> None:
+        # Not before the folder of the counts is named, which is looked for on import.
+        from app.log_output import OUTPUT
+
         super().setup(cfg)
+        OUTPUT.queue_lines(sys.stderr.fileno())
         for handler in self.error_log.handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(OUTPUT)
             handler.setFormatter(JsonLines())
 
 
@@ -298,7 +305,8 @@ def child_exit(_: Arbiter, worker: ThreadWorker) -> None:
         # Not before the folder is named: on import it decides that there are several processes.
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        with suppress(OSError):  # somebody has removed the folder, or one of its files
+            mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def when_ready(_: Arbiter) -> None:

@@ -1,11 +1,10 @@
 """gunicorn's way in: `gunicorn wsgi:app`. An incomplete configuration is listed and nothing starts."""
 
-import sys
-
 from click import get_current_context
 from flask.cli import NoAppException
 
 from app import create_app
+from app.log_output import OUTPUT
 from app.settings import ConfigurationError, Settings
 
 FAULTY_CONFIGURATION = 4
@@ -17,5 +16,5 @@ except ConfigurationError as error:
     if get_current_context(silent=True):
         # The flask command says this, and goes on to what works without an application.
         raise NoAppException(f"not configured\n{error}") from None
-    sys.stderr.write(f"{error}\n")
+    OUTPUT.write(f"{error}\n")
     raise SystemExit(FAULTY_CONFIGURATION) from None

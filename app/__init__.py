@@ -19,6 +19,7 @@ from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
+from app.log_output import OUTPUT
 from app.metrics import Metrics
 from app.settings import ConfigurationError, Settings
 from app.signatures import make_signer
@@ -179,12 +180,17 @@ def _start_tracing(app: Flask, endpoint: str) -> None:
 
 
 def _start_counting(parts: _Parts) -> Metrics:
-    """Counts from now on what the log says, too."""
+    """Counts from now on what the log says, too. Raises ConfigurationError where there is no room for it."""
     samples = {
         "redis": lambda: redis.connections_in_use(parts.redis),
         "ledger": parts.ledger.database.connections_in_use,
     }
-    metrics = Metrics(parts.registry, samples)
+    try:
+        metrics = Metrics(parts.registry, samples, lost_lines=lambda: OUTPUT.lost)
+    except OSError as error:
+        raise ConfigurationError(
+            f"ACCORD_METRICS_ADDRESS needs room for counts in {error.filename}: {error.strerror}"
+        ) from error
     logs.set_up_logging(metrics.note)
     return metrics
 

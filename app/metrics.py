@@ -3,6 +3,8 @@
 The counts follow the log: what is worth a line there is counted here, once, by the line itself. Every value
 of a label is one that is registered or written in the code; anything else is `unknown`, so that nobody can
 make the number of series grow by what they send.
+
+Counting is a by-product: where it cannot be done, it is left out, which the log says once, and nothing fails.
 """
 
 import os
@@ -10,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from time import monotonic
 from typing import Any, Final
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -18,6 +21,7 @@ from app.domain.errors import ErrorCode
 from app.domain.history import EventKind
 from app.domain.language import Language
 from app.domain.registry import Registry
+from app.metrics_files import MetricsFiles
 from app.signin import Cause
 
 UNKNOWN: Final = "unknown"
@@ -41,12 +45,25 @@ _OUTCOMES = frozenset({"ok", *Cause})
 _STATUSES = {hundreds: f"{hundreds}xx" for hundreds in range(1, 6)}
 _BETWEEN_SAMPLES = 1.0  # second
 
+_log = structlog.get_logger()
+
 
 class Metrics:
     """The numbers of one process; under gunicorn, those of all its workers together."""
 
-    def __init__(self, registered: Registry, samples: Mapping[str, Callable[[], int]]) -> None:
-        """`samples`: by store, how many connections to it are in use right now."""
+    def __init__(
+        self,
+        registered: Registry,
+        samples: Mapping[str, Callable[[], int]],
+        lost_lines: Callable[[], int],
+    ) -> None:
+        """`samples`: by store, how many connections to it are in use right now. `lost_lines`: how many lines
+        of this process's log could not be written. Raises OSError where several processes would count in
+        files, and there is no room for them.
+        """
+        self._files = MetricsFiles.of_environment()
+        if self._files is not None:
+            self._files.reserve(len(registered.providers) * len(_OUTCOMES))
         self._clients = frozenset(registered.clients)
         self._providers = frozenset(registered.providers)
         self._own = own = CollectorRegistry()
@@ -83,6 +100,11 @@ class Metrics:
         )
         self._forms = Counter("accord_forms_refused", "Forms without their token (CSRF)", registry=own)
         self._unexpected = Counter("accord_unexpected_errors", "Answers that are our fault", registry=own)
+        self._lines_lost = Counter(
+            "accord_log_lines_lost",
+            "Lines that the log could not take, sampled once a second while requests come",
+            registry=own,
+        )
         self._store_errors = Counter(
             "accord_store_errors", "Times that a store did not answer", ["store"], registry=own
         )
@@ -102,7 +124,12 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self._samples = [(in_use.labels(store), sample) for store, sample in samples.items()]
+        self._lost_lines = lost_lines
+        self._lost_before = 0
         self._sampled_at = 0.0
+        self._counts_as = os.getpid()
+        self._can_count = True
+        self._has_complained = False
         # The few combinations that occur, each looked up once.
         self._routes: dict[tuple[str, str, int], Histogram] = {}
         self._counted: dict[str, Callable[[Entry], None]] = {
@@ -130,13 +157,44 @@ class Metrics:
                 self._sign_ins.labels(outcome, provider_id)
 
     def note(self, entry: Entry) -> None:
-        """Counts what a line of the log says."""
+        """Counts what a line of the log says. Never raises."""
         count = self._counted.get(entry["event"])
         if count is not None:
-            count(entry)
+            self._attempt(lambda: count(entry))
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One answer. `route` is a route's template and `method` one that is known, never what was sent."""
+        """One answer. `route` is a route's template and `method` one that is known, never what was sent.
+
+        Never raises.
+        """
+        self._attempt(lambda: self._observe(route, method, status, seconds))
+
+    def _attempt(self, count: Callable[[], object]) -> None:
+        try:
+            if self._is_able():
+                count()
+        except Exception as error:  # noqa: BLE001  # whatever it is, what was to be counted has happened
+            self._complain(error)
+
+    def _is_able(self) -> bool:
+        """Whether this process, which may be younger than this object, has room to count in."""
+        if self._counts_as != (process := os.getpid()):
+            try:
+                if self._files is not None:
+                    self._files.reserve(len(self._providers) * len(_OUTCOMES))
+                self._can_count = True
+            except OSError as error:
+                self._can_count = False
+                self._complain(error)
+            self._lost_before, self._counts_as = 0, process
+        return self._can_count
+
+    def _complain(self, error: Exception) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            _log.error("counting_failed", exc_info=error)
+
+    def _observe(self, route: str, method: str, status: int, seconds: float) -> None:
         key = (route, method, status // 100)
         bound = self._routes.get(key)
         if bound is None:
@@ -159,6 +217,11 @@ class Metrics:
         self._sampled_at = now
         for gauge, sample in self._samples:
             gauge.set(sample())
+        lost, before = self._lost_lines(), self._lost_before
+        self._lost_before = lost
+        self._lines_lost.inc(max(0, lost - before))
+        if self._files is not None:
+            self._files.make_room()
 
     def _count_step(self, entry: Entry) -> None:
         step: str = entry["event"]

@@ -153,12 +153,18 @@ def events_in(source: str) -> set[str]:
     """The names of events that are written in a module: what is logged by name, and pages that have one."""
     found = set()
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call):
-            continue
-        called = ast.unparse(node.func)
-        words = [keyword.value for keyword in node.keywords if keyword.arg == "event"]
-        if called.startswith("_log.") or called == "operator_event":
-            words += node.args[:1]
+        words: list[ast.expr] = []
+        if isinstance(node, ast.Dict):
+            words = [
+                value
+                for key, value in zip(node.keys, node.values, strict=True)
+                if isinstance(key, ast.Constant) and key.value == "event"
+            ]
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            words = [keyword.value for keyword in node.keywords if keyword.arg == "event"]
+            if called.startswith("_log.") or called == "operator_event":
+                words += node.args[:1]
         found |= {
             word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)
         }

@@ -230,6 +230,7 @@ def test_what_alerts_wait_for_is_there_before_it_happens(server: Server) -> None
         "accord_rate_limited_total": {"limit": "token"},
         "accord_sign_ins_total": {"outcome": "unavailable", "provider_id": "2000"},
         "accord_turned_away_total": {},
+        "accord_log_lines_lost_total": {},
         "accord_unexpected_errors_total": {},
         "accord_forms_refused_total": {},
     }.items():
@@ -242,11 +243,12 @@ def test_alerts_say_when_nobody_answers_when_answers_fail_and_when_customers_are
     assert 'up{job="accord"} == 0' in rules["AccordIsDown"]
     assert '{status="5xx"' in rules["AccordAnswersWithErrors"]
     assert "accord_turned_away_total" in rules["AccordTurnsCustomersAway"]
+    assert "accord_log_lines_lost_total" in rules["AccordLogLosesLines"]
     assert len(rules) == len(group["rules"])
 
 
 def test_every_metric_on_the_dashboard_and_in_the_alerts_exists() -> None:
-    exposed = Metrics(a_registry(), {"redis": lambda: 0}).exposition().decode()
+    exposed = Metrics(a_registry(), {"redis": lambda: 0}, lambda: 0).exposition().decode()
     names = {SUFFIX.sub("", family.name) for family in text_string_to_metric_families(exposed)}
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text(encoding="utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import requests
 from sqlalchemy import NullPool, create_engine, text
 
 from tests.conftest import ROOT
@@ -260,6 +261,18 @@ def restarted(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def log_hangs(stage: Stage) -> Iterator[None]:
+    """Whoever reads the log has stopped, and the pipe to it is full before customers notice anything."""
+    stage.log_reader.hang()
+    address = f"http://127.0.0.1:{stage.accord.port}/api/v1/authorize"
+    with requests.Session() as session:
+        for _ in range(300):  # a line each
+            session.get(address, timeout=10)
+    yield
+    stage.log_reader.go_on()
+
+
+@contextmanager
 def nothing(_stage: Stage) -> Iterator[None]:
     yield
 
@@ -403,6 +416,7 @@ SCENARIOS = [
     Scenario("bank's sign-in hangs", bank_hangs, 6, Needs(bank=True)),
     Scenario("bank's sign-in down", bank_down, 3, Needs(bank=True)),
     Scenario("rolling restart, twice", restarted, 3, SQLITE),
+    Scenario("log hangs", log_hangs, 5, Needs(log_reader=True)),
     Scenario("browsers leave at every step", nothing, 6, Needs(hasty=True)),
     Scenario(
         "slow headers", slow_clients(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "), 5, SQLITE

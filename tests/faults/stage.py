@@ -19,6 +19,7 @@ from tests.faults.health import HealthWatch
 from tests.faults.history import History, violations
 from tests.faults.proxy import Proxy, to_port, to_socket
 from tests.ledger_tables import LedgerTables
+from tests.log_reader import LogReader
 from tests.oidc_server import OidcServer
 from tests.ports import free_port
 from tests.postgres import PostgresServer
@@ -38,6 +39,7 @@ class Needs:
     bank: bool = False
     skewed: bool = False
     hasty: bool = False
+    log_reader: bool = False
     variables: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,8 +105,11 @@ class Stage:
         migrations.upgrade(self.ledger_url)
         registry = directory / "registry.toml"
         registry.write_text(self._registry())
+        self.log = directory / "accord.log"
+        if self.needs.log_reader:
+            self.log_reader = enter(LogReader(directory / "pipe", self.log))
         accord = RunningAccord(
-            directory / "accord.log",
+            self.log_reader.pipe if self.needs.log_reader else self.log,
             redis_url=redis_url,
             ledger_url=accord_ledger,
             signing_keys=keys,
@@ -180,7 +185,7 @@ class Stage:
     def _unexpected(self) -> int:
         """How many lines of the log are of something unexpected, or are no line of the log at all."""
         count = 0
-        for line in self.accord.log.read_text().splitlines():
+        for line in self.log.read_text().splitlines():
             try:
                 count += json.loads(line).get("event") == "unexpected"
             except ValueError:

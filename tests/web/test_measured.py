@@ -18,7 +18,7 @@ A_WHILE = 0.3
 
 def test_the_time_that_a_request_waits_for_its_turn_is_measured() -> None:
     is_working, let_go = Event(), Event()
-    app, metrics = Flask(__name__), Metrics(a_registry(), {})
+    app, metrics = Flask(__name__), Metrics(a_registry(), {}, lambda: 0)
     measured.init_app(app, metrics)
 
     @app.get("/works")
