@@ -128,7 +128,7 @@ def check_headers(response: TestResponse) -> None:
     assert "unsafe" not in policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Referrer-Policy"] == "same-origin"
-    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response.headers["Cross-Origin-Opener-Policy"] == opener_policy_of(response.request.path)
     assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert len(response.headers["ob-trace-id"]) == 32
     assert "Access-Control-Allow-Origin" not in response.headers
@@ -140,6 +140,12 @@ def check_headers(response: TestResponse) -> None:
         assert "Domain" not in cookie
         assert "no-store" in response.headers["Cache-Control"]
         assert "Cookie" in response.headers["Vary"]
+
+
+def opener_policy_of(path: str) -> str:
+    """On the way of a request for consent, the window stays that of the recipient which opened it."""
+    is_on_the_way = re.match(r"/(api/v1/authorize|sign-in/.+|sign-out|consent/.+)$", path)
+    return "unsafe-none" if is_on_the_way else "same-origin"
 
 
 def check_page(response: TestResponse) -> None:

@@ -26,20 +26,25 @@ _POLICY: Final = {
 _ALWAYS: Final = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),  # nothing leaves the site, and forms still pass Origin checks
-    ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),
 )
+# Where a request for consent leads, from the recipient and back to it, errors included. A recipient may have
+# opened it in a window, which must stay its own (docs/adr/0020); nothing else is an opener's business.
+_ON_THE_WAY: Final = ("/api/v1/authorize", "/sign-in/", "/sign-out", "/consent/")
 _HTTPS_ONLY: Final = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
 
 def secure(app: WSGIApp, *, is_https: bool) -> WSGIApp:
-    """`app`, with the security headers that are always the same on whatever it answers."""
+    """`app`, with the security headers that every answer has, or every one of its address."""
     always = [*_ALWAYS, _HTTPS_ONLY] if is_https else list(_ALWAYS)
 
     def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_on_the_way = environ.get("PATH_INFO", "").startswith(_ON_THE_WAY)
+        opener = ("Cross-Origin-Opener-Policy", "unsafe-none" if is_on_the_way else "same-origin")
+
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, headers + always, *error)
+            return start_response(status, [*headers, *always, opener], *error)
 
         return app(environ, start)
 

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from tests.builders import a_query
 from tests.customer import BUDGET, BrowserCustomer, basic
-from tests.page_contract import ContractClient, parse_page
+from tests.page_contract import ContractClient, opener_policy_of, parse_page
 
 JSON = {"Accept": "application/json"}
 POLICY = {
@@ -72,12 +72,40 @@ def test_every_answer_has_the_same_protections_once_each(customer: BrowserCustom
         for name, value in {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
-            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Opener-Policy": opener_policy_of(response.request.path),
             "Cross-Origin-Resource-Policy": "same-origin",
         }.items():
             assert response.headers.getlist(name) == [value], response.request.path
         for name in ("Content-Security-Policy", "ob-trace-id"):
             assert len(response.headers.getlist(name)) == 1, response.request.path
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("/api/v1/authorize", "unsafe-none"),
+        ("/sign-in/nothing", "unsafe-none"),
+        ("/sign-in/callback/1000", "unsafe-none"),
+        ("/sign-out", "unsafe-none"),
+        ("/consent/nothing", "unsafe-none"),
+        ("/connections", "same-origin"),
+        ("/connections/nothing", "same-origin"),
+        ("/connections/sign-in/1000", "same-origin"),
+        ("/complaints", "same-origin"),
+        ("/consent", "same-origin"),
+        ("/nothing", "same-origin"),
+        ("/", "same-origin"),
+        ("/api/v1/token", "same-origin"),
+        ("/static/accord.css", "same-origin"),
+    ],
+)
+def test_only_the_way_of_a_request_stays_in_the_window_that_a_recipient_opened(
+    client: ContractClient, path: str, policy: str
+) -> None:
+    """Whatever is answered there, errors included."""
+    for method in ("GET", "POST"):
+        answer = client.open(path, method=method)
+        assert answer.headers.getlist("Cross-Origin-Opener-Policy") == [policy]
 
 
 def test_no_answer_has_a_version_banner_or_lets_another_origin_in(customer: BrowserCustomer) -> None:
