@@ -170,6 +170,7 @@ class OidcServer:
             "nonce": params["nonce"],
             "iat": now,
             "exp": now + 300,
+            **({"auth_time": now} if "max_age" in params else {}),
             **self._others.get(params["nonce"], self.customer),
             **self.claims,
         }

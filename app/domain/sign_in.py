@@ -12,6 +12,7 @@ class PendingSignIn:
 
     `state` names it, `nonce` and `code_verifier` prove that what comes back is its answer
     (RFC 9700 4.4, 4.5).
+    `must_ask_again`: whoever the bank knows already is not enough (OpenID Connect Core 1.0, 3.1.2.1).
     `request_id` is the request that it is for; without one it is for seeing what is shared.
     """
 
@@ -22,4 +23,5 @@ class PendingSignIn:
     request_id: str | None
     nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)
+    must_ask_again: bool
     begun_at: datetime

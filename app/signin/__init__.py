@@ -31,6 +31,7 @@ class Cause(StrEnum):
     BUSY = "busy"  # too many are waiting for this bank already
     UNAVAILABLE = "unavailable"  # the bank did not answer, or not in a way that could be used
     UNPROVEN = "unproven"  # there was an answer, but it does not prove who this is
+    NOT_ASKED = "not_asked"  # the bank should have asked anew who this is, and has not
     USED = "used"  # this way back was taken before
 
 

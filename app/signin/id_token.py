@@ -19,6 +19,7 @@ from app.signin import Cause, SignInFailed
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 
 CLOCK_DIFFERENCE = timedelta(seconds=60)
+_ROUNDING = timedelta(seconds=2)  # of two moments to whole seconds
 LONGEST_SUBJECT = 255  # Core 1.0, 2
 LONGEST_NAME = 256
 
@@ -33,6 +34,7 @@ class Expected:
     client_id: str
     nonce: str
     begun_at: datetime
+    must_ask_again: bool
     access_token: str | None = field(repr=False)
 
 
@@ -55,6 +57,8 @@ def verify(
     except (JoseError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise SignInFailed(Cause.UNPROVEN, _detail(error)) from error
     _check_age(token.claims, expected)
+    if expected.must_ask_again:
+        _check_authentication(token.claims, now - expected.begun_at)
     return token.claims
 
 
@@ -103,6 +107,18 @@ def _check_age(claims: Mapping[str, Any], expected: Expected) -> None:
     """A token that is older than the sign-in cannot be its answer, whatever it expires."""
     if claims["iat"] < (expected.begun_at - CLOCK_DIFFERENCE).timestamp():
         raise SignInFailed(Cause.UNPROVEN, "iat")
+
+
+def _check_authentication(claims: Mapping[str, Any], taken: timedelta) -> None:
+    """Whoever signed in did so within the time that this sign-in has `taken` (Core 1.0, 3.1.2.1, 3.1.3.7).
+
+    Both moments are the bank's, so that it does not matter by how much its clock differs from ours.
+    """
+    auth_time = claims.get("auth_time")
+    if not isinstance(auth_time, int | float) or isinstance(auth_time, bool):
+        raise SignInFailed(Cause.NOT_ASKED, "no_auth_time")
+    if not claims["iat"] - auth_time <= (taken + _ROUNDING).total_seconds():
+        raise SignInFailed(Cause.NOT_ASKED, "auth_time")
 
 
 def _detail(error: Exception) -> str:

@@ -108,6 +108,7 @@ class OidcSignIn:
             request_id=request_id,
             nonce=secrets.token_urlsafe(32),
             code_verifier=secrets.token_urlsafe(48),
+            must_ask_again=must_ask_again,
             begun_at=self._clock(),
         )
         url, _ = self._client(bank).create_authorization_url(
@@ -116,7 +117,8 @@ class OidcSignIn:
             code_verifier=pending.code_verifier,  # only its S256 challenge is sent (RFC 7636)
             nonce=pending.nonce,
             ui_locales=f"{language.value}-CA {language.value}",
-            **({"prompt": "login"} if must_ask_again else {}),
+            # With max_age the token must say when that was, so that a bank which has not asked is noticed.
+            **({"prompt": "login", "max_age": 0} if must_ask_again else {}),
         )
         return Departure(url, pending)
 
@@ -138,6 +140,7 @@ class OidcSignIn:
                 client_id=bank.registration.client_id,
                 nonce=pending.nonce,
                 begun_at=pending.begun_at,
+                must_ask_again=pending.must_ask_again,
                 access_token=access_token if isinstance(access_token, str) else None,
             ),
             find_key=lambda kid, algorithm: _key(bank, kid, algorithm, deadline),

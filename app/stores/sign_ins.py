@@ -48,6 +48,7 @@ def _record(pending: PendingSignIn) -> dict[str, Any]:
         "request": pending.request_id,
         "nonce": pending.nonce,
         "verifier": pending.code_verifier,
+        "again": pending.must_ask_again,
         "begun": pending.begun_at.isoformat(),
     }
 
@@ -61,5 +62,6 @@ def _pending(state: str, record: dict[str, Any]) -> PendingSignIn:
         request_id=record["request"],
         nonce=record["nonce"],
         code_verifier=record["verifier"],
+        must_ask_again=record["again"],
         begun_at=datetime.fromisoformat(record["begun"]),
     )

@@ -34,6 +34,7 @@ _STATUS_OF_CAUSE = {
     Cause.REFUSED: 400,
     Cause.USED: 400,
     Cause.UNPROVEN: 502,
+    Cause.NOT_ASKED: 502,
     Cause.BUSY: 503,
     Cause.UNAVAILABLE: 503,
 }

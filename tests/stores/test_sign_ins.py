@@ -23,6 +23,7 @@ def a_sign_in(**changes: Any) -> PendingSignIn:
         "request_id": "request-1",
         "nonce": "nonce-1",
         "code_verifier": "verifier-1",
+        "must_ask_again": True,
         "begun_at": NOON,
     }
     return PendingSignIn(**{**values, **changes})

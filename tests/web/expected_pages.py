@@ -60,6 +60,10 @@ HEADINGS = {
         "en": "We could not check who you are",
         "fr": "Nous n’avons pas pu vérifier qui vous êtes",
     },
+    "not_asked": {
+        "en": "Harbour Trust did not ask who you are",
+        "fr": "Fiducie du Port ne vous a pas demandé qui vous êtes",
+    },
     "bank_unavailable": {
         "en": "Signing in to Harbour Trust is not working right now",
         "fr": "L’ouverture de session chez Fiducie du Port ne fonctionne pas en ce moment",

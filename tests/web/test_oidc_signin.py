@@ -336,7 +336,10 @@ def test_after_signing_out_a_page_leads_to_the_bank_which_asks_again(
     page = check_page(customer.client.get(response.location), "sign_in", lang)
     way = page.one("a", id="to-bank").attributes["href"]
     url = leave(customer, way)
-    assert params_of(url)["prompt"] == "login"
+    assert {name: params_of(url)[name] for name in ("prompt", "max_age")} == {
+        "prompt": "login",
+        "max_age": "0",
+    }
 
     bank.customer = {"sub": "sam", "name": "Sam Nguyen"}
     assert come_back(customer, bank.sign_in(url)).location == f"/consent/{request_id}"
@@ -344,6 +347,62 @@ def test_after_signing_out_a_page_leads_to_the_bank_which_asks_again(
     assert "Sam Nguyen" in form.text
     assert "Alex Tremblay" not in form.text
     assert "prompt" not in params_of(leave_as_stranger(customer))
+
+
+def not_you(customer: BrowserCustomer, bank: OidcServer, lang: str = "en") -> tuple[str, str]:
+    """Somebody signs in, and somebody else says that it is not them: the request, and the way to the bank."""
+    request_id = begin(customer, lang=lang)
+    sign_in(customer, bank, request_id)
+    return request_id, leave(customer, f"{sign_out(customer, request_id).location}?at=bank")
+
+
+@pytest.mark.parametrize("seconds", [10, 45, 3600])
+def test_a_bank_that_does_not_ask_again_signs_nobody_in(
+    customer: BrowserCustomer, bank: OidcServer, clock: Clock, lang: str, seconds: int
+) -> None:
+    signed_in_at = int(clock.now.timestamp())
+    clock.advance(timedelta(seconds=seconds))
+    request_id, url = not_you(customer, bank, lang)
+    clock.advance(timedelta(seconds=3))
+    bank.claims = {"auth_time": signed_in_at}
+    response = come_back(customer, bank.sign_in(url))
+    page = check_error_page(response, "not_asked", lang, status=502)
+    assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
+    bank.claims = {}
+    again = leave(customer, page.one("a", id="try-again").attributes["href"])
+    assert params_of(again)["prompt"] == "login", "the bank is asked to ask again"
+    assert come_back(customer, bank.sign_in(again)).location == f"/consent/{request_id}"
+
+
+@pytest.mark.parametrize("auth_time", [None, True, "now", [], {}, float("nan"), -1])
+def test_a_bank_that_does_not_say_when_it_asked_signs_nobody_in_after_not_you(
+    customer: BrowserCustomer, bank: OidcServer, auth_time: object
+) -> None:
+    request_id, url = not_you(customer, bank)
+    bank.claims = {"auth_time": auth_time}
+    response = come_back(customer, bank.sign_in(url))
+    assert response.status_code == 502
+    assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
+
+
+@pytest.mark.parametrize("minutes", [0, 4])
+@pytest.mark.parametrize("difference", [-50, 0, 50])
+def test_a_bank_that_asks_again_is_believed_whatever_its_clock_and_however_long_it_took(
+    customer: BrowserCustomer, bank: OidcServer, clock: Clock, minutes: int, difference: int
+) -> None:
+    bank.now = lambda: clock() + timedelta(seconds=difference)
+    request_id, url = not_you(customer, bank)
+    clock.advance(timedelta(seconds=1))
+    bank.claims = {"auth_time": int(bank.now().timestamp())}
+    clock.advance(timedelta(minutes=minutes))
+    assert come_back(customer, bank.sign_in(url)).location == f"/consent/{request_id}"
+
+
+def test_who_has_not_signed_out_is_not_asked_when_they_signed_in(
+    customer: BrowserCustomer, bank: OidcServer
+) -> None:
+    bank.claims = {"auth_time": 1}
+    assert sign_in(customer, bank, begin(customer)).status_code == 303
 
 
 def leave_as_stranger(customer: BrowserCustomer) -> str:
