@@ -1,7 +1,7 @@
 """The record that gives an authorization code its life, and what the code is bound to (RFC 6749 4.1.2)."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.domain import pkce
@@ -10,11 +10,17 @@ from app.domain.consent import ConsentGrant
 from app.domain.registry import Client
 
 LONGEST_CODE_LIFETIME = timedelta(seconds=600)
+TIME_TO_RETRY = timedelta(seconds=60)
+"""How long a client may take to come back after it was told that its redemption could not be answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationCode:
-    """What a code stands for. The code itself, a signature of `request_id`, is in no record."""
+    """What a code stands for. The code itself, a signature of `request_id`, is in no record.
+
+    `unanswered` are the hashes of refresh tokens that nobody was given: of redemptions that were told to come
+    back, and may have happened all the same. For those the code lives longer, until `last_retry_at` at most.
+    """
 
     request_id: str
     consent_id: str
@@ -25,6 +31,8 @@ class AuthorizationCode:
     provider_id: str
     granted_scope: Scope
     expires_at: datetime
+    last_retry_at: datetime
+    unanswered: frozenset[str] = frozenset()
 
     def is_alive_at(self, now: datetime) -> bool:
         return now < self.expires_at
@@ -41,6 +49,12 @@ class AuthorizationCode:
             and hmac.compare_digest(self.redirect_uri.encode(), redirect_uri.encode())
             and pkce.proves(code_verifier, self.code_challenge)
         )
+
+    def with_unanswered(self, token_hash: str, now: datetime) -> "AuthorizationCode":
+        """The record after a redemption that could not be answered, with the time to ask for it again."""
+        retry_by = min(now + TIME_TO_RETRY, self.last_retry_at)
+        expires_at = max(self.expires_at, retry_by)
+        return replace(self, unanswered=self.unanswered | {token_hash}, expires_at=expires_at)
 
 
 def mint(
@@ -62,4 +76,5 @@ def mint(
         provider_id=grant.provider_id,
         granted_scope=grant.granted_scope,
         expires_at=now + min(lifetime, LONGEST_CODE_LIFETIME),
+        last_retry_at=now + LONGEST_CODE_LIFETIME,
     )

@@ -5,11 +5,13 @@ Who redeemed first, and whether a token still works, is asked of the ledger ever
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.clusters import Scope, format_scope, known_clusters
+from app.domain.codes import AuthorizationCode
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.history import Actor, EventKind
@@ -30,6 +32,7 @@ from app.stores.codes import CodeStore
 from app.stores.connections import Connection, ConnectionStore
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger, NotRedeemable, Redeemed, Replayed
+from app.stores.unavailable import StoreUnavailable
 
 INVALID_CODE = "The code is unknown, expired or used, or was issued to somebody else"
 INVALID_REFRESH_TOKEN = "The refresh token is unknown, expired or revoked, or somebody else's"  # noqa: S105  # a message
@@ -62,6 +65,7 @@ class TokenFlow:
         """Redeems a code, once (RFC 6749 4.1.3). Raises OAuthError for anything but its first use.
 
         A client that presents it again, even after its record has expired, ends every token that came of it.
+        After StoreUnavailable the same call may be made again, and no consent is lost by it.
         """
         now = self.clock()
         request_id = self.codes.request_id_of(request.code)
@@ -79,9 +83,18 @@ class TokenFlow:
             raise _invalid_grant(INVALID_CODE)
         provider = self._active_provider(client, record.provider_id)
         refresh_token = secrets.token_urlsafe(32)
-        redemption = self.ledger.redeem(
-            request_id, client.client_id, token_hash=hash_secret(refresh_token), now=now
-        )
+        token_hash = hash_secret(refresh_token)
+        try:
+            redemption = self.ledger.redeem(
+                request_id,
+                client.client_id,
+                token_hash=token_hash,
+                unanswered=record.unanswered,
+                now=now,
+            )
+        except StoreUnavailable:
+            self._expect_retry(record.with_unanswered(token_hash, now), now)
+            raise
         match redemption:
             case Redeemed(grant):
                 log_event(EventKind.REDEEMED, grant)
@@ -224,6 +237,11 @@ class TokenFlow:
     def _is_in_force(self, grant: ConsentGrant, client: Client) -> bool:
         is_active = grant.status_at(self.clock()) is GrantStatus.ACTIVE
         return is_active and client.status_with(grant.provider_id) is Status.ACTIVE
+
+    def _expect_retry(self, record: AuthorizationCode, now: datetime) -> None:
+        """Keeps what tells the client's next try, for which we ask, from a replay (RFC 6749 4.1.2)."""
+        with suppress(StoreUnavailable):  # what the client is told is the same
+            self.codes.replace(record, now=now)
 
     def _end_if_redeemed(self, request_id: str, client: Client, now: datetime) -> None:
         answered = self.ledger.find_answer(request_id)

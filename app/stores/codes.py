@@ -56,6 +56,13 @@ class CodeStore:
             put(_mark(record.request_id), {}, remembered_until - now),
         )
 
+    def replace(self, record: AuthorizationCode, *, now: datetime) -> None:
+        """Puts `record` in the place of the one that is kept of the same code. Raises StoreUnavailable."""
+        ask(
+            self._redis,
+            self._records.put(_key(record.request_id), _record(record), record.expires_at - now),
+        )
+
     def was_minted(self, request_id: str) -> bool:
         """Whether the code's life has begun, and perhaps ended. Raises StoreUnavailable."""
         (count,) = ask(self._redis, ("EXISTS", _mark(request_id)))
@@ -84,6 +91,8 @@ def _record(code: AuthorizationCode) -> dict[str, Any]:
         "provider": code.provider_id,
         "scope": format_scope(code.granted_scope),
         "expires": code.expires_at.isoformat(),
+        "last_retry": code.last_retry_at.isoformat(),
+        "unanswered": sorted(code.unanswered),
     }
 
 
@@ -98,4 +107,7 @@ def _code(request_id: str, record: dict[str, Any]) -> AuthorizationCode:
         provider_id=record["provider"],
         granted_scope=parse_scope(record["scope"]),
         expires_at=datetime.fromisoformat(record["expires"]),
+        # A version that is being replaced writes none.
+        last_retry_at=datetime.fromisoformat(record.get("last_retry", record["expires"])),
+        unanswered=frozenset(record.get("unanswered", ())),
     )

@@ -97,9 +97,11 @@ class Database:
     def _connected(self) -> Iterator[DatabaseConnection]:
         """A connection, which goes back to the others without a transaction."""
         pooled: Any = None
+        connection: DatabaseConnection | None = None
         try:
             pooled = self._engine.raw_connection()
-            yield DatabaseConnection(pooled.driver_connection, self._compiled)
+            connection = DatabaseConnection(pooled.driver_connection, self._compiled)
+            yield connection
         except BaseException as error:
             if pooled is not None and not self._has_rolled_back(pooled):
                 pooled.invalidate()
@@ -107,7 +109,11 @@ class Database:
                 raise Contradiction from error
             if isinstance(error, (self._driver.Error, SQLAlchemyError, OSError)):
                 gave_up = getattr(error, "sqlstate", None) == _GAVE_UP
-                raise StoreUnavailable(f"ledger: {cause(error)}", has_answered=gave_up) from error
+                raise StoreUnavailable(
+                    f"ledger: {cause(error)}",
+                    has_answered=gave_up,
+                    is_committed_perhaps=connection is not None and connection.was_told_to_commit,
+                ) from error
             raise
         finally:
             if pooled is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, insert, or_, select, update
 
-from app.domain.consent import ConsentDecision, ConsentGrant
+from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import MOST_CONNECTIONS, Contradiction, Database
 from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, replaced_row, supersede
@@ -42,6 +42,22 @@ _REDEEM = (
 )
 _REDEEMED = select(grants).where(*_OF_CODE, grants.c.redeemed_at.is_not(None)).with_for_update()
 _KEEP_TOKEN = insert(refresh_tokens)
+# One that nobody was given: it was never used.
+_REPLACE_TOKEN = (
+    update(refresh_tokens)
+    .where(
+        refresh_tokens.c.token_hash == bindparam("given_to_nobody"),
+        refresh_tokens.c.consent_id == bindparam("of_consent"),
+        refresh_tokens.c.revoked_at.is_(None),
+        refresh_tokens.c.last_used_at == refresh_tokens.c.issued_at,
+    )
+    .values(token_hash=bindparam("instead"), issued_at=_AT, last_used_at=_AT)
+)
+_GRANT_OF_TOKEN = (
+    select(grants)
+    .select_from(refresh_tokens.join(grants, grants.c.consent_id == refresh_tokens.c.consent_id))
+    .where(refresh_tokens.c.token_hash == bindparam("used"))
+)
 _LIVE_TOKEN = (refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None))
 _LAST_USED = refresh_tokens.c.last_used_at
 _USE_TOKEN_FIRST = (
@@ -96,7 +112,7 @@ class Ledger:
     """Decisions, grants, refresh tokens and events. Every method raises StoreUnavailable.
 
     Each method is one transaction: it happens whole or not at all. After StoreUnavailable from a method
-    that writes it is unknown which, and the same call may be made again.
+    that writes it is unknown which, and the same call may be made again (`redeem` says how).
     """
 
     def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
@@ -145,25 +161,57 @@ class Ledger:
         return None if row is None else answered_from(row)
 
     def redeem(
-        self, request_id: str, client_id: str, *, token_hash: str, now: datetime
+        self,
+        request_id: str,
+        client_id: str,
+        *,
+        token_hash: str,
+        unanswered: frozenset[str] = frozenset(),
+        now: datetime,
     ) -> Redeemed | Replayed | NotRedeemable:
         """Redeems the grant that answers the request, once (RFC 6749 4.1.2), and keeps the token's hash.
 
         Of any number of calls, one is Redeemed. A later call by the same client is Replayed: the grant and
         all its tokens end. Somebody else's client changes nothing.
+
+        `unanswered` are the hashes of calls before this one that ended in StoreUnavailable. Where one of them
+        did happen, this call takes its place: nobody was given that token. A call whose own commit got no
+        answer looks whether its token is there.
         """
         code = {"to_request": request_id, "to_client": client_id}
+        try:
+            return self._redeem(code, token_hash, unanswered, now)
+        except StoreUnavailable as error:
+            grant = self._find_grant_of(token_hash) if error.is_committed_perhaps else None
+            if grant is None:
+                raise
+            return Redeemed(grant)
+
+    def _redeem(
+        self, code: dict[str, str], token_hash: str, unanswered: frozenset[str], now: datetime
+    ) -> Redeemed | Replayed | NotRedeemable:
         with self.database.writing() as connection:
             grant = find(connection, _REDEEM, **code, at=now)
-            if grant is None:
-                replayed = find(connection, _REDEEMED, **code)
-                if replayed is None:
-                    return NotRedeemable()
-                return Replayed(replayed, ended_now=_end_replayed(connection, replayed, now))
-            token = {"token_hash": token_hash, "consent_id": grant.consent_id}
-            connection.change(_KEEP_TOKEN, **token, issued_at=now, last_used_at=now)
-            append(connection, event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now))
-            return Redeemed(grant)
+            if grant is not None:
+                token = {"token_hash": token_hash, "consent_id": grant.consent_id}
+                connection.change(_KEEP_TOKEN, **token, issued_at=now, last_used_at=now)
+                append(
+                    connection, event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now)
+                )
+                return Redeemed(grant)
+            redeemed = find(connection, _REDEEMED, **code)
+            if redeemed is None:
+                return NotRedeemable()
+            is_active = redeemed.status_at(now) is GrantStatus.ACTIVE
+            for given_to_nobody in sorted(unanswered) if is_active else ():
+                token = {"given_to_nobody": given_to_nobody, "instead": token_hash}
+                if connection.change(_REPLACE_TOKEN, **token, of_consent=redeemed.consent_id, at=now) == 1:
+                    return Redeemed(redeemed)
+            return Replayed(redeemed, ended_now=_end_replayed(connection, redeemed, now))
+
+    def _find_grant_of(self, token_hash: str) -> ConsentGrant | None:
+        with self.database.reading() as connection:
+            return find(connection, _GRANT_OF_TOKEN, used=token_hash)
 
     def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> bool:
         """Ends a grant whose code was presented again, and every token of it (RFC 6749 4.1.2).

@@ -88,6 +88,7 @@ class DatabaseConnection:
         self._connection = connection
         self._cursor = connection.cursor()
         self._compiled = compiled
+        self.was_told_to_commit = False
 
     @property
     def kind(self) -> str:
@@ -114,6 +115,7 @@ class DatabaseConnection:
         self._cursor.execute(text)
 
     def commit(self) -> None:
+        self.was_told_to_commit = True
         self._connection.commit()
 
     def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> None:

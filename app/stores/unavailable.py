@@ -20,11 +20,13 @@ class StoreUnavailable(Exception):
     """Redis or the ledger did not answer, or cannot. What was asked may or may not have happened.
 
     `has_answered` when the store gave up a statement that took too long: it lives, and others need not wait.
+    `is_committed_perhaps` when a transaction was asked to commit, and nobody knows whether it has.
     """
 
-    def __init__(self, *words: str, has_answered: bool = False) -> None:
+    def __init__(self, *words: str, has_answered: bool = False, is_committed_perhaps: bool = False) -> None:
         super().__init__(*words)
         self.has_answered = has_answered
+        self.is_committed_perhaps = is_committed_perhaps
 
 
 def cause(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.codes import mint
+from app.domain.codes import TIME_TO_RETRY, mint
 from tests.builders import CALLBACK, CHALLENGE, NOON, VERIFIER, a_client, a_grant
 
 MINUTE = timedelta(seconds=60)
@@ -96,3 +96,20 @@ def test_a_loopback_code_is_bound_to_the_port_that_was_used() -> None:
     client = a_client()
     assert code.is_bound_to(client, redirect_uri="http://127.0.0.1:49152/callback", code_verifier=None)
     assert not code.is_bound_to(client, redirect_uri="http://127.0.0.1:8001/callback", code_verifier=None)
+
+
+def test_a_redemption_that_could_not_be_answered_is_remembered_and_may_be_asked_for_again() -> None:
+    after = minted().with_unanswered("hash-1", NOON + MINUTE / 2)
+    assert after.unanswered == {"hash-1"}
+    assert after.expires_at == NOON + MINUTE / 2 + TIME_TO_RETRY
+    again = after.with_unanswered("hash-2", NOON + MINUTE)
+    assert again.unanswered == {"hash-1", "hash-2"}
+    assert again.is_bound_to(a_client(), redirect_uri=CALLBACK, code_verifier=None)
+
+
+def test_a_code_lives_no_longer_than_ten_minutes_however_often_it_could_not_be_answered() -> None:
+    late = NOON + timedelta(seconds=590)
+    assert minted().with_unanswered("hash", late).expires_at == NOON + timedelta(seconds=600)
+    assert minted(lifetime=timedelta(seconds=600)).with_unanswered(
+        "hash", NOON
+    ).expires_at == NOON + timedelta(seconds=600)

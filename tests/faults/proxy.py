@@ -45,6 +45,30 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listening.getsockname()[1]
 
+    def lose_the_next_commit(self, *, after: bytes = b"", then_cut: bool = False) -> None:
+        """Of a PostgreSQL: the next COMMIT of a connection that has sent `after` is done, and nobody is told.
+
+        With `then_cut`, nobody gets through any more either.
+        """
+        armed: set[int] = set()
+        told: set[int] = set()
+
+        def on_request(data: bytes, port: int) -> None:
+            if after in data:
+                armed.add(port)
+            if port in armed and b"COMMIT" in data:
+                told.add(port)
+
+        def on_reply(_: bytes, port: int) -> None:
+            if port in told:
+                self.on_request = self.on_reply = None
+                self.lost += 1
+                if then_cut:
+                    self.cut()
+                raise ConnectionAbortedError
+
+        self.on_request, self.on_reply = on_request, on_reply
+
     def freeze(self) -> None:
         """Whatever is asked stays without an answer, and nothing is closed."""
         self._flows.clear()

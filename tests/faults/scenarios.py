@@ -179,10 +179,40 @@ def slow_postgres(seconds: float) -> Fault:
     return fault
 
 
+@contextmanager
+def used_for_a_year(stage: Stage) -> Iterator[None]:
+    """Each connection that stands was used every five minutes of a year, and each use is an event."""
+    uses = text(
+        "INSERT INTO events (consent_id, kind, actor, reason, correlation_id, happened_at)"
+        " SELECT consent_id, 'refreshed', 'client', 'USER_ACTION', correlation_id, approved_at"
+        " FROM grants CROSS JOIN generate_series(1, 105120) WHERE ended_at IS NULL"
+    )
+    with create_engine(stage.ledger_url, poolclass=NullPool).begin() as other:
+        assert other.execute(uses).rowcount > 0
+    yield
+
+
 # Accord itself
 
 APPROVED = b"\x00\x00\x00\x08approved"  # as a parameter of PostgreSQL's protocol: its length, and the word
 REDEEMED = b"\x00\x00\x00\x08redeemed"
+
+
+def commit_lost(*, then_cut: bool) -> Fault:
+    """A redemption is recorded, and its worker is not told; whoever is told to come back gets the tokens."""
+
+    @contextmanager
+    def fault(stage: Stage) -> Iterator[None]:
+        before, exchanges = stage.to_ledger.lost, len(stage.history.exchanges)
+        stage.to_ledger.lose_the_next_commit(after=REDEEMED, then_cut=then_cut)
+        yield
+        stage.to_ledger.mend()
+        assert stage.to_ledger.lost > before, "no redemption was under way"
+        time.sleep(2)
+        redeemed = [one for one in stage.history.exchanges[exchanges:] if one.step == "redeem"]
+        assert not [one for one in redeemed if one.error == "invalid_grant"], "a consent was lost"
+
+    return fault
 
 
 class Killing:
@@ -381,6 +411,9 @@ SCENARIOS = [
     Scenario("ledger frozen, PostgreSQL", postgres_frozen, 5, POSTGRES),
     Scenario("ledger slow by 100 ms, PostgreSQL", slow_postgres(0.1), 5, POSTGRES),
     Scenario("ledger slow by 2 s, PostgreSQL", slow_postgres(2), 6, POSTGRES),
+    Scenario("connections used for a year, PostgreSQL", used_for_a_year, 4, POSTGRES),
+    Scenario("reply lost: commit of a redemption", commit_lost(then_cut=False), 2, POSTGRES),
+    Scenario("reply lost: commit of a redemption, then ledger down", commit_lost(then_cut=True), 3, POSTGRES),
     Scenario(
         "worker killed before the commit",
         killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=False),

@@ -12,6 +12,7 @@ from tests.faults.scenarios import (
     POSTGRES,
     SQLITE,
     Fault,
+    commit_lost,
     killed_at,
     losing,
     postgres_frozen,
@@ -66,6 +67,7 @@ def test_whatever_breaks_nothing_is_done_twice_or_falsely_and_all_is_well_again(
             4,
             id="a worker is killed after the commit",
         ),
+        pytest.param(commit_lost(then_cut=True), 2, id="a commit gets no answer"),
     ],
 )
 def test_the_same_holds_on_postgresql(on_postgres: Stage, fault: Fault, seconds: float) -> None:

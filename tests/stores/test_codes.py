@@ -210,3 +210,11 @@ def test_a_record_that_this_version_did_not_write_is_no_code(
 def test_junk_is_no_code(code_store: CodeStore, redis_client: Redis, junk: bytes) -> None:
     redis_client.set("code:request-1", junk)
     assert code_store.find("request-1") is None
+
+
+def test_a_record_that_is_replaced_says_what_went_unanswered_and_lives_longer(code_store: CodeStore) -> None:
+    code = a_code()
+    code_store.save(code, now=NOON, remembered_until=HOUR_LATER)
+    after = code.with_unanswered("hash", NOON + MINUTE / 2)
+    code_store.replace(after, now=NOON + MINUTE / 2)
+    assert code_store.find(code.request_id) == after

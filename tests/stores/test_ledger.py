@@ -205,6 +205,55 @@ def test_a_code_that_is_presented_again_when_its_record_is_gone_ends_the_grant_t
     assert refreshable(ledger) is None
 
 
+def test_a_redemption_takes_the_place_of_one_whose_token_nobody_was_given(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    ledger.record_decision(*an_approval())
+    redeem(ledger)
+    later = NOON + 9 * SECOND
+    lost = frozenset({TOKEN, hash_secret("of a call that never happened")})
+    again = redeem(ledger, token_hash=hash_secret("another"), unanswered=lost, now=later)
+    assert again == Redeemed(standing_grant(ledger))
+    assert standing_grant(ledger).ended_at is None
+    assert refreshable(ledger) is None
+    assert refreshable(ledger, token_hash=hash_secret("another")) == standing_grant(ledger)
+    (token,) = database.rows("refresh_tokens")
+    assert (token["issued_at"], token["last_used_at"]) == (later, later)
+    assert [kind for _, kind in database.events()].count("redeemed") == 1
+
+
+@pytest.mark.parametrize("why", ["it was used", "it is another", "nothing went unanswered", "it has ended"])
+def test_a_token_that_somebody_was_given_makes_the_next_redemption_a_replay(ledger: Ledger, why: str) -> None:
+    ledger.record_decision(*an_approval())
+    redeem(ledger)
+    unanswered = frozenset({TOKEN})
+    if why == "it was used":
+        ledger.record_refresh(TOKEN, "consent-1", now=NOON + 2 * SECOND)
+    elif why == "it is another":
+        unanswered = frozenset({hash_secret("of a call that never happened")})
+    elif why == "nothing went unanswered":
+        unanswered = frozenset()
+    else:
+        ledger.record_decision(*an_approval(2))
+    again = redeem(ledger, token_hash=hash_secret("x"), unanswered=unanswered, now=NOON + 9 * SECOND)
+    assert isinstance(again, Replayed)
+    assert refreshable(ledger, token_hash=hash_secret("x")) is None
+    assert refreshable(ledger) is None
+    assert standing_grant(ledger).ended_at is not None
+
+
+def test_of_twenty_parallel_retries_exactly_one_succeeds(ledger: Ledger, database: LedgerDatabase) -> None:
+    ledger.record_decision(*an_approval())
+    redeem(ledger)
+    retries = [
+        partial(redeem, ledger, token_hash=hash_secret(f"token {number}"), unanswered=frozenset({TOKEN}))
+        for number in range(MANY)
+    ]
+    results = all_at_once(retries)
+    assert [isinstance(result, Redeemed) for result in results].count(True) == 1
+    assert len(database.rows("refresh_tokens")) == 1
+
+
 @pytest.mark.parametrize("is_redeemed", [False, True], ids=["before", "after"])
 def test_another_clients_redemption_changes_nothing(
     ledger: Ledger, database: LedgerDatabase, is_redeemed: bool
