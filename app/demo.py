@@ -24,6 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from app.clock import utc_now
+from app.demo_bank import demo_banks
 from app.embedded import LOOPBACK, EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
 from app.stores import keys, migrations
 
@@ -88,6 +90,10 @@ class Places:
     @property
     def bank(self) -> str:
         return f"http://localhost:{self.bank_port}"
+
+    @property
+    def ledger_url(self) -> str:
+        return f"sqlite:///{self.instance / 'ledger.sqlite3'}"
 
     def log(self, name: str) -> Path:
         return self.instance / "log" / f"{name}.log"
@@ -159,8 +165,10 @@ def run_demo() -> int:
             _start(servers, interruption)
             if not interruption.asked:
                 _say(f"Accord is ready: {places.issuer}/  (Ctrl-C stops it)")
+            banks = stack.enter_context(demo_banks(_registry(places), places.ledger_url))
             while not interruption.asked:
                 servers.check()
+                banks.end_connections(now=utc_now())
                 time.sleep(_WATCH_SECONDS)
     except (DemoError, EmbeddedValkeyError) as error:
         _say(str(error), sys.stderr)
@@ -176,9 +184,8 @@ def _start(servers: Servers, interruption: Interruption) -> None:
     servers.start_bank(_foreign_env())
     servers.start("recipient", "examples.recipient.app:create_app()", _recipient_env(places))
     servers.start_valkey()
-    ledger_url = f"sqlite:///{places.instance / 'ledger.sqlite3'}"
-    migrations.upgrade(ledger_url)
-    env = _accord_env(places, redis_url=servers.valkey.url, ledger_url=ledger_url)
+    migrations.upgrade(places.ledger_url)
+    env = _accord_env(places, redis_url=servers.valkey.url, ledger_url=places.ledger_url)
     servers.start("accord", "wsgi:app", env)
     deadline = time.monotonic() + _START_SECONDS
     waiting = [

@@ -75,6 +75,14 @@ class Client:
         )
 
 
+class Trouble(StrEnum):
+    """What goes wrong for a test customer, so that a recipient's developer can see it."""
+
+    DENIED = "denied"  # the bank lets nobody in, although the password is right
+    SLOW = "slow"  # signing in takes some seconds
+    ENDED = "ended"  # the demo's bank ends the connection some seconds after the approval
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxCustomer:
     """A test customer. The password is a demo value in the clear; production refuses sandbox sign-in."""
@@ -83,6 +91,7 @@ class SandboxCustomer:
     password: str = field(repr=False)
     subject: str
     display_name: str
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

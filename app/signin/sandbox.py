@@ -1,10 +1,12 @@
 """Sign-in for the test customers of the registration file. Development only."""
 
 import hmac
+import time
 
-from app.domain.registry import DataProvider
-from app.signin import Customer
+from app.domain.registry import DataProvider, Trouble
+from app.signin import Cause, Customer, SignInFailed
 
+SLOW_SECONDS = 5
 _NOBODY = "\x00"
 
 
@@ -16,11 +18,18 @@ class SandboxSignIn:
             raise RuntimeError("sandbox sign-in does not work in production")
 
     def find_customer(self, provider: DataProvider, user_name: str, password: str) -> Customer | None:
-        """The customer whose user name and password these are; an unknown name takes the same time."""
+        """The customer whose user name and password these are; an unknown name takes the same time.
+
+        Raises SignInFailed for one whom the bank turns away, and takes its time for one who is to be slow.
+        """
         known = {customer.user_name: customer for customer in provider.sandbox_customers}
         customer = known.get(user_name)
         expected = _NOBODY if customer is None else customer.password
         is_right = hmac.compare_digest(password.encode("utf-8", "replace"), expected.encode())
         if customer is None or not is_right:
             return None
+        if customer.trouble is Trouble.DENIED:
+            raise SignInFailed(Cause.REFUSED, "sandbox")
+        if customer.trouble is Trouble.SLOW:
+            time.sleep(SLOW_SECONDS)
         return Customer(provider.provider_id, provider.issuer, customer.subject, customer.display_name)

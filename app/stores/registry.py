@@ -36,6 +36,7 @@ from app.domain.registry import (
     ResourceServer,
     SandboxCustomer,
     Status,
+    Trouble,
     fault_in_issuer,
     fault_in_redirect_uri,
 )
@@ -287,6 +288,7 @@ class _SandboxCustomer(_Entry):
     password: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
     subject: Identifier
     display_name: Name
+    trouble: Trouble | None = None
 
 
 class _Oidc(_Entry):

@@ -20,6 +20,24 @@ _STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _ANSWER = ("code", "error", "iss")
 
 
+def show_failure_again(asked: Purpose) -> None:
+    """Raises Problem where the address is that of a page about a failure, in another language."""
+    cause = request.args.get("failed")
+    if cause in set(Cause):
+        raise _problem(asked, Cause(cause))
+
+
+def failed(asked: Purpose, failure: SignInFailed) -> errors.Problem:
+    """The page that says why nobody has signed in; noted in the log."""
+    _log.warning(
+        "sign_in_failed",
+        provider_id=asked.provider.provider_id,
+        reason=failure.detail,
+        outcome=failure.cause.value,
+    )
+    return _problem(asked, failure.cause)
+
+
 def go_to_bank(asked: Purpose) -> BaseResponse | str:
     """To the bank at once; or to a page that leads there, for somebody who has just signed out.
 
@@ -27,9 +45,6 @@ def go_to_bank(asked: Purpose) -> BaseResponse | str:
     comes next should not be signed in as whoever was there before without having asked for it.
     """
     provider_id = asked.provider.provider_id
-    failed = request.args.get("failed")
-    if failed in set(Cause):
-        raise _problem(asked, Cause(failed))
     has_left = asked.session.has_left(provider_id)
     if has_left and request.args.get("at") != "bank":
         return render_template(
@@ -48,8 +63,7 @@ def go_to_bank(asked: Purpose) -> BaseResponse | str:
             must_ask_again=has_left,
         )
     except SignInFailed as failure:
-        _log_failure(asked, failure)
-        raise _problem(asked, failure.cause) from failure
+        raise failed(asked, failure) from failure
     services().sign_ins.save(departure.pending)
     return redirect(departure.url, 302)
 
@@ -65,8 +79,7 @@ def come_back(provider_id: str) -> BaseResponse:
     try:
         customer = _finish(asked, pending, params)
     except SignInFailed as failure:
-        _log_failure(asked, failure)
-        raise _problem(asked, failure.cause) from failure
+        raise failed(asked, failure) from failure
     asked.welcome(customer)
     return redirect(asked.next_address, 303)
 
@@ -110,15 +123,6 @@ def _finish(asked: Purpose, pending: PendingSignIn, params: Params) -> Customer:
     if not services().issuers.accept(asked.provider, now=services().clock()):
         raise SignInFailed(Cause.UNAVAILABLE, "issuer_changed")
     return customer
-
-
-def _log_failure(asked: Purpose, failure: SignInFailed) -> None:
-    _log.warning(
-        "sign_in_failed",
-        provider_id=asked.provider.provider_id,
-        reason=failure.detail,
-        outcome=failure.cause.value,
-    )
 
 
 def _problem(asked: Purpose, cause: Cause) -> errors.Problem:

@@ -7,7 +7,7 @@ from flask import Response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.signin import Customer
+from app.signin import Customer, SignInFailed
 from app.stores.attempts import Allowance
 from app.web.current import services
 from app.web.forms import SignInForm
@@ -47,7 +47,10 @@ def sign_in_form(purpose: Purpose) -> SignInForm:
 
 
 def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
-    """Signs in and leads on, or shows the form again; slowed after too many failures."""
+    """Signs in and leads on, or shows the form again; slowed after too many failures.
+
+    Raises SignInFailed where the bank turns somebody away whose password was right.
+    """
     provider_id = purpose.provider.provider_id
     allowances = _allowances(purpose, form)
     wait = services().attempts.count(allowances)
@@ -56,7 +59,11 @@ def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
         response = Response(sandbox_page(purpose, form, wait=wait), 429)
         response.headers["Retry-After"] = str(int(wait.total_seconds()))
         return response
-    customer = _find_customer(purpose, form)
+    try:
+        customer = _find_customer(purpose, form)
+    except SignInFailed:
+        services().attempts.take_back(allowances)
+        raise
     if customer is None:
         _log.info("sign_in_failed", provider_id=provider_id, outcome="refused")
         return Response(sandbox_page(purpose, form, has_failed=True), 400)

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.signin import SignInFailed
 from app.web import bank_page, errors, language, readings
 from app.web.current import browser, customers, services
 from app.web.forms import SignOutForm, chosen_language
@@ -73,6 +74,7 @@ def _ask(purpose: Purpose) -> BaseResponse | str:
     if request.method == "HEAD":
         return Response()
     purpose.remember_browser()
+    bank_page.show_failure_again(purpose)
     return sandbox_page(purpose) if purpose.provider.oidc is None else bank_page.go_to_bank(purpose)
 
 
@@ -89,4 +91,7 @@ def _sign_in(purpose: Purpose) -> BaseResponse:
         purpose.switch_to(switched_to)
         readings.use(None)
         return Response(sandbox_page(purpose, form))
-    return check_password(purpose, form)
+    try:
+        return check_password(purpose, form)
+    except SignInFailed as failure:
+        raise bank_page.failed(purpose, failure) from failure

@@ -1,10 +1,12 @@
 """Sandbox sign-in: the test customers of one provider, in development only."""
 
+import time
+
 import pytest
 
-from app.domain.registry import DataProvider, SandboxCustomer
-from app.signin import Customer
-from app.signin.sandbox import SandboxSignIn
+from app.domain.registry import DataProvider, SandboxCustomer, Trouble
+from app.signin import Cause, Customer, SignInFailed
+from app.signin.sandbox import SLOW_SECONDS, SandboxSignIn
 from tests.builders import a_provider
 
 PASSWORD = "maple-syrup"
@@ -65,6 +67,27 @@ def test_anything_but_the_right_name_and_password_is_nobody(
     sandbox: SandboxSignIn, user_name: str, password: str
 ) -> None:
     assert sandbox.find_customer(MAPLE, user_name, password) is None
+
+
+def troubled(trouble: Trouble) -> DataProvider:
+    customer = SandboxCustomer(
+        user_name="alex", password=PASSWORD, subject="a", display_name="Alex", trouble=trouble
+    )
+    return a_provider(sandbox_customers=(customer,))
+
+
+def test_who_is_turned_away_is_turned_away_with_the_right_password_only(sandbox: SandboxSignIn) -> None:
+    provider = troubled(Trouble.DENIED)
+    assert sandbox.find_customer(provider, "alex", "wrong") is None
+    with pytest.raises(SignInFailed) as raised:
+        sandbox.find_customer(provider, "alex", PASSWORD)
+    assert raised.value.cause is Cause.REFUSED
+
+
+def test_who_is_slow_is_signed_in_after_a_while(sandbox: SandboxSignIn) -> None:
+    begun = time.monotonic()
+    assert sandbox.find_customer(troubled(Trouble.SLOW), "alex", PASSWORD) is not None
+    assert time.monotonic() - begun >= SLOW_SECONDS
 
 
 def test_a_bank_without_test_customers_has_nobody(sandbox: SandboxSignIn) -> None:

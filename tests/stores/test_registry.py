@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
-from app.domain.registry import Client, Registry, Status
+from app.domain.registry import Client, Registry, Status, Trouble
 from app.domain.tokens import ClientCredentials, authenticate_client, hash_secret
 from app.stores.registry import RegistryError, new_secret, read_registry
 from tests.builders import EVERYTHING
@@ -112,7 +112,10 @@ def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:
     assert maple.logo != northern.logo
     for provider in (maple, northern):
         known = {customer.user_name: customer for customer in provider.sandbox_customers}
-        assert set(known) == {"alex", "sam"}
+        troubles = [customer.trouble for customer in known.values() if customer.trouble is not None]
+        assert sorted(troubles) == sorted(Trouble), "each once"
+        assert len(known) - len(troubles) == 10
+        assert known["alex"].trouble is known["sam"].trouble is None
         assert {customer.password for customer in known.values()} == {"maple-syrup"}
         assert all(customer.display_name for customer in known.values())
         assert known["alex"].subject != known["sam"].subject

@@ -586,3 +586,29 @@ def test_the_enter_key_signs_in_and_does_not_switch(client: ContractClient) -> N
     first = page.all("button", type="submit")[0]
     assert "name" not in first.attributes
     assert first.attributes["form"] == page.one("form").attributes["id"]
+
+
+# Test customers for whom something goes wrong
+
+
+def test_a_customer_whom_the_bank_turns_away_reads_so_and_can_go_back_to_the_recipient(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    request_id = customer.begin(lang=lang)
+    response = customer.sign_in(request_id, user_name="denied")
+    page = check_error_page(response, "not_signed_in", lang, status=400)
+    way_back = page.one("a", id="way-back").attributes["href"]
+    assert carried_params(way_back)["error"] == "access_denied"
+    other = {"en": "fr", "fr": "en"}[lang]
+    again = customer.client.get(page.one("a", hreflang=other).attributes["href"])
+    check_error_page(again, "not_signed_in", other, status=400)
+    assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
+    assert recorded["decisions"] == []
+
+
+def test_the_form_says_what_goes_wrong_for_whom(customer: BrowserCustomer, lang: str) -> None:
+    page = parse_page(customer.client.get(f"/sign-in/{customer.begin(lang=lang)}").text)
+    names = [item.text.partition(",")[0].strip("\u2068\u2069 ") for item in page.all("li")]
+    assert len(names) >= 13
+    troubled = {item.text.partition(",")[0]: item.text for item in page.all("li") if "(" in item.text}
+    assert len(troubled) == 3
