@@ -156,3 +156,22 @@ def sign_in(
     page = parse_page(browser.get(address, timeout=PATIENCE).text)
     fields = {**hidden_fields(page, f"/sign-in/{request_id}"), "user_name": user_name, "password": password}
     return browser.post(address, data=fields, timeout=PATIENCE, allow_redirects=False)
+
+
+def answer_at(accord: Served, url: str, decision: str, *boxes: str) -> str:
+    """A customer with a new browser opens `url`, an authorization request, signs in and answers.
+
+    Returns where they are sent with the answer.
+    """
+    with requests.Session() as browser:
+        begun = browser.get(url, timeout=PATIENCE, allow_redirects=False)
+        assert begun.headers["Location"].startswith("/sign-in/"), begun.headers["Location"]
+        request_id = begun.headers["Location"].rpartition("/")[2]
+        sign_in(accord, browser, request_id)
+        address = f"/consent/{request_id}"
+        page = parse_page(browser.get(f"{accord.address}{address}", timeout=PATIENCE).text)
+        fields = {**hidden_fields(page, address), "decision": decision, "scope": list(boxes)}
+        sent = browser.post(
+            f"{accord.address}{address}", data=fields, timeout=PATIENCE, allow_redirects=False
+        )
+        return sent.headers["Location"]

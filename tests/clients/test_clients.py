@@ -14,10 +14,8 @@ import requests
 
 from app.embedded import EmbeddedValkey
 from tests.conftest import ROOT
-from tests.customer import hidden_fields
-from tests.page_contract import parse_page
 from tests.ports import free_port
-from tests.running_accord import PATIENCE, RunningAccord, sign_in
+from tests.running_accord import PATIENCE, RunningAccord, answer_at
 from tools.checkers import CLIENTS, NODE
 
 # What each makes of a customer who says no: the error of the callback, or what it asked for instead.
@@ -110,22 +108,10 @@ def driven(library: str, issuer: str) -> Iterator[Driver]:
             process.kill()
 
 
-def answered(accord: RunningAccord, url: str, decision: str, *boxes: str) -> str:
-    """A customer with a new browser goes to `url`, signs in and answers; where they are sent with it."""
-    with requests.Session() as browser:
-        assert url.startswith(f"{accord.issuer}/api/v1/authorize?"), url
-        here = accord.address + url.removeprefix(accord.issuer)  # one name, as a browser keeps to one
-        begun = browser.get(here, timeout=PATIENCE, allow_redirects=False)
-        assert begun.headers["Location"].startswith("/sign-in/"), begun.headers["Location"]
-        request_id = begun.headers["Location"].rpartition("/")[2]
-        sign_in(accord, browser, request_id)
-        address = f"/consent/{request_id}"
-        page = parse_page(browser.get(f"{accord.address}{address}", timeout=PATIENCE).text)
-        fields: dict[str, Any] = {**hidden_fields(page, address), "decision": decision, "scope": list(boxes)}
-        sent = browser.post(
-            f"{accord.address}{address}", data=fields, timeout=PATIENCE, allow_redirects=False
-        )
-        return sent.headers["Location"]
+def here(accord: RunningAccord, url: str) -> str:
+    """The address that a library opens, by the one name that the customer's browser keeps to."""
+    assert url.startswith(f"{accord.issuer}/api/v1/authorize?"), url
+    return accord.address + url.removeprefix(accord.issuer)
 
 
 def is_active(accord: RunningAccord, access_token: str) -> bool:
@@ -153,7 +139,7 @@ def test_a_consent_lives_and_ends(
 ) -> None:
     """Approved, refreshed twice with what the library holds, revoked; and then nothing works any more."""
     with driven(library, accord.issuer) as driver:
-        driver.bring_back(answered(accord, driver.hear("open"), "approve", *boxes))
+        driver.bring_back(answer_at(accord, here(accord, driver.hear("open")), "approve", *boxes))
         held = [driver.hear("tokens") for _ in range(3)]
         assert {
             tokens["scope"] if isinstance(tokens["scope"], str) else " ".join(tokens["scope"])
@@ -169,5 +155,5 @@ def test_a_consent_lives_and_ends(
 @every_library
 def test_a_customer_who_says_no_is_an_error_and_never_a_token(accord: RunningAccord, library: str) -> None:
     with driven(library, accord.issuer) as driver:
-        driver.bring_back(answered(accord, driver.hear("open"), "deny"))
+        driver.bring_back(answer_at(accord, here(accord, driver.hear("open")), "deny"))
         assert driver.hear("error") == LIBRARIES[library]
