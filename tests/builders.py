@@ -104,6 +104,7 @@ def a_pending_request(**changes: Any) -> PendingRequest:
         "request": a_request(),
         "begun_at": NOON,
         "expires_at": NOON + timedelta(minutes=15),
+        "consent_ends_at": NOON + timedelta(days=365),
         "language": Language.EN,
     }
     return PendingRequest(**{**values, **changes})

@@ -90,7 +90,9 @@ class AuthorizationRequest:
 class PendingRequest:
     """A request that waits for its answer in one browser.
 
-    `language` and `checked_clusters` are what the customer has chosen on the form so far.
+    `consent_ends_at` is when a consent would end that an approval gives: decided once, so that the page, the
+    grant and the tokens cannot differ in it, however late the answer comes. `language` and `checked_clusters`
+    are what the customer has chosen on the form so far.
     """
 
     request_id: str
@@ -98,6 +100,7 @@ class PendingRequest:
     request: AuthorizationRequest
     begun_at: datetime
     expires_at: datetime
+    consent_ends_at: datetime
     language: Language
     checked_clusters: Scope = frozenset()
 

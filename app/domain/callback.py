@@ -27,8 +27,13 @@ def has_private_scheme(uri: str) -> bool:
 
 
 def host_of(uri: str) -> str:
-    """What a customer should see of where they are sent: the host, or the app's own scheme."""
+    """What a customer should see of where they are sent: the host, or the app's own scheme.
+
+    Without the port where it may be another one each time, at a loopback address (RFC 8252 7.3).
+    """
     parts = urlsplit(uri)
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1"):
+        return parts.netloc.removesuffix(f":{parts.port}")
     return parts.netloc or parts.scheme
 
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.agreement import Agreement
 from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster, Scope
+from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.domain.registry import LONGEST_CONSENT, Client, DataProvider
 
@@ -53,8 +55,9 @@ class ScopeDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentDecision:
-    """A customer's answer to one request. `granted_scope` is empty when the answer is deny, and `screen_hash`
-    is the SHA-256 of the text that was on the page.
+    """A customer's answer to one request. `granted_scope` is empty when the answer is deny, `screen_hash`
+    is the SHA-256 of the text that was on the page, and `language` is the language of that text. `agreement`
+    is what an approval agreed to; None for a denial, and for approvals from before it was recorded.
 
     Raises ValueError when more is granted than was requested: such a decision cannot exist.
     """
@@ -69,6 +72,7 @@ class ConsentDecision:
     granted_scope: Scope
     language: Language
     screen_hash: str | None = None
+    agreement: Agreement | None = None
     correlation_id: str
     asked_at: datetime
     decided_at: datetime
@@ -121,6 +125,14 @@ class ConsentGrant:
         return GrantStatus.EXPIRED if now >= self.expires_at else GrantStatus.ACTIVE
 
 
+@dataclass(frozen=True, slots=True)
+class ShownConsent:
+    """What a consent form says: its text, and the connection in force that an approval would replace."""
+
+    screen: Screen
+    standing: ConsentGrant | None
+
+
 def make_offer(requested_scope: Scope, client: Client, provider: DataProvider) -> ConsentOffer:
     """What `client` asks of `provider`, sorted by what the customer can do about it."""
     served = requested_scope & provider.clusters
@@ -138,10 +150,11 @@ def decide(
     consent_id: str,
     now: datetime,
     screen_hash: str | None = None,
+    agreement: Agreement | None = None,
 ) -> ConsentDecision:
     """The decision that a click makes. Of `checked`, only what was offered with a box counts."""
-    granted = offer.needed | (checked & offer.optional) if answer is Answer.APPROVE else frozenset()
     request = pending.request
+    granted = offer.needed | (checked & offer.optional) if answer is Answer.APPROVE else frozenset()
     return ConsentDecision(
         request_id=pending.request_id,
         consent_id=consent_id,
@@ -153,6 +166,7 @@ def decide(
         granted_scope=granted,
         language=pending.language,
         screen_hash=screen_hash,
+        agreement=agreement if answer is Answer.APPROVE else None,
         correlation_id=request.correlation_id,
         asked_at=pending.begun_at,
         decided_at=now,
@@ -173,8 +187,8 @@ def compare(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
     )
 
 
-def grant_of(decision: ConsentDecision, client: Client) -> ConsentGrant:
-    """The grant that an approval creates; it ends when the client's registration says."""
+def grant_of(decision: ConsentDecision, *, ends_at: datetime) -> ConsentGrant:
+    """The grant that an approval creates. It ends when the page said that it would."""
     return ConsentGrant(
         consent_id=decision.consent_id,
         request_id=decision.request_id,
@@ -184,5 +198,5 @@ def grant_of(decision: ConsentDecision, client: Client) -> ConsentGrant:
         granted_scope=decision.granted_scope,
         correlation_id=decision.correlation_id,
         approved_at=decision.decided_at,
-        expires_at=decision.decided_at + client.consent_duration,
+        expires_at=ends_at,
     )

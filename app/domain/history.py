@@ -37,6 +37,7 @@ class Reason(StrEnum):
 
     USER_ACTION = "USER_ACTION"
     BUSINESS_RULE = "BUSINESS_RULE"
+    OTHER = "OTHER"
 
 
 ENDINGS = frozenset(
@@ -46,7 +47,10 @@ ENDINGS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened to a consent. `detail` is the scope string that a narrowing took away."""
+    """One thing that happened to a consent.
+
+    `detail` is the scope string that a narrowing took away, or the id of the consent that superseded it.
+    """
 
     consent_id: str
     kind: EventKind

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain import codes
+from app.domain.agreement import agree
 from app.domain.authorization import AuthorizationRequest, PendingRequest, is_still_allowed
 from app.domain.clusters import Scope
 from app.domain.consent import (
@@ -19,6 +20,7 @@ from app.domain.consent import (
     ConsentGrant,
     ConsentOffer,
     GrantStatus,
+    ShownConsent,
     decide,
     grant_of,
     make_offer,
@@ -27,7 +29,7 @@ from app.domain.history import EventKind
 from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.codes import CodeStore
-from app.stores.ledger import Ledger
+from app.stores.ledger import ConnectionChanged, Ledger
 from app.stores.redis import Command, Question
 from app.stores.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable
@@ -53,6 +55,11 @@ class AlreadyAnswered:
     """The request had its answer, which is this one."""
 
     decision: ConsentDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Nothing was recorded: what would be approved now is not what the page said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,7 @@ class ConsentFlow:
             request=request,
             begun_at=now,
             expires_at=now + self.request_lifetime,
+            consent_ends_at=now + self.registry.clients[request.client_id].consent_duration,
             language=request.language,
         )
 
@@ -153,9 +161,13 @@ class ConsentFlow:
         *,
         checked: Scope,
         subject: str,
-        screen_hash: str | None,
-    ) -> Approved | Denied | AlreadyAnswered | Expired:
+        screen_hash: str,
+        shown: ShownConsent,
+    ) -> Approved | Denied | AlreadyAnswered | Changed | Expired:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
+
+        `screen_hash` names the text that was answered, and `shown` is what the form says now. An approval of
+        anything else is Changed, and nothing of it is recorded; a denial needs no page to be one.
 
         The first answer wins for ever. The same answer again gets the same code while it lives, so that fifty
         clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. What has
@@ -163,6 +175,9 @@ class ConsentFlow:
         """
         if self.is_expired(pending):
             return Expired()
+        is_as_shown = shown.screen.screen_hash == screen_hash
+        if answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending.request_id) is None:
+            return Changed()
         now = self.clock()
         decision = decide(
             pending,
@@ -171,12 +186,17 @@ class ConsentFlow:
             checked=checked,
             subject=subject,
             screen_hash=screen_hash,
+            agreement=agree(parties.client, parties.provider),
             consent_id=str(uuid.uuid4()),
             now=now,
         )
-        grant = grant_of(decision, parties.client) if answer is Answer.APPROVE else None
-        standing = self.ledger.record_decision(decision, grant)
-        if standing.decision is decision:
+        grant = grant_of(decision, ends_at=pending.consent_ends_at) if answer is Answer.APPROVE else None
+        try:
+            standing = self.ledger.record_decision(decision, grant, shown if is_as_shown else None)
+        except ConnectionChanged:
+            return Changed()
+        is_recorded = standing.decision.consent_id == decision.consent_id
+        if is_recorded:
             log_event(EventKind.DENIED if grant is None else EventKind.APPROVED, decision)
         if standing.replaced is not None and standing.replaced.status_at(now) is not GrantStatus.EXPIRED:
             log_event(EventKind.SUPERSEDED, standing.replaced)
@@ -184,7 +204,7 @@ class ConsentFlow:
             return AlreadyAnswered(standing.decision)
         if standing.grant is None:
             return self._deny_again(standing.decision, now)
-        if standing.decision is not decision and not self._may_mint(pending, standing.grant, now):
+        if not is_recorded and not self._may_mint(pending, standing.grant, now):
             return AlreadyAnswered(standing.decision)
         return self._mint(pending, standing.decision, standing.grant, now)
 

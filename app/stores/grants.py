@@ -37,11 +37,17 @@ LOCKED_GRANT = GRANT.with_for_update()
 """The grant `of_consent`, locked until the transaction ends."""
 
 _END = update(grants).where(OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
-# One that has run out already ended when it did.
+# One that has run out already ended when it did, and none ends before it was approved.
 _SUPERSEDE = (
     update(grants)
     .where(*_STANDING)
-    .values(ended_at=case((grants.c.expires_at <= _AT, grants.c.expires_at), else_=_AT))
+    .values(
+        ended_at=case(
+            (grants.c.expires_at <= _AT, grants.c.expires_at),
+            (grants.c.approved_at > _AT, grants.c.approved_at),
+            else_=_AT,
+        )
+    )
     .returning(grants)
 )
 _END_TOKENS = (
@@ -105,12 +111,14 @@ def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> Consen
     return replaced
 
 
-def replaced_row(replaced: ConsentGrant, now: datetime) -> dict[str, Any]:
-    """What happened to a grant that was replaced: one that had run out already has expired."""
+def replaced_row(replaced: ConsentGrant, successor: ConsentGrant) -> dict[str, Any]:
+    """What happened to a grant that `successor` replaced: one that had run out already has expired."""
+    now = successor.approved_at
     if replaced.status_at(now) is GrantStatus.EXPIRED:
         ended_at = replaced.expires_at
         return event_row(replaced, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, ended_at)
-    return event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.USER_ACTION, now)
+    detail = successor.consent_id
+    return event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.OTHER, now, detail)
 
 
 def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:

@@ -4,19 +4,27 @@ One answer per request, one redemption per code and one connection per customer,
 decided here, by keys and guarded updates, never in Redis, whose replicas can bring a consumed code back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, bindparam, case, insert, or_, select, update
 
-from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus
+from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.database import MOST_CONNECTIONS, Contradiction, Database
 from app.stores.grants import LOCKED_GRANT, append, end, find, queue_for_connection, replaced_row, supersede
-from app.stores.rows import Answered, answered_from, decision_row, event_row, grant_row
-from app.stores.schema import Moment, decisions, grants, refresh_tokens
-from app.stores.statements import DatabaseConnection
+from app.stores.rows import (
+    Answered,
+    agreement_row,
+    answered_from,
+    decision_row,
+    event_row,
+    grant_row,
+    screen_row,
+)
+from app.stores.schema import Moment, agreements, decisions, grants, refresh_tokens, screens
+from app.stores.statements import DatabaseConnection, insert_once
 from app.stores.unavailable import StoreUnavailable
 
 # Built once: building a statement costs more than the database takes to run it.
@@ -28,9 +36,16 @@ _ANSWERS = select(
     grants.c.expires_at,
     grants.c.redeemed_at,
     grants.c.ended_at,
-).select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
+    agreements.c.document,
+).select_from(
+    decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id).outerjoin(
+        agreements, agreements.c.agreement_hash == decisions.c.agreement_hash
+    )
+)
 _ANSWER_TO = _ANSWERS.where(decisions.c.request_id == bindparam("to_request"))
 _ANSWER_UNDER = _ANSWERS.where(decisions.c.consent_id == bindparam("of_consent"))
+_KEEP_SCREEN = insert_once(screens)
+_KEEP_AGREEMENT = insert_once(agreements)
 _RECORD_DECISION = insert(decisions)
 _RECORD_GRANT = insert(grants)
 _OF_CODE = (grants.c.request_id == bindparam("to_request"), grants.c.client_id == bindparam("to_client"))
@@ -108,6 +123,10 @@ class NotRedeemable:
     """No grant of this client's that could be redeemed: unknown, ended or expired."""
 
 
+class ConnectionChanged(Exception):
+    """The connection that an approval would replace is not the one that its page showed."""
+
+
 class Ledger:
     """Decisions, grants, refresh tokens and events. Every method raises StoreUnavailable.
 
@@ -131,21 +150,26 @@ class Ledger:
         with self.database.reading() as connection:
             connection.first(_ANY_DECISION)
 
-    def record_decision(self, decision: ConsentDecision, grant: ConsentGrant | None) -> Answered:
+    def record_decision(
+        self, decision: ConsentDecision, grant: ConsentGrant | None, shown: ShownConsent | None = None
+    ) -> Answered:
         """Records the answer unless the request has one; returns the answer that stands.
 
         The caller's is the one that stands if the consent_id is the caller's. A grant supersedes the
-        connection that the same customer had with the same recipient, in the same transaction.
+        connection that the same customer had with the same recipient, in the same transaction, and is
+        approved no earlier than that one was. What the page said is recorded with it. Raises
+        ConnectionChanged when the page `shown` said of another connection, or of none, that it is replaced.
         """
         try:
             with self.database.writing() as connection:
-                replaced = _insert_decision(connection, decision, grant)
-        except Contradiction as error:
+                return _insert_decision(connection, decision, grant, shown)
+        except (Contradiction, ConnectionChanged) as error:
             standing = self.find_answer(decision.request_id)
-            if standing is None:
-                raise StoreUnavailable("ledger: an answer that contradicts what is on record") from error
-            return standing
-        return Answered(decision, grant, replaced)
+            if standing is not None:
+                return standing
+            if isinstance(error, ConnectionChanged):
+                raise
+            raise StoreUnavailable("ledger: an answer that contradicts what is on record") from error
 
     def find_answer(self, request_id: str) -> Answered | None:
         """The answer that the request has."""
@@ -251,12 +275,28 @@ class Ledger:
 
 
 def _insert_decision(
-    connection: DatabaseConnection, decision: ConsentDecision, grant: ConsentGrant | None
-) -> ConsentGrant | None:
-    """Returns the grant that `grant` has replaced."""
+    connection: DatabaseConnection,
+    decision: ConsentDecision,
+    grant: ConsentGrant | None,
+    shown: ShownConsent | None,
+) -> Answered:
+    """Returns the answer as it was recorded, with the grant that it has replaced."""
     replaced = None
     if grant is not None:
         queue_for_connection(connection, grant)
+        replaced = supersede(connection, grant)
+        if shown is not None:
+            _require_shown(replaced, shown, decision.decided_at)
+        # Another machine's clock may be ahead of this one's: a successor is never approved before its
+        # predecessor was.
+        if replaced is not None and replaced.approved_at > grant.approved_at:
+            decision = replace(decision, decided_at=replaced.approved_at)
+            grant = replace(grant, approved_at=replaced.approved_at)
+    if shown is not None:
+        connection.change(_KEEP_SCREEN[connection.kind], **screen_row(shown.screen, decision.decided_at))
+    if decision.agreement is not None:
+        agreed = agreement_row(decision.agreement, decision.decided_at)
+        connection.change(_KEEP_AGREEMENT[connection.kind], **agreed)
     connection.change(_RECORD_DECISION, **decision_row(decision))
     answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [
@@ -264,12 +304,22 @@ def _insert_decision(
         event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
     if grant is not None:
-        replaced = supersede(connection, grant)
         if replaced is not None:
-            happened.append(replaced_row(replaced, grant.approved_at))
+            happened.append(replaced_row(replaced, grant))
         connection.change(_RECORD_GRANT, **grant_row(grant))
     append(connection, *happened)
-    return replaced
+    return Answered(decision, grant, replaced)
+
+
+def _require_shown(replaced: ConsentGrant | None, shown: ShownConsent, now: datetime) -> None:
+    """Raises ConnectionChanged unless the page said that `replaced`, as it is now, would be replaced."""
+    in_force = replaced if replaced is not None and now < replaced.expires_at else None
+    if _terms(in_force) != _terms(shown.standing):
+        raise ConnectionChanged
+
+
+def _terms(grant: ConsentGrant | None) -> object:
+    return None if grant is None else (grant.consent_id, grant.granted_scope, grant.expires_at)
 
 
 def _end_replayed(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> bool:

@@ -66,6 +66,7 @@ def _record(pending: PendingRequest) -> dict[str, Any]:
         "challenge": request.code_challenge,
         "begun": pending.begun_at.isoformat(),
         "expires": pending.expires_at.isoformat(),
+        "consent_ends": pending.consent_ends_at.isoformat(),
         "shown_in": pending.language,
         "checked": format_scope(pending.checked_clusters),
     }
@@ -87,6 +88,7 @@ def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest:
         ),
         begun_at=datetime.fromisoformat(record["begun"]),
         expires_at=datetime.fromisoformat(record["expires"]),
+        consent_ends_at=datetime.fromisoformat(record["consent_ends"]),
         language=Language(record["shown_in"]),
         checked_clusters=parse_scope(record["checked"]),
     )

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.domain.agreement import Agreement, parse_agreement
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant
+from app.domain.evidence import Screen
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
 
@@ -53,10 +55,34 @@ def decision_row(decision: ConsentDecision) -> dict[str, Any]:
         "granted_scope": format_scope(decision.granted_scope),
         "language": decision.language,
         "screen_hash": decision.screen_hash,
+        "agreement_hash": None if decision.agreement is None else decision.agreement.agreement_hash,
         "correlation_id": decision.correlation_id,
         "asked_at": decision.asked_at,
         "decided_at": decision.decided_at,
     }
+
+
+def screen_row(screen: Screen, now: datetime) -> dict[str, Any]:
+    return {
+        "screen_hash": screen.screen_hash,
+        "language": screen.language,
+        "catalogue_version": screen.catalogue_version,
+        "text": screen.text,
+        "first_shown_at": now,
+    }
+
+
+def agreement_row(agreement: Agreement, now: datetime) -> dict[str, Any]:
+    return {
+        "agreement_hash": agreement.agreement_hash,
+        "document": agreement.document,
+        "first_agreed_at": now,
+    }
+
+
+def agreement_from(row: Any) -> Agreement | None:
+    """What was agreed, from a row that has its `document`; None where that was not recorded."""
+    return None if row.document is None else parse_agreement(row.document)
 
 
 def grant_row(grant: ConsentGrant) -> dict[str, Any]:
@@ -101,6 +127,7 @@ def answered_from(row: Any) -> Answered:
         granted_scope=parse_scope(row.granted_scope),
         language=Language(row.language),
         screen_hash=row.screen_hash,
+        agreement=agreement_from(row),
         correlation_id=row.correlation_id,
         asked_at=row.asked_at,
         decided_at=row.decided_at,

@@ -79,6 +79,15 @@ screens = Table(
     Column("first_shown_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
 )
 
+agreements = Table(
+    "agreements",
+    metadata,
+    # SHA-256 of the document, in hex: what was agreed with whom, once for everybody who agreed to the same.
+    Column("agreement_hash", String(64), primary_key=True),
+    Column("document", Text, nullable=False),  # JSON, see app/domain/agreement.py
+    Column("first_agreed_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
+)
+
 decisions = Table(
     "decisions",
     metadata,
@@ -94,6 +103,7 @@ decisions = Table(
     Column("language", String(8), nullable=False),
     Column("correlation_id", String(128), nullable=False),
     Column("screen_hash", String(64)),  # of `screens`; no key, so that adding it rewrites no table
+    Column("agreement_hash", String(64)),  # of `agreements`, likewise; none before there were any
     Column("asked_at", Moment, nullable=False),
     Column("decided_at", Moment, nullable=False),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 
@@ -79,6 +80,14 @@ class CompiledStatements:
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self.dialect, list(values))
         return compiled
+
+
+def insert_once(table: Table) -> Mapping[str, Executable]:
+    """By kind of database, what inserts a row of `table` unless there is one with its key."""
+    return {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+    }
 
 
 class DatabaseConnection:

@@ -4,7 +4,7 @@ import structlog
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.web.consent_page import consent_page, page_instead
+from app.web.consent_page import consent_page, find_notice, page_instead
 from app.web.pending import open_request
 
 bp = Blueprint("consent", __name__)
@@ -22,4 +22,4 @@ def show(request_id: str) -> BaseResponse | str:
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
-    return consent_page(opened, customer, is_undecided=request.args.get("answer") == "missing")
+    return consent_page(opened, customer, find_notice(request.args.get("answer")))

@@ -1,13 +1,22 @@
 """What the consent form says, and the pages that stand in its place after the answer."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from math import ceil
 
 from flask import render_template, request
 
 from app.domain.callback import has_private_scheme, host_of, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
-from app.domain.consent import ConsentDecision, ConsentOffer, GrantStatus, ScopeDifference, compare
+from app.domain.consent import (
+    ConsentDecision,
+    ConsentGrant,
+    ConsentOffer,
+    GrantStatus,
+    ScopeDifference,
+    ShownConsent,
+    compare,
+)
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.flow.consent import Parties
@@ -25,23 +34,52 @@ from app.web.sections import ClusterSection
 _ANSWER = ("csrf_token", "decision", "scope")
 
 
-def consent_page(opened: OpenRequest, customer: Customer, *, is_undecided: bool) -> str:
-    """The form. `is_undecided`: it came back without an answer, which the page says on top.
+class Notice(StrEnum):
+    """Why the form came back, which it says on top; the value stands in the page's address."""
 
-    Its text is in the ledger before anybody reads it, so that a decision can name it.
-    """
+    MISSING = "missing"
+    """Neither button was pressed."""
+    CHANGED = "changed"
+    """What it would say now is not what it said when it was answered."""
+
+
+_NOTICES = {notice.value: notice for notice in Notice}
+
+
+def find_notice(value: str | None) -> Notice | None:
+    """The notice of exactly this value."""
+    return _NOTICES.get(value or "")
+
+
+def consent_page(opened: OpenRequest, customer: Customer, notice: Notice | None) -> str:
+    """The form, with `notice` on top when it came back."""
+    _allow_answer_to_leave(opened.pending.request.redirect_uri)
+    page, _ = _prepared(opened, customer, notice)
+    return page.fill(_values(opened, customer, page.screen))
+
+
+def shown_consent(opened: OpenRequest, customer: Customer) -> ShownConsent:
+    """What the form says now, in the language of the request."""
+    page, standing = _prepared(opened, customer, None)
+    return ShownConsent(page.screen, standing)
+
+
+def _prepared(
+    opened: OpenRequest, customer: Customer, notice: Notice | None
+) -> tuple[PreparedPage, ConsentGrant | None]:
+    """The form for everybody who is asked the same, and the connection that an approval would replace."""
     pending, parties = opened.pending, opened.parties
-    _allow_answer_to_leave(pending.request.redirect_uri)
+    standing = _find_standing(opened, customer)
     asked = WhatIsAsked(
         client_id=parties.client.client_id,
         provider_id=parties.provider.provider_id,
         language=pending.language,
         offer=parties.offer,
-        shared=_shared_now(opened, customer),
-        ends_on=long_date(services().clock() + parties.client.consent_duration),
+        shared=None if standing is None else Shared.of(standing),
+        ends_on=long_date(pending.consent_ends_at),
         callback_host=host_of(pending.request.redirect_uri),
         checked=pending.checked_clusters,
-        is_undecided=is_undecided,
+        notice=notice,
         names_customer=bool(customer.display_name),
     )
     catalogues = services().catalogues
@@ -50,11 +88,9 @@ def consent_page(opened: OpenRequest, customer: Customer, *, is_undecided: bool)
     page = services().prepared.find(key)
     if page is None:
         html = form_with_holes(asked, parties)
-        screen = Screen(visible_text(html), asked.language, version)
-        services().evidence.keep(screen, now=services().clock())
-        page = PreparedPage(html, screen.screen_hash)
+        page = PreparedPage(html, Screen(visible_text(html), asked.language, version))
         services().prepared.keep(key, page)
-    return page.fill(_values(opened, customer, page.screen_hash))
+    return page, standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +99,10 @@ class Shared:
 
     scope: Scope
     until: str
+
+    @classmethod
+    def of(cls, standing: ConsentGrant) -> "Shared":
+        return cls(scope=standing.granted_scope, until=long_date(standing.expires_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +117,7 @@ class WhatIsAsked:
     ends_on: str
     callback_host: str
     checked: Scope
-    is_undecided: bool
+    notice: Notice | None
     names_customer: bool
 
 
@@ -101,7 +141,7 @@ def form_with_holes(asked: WhatIsAsked, parties: Parties) -> str:
         history_months=parties.client.history_months_of(offer.needed | offer.optional),
         callback_host=asked.callback_host,
         names_customer=asked.names_customer,
-        is_undecided=asked.is_undecided,
+        notice=asked.notice,
         **{name: hole(name) for name in HOLES},
     )
 
@@ -119,15 +159,15 @@ HOLES = (
 )
 
 
-def _values(opened: OpenRequest, customer: Customer, screen_hash: str) -> dict[str, str]:
+def _values(opened: OpenRequest, customer: Customer, screen: Screen) -> dict[str, str]:
     """What stands in the holes of the form."""
     request_id, expires_at = opened.pending.request_id, opened.pending.expires_at
-    session_id = opened.session.id
+    sign_out_token = SignOutForm.token(session_id=opened.session.id, request_id=request_id)
     return {
         "request_id": request_id,
         "customer": customer.display_name,
-        "sign_out_token": SignOutForm.token(session_id=session_id, request_id=request_id),
-        "decision_token": DecisionForm(session_id=session_id, request_id=request_id).token(screen_hash),
+        "sign_out_token": sign_out_token,
+        "decision_token": DecisionForm(opened.pending, customer).token(screen),
         "reference": reference(),
         "expires_at": expires_at.isoformat(),
         # Never less than there is: the page must not say that it is over while an answer still counts.
@@ -149,8 +189,8 @@ def _section(
     )
 
 
-def _shared_now(opened: OpenRequest, customer: Customer) -> Shared | None:
-    """What an approval would replace."""
+def _find_standing(opened: OpenRequest, customer: Customer) -> ConsentGrant | None:
+    """The connection in force that an approval would replace."""
     standing = services().connections.find_standing(
         provider_id=customer.provider_id,
         subject=customer.subject,
@@ -158,7 +198,7 @@ def _shared_now(opened: OpenRequest, customer: Customer) -> Shared | None:
     )
     if standing is None or standing.status_at(services().clock()) is not GrantStatus.ACTIVE:
         return None
-    return Shared(scope=standing.granted_scope, until=long_date(standing.expires_at))
+    return standing
 
 
 def page_instead(opened: OpenRequest) -> str | None:

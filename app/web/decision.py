@@ -8,10 +8,17 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.domain.authorization import PendingRequest
 from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
-from app.flow.consent import AlreadyAnswered, Approved, Denied, Expired
+from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
 from app.signin import Customer
-from app.web import errors, readings
-from app.web.consent_page import answered_page, consent_page, continue_page, page_instead
+from app.web import errors, language, readings
+from app.web.consent_page import (
+    Notice,
+    answered_page,
+    consent_page,
+    continue_page,
+    page_instead,
+    shown_consent,
+)
 from app.web.current import services
 from app.web.forms import DecisionForm, chosen_language
 from app.web.pending import OpenRequest, open_request
@@ -23,10 +30,16 @@ bp = Blueprint("decision", __name__)
 def decide(request_id: str) -> BaseResponse | str:
     """Records the answer and sends the browser back; or switches the language and keeps the boxes."""
     opened = open_request(request_id)
-    form = DecisionForm(session_id=opened.session.id, request_id=request_id)
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("signin.show", request_id=request_id), 303)
+    form = DecisionForm(opened.pending, customer)
     if not form.has_valid_token():
         raise errors.form_refused(request_id, opened.parties.provider)
-    chosen = replace(opened.pending, checked_clusters=form.checked)
+    # What was read decides in which language it goes on, whatever another tab has switched to since.
+    language.use(form.language)
+    chosen = replace(opened.pending, checked_clusters=form.checked, language=form.language)
+    opened = replace(opened, pending=chosen)
     switched_to = chosen_language()
     if switched_to is not None:
         services().flow.keep(chosen.in_language(switched_to))
@@ -35,11 +48,8 @@ def decide(request_id: str) -> BaseResponse | str:
         return redirect(url_for("consent.show", request_id=request_id), 303)
     if form.asks_for_time:
         return _put_off_the_end(opened, chosen)
-    customer = opened.customer
-    if customer is None:
-        return redirect(url_for("signin.show", request_id=request_id), 303)
     if form.answer is None:
-        return _ask_again(opened, customer, chosen, form)
+        return _ask_again(opened, customer, form)
     return _answer(opened, customer, form, form.answer)
 
 
@@ -52,21 +62,26 @@ def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseRespons
     return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
 
 
-def _ask_again(
-    opened: OpenRequest, customer: Customer, chosen: PendingRequest, form: DecisionForm
-) -> BaseResponse | str:
+def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:
     """Neither button was pressed: the form once more, with its boxes, unless the request has its answer.
 
-    By a redirect: a page that answers a POST cannot be gone back to, since nothing of ours is in a cache.
     What no button says was sent by no browser, and is refused.
     """
     instead = page_instead(opened)
     if instead is not None:
         return instead
     if form.is_malformed:
-        return Response(consent_page(replace(opened, pending=chosen), customer, is_undecided=True), 400)
-    services().flow.keep(chosen)
-    return redirect(url_for("consent.show", request_id=chosen.request_id, answer="missing"), 303)
+        return Response(consent_page(opened, customer, Notice.MISSING), 400)
+    return _bring_back(opened, Notice.MISSING)
+
+
+def _bring_back(opened: OpenRequest, notice: Notice) -> BaseResponse:
+    """The form once more, with its boxes, saying why.
+
+    By a redirect: a page that answers a POST cannot be gone back to, since nothing of ours is in a cache.
+    """
+    services().flow.keep(opened.pending)
+    return redirect(url_for("consent.show", request_id=opened.pending.request_id, answer=notice.value), 303)
 
 
 def _answer(
@@ -79,6 +94,7 @@ def _answer(
         checked=form.checked,
         subject=customer.subject,
         screen_hash=form.screen_hash,
+        shown=shown_consent(opened, customer),
     )
     match result:
         case Approved(_, code):
@@ -87,6 +103,8 @@ def _answer(
             return _send_back(opened, Answer.DENY, opened.denied_uri)
         case AlreadyAnswered(decision):
             return answered_page(opened, decision)
+        case Changed():
+            return _bring_back(opened, Notice.CHANGED)
         case Expired():
             raise opened.expired()
 

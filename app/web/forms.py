@@ -13,9 +13,12 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 
+from app.domain.authorization import PendingRequest
 from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import Answer, find_answer
+from app.domain.evidence import Screen
 from app.domain.language import Language, find_language
+from app.signin import Customer
 from app.web.current import services
 
 LONGEST_INPUT = 128
@@ -81,25 +84,42 @@ class SignOutForm(RequestForm):
 class DecisionForm:
     """The consent form as it was sent. What is chosen is read by machine values, never by labels.
 
-    Its token names the screen, too: `<screen hash>.<nonce>.<signature>`, so that a decision is on record with
-    the very text that it answers. Its fields are buttons and boxes only, for which flask_wtf has no use.
+    Its token is for one request, in the browser that began it, and for one customer: a sign-in at another
+    bank changes nothing of these. It names the screen, too: `<screen hash>.<language>.<nonce>.<signature>`,
+    so that a decision is on record with the very text that it answers. Its fields are buttons and boxes only,
+    for which flask_wtf has no use.
     """
 
-    def __init__(self, *, session_id: str | None, request_id: str) -> None:
-        self._bound_to = _binding(type(self), session_id, request_id)
+    def __init__(self, pending: PendingRequest, customer: Customer) -> None:
+        person = f"{customer.provider_id} {customer.subject}"
+        self._bound_to = f"{type(self).__name__} {pending.browser_id} {pending.request_id} {person}"
 
-    def token(self, screen_hash: str) -> str:
+    def token(self, screen: Screen) -> str:
         """The token with which the form is sent by whoever sees that screen."""
-        return f"{screen_hash}.{_sign(f'{self._bound_to} {screen_hash}')}"
+        named = f"{screen.screen_hash}.{screen.language}"
+        return f"{named}.{_sign(f'{self._bound_to} {named}')}"
 
     def has_valid_token(self) -> bool:
-        screen_hash, _, token = request.form.get("csrf_token", "").partition(".")
-        return _is_signed(f"{self._bound_to} {screen_hash}", token)
+        screen_hash, language, token = self._parts()
+        return find_language(language) is not None and _is_signed(
+            f"{self._bound_to} {screen_hash}.{language}", token
+        )
 
     @property
     def screen_hash(self) -> str:
         """The screen that the decision answers; to be read once the token has been found valid."""
-        return request.form["csrf_token"].partition(".")[0]
+        return self._parts()[0]
+
+    @property
+    def language(self) -> Language:
+        """The language of that screen; to be read once the token has been found valid."""
+        return Language(self._parts()[1])
+
+    def _parts(self) -> tuple[str, str, str]:
+        """The hash and the language that the token names, and what signs them."""
+        screen_hash, _, rest = request.form.get("csrf_token", "").partition(".")
+        language, _, token = rest.partition(".")
+        return screen_hash, language, token
 
     @property
     def answer(self) -> Answer | None:

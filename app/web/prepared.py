@@ -13,6 +13,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from app.domain.evidence import Screen
+
 # Nobody who registers a name can guess it, so that no registered text is taken for a hole.
 _MARK: Final = f"hole{secrets.token_hex(8)}"
 _HOLE: Final = re.compile(rf"{_MARK}_([a-z_]+)_{_MARK}")
@@ -25,14 +27,14 @@ def hole(name: str) -> Markup:
 
 
 class PreparedPage:
-    """A rendered page and the hash of the screen that it shows."""
+    """A rendered page and the screen that it shows."""
 
-    __slots__ = ("_names", "_pieces", "screen_hash")
+    __slots__ = ("_names", "_pieces", "screen")
 
-    def __init__(self, html: str, screen_hash: str) -> None:
+    def __init__(self, html: str, screen: Screen) -> None:
         parts = _HOLE.split(html)
         self._pieces, self._names = parts[::2], parts[1::2]
-        self.screen_hash = screen_hash
+        self.screen = screen
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The page with each hole filled, everything escaped. Raises KeyError for a hole without a value."""

@@ -211,8 +211,8 @@ def test_the_same_answer_is_the_same_choice_by_the_same_customer(
 # The grant
 
 
-def test_a_grant_lasts_as_long_as_the_registration_says_from_the_moment_of_approval() -> None:
-    grant = grant_of(a_decision(), a_client(consent_duration=timedelta(days=90)))
+def test_a_grant_ends_when_its_request_said_however_late_the_answer_comes() -> None:
+    grant = grant_of(a_decision(), ends_at=NOON + timedelta(days=90))
     assert grant == a_grant(expires_at=NOON + timedelta(days=90))
 
 

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 from flask import Flask
 
-from app.domain.consent import Answer
+from app.domain.consent import Answer, ShownConsent
+from app.domain.evidence import Screen
+from app.domain.language import Language
 from app.flow.consent import Approved, ConsentFlow, Expired
 from tests.builders import a_request
 from tests.conftest import Clock
@@ -16,12 +18,19 @@ def answer(flow: ConsentFlow, clock: Clock, *times: timedelta) -> list[object]:
     pending = flow.begin(a_request(), "browser-1")
     parties = flow.parties(pending)
     assert parties is not None
+    shown = ShownConsent(Screen("the form", Language.EN, "catalogue-1"), None)
     results: list[object] = []
     for span in times:
         clock.advance(span)
         results.append(
             flow.answer(
-                pending, parties, Answer.APPROVE, checked=frozenset(), subject="maple-0001", screen_hash=None
+                pending,
+                parties,
+                Answer.APPROVE,
+                checked=frozenset(),
+                subject="maple-0001",
+                screen_hash=shown.screen.screen_hash,
+                shown=shown,
             )
         )
     return results

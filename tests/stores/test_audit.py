@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+from sqlalchemy import insert
+
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.stores.audit import AT_ONCE, Audit
-from app.stores.evidence import EvidenceStore
 from app.stores.ledger import Ledger
+from app.stores.rows import screen_row
 from app.stores.schema import decisions, events, grants, screens
 from tests.builders import NOON, a_decision, a_grant
 
@@ -20,11 +22,16 @@ def approve(ledger: Ledger, name: str, *, after: timedelta = timedelta(0)) -> No
     ledger.record_decision(a_decision(**names, asked_at=at, decided_at=at), grant)
 
 
+def keep_screen(ledger: Ledger, screen: Screen) -> None:
+    with ledger.database.writing() as connection:
+        connection.change(insert(screens), **screen_row(screen, NOON))
+
+
 def test_everything_but_tokens_is_read_in_the_order_in_which_it_was_made(ledger: Ledger) -> None:
     approve(ledger, "b")
     approve(ledger, "a", after=HOUR)
     ledger.redeem("r-a", "dc-budget", token_hash="the-hash", now=NOON + HOUR)
-    EvidenceStore(ledger.database).keep(Screen("the page", Language.FR, "catalogue-1"), now=NOON)
+    keep_screen(ledger, Screen("the page", Language.FR, "catalogue-1"))
     records = list(Audit(ledger.database).records())
     assert [(record.kind, record.values.get("consent_id")) for record in records] == [
         ("screen", None),
@@ -46,7 +53,7 @@ def test_only_what_was_made_since_then_is_read(ledger: Ledger) -> None:
 
 def test_a_record_has_the_columns_of_its_table_and_no_others(ledger: Ledger) -> None:
     approve(ledger, "a")
-    EvidenceStore(ledger.database).keep(Screen("the page", Language.FR, "catalogue-1"), now=NOON)
+    keep_screen(ledger, Screen("the page", Language.FR, "catalogue-1"))
     tables = {"screen": screens, "decision": decisions, "grant": grants, "event": events}
     for record in Audit(ledger.database).records():
         assert list(record.values) == tables[record.kind].columns.keys()

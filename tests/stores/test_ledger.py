@@ -1,5 +1,7 @@
 """What happens once, and what lasts. Every test runs on SQLite and on PostgreSQL."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,14 +10,16 @@ import pytest
 from sqlalchemy import NullPool, create_engine, insert
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.consent import Answer, ConsentDecision, ConsentGrant, GrantStatus
+from app.domain.agreement import agree
+from app.domain.consent import Answer, ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
+from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.domain.tokens import hash_secret
-from app.stores.ledger import Ledger, NotRedeemable, Redeemed, Replayed
+from app.stores.ledger import ConnectionChanged, Ledger, NotRedeemable, Redeemed, Replayed
 from app.stores.rows import Answered
 from app.stores.schema import metadata
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import EVERYTHING, NOON, a_decision, a_grant
+from tests.builders import EVERYTHING, NOON, a_client, a_decision, a_grant, a_provider
 from tests.stores.conftest import LedgerDatabase
 from tests.stores.parallel import all_at_once
 
@@ -331,13 +335,102 @@ def test_a_denial_leaves_the_connection_and_its_refresh_token(ledger: Ledger) ->
     assert refreshable(ledger) == standing_grant(ledger)
 
 
+def recorded_ids(results: Iterable[Answered]) -> list[str]:
+    """The consents that were recorded, of which none was approved before the one that it replaced."""
+    results = list(results)
+    for result in results:
+        assert result.grant is not None
+        assert result.grant.approved_at == result.decision.decided_at
+        if result.replaced is not None:
+            assert result.replaced.ended_at == result.grant.approved_at >= result.replaced.approved_at
+    return [result.decision.consent_id for result in results]
+
+
+def test_a_successor_is_approved_no_earlier_than_its_predecessor_whatever_the_clocks(ledger: Ledger) -> None:
+    """The first was approved at a machine whose clock is ahead."""
+    ahead = NOON + timedelta(seconds=40)
+    ledger.record_decision(
+        a_decision(decided_at=ahead), a_grant(approved_at=ahead, expires_at=NOON + timedelta(days=9))
+    )
+    answered = ledger.record_decision(*an_approval(2))
+    assert answered.grant is not None
+    assert (answered.grant.approved_at, answered.decision.decided_at) == (ahead, ahead)
+    assert standing_grant(ledger).ended_at == ahead
+    assert standing_grant(ledger, "request-2") == answered.grant
+
+
+def page_that_shows(standing: ConsentGrant | None) -> ShownConsent:
+    return ShownConsent(Screen("what was on the page", Language.EN, "catalogue-1"), standing)
+
+
+def test_an_approval_replaces_the_connection_that_its_page_showed(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    first = ledger.record_decision(*an_approval(1), page_that_shows(None)).grant
+    second = ledger.record_decision(*an_approval(2), page_that_shows(first)).grant
+    assert second is not None
+    assert standing_grant(ledger).ended_at == second.approved_at
+    [screen] = database.rows("screens")
+    assert screen["text"] == "what was on the page"
+
+
+@pytest.mark.parametrize("shown", ["none", "another", "wider"])
+def test_an_approval_that_would_replace_what_its_page_did_not_show_is_not_recorded(
+    ledger: Ledger, database: LedgerDatabase, shown: str
+) -> None:
+    _, first = an_approval(1)
+    ledger.record_decision(*an_approval(1))
+    standing = {
+        "none": None,
+        "another": replace(first, consent_id="consent-9"),
+        "wider": replace(first, granted_scope=EVERYTHING),
+    }[shown]
+    with pytest.raises(ConnectionChanged):
+        ledger.record_decision(*an_approval(2), page_that_shows(standing))
+    assert standing_grant(ledger) == first
+    assert len(database.rows("decisions")) == 1
+    assert database.rows("screens") == []
+
+
+def test_an_approval_whose_page_showed_a_connection_that_was_stopped_is_not_recorded(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    _, first = an_approval(1)
+    with pytest.raises(ConnectionChanged):
+        ledger.record_decision(*an_approval(2), page_that_shows(first))
+    assert database.rows("decisions") == []
+
+
+def test_the_same_approval_again_is_the_one_on_record_whatever_its_page_showed(ledger: Ledger) -> None:
+    decision, grant = an_approval(1)
+    ledger.record_decision(decision, grant, page_that_shows(None))
+    again = replace(decision, consent_id="consent-9")
+    assert grant is not None
+    answered = ledger.record_decision(again, replace(grant, consent_id="consent-9"), page_that_shows(None))
+    assert answered.decision.consent_id == decision.consent_id
+
+
+def test_what_was_agreed_is_on_record_once_for_all_who_agreed_to_the_same(
+    ledger: Ledger, database: LedgerDatabase
+) -> None:
+    agreement = agree(a_client(), a_provider())
+    for number in (1, 2):
+        decision, grant = an_approval(number, subject=f"maple-{number}")
+        ledger.record_decision(replace(decision, agreement=agreement), grant)
+        answered = ledger.find_answer(decision.request_id)
+        assert answered is not None
+        assert answered.decision.agreement == agreement
+    [row] = database.rows("agreements")
+    assert row["agreement_hash"] == agreement.agreement_hash
+
+
 def test_two_requests_approved_at_the_same_moment_leave_one_connection(
     ledger: Ledger, database: LedgerDatabase
 ) -> None:
     for number in range(1, 20, 2):
         pair = [an_approval(number), an_approval(number + 1)]
         results = all_at_once([partial(ledger.record_decision, *answer) for answer in pair])
-        assert [result.decision for result in results] == [decision for decision, _ in pair]
+        assert recorded_ids(results) == [decision.consent_id for decision, _ in pair]
         assert len(database.rows("grants", ended_at=None)) == 1
     assert len(database.rows("grants")) == 20
     assert [kind for _, kind in database.events()].count("superseded") == 19
@@ -348,7 +441,7 @@ def test_of_thirty_requests_approved_at_the_same_moment_all_are_recorded_and_one
 ) -> None:
     answers = [an_approval(number) for number in range(1, 31)]
     results = all_at_once([partial(ledger.record_decision, *answer) for answer in answers])
-    assert [result.decision for result in results] == [decision for decision, _ in answers]
+    assert recorded_ids(results) == [decision.consent_id for decision, _ in answers]
     assert len(database.rows("grants", ended_at=None)) == 1
     assert [kind for _, kind in database.events()].count("superseded") == 29
 

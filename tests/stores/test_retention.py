@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from app.domain.consent import Answer, ConsentGrant
 from app.domain.evidence import Screen, hash_of
 from app.domain.history import Actor
 from app.domain.language import Language
 from app.stores.connections import ConnectionStore
-from app.stores.evidence import EvidenceStore
 from app.stores.ledger import Ledger
 from app.stores.retention import MOST_AT_ONCE, Forgettable, Policy, RetentionStore
+from app.stores.rows import screen_row
+from app.stores.schema import screens
 from tests.builders import NOON, a_decision, a_grant
 from tests.stores.conftest import LedgerDatabase
 
@@ -50,7 +52,8 @@ class Kept:
 
     def show(self, text: str, after: timedelta = timedelta(0)) -> None:
         screen = Screen(text, Language.EN, "catalogue-1")
-        EvidenceStore(self.ledger.database).keep(screen, now=NOON + after)
+        with self.ledger.database.writing() as connection:
+            connection.change(insert(screens), **screen_row(screen, NOON + after))
 
     def forget(self, after: timedelta) -> Forgettable:
         """What is deleted at that time, which is what was announced."""

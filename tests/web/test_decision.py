@@ -301,6 +301,10 @@ def test_a_form_from_before_signing_out_is_refused(form: OpenForm, recorded: Led
     page = form.customer.form(form.request_id)
     form.customer.client.post("/sign-out", data=hidden_fields(page, "/sign-out"))
     response = form.send("approve")
+    assert (response.status_code, response.location) == (303, f"/sign-in/{form.request_id}")
+    assert recorded.nothing_happened
+    form.customer.sign_in(form.request_id)
+    response = form.send("approve")
     check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
     assert recorded.nothing_happened
 

@@ -10,10 +10,11 @@ from flask import render_template
 from app.domain.callback import success_uri
 from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import Answer, decide
+from app.domain.evidence import Screen as Shown
 from app.domain.registry import Client, DataProvider
 from app.signin import Customer
 from app.web import language
-from app.web.consent_page import Shared, WhatIsAsked, form_with_holes
+from app.web.consent_page import Notice, Shared, WhatIsAsked, form_with_holes
 from app.web.current import reference
 from app.web.pages import clock_time, in_words, long_date
 from app.web.prepared import PreparedPage
@@ -38,7 +39,7 @@ def _form(
     shared: Scope | None = None,
     left: timedelta = timedelta(minutes=14),
     host: str = "budget.example",
-    is_undecided: bool = False,
+    notice: Notice | None = None,
 ) -> str:
     who = fixtures.parties(client, requested=requested, provider=provider)
     asked = WhatIsAsked(
@@ -50,7 +51,7 @@ def _form(
         ends_on=long_date(NOW + client.consent_duration),
         callback_host=host,
         checked=checked,
-        is_undecided=is_undecided,
+        notice=notice,
         names_customer=bool(customer.display_name),
     )
     values = {
@@ -64,7 +65,7 @@ def _form(
         "time_left": in_words(left),
         "clock_time": clock_time(NOW + left),
     }
-    return PreparedPage(form_with_holes(asked, who), "").fill(values)
+    return PreparedPage(form_with_holes(asked, who), Shown("", asked.language, "")).fill(values)
 
 
 def _without_its_pictures() -> str:
@@ -108,7 +109,10 @@ def _continue(*, was_approved: bool) -> str:
 SCREENS = [
     Screen("form", "The form, asked for everything", _form),
     Screen("form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))),
-    Screen("form-undecided", "It came back without an answer", partial(_form, is_undecided=True)),
+    Screen("form-undecided", "It came back without an answer", partial(_form, notice=Notice.MISSING)),
+    Screen(
+        "form-changed", "It came back since what is asked has changed", partial(_form, notice=Notice.CHANGED)
+    ),
     Screen("form-running-out", "One minute is left", partial(_form, left=timedelta(seconds=50))),
     Screen("form-run-out", "The time ran out while it was read", partial(_form, left=timedelta(0))),
     Screen(

@@ -126,6 +126,7 @@ def pending(
         request=request,
         begun_at=NOW,
         expires_at=NOW + timedelta(minutes=15),
+        consent_ends_at=NOW + client.consent_duration,
         language=spoken,
     )
 

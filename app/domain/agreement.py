@@ -1,0 +1,95 @@
+"""What a customer agreed to with whom: the registered texts as they were when the consent was given.
+
+A registration changes; what was agreed does not. Whatever shows a past consent reads it from here.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.clusters import WITH_HISTORY, DataCluster, Scope
+from app.domain.language import Bilingual
+from app.domain.registry import Client, DataProvider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """The parties of a consent, the purposes and the look-back, as the consent form showed them.
+
+    `purpose` is None where the recipient gave none, and `history_months` where it named no limit.
+    """
+
+    recipient_name: Bilingual
+    recipient_legal_name: Bilingual
+    recipient_site: Bilingual
+    agent: Bilingual | None
+    purpose: Bilingual | None
+    cluster_purposes: Mapping[DataCluster, Bilingual] = field(default_factory=dict)
+    history_months: int | None
+    provider_name: Bilingual
+    provider_legal_name: Bilingual | None
+
+    def history_months_of(self, scope: Scope) -> int | None:
+        """How many months back `scope` shows; None where nothing of it has a past, or no limit was named."""
+        return self.history_months if scope & WITH_HISTORY else None
+
+    @property
+    def document(self) -> str:
+        """The agreement as JSON, in which equal agreements are equal texts."""
+        texts = {name: _texts(getattr(self, name)) for name in _BILINGUAL}
+        purposes = {cluster.value: _texts(text) for cluster, text in self.cluster_purposes.items()}
+        record = {**texts, "cluster_purposes": purposes, "history_months": self.history_months}
+        return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def agreement_hash(self) -> str:
+        """The hex SHA-256 of the document."""
+        return hashlib.sha256(self.document.encode("utf-8")).hexdigest()
+
+
+_BILINGUAL = (
+    "recipient_name",
+    "recipient_legal_name",
+    "recipient_site",
+    "agent",
+    "purpose",
+    "provider_name",
+    "provider_legal_name",
+)
+
+
+def agree(client: Client, provider: DataProvider) -> Agreement:
+    """What is agreed by whoever approves a request now."""
+    return Agreement(
+        recipient_name=client.name,
+        recipient_legal_name=client.legal_name,
+        recipient_site=client.site,
+        agent=client.agent,
+        purpose=client.purpose,
+        cluster_purposes={DataCluster(name): text for name, text in client.cluster_purposes.items()},
+        history_months=client.history_months,
+        provider_name=provider.name,
+        provider_legal_name=provider.legal_name,
+    )
+
+
+def parse_agreement(document: str) -> Agreement:
+    """The agreement that `document` is the JSON of. Raises ValueError for another text."""
+    record = json.loads(document)
+    texts: dict[str, Any] = {name: _bilingual(record[name]) for name in _BILINGUAL}
+    purposes = {
+        cluster: Bilingual(**record["cluster_purposes"][cluster.value])
+        for cluster in DataCluster
+        if cluster.value in record["cluster_purposes"]
+    }
+    return Agreement(**texts, cluster_purposes=purposes, history_months=record["history_months"])
+
+
+def _texts(text: Bilingual | None) -> dict[str, str] | None:
+    return None if text is None else {"en": text.en, "fr": text.fr}
+
+
+def _bilingual(texts: dict[str, str] | None) -> Bilingual | None:
+    return None if texts is None else Bilingual(**texts)
