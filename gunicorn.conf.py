@@ -81,7 +81,6 @@ Cache-Control: no-store\r
 Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r
 X-Content-Type-Options: nosniff\r
 Referrer-Policy: same-origin\r
-Cross-Origin-Opener-Policy: same-origin\r
 Cross-Origin-Resource-Policy: same-origin\r
 ob-trace-id: {trace_id}\r
 Connection: close\r

@@ -175,6 +175,20 @@ def every_screen() -> "list[ShownScreen]":
         return list(show_screens(client, *LANGUAGES))
 
 
+@pytest.fixture(scope="session")
+def four_languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every screen as a file, of an Accord in English, French, Arabic and Cree."""
+    from tests.other_languages import add_two_languages, run, translate  # which imports this module
+
+    folder = tmp_path_factory.mktemp("four_languages")
+    add_two_languages(folder)
+    for language, mark in (("ar", "نص"), ("cr", "ᐁᑯᓯ")):
+        translate(folder / "translations" / language / "LC_MESSAGES" / "messages.po", mark)
+    run(folder, "flask", "catalogues", "check", str(folder / "translations"))
+    run(folder, "tools.gallery", str(folder / "gallery"))
+    return folder / "gallery"
+
+
 @pytest.fixture(params=["en", "fr"])
 def lang(request: pytest.FixtureRequest) -> str:
     """The test runs once in each language."""

@@ -76,7 +76,7 @@ def stop(consent_id: str) -> BaseResponse:
 
 @bp.get("/connections/<consent_id>/receipt.json")
 def receipt_as_json(consent_id: str) -> Response:
-    """The receipt in both languages, by their codes."""
+    """The receipt in every language, by their codes."""
     _speak()
     shown = _load(consent_id)
     return jsonify({spoken.value: receipt(shown, spoken).as_json() for spoken in Language})

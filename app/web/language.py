@@ -62,9 +62,9 @@ def locale() -> Locale:
     return LOCALES[language()]
 
 
-def direction() -> str:
-    """The direction in which the language of this response is read, as the `dir` of HTML."""
-    return "rtl" if locale().character_order == "right-to-left" else "ltr"
+def direction(spoken: Language) -> str:
+    """The direction in which `spoken` is read, as the `dir` of HTML."""
+    return "rtl" if LOCALES[spoken].character_order == "right-to-left" else "ltr"
 
 
 def announce(response: Response) -> Response:

@@ -35,6 +35,7 @@ def init_app(app: Flask) -> None:
         long_time=long_time,
         in_language=in_language,
         own_name=own_name,
+        direction=language.direction,
         switch_url=switch_url,
     )
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # jinja2.ext.i18n adds it
@@ -59,7 +60,6 @@ def _every_page() -> dict[str, Any]:
     return {
         "language": spoken,
         "lang": readings.reading() or spoken.value,
-        "direction": language.direction(),
         "other_languages": spoken.others,
         "reference": current.reference(),
         "catalogue_faults": current.services().catalogues.faults(),

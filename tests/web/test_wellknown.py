@@ -7,6 +7,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from app.domain.language import Language
 from tests.builders import CHALLENGE, VERIFIER, a_query
 from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
 from tests.page_contract import ContractClient, parse_page
@@ -135,7 +136,7 @@ def test_every_challenge_method_works_and_no_other(
 def test_the_pages_are_in_every_language_that_is_named(
     customer: BrowserCustomer, metadata: dict[str, Any]
 ) -> None:
-    assert metadata["ui_locales_supported"] == ["en", "fr"]
+    assert metadata["ui_locales_supported"] == list(Language)
     for language in metadata["ui_locales_supported"]:
         request_id = customer.begin(ui_locales=f"de {language} en fr")
         check_page(customer.client.get(f"/sign-in/{request_id}"), "sign_in", language)
