@@ -10,7 +10,7 @@ from tools.programs import CHROMIUM
 _ARGUMENTS = [
     "--disable-gpu",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1",
 ]
 
 
