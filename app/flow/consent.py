@@ -6,7 +6,7 @@ from until the decision is on record.
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -109,9 +109,17 @@ class ConsentFlow:
         """What finds the request, for whoever wants something else in the same round trip."""
         return self.requests.finding(request_id)
 
-    def keeping(self, pending: PendingRequest, *, instead_of: Iterable[str]) -> list[Command]:
-        """What keeps `pending` and gives up the requests `instead_of` it, in the same way."""
-        return self.requests.saving(pending, now=self.clock(), instead_of=instead_of)
+    def opening(self, pending: PendingRequest) -> list[Command]:
+        """What keeps `pending` as its browser's newest; what the last of it replies is to be given up."""
+        return self.requests.opening(pending, now=self.clock())
+
+    def give_up(self, pending: PendingRequest, request_ids: list[str]) -> None:
+        """Forgets what `pending` has pushed out."""
+        self.requests.give_up(pending.browser_id, request_ids)
+
+    def open(self, pending: PendingRequest) -> None:
+        """Keeps `pending` as its browser's newest."""
+        self.requests.open(pending, now=self.clock())
 
     def keep(self, pending: PendingRequest) -> None:
         """Keeps what the customer has chosen so far."""
@@ -119,7 +127,7 @@ class ConsentFlow:
 
     def extend(self, pending: PendingRequest) -> None:
         """Gives the customer more time, and keeps what they have chosen so far."""
-        self.keep(pending.extended_at(self.clock(), self.request_lifetime))
+        self.open(pending.extended_at(self.clock(), self.request_lifetime))
 
     def is_expired(self, pending: PendingRequest) -> bool:
         """Whether the time to answer is over and nobody has."""

@@ -1,10 +1,10 @@
 """Pending requests in Redis, under `request:<request_id>`; with `:expired` once that was noticed.
 
+Those of one browser are listed under `opened:<browser_id>`, the newest first: their number has a bound.
 The key outlives the request's own deadline, so that the page which says that it expired still knows the
 way back to the recipient.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from app.stores.redis import Command, Question, Redis, ask
 from app.stores.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
+MOST_OPEN_REQUESTS = 20  # of one browser
 
 
 class RequestStore:
@@ -27,15 +28,41 @@ class RequestStore:
 
     def save(self, pending: PendingRequest, *, now: datetime) -> None:
         """Keeps `pending` until an hour after it expires."""
-        ask(self._redis, *self.saving(pending, now=now))
+        ask(self._redis, self._saving(pending, now))
 
-    def saving(
-        self, pending: PendingRequest, *, now: datetime, instead_of: Iterable[str] = ()
-    ) -> list[Command]:
-        """What saves `pending`, and forgets the request_ids `instead_of` it."""
-        time_to_live = pending.expires_at + KEPT_AFTER_EXPIRY - now
-        saved = self._records.put(_key(pending.request_id), _record(pending), time_to_live)
-        return [saved, *(("DEL", _key(request_id)) for request_id in instead_of)]
+    def _saving(self, pending: PendingRequest, now: datetime) -> Command:
+        return self._records.put(_key(pending.request_id), _record(pending), _time_to_live(pending, now))
+
+    def open(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Keeps `pending` as the newest of its browser, which gives up the oldest where it has too many."""
+        *_, too_many = ask(self._redis, *self.opening(pending, now=now))
+        self.give_up(pending.browser_id, too_many)
+
+    def opening(self, pending: PendingRequest, *, now: datetime) -> list[Command]:
+        """What does that; the reply to the last command is what to `give_up` afterwards."""
+        opened = _opened(pending.browser_id)
+        return [
+            self._saving(pending, now),
+            ("LREM", opened, 0, pending.request_id),
+            ("LPUSH", opened, pending.request_id),
+            ("EXPIRE", opened, int(_time_to_live(pending, now).total_seconds())),
+            ("LRANGE", opened, MOST_OPEN_REQUESTS, -1),
+        ]
+
+    def give_up(self, browser_id: str, request_ids: list[str]) -> None:
+        """Forgets requests that newer ones of the same browser have pushed out (RFC 6819 4.4.1.11).
+
+        Whoever opens one after another, however many at once, sees all that are too many by then. What is too
+        many remains so, and may be given up twice.
+        """
+        opened = _opened(browser_id)
+        forgetting = [
+            command
+            for request_id in request_ids
+            for command in (("DEL", _key(request_id)), ("LREM", opened, 0, request_id))
+        ]
+        if forgetting:
+            ask(self._redis, *forgetting)
 
     def finding(self, request_id: str) -> Question[PendingRequest | None]:
         """What finds it."""
@@ -48,8 +75,16 @@ class RequestStore:
         return bool(reply)
 
 
+def _time_to_live(pending: PendingRequest, now: datetime) -> timedelta:
+    return pending.expires_at + KEPT_AFTER_EXPIRY - now
+
+
 def _key(request_id: str) -> str:
     return f"request:{request_id}"
+
+
+def _opened(browser_id: str) -> str:
+    return f"opened:{browser_id}"
 
 
 def _record(pending: PendingRequest) -> dict[str, Any]:

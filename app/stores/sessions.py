@@ -41,14 +41,14 @@ class SessionStore:
         content, reply = ask(self._redis, mine.command, question.command)
         return mine.understand(content), question.understand(reply)
 
-    def save(self, session_id: str, content: dict[str, Any], *beside: Command) -> None:
-        """Saves the session, and does what else is asked `beside` it in the same round trip."""
-        ask(self._redis, self._saving(session_id, content), *beside)
+    def save(self, session_id: str, content: dict[str, Any], *beside: Command) -> list[Any]:
+        """Saves the session, and asks in the same round trip what is `beside` it; the replies to that."""
+        return ask(self._redis, self._saving(session_id, content), *beside)[1:]
 
-    def replace(self, session_id: str, content: dict[str, Any], *beside: Command) -> bool:
-        """Like `save`, if there still is a session; False when it was ended in the meantime."""
-        reply, *_ = ask(self._redis, (*self._saving(session_id, content), "XX"), *beside)
-        return bool(reply)
+    def replace(self, session_id: str, content: dict[str, Any], *beside: Command) -> list[Any] | None:
+        """Like `save`, if there still is a session; None when it was ended in the meantime."""
+        reply, *others = ask(self._redis, (*self._saving(session_id, content), "XX"), *beside)
+        return others if reply else None
 
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))

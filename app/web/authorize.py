@@ -70,11 +70,11 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
         session = browser()
         session.language = asked.language
         pending = services().flow.begin(asked, session.browser_id)
-        pushed_out = session.remember_request(pending.request_id)
-        session.save(*services().flow.keeping(pending, instead_of=pushed_out))
+        *_, too_many = session.save(*services().flow.opening(pending))
+        services().flow.give_up(pending, too_many)
         if pending.browser_id != session.browser_id:  # whoever was signed in has just signed out
             pending = replace(pending, browser_id=session.browser_id)
-            services().flow.keep(pending)
+            services().flow.open(pending)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
         raise OAuthError(

@@ -83,7 +83,7 @@ class Purpose:
 
     def welcome(self, customer: Customer) -> None:
         """A new session for the customer. The request comes along, whoever was here before."""
-        self.session.sign_in(customer, self.request_id)
+        self.session.sign_in(customer)
         if self.opened is not None and self.opened.pending.browser_id != self.session.browser_id:
             bind_to_this_browser(self.opened)
         _log.info("signed_in", provider_id=customer.provider_id, outcome="ok")
@@ -116,4 +116,4 @@ def of(pending: PendingSignIn) -> Purpose:
 def bind_to_this_browser(opened: OpenRequest) -> None:
     """Hands the one request to the person who is here now, without what somebody else had checked."""
     moved = replace(opened.pending, browser_id=opened.session.browser_id, checked_clusters=frozenset())
-    services().flow.keep(moved)
+    services().flow.open(moved)

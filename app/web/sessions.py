@@ -22,14 +22,13 @@ from app.signin import Customer
 from app.stores.redis import Command, Question
 from app.stores.sessions import SessionStore
 
-MOST_OPEN_REQUESTS = 20
 T = TypeVar("T")
 
 FindProvider = Callable[[str], DataProvider | None]
 
 
 class BrowserSession(SessionMixin):
-    """What is remembered of one browser: who signed in at which provider, its language, its open requests.
+    """What is remembered of one browser: who signed in at which provider, and its language.
 
     Reading loads it; every method that reads or saves may raise StoreUnavailable.
     """
@@ -92,17 +91,11 @@ class BrowserSession(SessionMixin):
         kept = self._load().get("customers", {}).get(provider_id)
         return None if kept is None else _customer(kept)
 
-    def remember_request(self, request_id: str) -> list[str]:
-        """Adds an open request; returns those that it pushes out, the oldest first (RFC 6819 4.4.1.11)."""
-        opened = [*self._load().get("open", []), request_id]
-        self._load()["open"] = opened[-MOST_OPEN_REQUESTS:]
-        return opened[:-MOST_OPEN_REQUESTS]
-
     def has_left(self, provider_id: str) -> bool:
         """Whether somebody signed out here and nobody has signed in at this provider since."""
         return provider_id in self._load().get("left", [])
 
-    def sign_in(self, customer: Customer, request_id: str | None) -> None:
+    def sign_in(self, customer: Customer) -> None:
         """Starts a new session for the customer under a new id; the old id is dead (ASVS 7.2.4).
 
         When somebody else had signed in at this provider, nothing of theirs comes along: the browser gets a
@@ -112,37 +105,42 @@ class BrowserSession(SessionMixin):
         kept = self._load()
         before = self.customer_of(customer.provider_id)
         if before is not None and before.subject != customer.subject:
-            kept = {"lang": kept.get("lang"), "open": [request_id] if request_id else []}
+            kept = {"lang": kept.get("lang")}
         customers = kept.get("customers", {})
         begun = kept["begun"] if customers else self._clock().isoformat()
         customers = {**customers, customer.provider_id: asdict(customer)}
         left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
         self._start_anew({**kept, "customers": customers, "left": left, "begun": begun})
 
-    def sign_out(self, *, keep_request: str | None) -> None:
-        """Forgets who this is, on the server too. `keep_request` stays open for whoever signs in next."""
+    def sign_out(self) -> None:
+        """Forgets who this is, on the server too, and gives the browser a new browser_id.
+
+        The caller binds to it the one request that stays open for whoever signs in next, if there is one.
+        """
         kept = self._load()
         left = sorted({*kept.get("left", []), *kept.get("customers", {})})
-        opened = [keep_request] if keep_request else []
-        self._start_anew({"lang": kept.get("lang"), "open": opened, "left": left})
+        self._start_anew({"lang": kept.get("lang"), "left": left})
 
-    def save(self, *beside: Command) -> None:
-        """Writes the session, and what else is asked `beside` it in the same round trip.
+    def save(self, *beside: Command) -> list[Any]:
+        """Writes the session, and what else is asked `beside` it in the same round trip; the replies to that.
 
-        A browser of which nothing was remembered gets an id of the server's making.
+        Where the session has ended meanwhile, that is asked twice, and these are the second replies. A
+        browser of which nothing was remembered gets an id of the server's making.
         """
         content = self._load()
         content.setdefault("browser", _new_browser_id())
-        if self._id is not None and self._store.replace(self._id, content, *beside):
+        replies = None if self._id is None else self._store.replace(self._id, content, *beside)
+        if replies is not None:
             if self.cookie_language is not self.language:
                 self.cookie_to_set = self._id
-            return
+            return replies
         if self._id is not None and content.pop("customers", None):
             # Ended while this request was under way: nobody is signed in any more, and nothing is theirs.
-            content["browser"], content["open"] = _new_browser_id(), []
+            content["browser"] = _new_browser_id()
         new_id = self._store.new_id()
-        self._store.save(new_id, content, *beside)
+        replies = self._store.save(new_id, content, *beside)
         self._id = self.cookie_to_set = new_id
+        return replies
 
     def _start_anew(self, content: dict[str, Any]) -> None:
         old = self._id
@@ -182,9 +180,8 @@ class BrowserSession(SessionMixin):
         try:
             if not all(self._is_known(_customer(kept)) for kept in content.get("customers", {}).values()):
                 return False
-            lists = [content.get("open", []), content.get("left", [])]
-            are_lists = all(isinstance(one, list) for one in lists)
-            return are_lists and self._clock() - datetime.fromisoformat(content["begun"]) < self._absolute
+            has_left = isinstance(content.get("left", []), list)
+            return has_left and self._clock() - datetime.fromisoformat(content["begun"]) < self._absolute
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
 

@@ -54,14 +54,14 @@ def sign_out() -> BaseResponse | str:
         raise errors.form_refused(request_id)
     if not request_id:
         banks = [services().registry.providers[customer.provider_id] for customer in customers()]
-        browser().sign_out(keep_request=None)
+        browser().sign_out()
         return render_template("signin/signed_out.html", banks=banks)
     try:
         opened = open_request(request_id)
     except errors.Problem:
-        browser().sign_out(keep_request=None)  # whatever became of the request
+        browser().sign_out()  # whatever became of the request
         raise
-    opened.session.sign_out(keep_request=request_id)
+    opened.session.sign_out()
     bind_to_this_browser(opened)
     return redirect(url_for("signin.show", request_id=request_id), 303)
 

@@ -1,6 +1,7 @@
 """Pending requests: kept whole, and an hour longer than they live."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
 from app.stores.redis import Redis, ask, find
-from app.stores.requests import RequestStore
+from app.stores.requests import MOST_OPEN_REQUESTS, RequestStore
 from tests.builders import BASIC, CHALLENGE, NOON, RECORDS, a_pending_request, a_request
 
 Found = Callable[[str], PendingRequest | None]
@@ -77,14 +78,52 @@ def test_the_key_outlives_the_request_by_an_hour_however_late_it_is_saved(
     assert redis_client.ttl("request:request-1") == 30 * 60
 
 
-def test_a_request_may_come_instead_of_others_known_or_not(
+def opened(requests: RequestStore, found: Found, numbers: Iterable[int]) -> list[int]:
+    """Which of the requests of these numbers are still there."""
+    return [number for number in numbers if found(f"request-{number}") is not None]
+
+
+def test_the_oldest_of_a_browser_is_given_up_for_the_newest(requests: RequestStore, found: Found) -> None:
+    requests.open(replace(a_pending_request(), request_id="another", browser_id="browser-2"), now=NOON)
+    for number in range(MOST_OPEN_REQUESTS + 3):
+        requests.open(replace(a_pending_request(), request_id=f"request-{number}"), now=NOON)
+    assert opened(requests, found, range(23)) == list(range(3, 23))
+    assert found("another") is not None
+
+
+def test_of_many_that_are_opened_at_once_as_many_remain_as_may(
+    requests: RequestStore, redis_client: Redis
+) -> None:
+    many = [replace(a_pending_request(), request_id=f"request-{number}") for number in range(60)]
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda pending: requests.open(pending, now=NOON), many))
+    kept = {str(key) for key in redis_client.scan_iter("request:*")}
+    listed = redis_client.lrange("opened:browser-1", 0, -1)
+    assert len(kept) == MOST_OPEN_REQUESTS == 20
+    assert kept == {f"request:{request_id!s}" for request_id in listed}
+
+
+def test_one_that_is_opened_again_is_one_and_the_newest(
     requests: RequestStore, found: Found, redis_client: Redis
 ) -> None:
-    requests.save(a_pending_request(), now=NOON)
-    second = replace(a_pending_request(), request_id="request-2")
-    ask(redis_client, *requests.saving(second, now=NOON, instead_of=["request-1", "request-0"]))
-    assert found("request-1") is None
-    assert found("request-2") == second
+    for number in (0, 1, 0):
+        requests.open(replace(a_pending_request(), request_id=f"request-{number}"), now=NOON)
+    assert redis_client.lrange("opened:browser-1", 0, -1) == ["request-0", "request-1"]
+
+
+def test_what_was_not_given_up_because_redis_failed_is_given_up_next_time(
+    requests: RequestStore, found: Found, redis_client: Redis
+) -> None:
+    for number in range(25):
+        pending = replace(a_pending_request(), request_id=f"request-{number}")
+        ask(redis_client, *requests.opening(pending, now=NOON))  # and then nothing
+    requests.open(replace(a_pending_request(), request_id="request-25"), now=NOON)
+    assert opened(requests, found, range(26)) == list(range(6, 26))
+
+
+def test_the_list_lives_as_long_as_the_newest_request(requests: RequestStore, redis_client: Redis) -> None:
+    requests.open(a_pending_request(), now=NOON)
+    assert redis_client.ttl("opened:browser-1") == redis_client.ttl("request:request-1") == 75 * 60
 
 
 def record(requests: RequestStore, redis_client: Redis) -> dict[str, Any]:

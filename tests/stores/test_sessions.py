@@ -80,8 +80,8 @@ def test_ids_have_192_random_bits() -> None:
 def test_a_session_that_was_ended_is_not_brought_back(redis_client: Redis) -> None:
     store = SessionStore(redis_client, RECORDS, idle=timedelta(minutes=30))
     store.save("one", {"browser": "b"})
-    assert store.replace("one", {"browser": "c"})
+    assert store.replace("one", {"browser": "c"}) is not None
     assert store.find("one") == {"browser": "c"}
     store.forget("one")
-    assert not store.replace("one", {"browser": "d"})
+    assert store.replace("one", {"browser": "d"}) is None
     assert store.find("one") is None

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -343,14 +344,15 @@ def test_the_session_cookie_is_for_this_host_and_no_script(client: ContractClien
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_what_is_kept_is_one_request_and_one_session_each_with_an_end(
+def test_what_is_kept_is_one_request_in_a_list_and_one_session_each_with_an_end(
     client: ContractClient, redis_client: redis.Redis
 ) -> None:
     request_id = ask(client, a_query()).location.rpartition("/")[2]
     assert f"request:{request_id}" in keys(redis_client)
     assert len(keys(redis_client, "session:*")) == 1
-    assert len(keys(redis_client)) == 2
-    assert 4490 <= redis_client.ttl(f"request:{request_id}") <= 4500, "its 15 minutes, and an hour"
+    assert len(keys(redis_client)) == 3
+    for key in (f"request:{request_id}", *keys(redis_client, "opened:*")):
+        assert 4490 <= redis_client.ttl(key) <= 4500, "its 15 minutes, and an hour"
     assert 1790 <= redis_client.ttl(keys(redis_client, "session:*")[0]) <= 1800
 
 
@@ -372,6 +374,24 @@ def test_more_than_twenty_open_requests_push_out_the_oldest(
     check_page(customer.client.get(f"/sign-in/{opened[0]}"), "request_lost", "en", status=404)
     for request_id in opened[1:]:
         check_page(customer.client.get(f"/sign-in/{request_id}"), "sign_in", "en")
+
+
+def test_of_sixty_requests_that_are_opened_at_once_twenty_stay_open(
+    customer: BrowserCustomer, redis_client: redis.Redis
+) -> None:
+    customer.begin()
+
+    def begin(_number: int) -> str:
+        tab = customer.client.application.test_client()
+        assert isinstance(tab, ContractClient)
+        tab.bring_cookies_of(customer.client)
+        return BrowserCustomer(tab).begin()
+
+    with ThreadPoolExecutor(20) as pool:
+        opened = list(pool.map(begin, range(60)))
+    assert len(keys(redis_client, "request:*")) == 20
+    statuses = [customer.client.get(f"/sign-in/{request_id}").status_code for request_id in opened]
+    assert (statuses.count(200), statuses.count(404)) == (20, 40)
 
 
 @pytest.mark.parametrize(

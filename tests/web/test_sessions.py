@@ -230,7 +230,7 @@ def test_a_session_as_we_write_it_is_the_customers(
         session_of(unknown="x"),
         session_of(issuer="https://bank.example"),
         session_of(provider_id="9999"),
-        {"begun": NOON, "open": 5},
+        {"begun": NOON, "left": 5},
     ],
     ids=str,
 )
