@@ -18,7 +18,7 @@ from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
 from app.signin import Cause
 from app.stores.unavailable import StoreUnavailable
-from app.web import current
+from app.web import current, language
 from app.web.turns import TURNED_AWAY
 
 RETRY_AFTER = 10
@@ -71,14 +71,17 @@ def request_lost() -> Problem:
     return Problem("request_lost", 404)
 
 
-def session_over(client: Client, provider: DataProvider) -> Problem:
+def session_over() -> Problem:
     """The request may still be open, but nobody can tell whose it is."""
-    return Problem("session_over", 404, client=client, provider=provider)
+    return Problem("session_over", 404)
 
 
 def cookies_blocked() -> Problem:
-    """The browser brought no cookie at all: it blocks them, or the request was begun in another browser."""
-    return Problem("cookies_blocked", 404)
+    """The browser brought no cookie at all: it blocks them, or the request was begun in another browser.
+
+    Where its address does not say either, nothing is known of the language, and the page is in all of them.
+    """
+    return Problem("cookies_blocked", 404, is_language_known=language.asked_language() is not None)
 
 
 def request_expired(client: Client, provider: DataProvider, way_back: str) -> Problem:

@@ -55,7 +55,7 @@ def open_request(request_id: str) -> OpenRequest:
     session = browser()
     pending = session.ask(services().flow.finding(request_id))
     if not session.is_known:
-        raise _not_of_a_session(session, pending)
+        raise _without_session(session)
     language.use(language.asked_language() or session.language)
     if pending is None or pending.browser_id != session.browser_id:
         raise errors.request_lost()
@@ -68,19 +68,15 @@ def open_request(request_id: str) -> OpenRequest:
     return OpenRequest(pending, parties, session)
 
 
-def _not_of_a_session(session: BrowserSession, pending: PendingRequest | None) -> errors.Problem:
-    """Cookies are blocked, or the session is over: then what the request still tells is whom to go back to.
+def _without_session(session: BrowserSession) -> errors.Problem:
+    """Cookies are blocked, the session is over, or there never was one.
 
-    Not with its state, though, which is for the browser that began it (RFC 6749 10.12).
+    What is said follows from the cookie alone. Whether the request lives, in which language, between whom,
+    is for the browser that began it, and nobody can say any more which one it was.
     """
-    if pending is not None:
-        language.use(language.asked_language() or pending.language)
     if not session.has_cookie:
         return errors.cookies_blocked()
-    parties = None if pending is None else services().flow.parties(pending)
-    if parties is None or not session.was_known:
-        return errors.request_lost()
-    return errors.session_over(parties.client, parties.provider)
+    return errors.session_over() if session.was_known else errors.request_lost()
 
 
 def _in_asked_language(pending: PendingRequest) -> PendingRequest:

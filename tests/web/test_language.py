@@ -11,12 +11,18 @@ from tests.builders import a_query
 from tests.conftest import Clock
 from tests.customer import BrowserCustomer, hidden_fields
 from tests.page_contract import ContractClient
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+from tests.web.expected_pages import (
+    HEADINGS,
+    NOTHING_RECORDED,
+    check_error_page,
+    check_page,
+    complaints_page,
+    ways_out,
+)
 from tests.web.machines import failing_server
 
 OTHER = {"en": "fr", "fr": "en"}
 COMPLAINTS = {"en": "complaints", "fr": "fr/plaintes"}
-SITE = {"en": "https://budget.example", "fr": "https://budget.example/fr"}
 
 
 def switch_on_the_form(customer: BrowserCustomer, request_id: str, lang: str) -> None:
@@ -64,16 +70,46 @@ def test_head_switches_no_language(customer: BrowserCustomer) -> None:
 
 @pytest.mark.parametrize("page", ["consent", "sign-in"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_session_that_is_over_leads_back_to_the_recipient_in_the_customers_language(
-    customer: BrowserCustomer, redis_client: redis.Redis, page: str, method: str, lang: str
+@pytest.mark.parametrize("whose", ["its own", "another's", "nobody's"])
+def test_a_session_that_is_over_is_told_in_the_customers_language_and_tells_nothing_of_any_request(
+    customer: BrowserCustomer,
+    redis_client: redis.Redis,
+    app: Flask,
+    page: str,
+    method: str,
+    whose: str,
+    lang: str,
 ) -> None:
-    request_id = customer.signed_in_request(lang=lang, state="not-for-everybody")
+    """Not whether it lives, nor between whom: the cookie of a session that is over proves nothing any more."""
+    own = customer.signed_in_request(lang=lang, state="not-for-everybody")
     redis_client.delete(*redis_client.scan_iter("session:*"))
+    other = app.test_client()
+    assert isinstance(other, ContractClient)
+    others = BrowserCustomer(other).begin(lang=OTHER[lang], provider_id="2000")
+    request_id = {"its own": own, "another's": others, "nobody's": "never-was"}[whose]
     response = customer.client.open(f"/{page}/{request_id}", method=method, data={"decision": "approve"})
     answer = check_error_page(response, "session_over", lang, status=404)
-    assert answer.one("a", id="way-back").attributes["href"] == SITE[lang]
-    assert "not-for-everybody" not in response.text
+    assert ways_out(answer) == [complaints_page(lang)]
+    for secret in ("not-for-everybody", "Budget", "Maple", "Northern", "Érable", "Nord"):
+        assert secret not in response.text
     assert customer.approve() != ""
+
+
+@pytest.mark.parametrize("page", ["consent", "sign-in"])
+def test_without_a_cookie_every_request_gets_the_same_page_in_both_languages(
+    customer: BrowserCustomer, app: Flask, page: str
+) -> None:
+    said = []
+    for request_id in (customer.begin(lang="fr"), customer.begin(lang="en"), "never-was"):
+        answer = check_error_page(
+            app.test_client().get(f"/{page}/{request_id}"), "cookies_blocked", "en", status=404
+        )
+        french = answer.one("section", lang="fr-CA")
+        assert french.one("h2").text == HEADINGS["cookies_blocked"]["fr"]
+        assert french.all("p")[0].text == "Rien de nouveau n’a été partagé."
+        said.append(answer.one("main").text.rpartition("Reference number")[0])
+        said[-1] += french.text
+    assert len(set(said)) == 1
 
 
 def test_a_session_that_is_over_is_told_when_redis_has_forgotten_everything_too(
@@ -85,7 +121,7 @@ def test_a_session_that_is_over_is_told_when_redis_has_forgotten_everything_too(
         assert customer.client.get(path).headers["Content-Language"] == f"{lang}-CA"
 
 
-def test_a_session_of_eight_hours_ends_in_the_middle_of_a_request_with_a_way_back(
+def test_a_session_of_eight_hours_ends_in_the_middle_of_a_request(
     customer: BrowserCustomer, clock: Clock, lang: str
 ) -> None:
     customer.signed_in_request()
@@ -93,10 +129,7 @@ def test_a_session_of_eight_hours_ends_in_the_middle_of_a_request_with_a_way_bac
     request_id = customer.begin(lang=lang)
     clock.advance(timedelta(minutes=10))
     page = check_error_page(customer.client.get(f"/consent/{request_id}"), "session_over", lang, status=404)
-    assert ways_out(page) == [
-        SITE[lang],
-        {"en": "https://maple.example/complaints"}.get(lang, "https://maple.example/fr/plaintes"),
-    ]
+    assert ways_out(page) == [complaints_page(lang)]
 
 
 def test_a_language_in_a_cookie_that_we_did_not_sign_counts_for_nothing(app: Flask) -> None:

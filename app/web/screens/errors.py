@@ -42,7 +42,7 @@ SCREENS = [
     Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
     Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
     Screen("error-request-lost", "No such request here", lambda: _problem(errors.request_lost())),
-    Screen("error-session", "The session is over", lambda: _problem(errors.session_over(BUDGET, MAPLE))),
+    Screen("error-session", "The session is over", lambda: _problem(errors.session_over())),
     Screen("error-cookies", "Cookies are blocked", lambda: _problem(errors.cookies_blocked())),
     Screen("error-expired", "Too late", lambda: _problem(errors.request_expired(BUDGET, MAPLE, _WAY_BACK))),
     Screen(
