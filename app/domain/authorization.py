@@ -110,6 +110,10 @@ class PendingRequest:
     def in_language(self, language: Language) -> "PendingRequest":
         return replace(self, language=language)
 
+    def ending_at(self, moment: datetime) -> "PendingRequest":
+        """For a consent that ends at `moment`; it is not answered later than that."""
+        return replace(self, consent_ends_at=moment, expires_at=min(self.expires_at, moment))
+
     def extended_at(self, now: datetime, lifetime: timedelta) -> "PendingRequest":
         """With another `lifetime` from `now` on, ten times at the least and no longer (WCAG 2.2.1)."""
         latest = self.begun_at + (1 + EXTENSIONS) * lifetime

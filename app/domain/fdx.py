@@ -3,7 +3,7 @@
 Names are the English ones: a record for machines reads the same whatever language the customer used.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.clusters import in_order
@@ -36,7 +36,7 @@ def consent_grant(
         "createdTime": timestamp(grant.approved_at),
         "expirationTime": timestamp(grant.expires_at),
         "durationType": "TIME_BOUND",
-        "durationPeriod": (grant.expires_at - grant.approved_at) // timedelta(days=1),
+        "durationPeriod": (grant.expires_at.date() - grant.approved_at.date()).days,
         "parties": [_recipient(grant.client_id, client), _provider(grant.provider_id, provider)],
         "resources": [
             {

@@ -80,6 +80,7 @@ class Trouble(StrEnum):
 
     DENIED = "denied"  # the bank lets nobody in, although the password is right
     SLOW = "slow"  # signing in takes some seconds
+    BRIEF = "brief"  # the consent ends a minute after signing in for it
     ENDED = "ended"  # the demo's bank ends the connection some seconds after the approval
 
 

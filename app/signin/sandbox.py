@@ -2,11 +2,13 @@
 
 import hmac
 import time
+from datetime import timedelta
 
 from app.domain.registry import DataProvider, Trouble
 from app.signin import Cause, Customer, SignInFailed
 
 SLOW_SECONDS = 5
+BRIEF_CONSENT = timedelta(minutes=1)
 _NOBODY = "\x00"
 
 
@@ -33,3 +35,10 @@ class SandboxSignIn:
         if customer.trouble is Trouble.SLOW:
             time.sleep(SLOW_SECONDS)
         return Customer(provider.provider_id, provider.issuer, customer.subject, customer.display_name)
+
+    def consent_lifetime_of(self, provider: DataProvider, customer: Customer) -> timedelta | None:
+        """How long a consent of this customer lasts, where it is not as long as anybody's."""
+        for known in provider.sandbox_customers:
+            if known.subject == customer.subject and known.trouble is Trouble.BRIEF:
+                return BRIEF_CONSENT
+        return None

@@ -1,5 +1,6 @@
 """The sandbox's own sign-in form, and how often it may be tried."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -68,8 +69,19 @@ def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
         _log.info("sign_in_failed", provider_id=provider_id, outcome="refused")
         return Response(sandbox_page(purpose, form, has_failed=True), 400)
     services().attempts.take_back(allowances)
-    purpose.welcome(customer)
+    _as_long_as_it_lasts(purpose, customer).welcome(customer)
     return redirect(purpose.next_address, 303)
+
+
+def _as_long_as_it_lasts(purpose: Purpose, customer: Customer) -> Purpose:
+    """The same, with a request whose consent will end soon where that is what this customer is for."""
+    sandbox = services().sandbox
+    lifetime = None if sandbox is None else sandbox.consent_lifetime_of(purpose.provider, customer)
+    if purpose.opened is None or lifetime is None:
+        return purpose
+    pending = purpose.opened.pending.ending_at(services().clock() + lifetime)
+    services().flow.keep(pending)
+    return replace(purpose, opened=replace(purpose.opened, pending=pending))
 
 
 def _find_customer(purpose: Purpose, form: SignInForm) -> Customer | None:

@@ -12,7 +12,7 @@ from app.embedded import EmbeddedValkey
 from app.stores.connections import ConnectionStore
 from app.stores.ledger import Ledger
 from tests.conftest import Clock
-from tests.customer import BUDGET, LOANS, BrowserCustomer, basic
+from tests.customer import BUDGET, LOANS, BrowserCustomer, answer_params, basic
 from tests.page_contract import ContractClient
 from tests.web.machines import (
     CONSENTS,
@@ -21,6 +21,7 @@ from tests.web.machines import (
     admin_token,
     bearer,
     check_refused,
+    claims_of,
     connect,
     end,
     failing_server,
@@ -103,6 +104,19 @@ def test_a_changed_registration_does_not_change_how_long_a_consent_lasts(
         read(register(("consent_days = 365", "consent_days = 30")), tokens["consent_id"])["durationPeriod"]
         == 365
     )
+
+
+def test_how_long_it_lasts_is_counted_from_day_to_day_however_long_the_answer_took(
+    customer: BrowserCustomer, clock: Clock
+) -> None:
+    request_id = customer.signed_in_request()
+    clock.advance(timedelta(minutes=5))
+    code = answer_params(customer.answer(request_id, "approve"))["code"]
+    access_token = customer.redeem(code).get_json()["access_token"]
+    found = record(customer.client, claims_of(access_token)["consent_id"], access_token).get_json()
+    assert found["createdTime"] == "2026-11-24T12:05:00.000Z"
+    assert found["expirationTime"] == "2027-11-24T12:00:00.000Z"
+    assert found["durationPeriod"] == 365
 
 
 def test_the_scope_is_what_is_shared_now(
@@ -235,6 +249,7 @@ def test_a_bank_that_is_no_longer_registered_is_named_by_its_identifier(
     tokens = connect(customer, provider_id="2000")
     changed = register(
         ('provider_id = "2000"', 'provider_id = "2001"'),
+        ('"2000" = "ACTIVE"\n', ""),
         ('"2000" = "ACTIVE"\n', ""),
         ('"2000" = "PENDING_ACTIVATION"', '"2001" = "PENDING_ACTIVATION"'),
     )

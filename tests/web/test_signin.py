@@ -10,15 +10,17 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app.domain.registry import Trouble
 from app.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.signatures import make_signer
 from app.stores import redis
 from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, carried_params, hidden_fields
+from tests.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, Element, parse_page
 from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page
+from tests.web.machines import admin_token, claims_of, record
 
 PROVIDER = {"en": "Maple Credit Union", "fr": "Caisse Érable"}
 CONTINUE_TO = {"en": "Sign in to continue to Budget Compass.", "fr": "pour continuer vers Boussole Budget."}
@@ -609,6 +611,29 @@ def test_a_customer_whom_the_bank_turns_away_reads_so_and_can_go_back_to_the_rec
 def test_the_form_says_what_goes_wrong_for_whom(customer: BrowserCustomer, lang: str) -> None:
     page = parse_page(customer.client.get(f"/sign-in/{customer.begin(lang=lang)}").text)
     names = [item.text.partition(",")[0].strip("\u2068\u2069 ") for item in page.all("li")]
-    assert len(names) >= 13
+    assert len(names) >= 14
     troubled = {item.text.partition(",")[0]: item.text for item in page.all("li") if "(" in item.text}
-    assert len(troubled) == 3
+    assert len(troubled) == len(Trouble)
+
+
+def test_a_consent_of_a_minute_ends_after_a_minute(customer: BrowserCustomer, clock: Clock) -> None:
+    request_id = customer.begin()
+    customer.sign_in(request_id, user_name="brief")
+    clock.advance(timedelta(seconds=20))
+    code = answer_params(customer.answer(request_id, "approve"))["code"]
+    tokens = customer.redeem(code).get_json()
+    assert tokens["expires_in"] == 40
+    clock.advance(timedelta(seconds=39))
+    assert customer.refresh(tokens["refresh_token"]).get_json()["expires_in"] == 1
+    clock.advance(timedelta(seconds=1))
+    assert customer.refresh(tokens["refresh_token"]).get_json()["error"] == "invalid_grant"
+    own = admin_token(customer.client)
+    found = record(customer.client, claims_of(tokens["access_token"])["consent_id"], own).get_json()
+    assert found["status"] == "EXPIRED"
+
+
+def test_a_consent_of_a_minute_is_not_given_after_it(customer: BrowserCustomer, clock: Clock) -> None:
+    request_id = customer.begin()
+    customer.sign_in(request_id, user_name="brief")
+    clock.advance(timedelta(minutes=1))
+    assert customer.client.get(f"/consent/{request_id}").status_code == 410
