@@ -350,6 +350,10 @@ if metrics_address:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_directory()
     atexit.register(_remove_counts, os.getpid())
 
+# Where its files are, whatever $PWD calls it: what runs stays in the release that it was started from, even
+# if that is a link which leads to a newer one by now.
+chdir = os.getcwd()  # noqa: PTH109  # gunicorn wants a text
+
 # Processes. Two use two cores, and one can be replaced while the other serves.
 workers = _number("ACCORD_WORKERS", 2, least=1, most=1000)
 

@@ -6,6 +6,7 @@ from flask.cli import NoAppException
 from app import create_app
 from app.log_output import OUTPUT
 from app.settings import ConfigurationError, Settings
+from app.web.pages import load_templates
 
 FAULTY_CONFIGURATION = 4
 """The exit code after which starting again is of no use."""
@@ -18,3 +19,5 @@ except ConfigurationError as error:
         raise NoAppException(f"not configured\n{error}") from None
     OUTPUT.write(f"{error}\n")
     raise SystemExit(FAULTY_CONFIGURATION) from None
+
+load_templates(app)

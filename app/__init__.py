@@ -129,7 +129,8 @@ def create_app(
     metrics = _start_counting(parts) if settings.metrics_port is not None else None
     if metrics is not None:
         measured.init_app(app, metrics)
-    app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues)
+    files = assets.Assets(STATIC, is_live=settings.is_development)
+    app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues, files)
     app.session_interface = RedisSessionInterface(
         # Reading uses no session, so that one lasts at least as long as a request may be read.
         SessionStore(
@@ -145,7 +146,7 @@ def create_app(
     )
     headers.init_app(app)
     errors.init_app(app)
-    assets.init_app(app, assets.Assets(STATIC, is_live=settings.is_development))
+    assets.init_app(app, files)
     pages.init_app(app)
     pages_of_people = (authorize, complaints, connections, consent, decision, signin)
     endpoints_of_machines = (token, revoke, introspect, consents, wellknown)
@@ -196,7 +197,11 @@ def _start_counting(parts: _Parts) -> Metrics:
 
 
 def _make_services(
-    settings: Settings, parts: _Parts, clock: Callable[[], datetime], catalogues: Catalogues
+    settings: Settings,
+    parts: _Parts,
+    clock: Callable[[], datetime],
+    catalogues: Catalogues,
+    files: assets.Assets,
 ) -> Services:
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)
@@ -236,6 +241,7 @@ def _make_services(
         connections=connections,
         evidence=EvidenceStore(ledger.database),
         catalogues=catalogues,
+        assets=files,
         prepared=PreparedPages(),
         attempts=attempts,
         rates=Rates(client, clock=clock),

@@ -1,5 +1,6 @@
 """Accord as it is deployed, on this machine: nginx with TLS in front, gunicorn as a service of systemd behind."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def in_production(
 ) -> Iterator[Production]:
     """Running and ready inside the block, where requests trusts the server's certificate.
 
-    `root` is what the unit calls /opt/accord.
+    `root` is what the unit calls /opt/accord/current.
 
     The environment is the shipped one with the addresses of the test, and in development only in that
     customers sign in at the sandbox.
@@ -85,6 +86,27 @@ def in_production(
                 assert time.monotonic() < deadline, service.log.read_text()
                 time.sleep(0.05)
             yield running
+
+
+def make_release(folder: Path) -> Path:
+    """`folder`, with the files of this version that are served, and with this machine's Python."""
+    for source, target in copied_into_the_container():
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / source, folder / target)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def copied_into_the_container() -> list[tuple[str, str]]:
+    """What the first stage takes from here, and where it goes below its folder."""
+    copied: list[tuple[str, str]] = []
+    for line in (DEPLOY / "Containerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            *sources, target = line.split()[1:]
+            copied += [(source, source if target == "./" else target) for source in sources]
+    assert len(copied) >= 8
+    return copied
 
 
 def is_ready(production: Production) -> bool:

@@ -150,4 +150,4 @@ class Service:
 
     def _expanded(self, command: str) -> list[str]:
         named = re.sub(r"\$\{(\w+)\}", lambda name: self.environment[name[1]], command)
-        return shlex.split(named.replace("/opt/accord", str(self._root)))
+        return shlex.split(named.replace("/opt/accord/current", str(self._root)))

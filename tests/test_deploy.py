@@ -28,7 +28,7 @@ from tests.customer import BUDGET, carried_params
 from tests.nginx import Nginx
 from tests.page_contract import parse_page
 from tests.ports import free_port
-from tests.production import DEPLOY, Production, in_production
+from tests.production import DEPLOY, Production, copied_into_the_container, in_production, make_release
 from tests.running_accord import PATIENCE, OpenForm
 from tests.systemd import HasEnded, read_environment
 
@@ -301,12 +301,7 @@ def test_while_nobody_is_behind_it_people_and_machines_are_told_when_to_come_bac
 
 def test_what_the_container_gets_is_enough_to_serve(tmp_path: Path, signing_keys: Path) -> None:
     """Its files alone, with this machine's Python: all that is on the pages is among them."""
-    root = tmp_path / "accord"
-    for source, target in copied_into_the_container():
-        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
-        (root / target).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / source, root / target)
-    (root / ".venv").symlink_to(ROOT / ".venv")
+    root = make_release(tmp_path / "accord")
     ledger_url = f"sqlite:///{tmp_path}/ledger.sqlite3"
     subprocess.run(
         [root / ".venv/bin/flask", "ledger", "upgrade"],
@@ -328,17 +323,6 @@ def test_what_the_container_gets_is_enough_to_serve(tmp_path: Path, signing_keys
         for link in page.all("link"):
             assert running.get(link.attributes["href"]).status_code == 200
         assert form.send("approve").status_code == 302
-
-
-def copied_into_the_container() -> list[tuple[str, str]]:
-    """What the first stage takes from here, and where it goes below its folder."""
-    copied: list[tuple[str, str]] = []
-    for line in (DEPLOY / "Containerfile").read_text().splitlines():
-        if line.startswith("COPY ") and "--from" not in line:
-            *sources, target = line.split()[1:]
-            copied += [(source, source if target == "./" else target) for source in sources]
-    assert len(copied) >= 8
-    return copied
 
 
 def test_only_what_is_copied_is_sent_to_whoever_builds() -> None:
@@ -441,28 +425,48 @@ def test_a_shell_reads_the_environment_file_as_systemd_does() -> None:
 
 
 def test_an_operators_command_runs_as_the_services_user_with_its_environment(tmp_path: Path) -> None:
-    """The script as it is, but for its places, and for who becomes another user: that takes root."""
-    ledger = tmp_path / "a & b.sqlite3"
+    """The script as it is, but for its places, and for who becomes another user: that takes root.
+
+    It stays in the operator's folder, and takes nothing there for a part of Accord.
+    """
+    ledger, script = tmp_path / "a & b.sqlite3", tmp_path / "release" / "deploy" / "flask"
+    make_release(tmp_path / "release")
     (tmp_path / "accord.env").write_text(f"ACCORD_LEDGER_URL='sqlite:///{ledger}'\n")
-    script = (DEPLOY / "flask").read_text()
-    for place, here in (("/etc/accord/accord.env", tmp_path / "accord.env"), ("/opt/accord", ROOT)):
-        assert place in script
-        script = script.replace(place, str(here))
-    runuser = tmp_path / "runuser"
+    text = (DEPLOY / "flask").read_text()
+    assert "/etc/accord/accord.env" in text
+    script.parent.mkdir()
+    script.write_text(text.replace("/etc/accord/accord.env", str(tmp_path / "accord.env")))
+    link, runuser, elsewhere = tmp_path / "current", tmp_path / "runuser", tmp_path / "elsewhere"
+    link.symlink_to(tmp_path / "release")
     runuser.write_text(
-        '#!/bin/sh\n[ "$*" = "-u accord -- .venv/bin/flask ledger upgrade" ] || exit 9\nshift 3\nexec "$@"\n'
+        f'#!/bin/sh\n[ "$1 $2 $3 $4" = "-u accord -- {tmp_path}/release/.venv/bin/flask" ] || exit 9\n'
+        'shift 3\nexec "$@"\n'
     )
     runuser.chmod(0o755)
-    done = subprocess.run(
-        ["/bin/sh", "-c", script, "flask", "ledger", "upgrade"],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    elsewhere.mkdir()
+    (elsewhere / "wsgi.py").write_text("raise SystemExit(9)")
+    (elsewhere / ".env").write_text("ACCORD_ENVIRONMENT=development")
+    shutil.copyfile(DEMO_REGISTRY, elsewhere / "registry.toml")
+
+    def flask(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["/bin/sh", str(link / "deploy" / "flask"), *arguments],
+            cwd=elsewhere,
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    done = flask("ledger", "upgrade")
     assert (done.returncode, done.stdout) == (0, "the ledger is up to date\n"), done.stderr
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
     assert os.access(DEPLOY / "flask", os.X_OK)
+    checked = flask("registry", "check", "registry.toml")
+    assert checked.returncode == 1
+    assert "registry.toml:" in checked.stderr
+    assert "does not work in production" in checked.stderr
+    assert "not configured" in flask("routes").stderr
 
 
 def test_the_manual_runs_no_command_as_root() -> None:

@@ -3,6 +3,8 @@
 Nobody tries again: a connection that breaks, or a page that says to come back, is a flow that is lost.
 """
 
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ from app.stores.keys import generate_signing_keys
 from tests.conftest import ROOT
 from tests.load import under_load
 from tests.postgres import PostgresServer
-from tests.production import Production, in_production, is_ready
+from tests.production import Production, in_production, is_ready, make_release
 from tests.running_accord import PATIENCE, RunningAccord
 
 FLASK = [sys.executable, "-m", "flask"]
@@ -158,6 +160,63 @@ def test_an_upgrade_of_the_ledger_that_adds_something_disturbs_nobody(
             operations.create_index("ix_events_note", "events", ["note"], postgresql_concurrently=True)
         load.wait_for_more(2)
     assert load.lost == []
+
+
+def test_a_new_release_changes_nothing_before_the_restart_and_loses_nobody(
+    tmp_path: Path, valkey_url: str, ledger_url: str, signing_keys: Path
+) -> None:
+    """Its templates want a value that only its own code has: no page is ever made of two releases."""
+    current, next_one = tmp_path / "current", tmp_path / "next"
+    current.symlink_to(make_release(tmp_path / "releases" / "1"))
+    with in_production(
+        tmp_path, redis_url=valkey_url, ledger_url=ledger_url, signing_keys=signing_keys, root=current
+    ) as running:
+        with under_load(running) as load:
+            next_one.symlink_to(a_release_that_says_so(tmp_path / "releases" / "2"))
+            next_one.rename(current)  # ln -sfn
+            load.wait_for_more(4)
+            workers = running.workers()
+            assert set(running.service.reload()) == {0}
+            running.wait_for_new_workers(workers)
+            load.wait_for_more(4)
+            assert "This is release 2" not in running.get("/complaints").text
+            assert running.service.stop() == 0
+            running.service.start()
+            load.wait_for_more(4)
+            assert "This is release 2" in running.get("/complaints").text
+        assert load.lost == []
+
+
+def a_release_that_says_so(folder: Path) -> Path:
+    make_release(folder)
+    for file, old, new in [
+        (folder / "app/web/pages.py", '"wording": ', '"release": 2, "wording": '),
+        (folder / "app/templates/base.html", "</body>", "This is release {{ release }}</body>"),
+    ]:
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+    return folder
+
+
+def test_what_runs_reads_nothing_of_its_release_later_than_its_start(
+    tmp_path: Path, valkey_url: str, ledger_url: str, signing_keys: Path
+) -> None:
+    """Neither code nor templates nor the contract. (Texts and pictures are read anew only in development, as here.)"""
+    root = make_release(tmp_path / "release")
+    with in_production(
+        tmp_path, redis_url=valkey_url, ledger_url=ledger_url, signing_keys=signing_keys, root=root
+    ) as running:
+        for folder in ("app", "migrations"):
+            shutil.rmtree(root / folder)
+        with under_load(running) as load:
+            load.wait_for_more(4)
+        assert load.lost == []
+        style = re.search(r'href="(/static/accord[^"]+)"', running.get("/complaints").text)
+        assert style
+        for path in ("/connections", "/complaints?lang=fr", "/openapi.yaml", style[1]):
+            assert running.get(path).status_code == 200, path
+        assert running.get("/nowhere").status_code == 404
 
 
 def test_an_instance_that_is_taken_out_finishes_what_it_has_begun(

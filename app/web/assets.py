@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from flask import Flask, Response, current_app, request
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from werkzeug.exceptions import NotFound
 
 PATH: Final = "/static"
@@ -52,6 +54,10 @@ class Assets:
         """Where the file is served. Raises KeyError for one that does not exist."""
         return f"{PATH}/{self._current()[name].hashed_name}"
 
+    def version(self) -> tuple[str, ...]:
+        """What differs as soon as one of the files does."""
+        return tuple(asset.digest for asset in self._current().values())
+
     def find(self, name: str) -> tuple[Asset, bool] | None:
         """The file under its own name or the one of its content, and whether it was the latter."""
         asset = self._current().get(name)
@@ -75,8 +81,13 @@ def init_app(app: Flask, assets: Assets) -> None:
         asset, has_hashed_name = found
         return _answer(asset, _FOREVER if has_hashed_name else _ASK_AGAIN)
 
+    @pass_context
+    def static_address(_context: Context, name: str) -> str:
+        """Without a context, Jinja would compute it for a constant once and for all."""
+        return assets.address(name)
+
     app.add_url_rule(f"{PATH}/<path:filename>", "static", send)
-    app.jinja_env.filters["static_address"] = assets.address
+    app.jinja_env.filters["static_address"] = static_address
 
 
 def _answer(asset: Asset, cache_control: str) -> Response:

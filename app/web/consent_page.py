@@ -84,7 +84,7 @@ def _prepared(
     )
     catalogues = services().catalogues
     version = catalogues.version()
-    key = (version, catalogues.faults(), asked)
+    key = (version, catalogues.faults(), services().assets.version(), asked)
     page = services().prepared.find(key)
     if page is None:
         html = form_with_holes(asked, parties)

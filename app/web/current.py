@@ -23,6 +23,7 @@ from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
 from app.stores.rates import Rates
 from app.stores.sign_ins import SignInStore
+from app.web.assets import Assets
 from app.web.catalogues import Catalogues
 from app.web.prepared import PreparedPages
 from app.web.sessions import BrowserSession
@@ -41,6 +42,7 @@ class Services:
     connections: ConnectionStore
     evidence: EvidenceStore
     catalogues: Catalogues
+    assets: Assets
     prepared: PreparedPages
     attempts: AttemptStore
     rates: Rates

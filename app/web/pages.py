@@ -48,6 +48,12 @@ def init_app(app: Flask) -> None:
     app.context_processor(_every_page)
 
 
+def load_templates(app: Flask) -> None:
+    """Compiles every template now, so that none is read later, when a newer one may stand in its place."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+
+
 def _catalogue() -> Any:
     """The translations into this response's language. Flask-Babel would find them anew for each sentence."""
     if "catalogue" not in g:

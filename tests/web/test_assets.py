@@ -2,11 +2,14 @@
 
 import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from app.web.assets import Assets
+from tests.conftest import Clock, make_app
 from tests.customer import BrowserCustomer
 from tests.page_contract import ContractClient, parse_page
 
@@ -77,6 +80,28 @@ def test_an_edited_file_has_another_name_at_once_in_development_and_only_there(t
     os.utime(file, ns=(1, 1))
     assert live.address("a.css") != before
     assert fixed.address("a.css") == before
+
+
+def test_an_edited_style_sheet_is_on_the_next_page_in_development_and_is_there(
+    settings: Settings, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On pages whose template is compiled, and on the form, which is prepared, with the new name each time."""
+    static = tmp_path / "static"
+    shutil.copytree(STATIC, static)
+    monkeypatch.setattr("app.STATIC", static)
+    client = make_app(settings, clock).test_client()
+    assert isinstance(client, ContractClient)
+    form = f"/consent/{BrowserCustomer(client).signed_in_request()}"
+    seen = set()
+    for edit in range(3):
+        (static / "accord.css").write_text(f"a {{ order: {edit} }}")
+        os.utime(static / "accord.css", ns=(edit, edit))
+        for path in ("/connections", form):
+            page = parse_page(client.get(path).text)
+            (style,) = [link.attributes["href"] for link in page.all("link", rel="stylesheet")]
+            assert client.get(style).text == f"a {{ order: {edit} }}"
+            seen.add(style)
+    assert len(seen) == 3
 
 
 def test_a_page_names_a_file_even_for_a_host_that_was_refused(client: ContractClient) -> None:
