@@ -6,13 +6,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 BIN := .venv/bin
 
-.PHONY: help run test test-webkit check faults audit i18n gallery screenshots bench soak growth lock clean
+.PHONY: help run test test-webkit test-systemd check faults audit i18n gallery screenshots bench soak growth lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     start Accord and the example recipient; prints the address to open"
 	@echo "make test    run every test, in Chromium and Firefox, behind nginx, too"
 	@echo "make test-webkit  the journeys that engines could stop, in WebKit"
+	@echo "make test-systemd  the units under a systemd in a container (needs root and systemd-nspawn)"
 	@echo "make check   lint, formatting, types, catalogues, a look for secrets"
 	@echo "make audit   whether a locked dependency has a known weakness"
 	@echo "make faults  break everything in turn under running customers; writes docs/reliability.md"
@@ -40,6 +41,10 @@ faults: .venv/.complete
 test-webkit: .venv/.complete
 	@$(BIN)/python -m tools.programs webkit
 	@$(BIN)/python -m pytest tests/engines --engine webkit $(ARGS)
+
+test-systemd: .venv/.complete
+	@$(BIN)/python -m tools.programs systemd
+	@$(BIN)/python -m pytest tests/booted --booted $(ARGS)
 
 check: .venv/.complete
 	$(BIN)/ruff check --quiet .

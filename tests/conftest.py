@@ -29,12 +29,18 @@ DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--booted", action="store_true", help="run tests/booted, under a systemd of its own")
     parser.addoption(
         "--engine",
         action="append",
         choices=["chromium", "firefox", "webkit"],
         help="a browser engine for tests/engines, once or more; Chromium and Firefox when none is named",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What needs root and systemd is run by itself: `make test-systemd`."""
+    return True if collection_path.name == "booted" and not config.getoption("--booted") else None
 
 
 class Clock:

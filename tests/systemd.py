@@ -70,6 +70,7 @@ class Service:
         self.environment = environment
         self.log = directory / "accord.log"
         self._root = root
+        self._runtime_directory = directory / "runtime"
         self._notify_path = directory / "notify"
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
 
@@ -145,8 +146,14 @@ class Service:
 
     def _environment(self) -> dict[str, str]:
         """Nothing of ours but the way to the programs. The file's variables win over the unit's own."""
+        self._runtime_directory.mkdir(exist_ok=True)
         own = dict(assignment.split("=", 1) for assignment in self.unit["Environment"])
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **own, **self.environment}
+        given = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "RUNTIME_DIRECTORY": str(self._runtime_directory),
+        }
+        return {**given, **own, **self.environment}
 
     def _expanded(self, command: str) -> list[str]:
         named = re.sub(r"\$\{(\w+)\}", lambda name: self.environment[name[1]], command)

@@ -67,10 +67,15 @@ NGINX: Final = Program(
     "nginx", ("nginx",), ("usr/sbin/nginx", "usr/local/sbin/nginx", "opt/homebrew/bin/nginx"), ("nginx",)
 )
 
+SYSTEMD_NSPAWN: Final = Program(
+    "systemd-nspawn", ("systemd-nspawn",), (), ("systemd-container", "dbus", "libpam-systemd")
+)
+
 NEEDED: Final = {
     "nginx": (NGINX,),
     "chromium": (CHROMIUM,),
     "firefox": (FIREFOX,),
+    "systemd": (SYSTEMD_NSPAWN,),
     "webkit": (WEBKIT, MINI_BROWSER, SCREEN),
 }
 
