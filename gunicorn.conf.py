@@ -52,10 +52,12 @@ SECONDS_TO_LAST_BYTE = 2
 LARGEST_READ = 64 * 1024
 
 LARGEST_PORT = 65_535
-# As wsgi.py: starting again is of no use.
-FAULTY_CONFIGURATION = 4
+# EX_CONFIG, as wsgi.py: starting again is of no use.
+FAULTY_CONFIGURATION = 78
 _ADDRESS = re.compile(r"unix:.+|fd://[0-9]+|.*:([0-9]{1,5})", re.ASCII)
 _faults: list[str] = []
+_before_reload: set[int] = set()
+"""The workers that began before the latest reload and have not ended yet. (A reload reads this file anew.)"""
 
 # A file system in memory, where there is one.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # folders of our own making in it
@@ -298,8 +300,13 @@ def post_fork(_: Arbiter, __: ThreadWorker) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def child_exit(_: Arbiter, worker: ThreadWorker) -> None:
+def child_exit(arbiter: Arbiter, worker: ThreadWorker) -> None:
     """A worker has ended: it has no connections in use any more. What it has counted, stays."""
+    pid: Any = worker.pid  # a number, whatever the stubs say
+    if pid in _before_reload:
+        _before_reload.discard(pid)
+        if not _before_reload:
+            _tell_outcome(arbiter, "in force")
     if metrics_address:
         # Not before the folder is named: on import it decides that there are several processes.
         from prometheus_client.multiprocess import mark_process_dead
@@ -317,7 +324,8 @@ def when_ready(_: Arbiter) -> None:
 def on_reload(arbiter: Arbiter) -> None:
     """HUP: the application is made anew, from the registration as it is now.
 
-    Where that is refused, which it says itself, or fails, the one that serves goes on serving.
+    Where that is refused, which it says itself, or fails, the one that serves goes on serving. What is new is
+    in force when the last worker that began before has ended.
     """
     gc.unfreeze()
     app: Any = arbiter.app
@@ -329,7 +337,20 @@ def on_reload(arbiter: Arbiter) -> None:
         app.callable = serving
         log, name = cast("Logger", arbiter.log), type(error).__name__
         log.warning("the new configuration is faulty (%s): the one before stays in force", name)
+        _tell_outcome(arbiter, "faulty")
+    else:
+        _before_reload.update(arbiter.WORKERS)
     when_ready(arbiter)
+
+
+def _tell_outcome(arbiter: Arbiter, outcome: str) -> None:
+    """Into the log, and into the RuntimeDirectory= of the unit, where deploy/reload waits for it."""
+    cast("Logger", arbiter.log).info("reload: %s", outcome)
+    folder = os.environ.get("RUNTIME_DIRECTORY")
+    if folder:
+        written = Path(folder) / "reload.new"
+        written.write_text(outcome)
+        written.rename(Path(folder) / "reload")
 
 
 def _remove_counts(owner: int) -> None:
@@ -421,7 +442,13 @@ worker_tmp_dir = _MEMORY
 # What `ps` shows, where setproctitle is installed.
 proc_name = "accord"
 
-# All of them at once. (Settings that only the application reads, it says itself.)
+# All of them at once, with those of the application: a variable that is said here it need not say again.
 if _faults:
-    sys.stderr.write("".join(f"{fault}\n" for fault in _faults))
+    for _fault in _faults:
+        os.environ.pop(_fault.split()[0], None)
+        _line = {"event": "faulty_configuration", "fault": _fault, "level": "error"}
+        sys.stderr.write(f"{json.dumps({**_line, 'timestamp': datetime.now(UTC).isoformat()})}\n")
+    if Path("wsgi.py").exists():
+        sys.path.insert(0, chdir)
+        import wsgi  # noqa: F401  # which ends this, where it has something to say
     raise SystemExit(FAULTY_CONFIGURATION)

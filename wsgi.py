@@ -1,23 +1,29 @@
 """gunicorn's way in: `gunicorn wsgi:app`. An incomplete configuration is listed and nothing starts."""
 
+import logging
+
 from click import get_current_context
 from flask.cli import NoAppException
 
-from app import create_app
+from app import create_app, faults_in_places
 from app.log_output import OUTPUT
+from app.logs import fault_line
 from app.settings import ConfigurationError, Settings
 from app.web.pages import load_templates
 
-FAULTY_CONFIGURATION = 4
-"""The exit code after which starting again is of no use."""
+FAULTY_CONFIGURATION = 78
+"""EX_CONFIG: the exit code after which starting again is of no use."""
 
+logging.captureWarnings(capture=True)  # Python's own, which would not be JSON
 try:
     app = create_app(Settings())
 except ConfigurationError as error:
+    faults = [*str(error).splitlines(), *faults_in_places(error.sound)]
     if get_current_context(silent=True):
         # The flask command says this, and goes on to what works without an application.
-        raise NoAppException(f"not configured\n{error}") from None
-    OUTPUT.write(f"{error}\n")
+        raise NoAppException("\n".join(["not configured", *faults])) from None
+    for fault in faults:
+        OUTPUT.write(fault_line(fault))
     raise SystemExit(FAULTY_CONFIGURATION) from None
 
 load_templates(app)

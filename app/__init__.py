@@ -3,9 +3,10 @@
 `create_app` is the one place where the parts meet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
-from app.settings import ConfigurationError, Settings
+from app.settings import ConfigurationError, Environment, Settings
 from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
@@ -266,23 +267,40 @@ def _make_services(
 def _open_parts(settings: Settings) -> _Parts:
     """The files and stores that the settings name. Raises ConfigurationError with every fault in them."""
     faults: list[str] = []
-
-    def attempt(make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except (RegistryError, ValueError) as error:
-            faults.append(str(error))
-            return None
-
     timeout = settings.store_timeout
-    registry = attempt(lambda: read_registry(settings.registry, allow_demo=settings.is_development))
-    keys = attempt(lambda: SigningKeys(settings.signing_keys))
-    client = attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout))
-    ledger = attempt(
+    registry = _attempt(lambda: read_registry(settings.registry, allow_demo=settings.is_development), faults)
+    keys = _attempt(lambda: SigningKeys(settings.signing_keys), faults)
+    client = _attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout), faults)
+    ledger = _attempt(
         lambda: Ledger(
             settings.ledger_url.get_secret_value(), timeout=timeout, connections=settings.ledger_connections
-        )
+        ),
+        faults,
     )
     if registry is None or keys is None or client is None or ledger is None:
         raise ConfigurationError("\n".join(faults))
     return _Parts(registry, keys, client, ledger)
+
+
+def faults_in_places(sound: Mapping[str, str]) -> list[str]:
+    """The faults in the files and addresses among `sound` settings, where other settings are at fault."""
+    faults: list[str] = []
+    allow_demo = sound.get("environment") == Environment.DEVELOPMENT
+    attempts: dict[str, Callable[[str], object]] = {
+        "registry": lambda path: read_registry(Path(path), allow_demo=allow_demo),
+        "signing_keys": lambda path: SigningKeys(Path(path)),
+        "redis_url": lambda url: redis.connect(url, timeout=timedelta(seconds=1)),
+        "ledger_url": lambda url: Ledger(url, timeout=timedelta(seconds=1)),
+    }
+    for field, attempt in attempts.items():
+        if field in sound:
+            _attempt(partial(attempt, sound[field]), faults)
+    return faults
+
+
+def _attempt(make: Callable[[], T], faults: list[str]) -> T | None:
+    try:
+        return make()
+    except (RegistryError, ValueError) as error:
+        faults += str(error).splitlines()
+        return None

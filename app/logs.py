@@ -56,6 +56,12 @@ def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
     root.setLevel(logging.WARNING)
 
 
+def fault_line(fault: str) -> str:
+    """The line of the log that says why nothing starts."""
+    entry = {"event": "faulty_configuration", "fault": fault, "level": "error"}
+    return json.dumps({**entry, "timestamp": datetime.now(UTC).isoformat()}) + "\n"
+
+
 def operator_event(event: str, **facts: str | int) -> str:
     """The line of the log that says what an operator's command has done, outside any consent."""
     entry = {**facts, "event": event, "actor": "operator", "timestamp": datetime.now(UTC).isoformat()}

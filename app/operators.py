@@ -14,6 +14,7 @@ from app.clock import utc_now
 from app.domain.clusters import format_scope
 from app.domain.evidence import hash_of
 from app.domain.history import Actor, Event
+from app.environment import value_from_file
 from app.logs import operator_event
 from app.stores import migrations, redis
 from app.stores.connections import MOST_LISTED, ConnectionStore
@@ -29,9 +30,26 @@ _TIMEOUT = timedelta(seconds=10)
 Command = Callable[..., None]
 
 
+def address_option(option: str, variable: str) -> Callable[[Command], Command]:
+    """An option for a store's address, else in `variable`, else in the file that `<variable>_FILE` names."""
+
+    def or_from_file(context: click.Context, option: click.Parameter, given: str | None) -> str:
+        try:
+            address = given or value_from_file(variable)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if address is None:
+            raise click.MissingParameter(ctx=context, param=option)
+        return address
+
+    return click.option(
+        option, envvar=variable, callback=or_from_file, help=f"{variable}, or {variable}_FILE"
+    )
+
+
 def at_the_ledger(command: Command) -> Command:
     """Adds the option that says where the ledger is."""
-    return click.option("--url", envvar="ACCORD_LEDGER_URL", required=True, help="ACCORD_LEDGER_URL")(command)
+    return address_option("--url", "ACCORD_LEDGER_URL")(command)
 
 
 @click.group()
@@ -132,7 +150,7 @@ def sessions() -> None:
 
 
 @sessions.command(name="end")
-@click.option("--redis-url", envvar="ACCORD_REDIS_URL", required=True, help="ACCORD_REDIS_URL")
+@address_option("--redis-url", "ACCORD_REDIS_URL")
 @click.option("--customer", required=True, metavar="PROVIDER/SUBJECT")
 def end_sessions(redis_url: str, customer: str) -> None:
     """Signs a customer out of every browser."""

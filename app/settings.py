@@ -4,11 +4,14 @@ Production is the default: only `ACCORD_ENVIRONMENT=development` allows http on 
 and sandbox sign-in.
 """
 
+import os
 import re
 import stat
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,7 +28,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.environment import PREFIX, SECRETS, unknown_variables, value_from_file
+
 SHORTEST_SECRET_KEY = 32
+FEWEST_CHARACTERS = 8
 
 _LOOPBACK = ("localhost", "127.0.0.1")
 # No IPv6 address: Werkzeug cannot be told to trust one.
@@ -34,7 +40,14 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class ConfigurationError(Exception):
-    """The configuration is incomplete or wrong. The text has one line for each fault."""
+    """The configuration is incomplete or wrong. The text has one line for each fault.
+
+    `sound` has those settings that were read and are not at fault, as text, by their fields.
+    """
+
+    def __init__(self, text: str, sound: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(text)
+        self.sound = sound
 
 
 class Environment(StrEnum):
@@ -67,8 +80,12 @@ def _file(path: Path) -> Path:
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value().strip().encode()) < SHORTEST_SECRET_KEY:
+    text = secret.get_secret_value().strip()
+    if len(text.encode()) < SHORTEST_SECRET_KEY:
         raise ValueError(f"must have at least {SHORTEST_SECRET_KEY} bytes")
+    # Not what a random key is like, in whatever digits it is written; or one that repeats itself.
+    if len(set(text)) < FEWEST_CHARACTERS or text in (text + text)[1:-1]:
+        raise ValueError("can be guessed: it has too few different characters, or repeats itself")
     return secret
 
 
@@ -118,7 +135,12 @@ class Settings(BaseSettings):
     """The configuration of one process. Raises ConfigurationError with every fault in it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ACCORD_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+        alias_generator=lambda field: f"{PREFIX}{field.upper()}",
+        case_sensitive=True,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     environment: Environment = Environment.PRODUCTION
@@ -155,20 +177,33 @@ class Settings(BaseSettings):
     recipient_port: int = 8001
 
     def __init__(self, **values: Any) -> None:
+        faults = list(unknown_variables(map(variable_name, Settings.model_fields)))
+        for name in SECRETS:
+            field = next(field for field in Settings.model_fields if variable_name(field) == name)
+            try:
+                text = value_from_file(name)
+            except ValueError as error:
+                faults.append(str(error))
+                continue
+            if text is not None:
+                values.setdefault(field, text)
+        said_of = {fault.split()[0].removesuffix("_FILE") for fault in faults}
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigurationError(_explain(error)) from None
+            faults += [fault for fault in _explain(error) if fault.split()[0] not in said_of]
+        if faults:
+            raise ConfigurationError("\n".join(faults), _sound(values, faults))
 
     @field_validator("issuer")
     @classmethod
-    def _http_is_for_development_on_loopback(cls, issuer: str, info: ValidationInfo) -> str:
-        if issuer.startswith("https://"):
-            return issuer
-        if info.data.get("environment") is not Environment.DEVELOPMENT:
+    def _development_is_on_loopback_and_http_only_there(cls, issuer: str, info: ValidationInfo) -> str:
+        is_on_loopback = urlsplit(issuer).hostname in _LOOPBACK
+        if info.data.get("environment") is Environment.DEVELOPMENT:
+            if not is_on_loopback:
+                raise ValueError("must be on loopback in development, where demo secrets are accepted")
+        elif not issuer.startswith("https://"):
             raise ValueError("must be https outside development")
-        if urlsplit(issuer).hostname not in _LOOPBACK:
-            raise ValueError("may be http on loopback only")
         return issuer
 
     @field_validator("bank_waiting")
@@ -234,7 +269,16 @@ def variable_name(field: str) -> str:
     return alias if isinstance(alias, str) else f"ACCORD_{field.upper()}"
 
 
-def _explain(error: ValidationError) -> str:
+def _sound(values: Mapping[str, Any], faults: Iterable[str]) -> dict[str, str]:
+    at_fault = {fault.split()[0].removesuffix("_FILE") for fault in faults}
+    given = {
+        field: str(values.get(field) or os.environ.get(variable_name(field)) or "")
+        for field in Settings.model_fields
+    }
+    return {field: text for field, text in given.items() if text and variable_name(field) not in at_fault}
+
+
+def _explain(error: ValidationError) -> list[str]:
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
         if fault["type"] == "default_factory_not_called":
@@ -245,4 +289,4 @@ def _explain(error: ValidationError) -> str:
             name = variable_name(name)
         reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
         lines.append(f"{name} {reason}".strip())
-    return "\n".join(lines)
+    return lines

@@ -163,6 +163,18 @@ def test_a_ledger_is_upgraded_and_may_be_upgraded_again(tmp_path: Path, how: str
     assert {"decisions", "grants", "refresh_tokens", "events"} <= tables
 
 
+def test_the_ledgers_address_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text(f"sqlite:///{tmp_path}/ledger.sqlite3\n")
+    result = run("ledger", "upgrade", ACCORD_LEDGER_URL_FILE=str(file))
+    assert (result.exit_code, result.stdout) == (0, "the ledger is up to date\n")
+    missing = run("ledger", "upgrade", ACCORD_LEDGER_URL_FILE=str(tmp_path / "missing"))
+    assert missing.exit_code == 2
+    assert missing.stderr.endswith(
+        "Error: ACCORD_LEDGER_URL_FILE cannot be read: No such file or directory\n"
+    )
+
+
 def test_without_a_ledger_the_variable_is_named() -> None:
     result = run("ledger", "upgrade", ACCORD_LEDGER_URL="")
     assert result.exit_code == 2

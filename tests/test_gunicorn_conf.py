@@ -205,8 +205,8 @@ def test_it_opens_no_control_socket(gunicorn: Gunicorn) -> None:
 def test_without_configuration_all_that_is_missing_is_listed(tmp_path: Path) -> None:
     gunicorn = Gunicorn(tmp_path, ACCORD_WORKERS="2", PYTHONPATH=str(ROOT))
     gunicorn.env = {name: value for name, value in gunicorn.env.items() if not name.startswith("SECRET_KEY")}
-    assert gunicorn.start("wsgi:app").wait(30) == 4
-    told = [line for line in gunicorn.log.read_text().splitlines() if not line.startswith("{")]
+    assert gunicorn.start("wsgi:app").wait(30) == 78
+    told = faults_of(gunicorn)
     missing = ["ACCORD_ISSUER", "ACCORD_REDIS_URL", "ACCORD_LEDGER_URL", "ACCORD_REGISTRY"]
     for name in [*missing, "ACCORD_SIGNING_KEYS", "SECRET_KEY"]:
         assert told.count(f"{name} is missing") == 1, told
@@ -242,10 +242,8 @@ def test_a_reload_with_a_faulty_registration_changes_nothing_and_says_why(
 def test_the_metrics_and_the_customers_cannot_share_a_port(tmp_path: Path) -> None:
     gunicorn = Gunicorn(tmp_path)
     gunicorn.env["ACCORD_METRICS_ADDRESS"] = f"0.0.0.0:{gunicorn.port}"
-    assert gunicorn.start("hello:app").wait(30) == 4
-    assert (
-        gunicorn.log.read_text() == "ACCORD_METRICS_ADDRESS must have another port than customers come to\n"
-    )
+    assert gunicorn.start("hello:app").wait(30) == 78
+    assert faults_of(gunicorn) == ["ACCORD_METRICS_ADDRESS must have another port than customers come to"]
 
 
 @pytest.mark.parametrize(
@@ -273,18 +271,49 @@ def test_what_gunicorn_reads_is_refused_in_one_line_with_the_code_that_is_not_re
 ) -> None:
     gunicorn = Gunicorn(tmp_path)
     gunicorn.env[name] = value
-    assert gunicorn.start("hello:app").wait(30) == 4
-    (line,) = gunicorn.log.read_text().splitlines()
+    assert gunicorn.start("hello:app").wait(30) == 78
+    (line,) = faults_of(gunicorn)
     assert re.fullmatch(rf"{name} must (be|list) {re.escape(fault)}", line)
 
 
 def test_everything_that_gunicorn_refuses_is_said_at_once(tmp_path: Path) -> None:
     gunicorn = Gunicorn(tmp_path, ACCORD_WORKERS="0", ACCORD_THREADS="many")
-    assert gunicorn.start("hello:app").wait(30) == 4
-    assert [line.split()[0] for line in gunicorn.log.read_text().splitlines()] == [
-        "ACCORD_WORKERS",
-        "ACCORD_THREADS",
-    ]
+    assert gunicorn.start("hello:app").wait(30) == 78
+    assert [line.split()[0] for line in faults_of(gunicorn)] == ["ACCORD_WORKERS", "ACCORD_THREADS"]
+
+
+def test_the_faults_of_the_server_of_the_settings_and_of_what_they_name_are_said_at_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "registry.toml").write_text("no TOML")
+    (tmp_path / "keys.json").write_text("no keys")
+    gunicorn = Gunicorn(
+        ROOT,
+        ACCORD_WORKERS="0",
+        ACCORD_THREADS="many",
+        ACCORD_REGISTRY=str(tmp_path / "registry.toml"),
+        ACCORD_SIGNING_KEYS=str(tmp_path / "keys.json"),
+        ACCORD_REDIS_URL="http://localhost",
+        ACCORD_LEDGER_URL="nonsense",
+        ACCORD_ISSUER="",
+        SECRET_KEY="short",
+        ACCORD_TYPING_ERROR="x",
+    )
+    gunicorn.log = tmp_path / "gunicorn.log"
+    assert gunicorn.start("wsgi:app").wait(60) == 78
+    assert sorted(fault.split()[0].split(":")[0] for fault in faults_of(gunicorn)) == sorted(
+        [
+            *("ACCORD_WORKERS", "ACCORD_THREADS", "ACCORD_TYPING_ERROR", "ACCORD_ISSUER", "SECRET_KEY"),
+            *("ACCORD_REDIS_URL", "ACCORD_LEDGER_URL"),
+            *(str(tmp_path / "registry.toml"), str(tmp_path / "keys.json")),
+        ]
+    )
+
+
+def faults_of(gunicorn: Gunicorn) -> list[str]:
+    """What it said of them. Every line of the service is JSON."""
+    lines = [json.loads(line) for line in gunicorn.log.read_text().splitlines()]
+    return [line["fault"] for line in lines if line["event"] == "faulty_configuration"]
 
 
 def test_nothing_of_the_counts_is_left_when_the_server_has_ended(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Settings: typed, complete or refused, and everything that is wrong is said at once."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -8,10 +9,12 @@ import pytest
 from pydantic import SecretStr
 
 from app import create_app
+from app.environment import SECRETS
 from app.settings import ConfigurationError, Settings, variable_name
 from tests.conftest import DEMO_REGISTRY
 
 KEY = "a secret key of the tests, long enough"
+OLD_KEY = "the key before that one in 32 bytes"
 
 
 @pytest.fixture(autouse=True)
@@ -133,9 +136,9 @@ def test_nothing_secret_is_in_what_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nothing_secret_is_in_the_representation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "f" * 32)
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", OLD_KEY)
     text = repr(Settings()) + str(Settings())
-    for secret in (KEY, "f" * 32, "redis-password", "ledger-password"):
+    for secret in (KEY, OLD_KEY, "redis-password", "ledger-password"):
         assert secret not in text
 
 
@@ -201,7 +204,19 @@ def test_http_is_for_development_on_loopback(monkeypatch: pytest.MonkeyPatch, ho
 def test_http_anywhere_else_is_refused_in_development_too(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("ACCORD_ENVIRONMENT", "development")
     monkeypatch.setenv("ACCORD_ISSUER", f"http://{host}")
-    assert faults() == ["ACCORD_ISSUER may be http on loopback only"]
+    assert faults() == ["ACCORD_ISSUER must be on loopback in development, where demo secrets are accepted"]
+
+
+def test_https_elsewhere_is_no_development_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_ENVIRONMENT", "development")
+    assert faults() == ["ACCORD_ISSUER must be on loopback in development, where demo secrets are accepted"]
+    monkeypatch.setenv("ACCORD_ISSUER", "https://localhost:8443")
+    assert Settings().is_development
+
+
+def test_what_is_written_in_another_case_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("accord_environment", "development")
+    assert faults() == ["accord_environment is no setting; the nearest is ACCORD_ENVIRONMENT"]
 
 
 # Keys
@@ -213,7 +228,7 @@ def test_a_key_of_fewer_than_32_bytes_is_refused(monkeypatch: pytest.MonkeyPatch
     assert faults() == ["SECRET_KEY must have at least 32 bytes"]
 
 
-@pytest.mark.parametrize("key", ["k" * 32, "é" * 16])
+@pytest.mark.parametrize("key", ["0123456789abcdef0123456789abcde-", "éàèùâêîôûëïüÿçœæ"])
 def test_a_key_of_32_bytes_is_enough(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("SECRET_KEY", key)
     assert Settings().secret_keys == [key]
@@ -222,14 +237,80 @@ def test_a_key_of_32_bytes_is_enough(monkeypatch: pytest.MonkeyPatch, key: str) 
 def test_the_key_that_signs_comes_last_after_the_fallbacks_from_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    newer, older = "n" * 32, "o" * 32
+    newer, older = "the newer one of the two and long enough", OLD_KEY
     monkeypatch.setenv("SECRET_KEY_FALLBACKS", f"{newer}, {older},")
     assert Settings().secret_keys == [older, newer, KEY]
 
 
 def test_a_fallback_that_is_too_short_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_KEY_FALLBACKS", f"{'n' * 32},short")
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", f"{OLD_KEY},short")
     assert faults() == ["SECRET_KEY_FALLBACKS must have at least 32 bytes"]
+
+
+@pytest.mark.parametrize("key", ["a" * 32, "ab" * 16, "0123456789abcdef" * 2, "secret" * 8, "é" * 40])
+def test_a_key_that_is_nothing_random_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    reason = "can be guessed: it has too few different characters, or repeats itself"
+    monkeypatch.setenv("SECRET_KEY", key)
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", key)
+    assert faults() == [f"SECRET_KEY {reason}", f"SECRET_KEY_FALLBACKS {reason}"]
+
+
+# Files, and names
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_and_an_address_with_one_may_be_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    text = os.environ.get(name, OLD_KEY)
+    monkeypatch.delenv(name, raising=False)
+    (tmp_path / "secret").write_text(f"{text}\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    settings = Settings()
+    values = {
+        "ACCORD_REDIS_URL": settings.redis_url.get_secret_value(),
+        "ACCORD_LEDGER_URL": settings.ledger_url.get_secret_value(),
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SECRET_KEY_FALLBACKS": settings.secret_keys[0],
+    }
+    assert values[name] == text
+    monkeypatch.setenv(name, text)
+    assert faults() == [f"{name} and {name}_FILE are both set"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "SECRET_KEY_FILE cannot be read: No such file or directory"),
+        (b"\xff", "SECRET_KEY_FILE is not text"),
+        (b" \n", "SECRET_KEY_FILE is empty"),
+        (b"short", "SECRET_KEY must have at least 32 bytes"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_one_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, fault: str
+) -> None:
+    monkeypatch.delenv("SECRET_KEY")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "secret"))
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    assert faults() == [fault]
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("ACCORD_TRUSTED_PROXYS", "ACCORD_TRUSTED_PROXIES"),
+        ("ACCORD_SECRET_KEY", "SECRET_KEY"),
+        ("ACCORD_WORKER", "ACCORD_WORKERS"),
+        ("ACCORD_REDIS_URI", "ACCORD_REDIS_URL"),
+    ],
+)
+def test_a_variable_of_ours_that_nobody_reads_is_a_fault_that_names_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, name: str, nearest: str
+) -> None:
+    monkeypatch.setenv(name, "x")
+    assert faults() == [f"{name} is no setting; the nearest is {nearest}"]
 
 
 # Lifetimes
@@ -336,7 +417,7 @@ def test_what_is_no_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch, name: 
 
 
 def test_settings_cannot_be_changed_and_ignore_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCORD_TYPING_ERROR", "x")
+    monkeypatch.setenv("ANOTHER_PROGRAMS", "x")
     settings = Settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.issuer = "https://evil.example"  # type: ignore[misc]  # which is what it is about
