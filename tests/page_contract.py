@@ -145,7 +145,8 @@ def check_headers(response: TestResponse) -> None:
 
 def opener_policy_of(path: str) -> str:
     """On the way of a request for consent, the window stays that of the recipient which opened it."""
-    is_on_the_way = re.match(r"/(api/v1/authorize|sign-in/.+|sign-out|consent/.+)$", path)
+    served = re.sub("/+", "/", path)
+    is_on_the_way = re.match(r"/(api/v1/authorize(/|$)|sign-in/|sign-out(/|$)|consent/)", served)
     return "unsafe-none" if is_on_the_way else "same-origin"
 
 

@@ -40,10 +40,9 @@ def secure(app: WSGIApp, *, is_https: bool) -> WSGIApp:
     always = [*_ALWAYS, _HTTPS_ONLY] if is_https else list(_ALWAYS)
 
     def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        is_on_the_way = environ.get("PATH_INFO", "").startswith(_ON_THE_WAY)
-        opener = ("Cross-Origin-Opener-Policy", "unsafe-none" if is_on_the_way else "same-origin")
-
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            is_on_the_way = environ.get("PATH_INFO", "").startswith(_ON_THE_WAY)  # as it was served
+            opener = ("Cross-Origin-Opener-Policy", "unsafe-none" if is_on_the_way else "same-origin")
             return start_response(status, [*headers, *always, opener], *error)
 
         return app(environ, start)

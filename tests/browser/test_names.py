@@ -1,6 +1,7 @@
 """Whatever a recipient calls itself: it changes neither the sentence around its name nor what else the page says."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from tests.screens import LANGUAGES
 from tools.gallery import file_of, write_gallery
 
 # Whether all of a text stands where it should: to the right of what comes before it, or on a later line. Within a
-# name, words have the order of their own script.
+# name, words have the order of their own script. The boxes of two lines overlap where a font is higher than its
+# lines are apart, so that a later line is one that begins below the middle of the one before.
 READS_ON = """(element) => {
+  const isBelow = (part, before) => part.top >= (before.top + before.bottom) / 2;
   const text = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), parts = [];
   while (text.nextNode()) {
     const name = text.currentNode.parentElement.closest("bdi");
@@ -22,7 +25,7 @@ READS_ON = """(element) => {
       range.setEnd(text.currentNode, word.index + word[0].length);
       for (const {left, right, top, bottom} of range.getClientRects()) {
         const before = parts.at(-1);
-        if (name && before?.name === name && top < before.bottom) {
+        if (name && before?.name === name && !isBelow({top}, before)) {
           before.left = Math.min(left, before.left);
           before.right = Math.max(right, before.right);
         } else {
@@ -32,7 +35,7 @@ READS_ON = """(element) => {
     }
   }
   return parts.length > 0 && parts.every((part, at) => at === 0
-    || part.left >= parts[at - 1].right - 1 || part.top >= parts[at - 1].bottom - 1);
+    || part.left >= parts[at - 1].right - 1 || isBelow(part, parts[at - 1]));
 }"""
 TURN_ROUND = """(element) => {
   for (const name of element.querySelectorAll("bdi")) name.textContent = "\\u202eevil\\u200b dlrow";
@@ -103,6 +106,32 @@ def test_the_checker_sees_a_sentence_that_an_override_has_turned_round(page: Pag
         ("<span>مؤسسة الميزانية</span> sends you", False),
     ):
         page.set_content(f"<p>{text}</p>")
+        assert page.locator("p").evaluate(READS_ON) is is_right
+
+
+# A font whose boxes are much higher than the lines of a heading are apart, as those of Noto are.
+HIGH_FONT = """
+@font-face { font-family: High; src: local("DejaVu Sans"), local("Liberation Sans"); ascent-override: 130%;
+  descent-override: 50%; }
+* { font-family: High; }
+p { width: 9em; line-height: 1.2; font-size: 2rem; }
+"""
+
+
+def test_the_checker_measures_the_order_and_not_the_font(page: Page) -> None:
+    for text, is_right in (
+        ("Do you want to share your data with <bdi>\u202eevil\u200b dlrow and some more</bdi>?", True),
+        ("Do you want to share your data with \u202eevil\u200b dlrow and some more?", False),
+    ):
+        page.set_content(f"<style>{HIGH_FONT}</style><p>{text}</p>")
+        boxes = page.locator("p").evaluate(
+            """(element) => {
+              const range = document.createRange();
+              range.selectNodeContents(element);
+              return [...range.getClientRects()].map(({top, bottom}) => [top, bottom]);
+            }"""
+        )
+        assert any(top < before for (_, before), (top, _) in pairwise(boxes)), "lines overlap"
         assert page.locator("p").evaluate(READS_ON) is is_right
 
 

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app.domain.language import Language
 from app.stores import redis
 from tests.builders import EVERYTHING
 from tests.conftest import Clock
@@ -372,7 +373,11 @@ def test_how_to_stop_is_said_before_the_buttons(customer: BrowserCustomer, lang:
 def test_the_switch_is_a_button_of_the_form_in_the_other_language(
     customer: BrowserCustomer, lang: str
 ) -> None:
-    switch = form_page(customer, lang).one("button", name="language")
+    page = form_page(customer, lang)
+    assert [switch.attributes["value"] for switch in page.all("button", name="language")] == Language(
+        lang
+    ).others
+    switch = page.one("button", name="language", value={"en": "fr", "fr": "en"}[lang])
     other = {"en": ("fr", "Français"), "fr": ("en", "English")}[lang]
     assert (switch.attributes["value"], switch.text) == other
     assert switch.attributes["lang"] == other[0]

@@ -84,6 +84,7 @@ def test_every_answer_has_the_same_protections_once_each(customer: BrowserCustom
     ("path", "policy"),
     [
         ("/api/v1/authorize", "unsafe-none"),
+        ("//api/v1/authorize", "unsafe-none"),
         ("/sign-in/nothing", "unsafe-none"),
         ("/sign-in/callback/1000", "unsafe-none"),
         ("/sign-out", "unsafe-none"),
@@ -104,7 +105,7 @@ def test_only_the_way_of_a_request_stays_in_the_window_that_a_recipient_opened(
 ) -> None:
     """Whatever is answered there, errors included."""
     for method in ("GET", "POST"):
-        answer = client.open(path, method=method)
+        answer = client.open("/", method=method, environ_overrides={"PATH_INFO": path})
         assert answer.headers.getlist("Cross-Origin-Opener-Policy") == [policy]
 
 
