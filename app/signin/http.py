@@ -4,14 +4,17 @@ Whatever the server does (hangs, drips, cuts off, lies about lengths), there is 
 Redirects are answers like any other: nothing follows them. No proxy and no netrc of the environment is asked.
 """
 
+import errno
 import functools
 import http.client
 import io
 import json
+import os
+import selectors
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +26,10 @@ from app.signin import Cause, SignInFailed
 
 LARGEST_ANSWER = 256 * 1024  # bytes
 
-_PORTS = {"http": 80, "https": 443}
+_NEXT_ADDRESS_AFTER = 0.25  # seconds (RFC 8305 8)
+
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+"""One of those that `socket.getaddrinfo` finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +101,13 @@ def _exchange(
     method: str, url: str, deadline: Deadline, headers: Mapping[str, str], body: bytes | None
 ) -> HttpAnswer:
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    connection = http_connection(url)
     with ExitStack() as stack:
-        plain = stack.enter_context(_connect(host, port, deadline))
+        addresses = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+        plain = stack.enter_context(connect(addresses, deadline))
         if parts.scheme == "https":
             plain.settimeout(deadline.seconds_left())
-            plain = stack.enter_context(_tls().wrap_socket(plain, server_hostname=host))
-        connection = http.client.HTTPConnection(host, port)
+            plain = stack.enter_context(tls().wrap_socket(plain, server_hostname=connection.host))
         connection.sock = _TimedSocket(plain, deadline)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, {"Connection": "close", **headers})
@@ -114,24 +120,50 @@ def _exchange(
         return HttpAnswer(response.status, read)
 
 
-def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one."""
-    refused: OSError = OSError("no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        connection = socket.socket(family, kind, protocol)
-        try:
-            connection.settimeout(deadline.seconds_left())
-            connection.connect(address)
-        except OSError as error:
-            connection.close()
-            refused = error
-        else:
-            return connection
-    raise refused
+def http_connection(url: str) -> http.client.HTTPConnection:
+    """What writes requests to `url` and reads the answers, once it has a socket. It names no default port."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(parts.hostname or "", parts.port or 443, context=tls())
+    return http.client.HTTPConnection(parts.hostname or "", parts.port or 80)
+
+
+def connect(addresses: Iterable[Address], deadline: Deadline) -> socket.socket:
+    """A connection to the first of a host's addresses that takes one. Raises OSError when none does.
+
+    An address that says nothing does not keep the next one waiting (RFC 8305 5): who answers first is it.
+    """
+    waiting, failure = list(addresses), OSError("no address")
+    with selectors.DefaultSelector() as trying, ExitStack() as stack:
+        while waiting or trying.get_map():
+            if waiting:
+                family, kind, protocol, _, address = waiting.pop(0)
+                connection = stack.enter_context(socket.socket(family, kind, protocol))
+                connection.setblocking(False)
+                error = connection.connect_ex(address)
+                if error not in (0, errno.EINPROGRESS):
+                    failure = OSError(error, os.strerror(error))
+                    continue
+                trying.register(connection, selectors.EVENT_WRITE, connection)
+            left = deadline.seconds_left()
+            for key, _ in trying.select(min(left, _NEXT_ADDRESS_AFTER) if waiting else left):
+                trying.unregister(key.fileobj)
+                error = key.data.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if error == 0:
+                    return _kept(key.data)
+                failure = OSError(error, os.strerror(error))
+    raise failure
+
+
+def _kept(connection: socket.socket) -> socket.socket:
+    """The same connection, which outlives the one that is closed with those that were slower."""
+    kept = connection.dup()
+    kept.setblocking(True)
+    return kept
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """Certificates are checked against the system's authorities (or SSL_CERT_FILE's), names too."""
     return ssl.create_default_context()
 

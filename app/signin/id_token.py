@@ -54,7 +54,15 @@ def verify(
         token = jwt.decode(id_token, key_of, registry=_REGISTRY)
         claims = CodeIDToken(token.claims, token.header, _options(expected), _params(expected))
         claims.validate(now=int(now.timestamp()), leeway=int(CLOCK_DIFFERENCE.total_seconds()))
-    except (JoseError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        JoseError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+        ArithmeticError,
+    ) as error:
         raise SignInFailed(Cause.UNPROVEN, _detail(error)) from error
     _check_age(token.claims, expected)
     if expected.must_ask_again:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from authlib.oauth2 import ClientAuth, OAuth2Error
+from authlib.oauth2 import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 from joserfc.jwk import Key
 
@@ -42,9 +42,6 @@ _OTHER_ERRORS = {
     "server_error",
     "temporarily_unavailable",
 }
-
-# What is read of a token endpoint's answer.
-_READ = ("access_token", "id_token", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,24 +151,21 @@ class OidcSignIn:
         self, bank: _Bank, metadata: ServerMetadata, code: str, pending: PendingSignIn, deadline: Deadline
     ) -> Mapping[str, Any]:
         """The token endpoint's answer (RFC 6749 4.1.3)."""
-        try:
-            found: Mapping[str, Any] = self._client(bank, deadline).fetch_token(
-                metadata.token_endpoint,
-                grant_type="authorization_code",
-                auth=_client_authentication(bank.registration, metadata),
-                code=code,
-                code_verifier=pending.code_verifier,
-            )
-        except OAuth2Error as error:
-            cause = Cause.UNPROVEN if error.error == "invalid_grant" else Cause.UNAVAILABLE
-            raise SignInFailed(cause, f"token_{_known(error.error)}") from error
-        except (ValueError, TypeError) as error:  # not the JSON that it should be
-            raise SignInFailed(Cause.UNAVAILABLE, "token_answer") from error
-        return found
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": bank.redirect_uri,
+            "code_verifier": pending.code_verifier,
+        }
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        auth = _client_authentication(bank.registration, metadata)
+        prepared = auth.prepare("POST", metadata.token_endpoint, headers, urlencode(fields))  # type: ignore[no-untyped-call]  # its stub says nothing
+        url, headers, body = prepared
+        return tokens_in(exchange("POST", url, deadline=deadline, headers=headers, body=body.encode()))
 
-    def _client(self, bank: _Bank, deadline: Deadline | None = None) -> OAuth2Client:
+    def _client(self, bank: _Bank) -> OAuth2Client:
         return OAuth2Client(
-            None if deadline is None else _Session(deadline),
+            None,
             bank.registration.client_id,
             redirect_uri=bank.redirect_uri,
             scope=" ".join(bank.registration.scopes),
@@ -194,9 +188,30 @@ def check_answer(answer: Mapping[str, str], metadata: ServerMetadata) -> str:
     return answer["code"]
 
 
+def tokens_in(answer: HttpAnswer) -> Mapping[str, Any]:
+    """What a token endpoint answered, if it gave tokens (RFC 6749 5.1). Raises SignInFailed for an error.
+
+    Of an error only its word is read, whatever shape the rest has (5.2). A member that is null is absent.
+    """
+    is_server_error = answer.status_code >= 500
+    try:
+        found = None if is_server_error else answer.json()
+    except ValueError:
+        found = None
+    error = found.get("error") if isinstance(found, dict) else None
+    if error is not None:
+        cause = Cause.UNPROVEN if error == "invalid_grant" else Cause.UNAVAILABLE
+        raise SignInFailed(cause, f"token_{_known(error)}")
+    answer.raise_for_status()
+    if not isinstance(found, dict):
+        raise SignInFailed(Cause.UNAVAILABLE, "token_answer")
+    return found
+
+
 def _known(error: object) -> str:
     """An error that can stand in a log; a word of our own for any other."""
-    return str(error) if error in _NOBODY | _OTHER_ERRORS else "unknown_error"
+    is_known = isinstance(error, str) and error in _NOBODY | _OTHER_ERRORS
+    return str(error) if is_known else "unknown_error"
 
 
 def _key(bank: _Bank, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
@@ -209,32 +224,3 @@ def _client_authentication(registration: OidcRegistration, metadata: ServerMetad
     if metadata.takes_basic:
         return ClientAuth(quote_plus(client_id), quote_plus(secret), "client_secret_basic")
     return ClientAuth(client_id, secret, "client_secret_post")
-
-
-class _Session:
-    """What Authlib posts with: one exchange within the deadline."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-
-    def post(
-        self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str], auth: ClientAuth
-    ) -> HttpAnswer:
-        prepared = auth.prepare("POST", url, dict(headers), urlencode(data))  # type: ignore[no-untyped-call]  # its stub says nothing
-        url, sent, body = prepared
-        answer = exchange("POST", url, deadline=self._deadline, headers=sent, body=body.encode())
-        return _TokenAnswer(answer.status_code, answer.body)
-
-
-@dataclass(frozen=True, slots=True)
-class _TokenAnswer(HttpAnswer):
-    """What is read of a token endpoint's answer (RFC 6749 5.1, 5.2); a member that is null is absent.
-
-    Authlib would work out when the access token expires, too, and fail on a lifetime that nobody needs.
-    """
-
-    def json(self) -> Any:
-        found = HttpAnswer.json(self)
-        if not isinstance(found, dict):
-            return found
-        return {name: found[name] for name in _READ if found.get(name) is not None}

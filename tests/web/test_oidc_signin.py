@@ -867,6 +867,50 @@ def test_a_bank_that_is_not_sure_who_we_are_is_a_page(serve: Serve, bank: OidcSe
     check_nobody_signed_in(customer, request_id, sign_in(customer, bank, request_id), status=503)
 
 
+@pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "200 OK"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        '"invalid_request"',
+        '"marked-error"',
+        '{"code": 5}',
+        "[]",
+        "[[]]",
+        "5",
+        "1e999",
+        "true",
+        '""',
+        '"é"',
+        '"\\ud83d"',
+    ],
+)
+def test_an_error_of_any_shape_is_a_failed_sign_in(
+    customer: BrowserCustomer, bank: OidcServer, status: str, error: str
+) -> None:
+    request_id = begin(customer)
+    bank.tricks[TOKEN] = say(status, f'{{"error": {error}, "error_description": {error}}}'.encode())
+    check_nobody_signed_in(customer, request_id, sign_in(customer, bank, request_id), status=503)
+
+
+@pytest.mark.parametrize("description", ['"Le code a expiré"', "5", "[]", "null", '"\\u0000\\""'])
+@pytest.mark.parametrize("status", ["400 Bad Request", "200 OK"])
+def test_a_code_that_the_bank_does_not_know_is_not_told_as_a_bank_that_is_away(
+    customer: BrowserCustomer, bank: OidcServer, status: str, description: str
+) -> None:
+    request_id = begin(customer)
+    said = f'{{"error": "invalid_grant", "error_description": {description}, "error_uri": {description}}}'
+    bank.tricks[TOKEN] = say(status, said.encode())
+    check_nobody_signed_in(customer, request_id, sign_in(customer, bank, request_id), status=502)
+
+
+@pytest.mark.parametrize("expires_in", [None, "soon", [], -1, 1e400, {"a": 1}])
+def test_how_long_an_access_token_lives_does_not_matter(
+    customer: BrowserCustomer, bank: OidcServer, expires_in: object
+) -> None:
+    bank.tokens = {"expires_in": expires_in, "error": None, "token_type": 5}
+    assert sign_in(customer, bank, begin(customer)).status_code == 303
+
+
 def test_while_one_bank_hangs_few_wait_for_it_and_nobody_else_notices(
     serve: Serve, bank: OidcServer, lang: str
 ) -> None:
