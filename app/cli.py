@@ -7,7 +7,7 @@ import click
 
 from app.clock import utc_now
 from app.domain.language import Language
-from app.logs import operator_event
+from app.journal import record_operation
 from app.settings import ConfigurationError, Environment
 from app.stores import keys as key_store
 from app.stores.registry import RegistryError, new_secret, read_registry
@@ -116,7 +116,7 @@ def rotate(file: Path) -> None:
     click.echo(
         f"{file}: {made} is published now and signs from {signs_from.isoformat(timespec='seconds')} on"
     )
-    click.echo(operator_event("keys_rotated", kid=made, dropped=len(dropped)), err=True)
+    record_operation("keys_rotated", kid=made, dropped=len(dropped))
     for kid in dropped:
         click.echo(f"{file}: {kid} is dropped, its tokens are dead")
 

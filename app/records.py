@@ -1,6 +1,7 @@
 """Commands on the ledger as a whole: `flask ledger prune`, `export` and `reconcile`."""
 
 import json
+import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,9 @@ import click
 from app.clock import utc_now
 from app.domain.codes import LONGEST_CODE_LIFETIME
 from app.domain.consent import ConsentGrant
-from app.logs import operator_event
-from app.operators import at_the_ledger, ledger, open_database
+from app.journal import record_operation
+from app.open_stores import at_the_ledger, open_database
+from app.operators import ledger
 from app.stores.audit import Audit, Record
 from app.stores.retention import Forgettable, Policy, RetentionStore
 
@@ -25,7 +27,7 @@ _YEAR = timedelta(days=365.25)
 
 
 class _Moment(click.ParamType[datetime]):
-    """A date, or a date and time; UTC where it names no zone."""
+    """A date, its first moment in UTC; or a date and time, in UTC where it names no zone."""
 
     name = "moment"
 
@@ -34,10 +36,25 @@ class _Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no date such as 2026-03-31, or 2026-03-31T12:00:00+00:00", param, ctx)
+            example = "2026-03-31, which begins at midnight in UTC, or 2026-03-31T12:00:00-04:00"
+            self.fail(f"{value!r} is no date such as {example}", param, ctx)
 
 
-_SINCE = click.option("--since", type=_Moment(), help="Nothing that is older.")
+class _Seconds(click.FloatRange):
+    """A number of seconds within a range, which what is no number is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
+
+
+_SINCE = click.option(
+    "--since",
+    type=_Moment(),
+    help="Nothing that is older. A date begins at midnight in UTC; 2026-03-31T00:00-04:00 says its zone.",
+)
 
 
 @ledger.command()
@@ -59,7 +76,7 @@ _SINCE = click.option("--since", type=_Moment(), help="Nothing that is older.")
 @click.option(
     "--refresh-token-idle",
     envvar="ACCORD_REFRESH_TOKEN_IDLE",
-    type=click.FloatRange(min=0, min_open=True, max=365 * 24 * 3600),
+    type=_Seconds(min=0, min_open=True, max=365 * 24 * 3600),
     default=30 * 24 * 3600,
     show_default=True,
     help="ACCORD_REFRESH_TOKEN_IDLE",
@@ -86,16 +103,13 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes:
         forgotten = Forgettable()
         for step in store.forget(now=now):
             forgotten += step
-    click.echo(
-        operator_event(
-            "ledger_pruned",
-            years=years,
-            consents=forgotten.consents,
-            events=forgotten.events,
-            refresh_tokens=forgotten.refresh_tokens,
-            screens=forgotten.screens,
-        ),
-        err=True,
+    record_operation(
+        "ledger_pruned",
+        years=years,
+        consents=forgotten.consents,
+        events=forgotten.events,
+        refresh_tokens=forgotten.refresh_tokens,
+        screens=forgotten.screens,
     )
     click.echo(f"deleted {_in_words(forgotten)}")
 

@@ -48,7 +48,7 @@ def test_the_schema_in_the_code_is_the_one_that_the_migrations_make(new_url: str
 @pytest.mark.parametrize(
     "statement",
     [
-        "ALTER TABLE events ADD COLUMN note TEXT",
+        "ALTER TABLE events ADD COLUMN remark TEXT",
         "DROP INDEX ix_grants_one_connection",
         "CREATE TABLE notes (note TEXT)",
     ],

@@ -75,6 +75,14 @@ def test_a_span_that_no_date_is_that_far_back_is_refused(operate: Operate, optio
         assert f"Invalid value for '{option}'" in refused.stderr
 
 
+@pytest.mark.parametrize("number", ["nan", "NaN", "-nan", "inf", "-inf", "1e999", "0", "-0.5", "ten", ""])
+@pytest.mark.parametrize("option", ["--years", "--token-days", "--refresh-token-idle"])
+def test_what_is_no_span_is_refused_in_one_line(operate: Operate, option: str, number: str) -> None:
+    refused = operate("prune", option, number, "--yes")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"Invalid value for '{option}'" in refused.stderr
+
+
 def test_an_idle_period_may_have_parts_of_a_second_as_the_setting_may(operate: Operate) -> None:
     assert operate("prune", "--refresh-token-idle", "0.5").exit_code == 0
 
@@ -104,6 +112,31 @@ def test_an_export_since_a_day_leaves_out_what_is_older(operate: Operate, ledger
     approve(ledger, "new", datetime(2026, 3, 31, tzinfo=UTC))
     lines = [json.loads(line) for line in operate("export", "--since", "2026-03-31").stdout.splitlines()]
     assert {line["consent_id"] for line in lines} == {"c-new"}
+
+
+@pytest.mark.parametrize(
+    ("since", "has_it"),
+    [
+        ("2026-03-31", True),
+        ("2026-04-01", False),
+        ("2026-03-31T23:00", True),
+        ("2026-03-31T23:00:00Z", True),
+        ("2026-03-31T19:00-04:00", True),
+        ("2026-03-31T23:00-04:00", False),
+    ],
+)
+@pytest.mark.parametrize("command", ["export", "reconcile"])
+def test_a_date_begins_at_midnight_in_utc_and_a_zone_may_be_named(
+    operate: Operate, ledger: Ledger, command: str, since: str, has_it: bool
+) -> None:
+    approve(ledger, "a", datetime(2026, 3, 31, 23, 0, tzinfo=UTC))
+    assert ("c-a" in operate(command, "--since", since).stdout) is has_it
+
+
+@pytest.mark.parametrize("command", ["export", "reconcile"])
+def test_the_help_says_in_which_zone_a_date_is_read(operate: Operate, command: str) -> None:
+    said = " ".join(operate(command, "--help").stdout.split())
+    assert "A date begins at midnight in UTC; 2026-03-31T00:00-04:00 says its zone." in said
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "0001-01-01T00:00:00+23:00", "9999-12-31T23:00:00-23:00"])

@@ -49,7 +49,8 @@ ENDINGS = frozenset(
 class Event:
     """One thing that happened to a consent.
 
-    `detail` is the scope string that a narrowing took away, or the id of the consent that superseded it.
+    `detail` is the scope string that a narrowing took away, or the id of the consent that superseded it. Of
+    what an operator did, `operator` is the name they gave, and `note` why, in their words.
     """
 
     consent_id: str
@@ -59,3 +60,5 @@ class Event:
     correlation_id: str
     happened_at: datetime
     detail: str | None = None
+    operator: str | None = None
+    note: str | None = None

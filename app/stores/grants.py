@@ -81,6 +81,9 @@ def end(
     actor: Actor,
     reason: Reason,
     now: datetime,
+    *,
+    operator: str | None = None,
+    note: str | None = None,
 ) -> bool:
     """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`.
 
@@ -91,7 +94,7 @@ def end(
     if connection.change(_END, of_consent=grant.consent_id, at=now) != 1:
         return False
     _end_tokens(connection, grant, now)
-    append(connection, event_row(grant, kind, actor, reason, now))
+    append(connection, event_row(grant, kind, actor, reason, now, operator=operator, note=note))
     return True
 
 

@@ -31,6 +31,9 @@ def event_row(
     reason: Reason,
     now: datetime,
     detail: str | None = None,
+    *,
+    operator: str | None = None,
+    note: str | None = None,
 ) -> dict[str, Any]:
     return {
         "consent_id": subject.consent_id,
@@ -38,6 +41,8 @@ def event_row(
         "actor": actor,
         "reason": reason,
         "detail": detail,
+        "operator": operator,
+        "note": note,
         "correlation_id": subject.correlation_id,
         "happened_at": now,
     }
@@ -159,4 +164,6 @@ def event_from(row: Any) -> Event:
         correlation_id=row.correlation_id,
         happened_at=row.happened_at,
         detail=row.detail,
+        operator=row.operator,
+        note=row.note,
     )

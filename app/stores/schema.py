@@ -124,7 +124,7 @@ grants = Table(
     Column("expires_at", Moment, nullable=False),
     Column("redeemed_at", Moment),
     Column("ended_at", Moment),
-    Index("ix_grants_customer", "provider_id", "subject"),
+    Index("ix_grants_customer_approved", "provider_id", "subject", "approved_at"),
     Index("ix_grants_client", "client_id", "approved_at"),
     # What has run out, and has no event of that yet.
     Index(
@@ -164,6 +164,9 @@ events = Table(
     Column("actor", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text),
+    # Of what an operator did: who they say they are, and why.
+    Column("operator", String(255)),
+    Column("note", Text),
     Column("correlation_id", String(128), nullable=False),
     Column("happened_at", Moment, nullable=False, index=True),  # what auditors have not read yet
     # What happened to a consent is found whatever the number of its refreshed tokens.

@@ -114,6 +114,10 @@ ASKED: dict[str, Ask] = {
     "the connection, as introspection and its page do": lambda ledger: connections(ledger).find("consent-1"),
     "what its page says of its past": lambda ledger: connections(ledger).history_without_use("consent-1"),
     "its customer's connections": lambda ledger: connections(ledger).of_customer("1000", "s-1"),
+    "what its customer shares": lambda ledger: connections(ledger).active_of("1000", "s-1", now=NOON),
+    "what its customer no longer shares": lambda ledger: connections(ledger).ended_of(
+        "1000", "s-1", now=LATER, most=20
+    ),
     "its recipient's connections": lambda ledger: connections(ledger).of_client("dc-budget"),
     "its answer": lambda ledger: ledger.find_consent("consent-1"),
     "its grant, for its token": lambda ledger: ledger.find_refreshable(

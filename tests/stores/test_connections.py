@@ -12,7 +12,7 @@ from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.domain.tokens import hash_secret
-from app.stores.connections import Connection, ConnectionStore
+from app.stores.connections import AT_ONCE, Connection, ConnectionStore
 from app.stores.ledger import Ledger, NotRedeemable, Redeemed
 from app.stores.unavailable import StoreUnavailable
 from tests.builders import BASIC, EVERYTHING, NOON, a_decision, a_grant
@@ -122,6 +122,48 @@ def test_a_recipient_has_every_connection_of_its_own(ledger: Ledger, connections
     connect(ledger, 3, client_id="dc-loans")
     found = connections.of_client("dc-budget")
     assert [one.grant.consent_id for one in found] == ["consent-2", "consent-1"]
+
+
+def test_however_many_have_ended_since_what_is_shared_is_found(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    connect(ledger, 0, client_id="dc-first")
+    many = AT_ONCE + 2
+    for number in range(1, many + 1):
+        connect(ledger, number, at=NOON + number * SECOND)
+    now = NOON + timedelta(hours=1)
+    shared = connections.active_of("1000", "maple-0001", now=now)
+    assert [one.grant.consent_id for one in shared] == [f"consent-{many}", "consent-0"]
+    assert len(connections.of_customer("1000", "maple-0001")) == many + 1
+    page = connections.ended_of("1000", "maple-0001", now=now, most=3)
+    assert [one.grant.consent_id for one in page] == [f"consent-{many - number}" for number in (1, 2, 3)]
+    last = connections.ended_of(
+        "1000", "maple-0001", now=now, most=3, older_than=load(connections, "consent-3").grant
+    )
+    assert [one.grant.consent_id for one in last] == ["consent-2", "consent-1"]
+
+
+def test_of_connections_that_were_approved_at_one_moment_none_is_left_out_between_two_pages(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    for number in range(5):
+        connect(ledger, number, client_id=f"dc-{number}")
+        withdraw(connections, consent_id=f"consent-{number}")
+    seen: list[str] = []
+    last: ConsentGrant | None = None
+    while page := connections.ended_of("1000", "maple-0001", now=NOON, most=2, older_than=last):
+        seen += [one.grant.consent_id for one in page]
+        last = page[-1].grant
+    assert seen == [f"consent-{number}" for number in (4, 3, 2, 1, 0)]
+
+
+def test_what_has_run_out_is_no_longer_shared_although_nobody_wrote_it_down(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    grant = connect(ledger)
+    for now, is_shared in ((grant.expires_at - INSTANT, True), (grant.expires_at, False)):
+        assert bool(connections.active_of("1000", "maple-0001", now=now)) is is_shared
+        assert bool(connections.ended_of("1000", "maple-0001", now=now, most=1)) is not is_shared
 
 
 def test_what_a_repeat_request_would_replace_is_the_standing_connection(
@@ -377,6 +419,10 @@ def test_every_method_says_so(open_ledger: Callable[[str], Ledger], tmp_path: An
     for call in (
         lambda: connections.find("consent-1"),
         lambda: connections.of_customer("1000", "maple-0001"),
+        lambda: connections.active_of("1000", "maple-0001", now=NOON),
+        lambda: connections.ended_of("1000", "maple-0001", now=NOON, most=20),
+        lambda: connections.standing(client_id="dc-budget"),
+        lambda: connections.end_all(["consent-1"], operator="Robin", note="why", now=NOON),
         lambda: connections.of_client("dc-budget"),
         lambda: connections.history("consent-1"),
         lambda: connections.record_expired(now=NOON),

@@ -43,6 +43,12 @@ ASKED: dict[str, Ask] = {
     "a customer's connections": lambda ledger: ConnectionStore(ledger.database).of_customer(
         "1000", subject_of(7)
     ),
+    "what a customer shares": lambda ledger: ConnectionStore(ledger.database).active_of(
+        "1000", subject_of(7), now=NOON
+    ),
+    "what a customer no longer shares": lambda ledger: ConnectionStore(ledger.database).ended_of(
+        "1000", subject_of(7), now=NOON, most=20
+    ),
     "whether there is a connection": lambda ledger: ConnectionStore(ledger.database).find_standing(
         provider_id="1000", subject=subject_of(7), client_id="dc-budget"
     ),
