@@ -13,6 +13,8 @@ from app.web.forms import RequestForm, SignOutForm
 from app.web.receipt import ShownConnection, receipt
 
 EVERYTHING = "all"
+MOST_ENDED = 20
+"""How many that have ended are on a page."""
 
 
 def choose_page(providers: Iterable[DataProvider]) -> str:
@@ -21,19 +23,25 @@ def choose_page(providers: Iterable[DataProvider]) -> str:
 
 
 def list_page(
-    shown: Iterable[ShownConnection],
+    *,
+    active: Sequence[ShownConnection],
+    ended: Sequence[ShownConnection],
+    is_first: bool,
     customers: Sequence[Customer],
     providers: Mapping[str, DataProvider],
-    *,
     session_id: str | None,
 ) -> str:
-    """Everything that `customers`, who are one person at different banks, share and shared."""
-    shown = sorted(shown, key=lambda one: one.grant.approved_at, reverse=True)
+    """Everything that `customers`, who are one person at different banks, share, and what has ended.
+
+    Of `ended`, where there is more than fits on the page, the rest is older and left for the next one.
+    """
     signed_in_at = {customer.provider_id for customer in customers}
     return render_template(
         "connections/list.html",
-        active=[one for one in shown if one.is_active],
-        ended=[one for one in shown if not one.is_active],
+        active=active,
+        ended=ended[:MOST_ENDED],
+        is_first=is_first,
+        has_older=len(ended) > MOST_ENDED,
         signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
         others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
         sign_out=SignOutForm(session_id=session_id, request_id=""),

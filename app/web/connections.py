@@ -1,11 +1,14 @@
 """`/connections`: what a customer shares, with whom, until when; and how it stops."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
 import structlog
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.clusters import Scope, known_clusters
-from app.domain.consent import narrowed_by
+from app.domain.consent import ConsentGrant, narrowed_by
 from app.domain.history import Actor, EventKind
 from app.domain.language import Language
 from app.flow.events import log_event
@@ -16,6 +19,7 @@ from app.web import errors, language
 from app.web.calendar import end_date_event
 from app.web.connection_pages import (
     EVERYTHING,
+    MOST_ENDED,
     choose_page,
     detail_page,
     list_page,
@@ -33,14 +37,24 @@ _log = structlog.get_logger()
 
 @bp.get("/connections")
 def show_all() -> str:
-    """Everything that is shared by whoever is signed in, at every provider; ended connections apart."""
+    """Everything that is shared by whoever is signed in, at every provider; then what has ended, by pages.
+
+    `older_than` is the last connection of the page before.
+    """
     _speak()
     signed_in = customers()
     providers = services().registry.providers
     if not signed_in:
         return choose_page(providers.values())
-    shown = [_shown(found) for customer in signed_in for found in _of(customer)]
-    return list_page(shown, signed_in, providers, session_id=browser().id)
+    before = _last_of_the_page_before(request.args.get("older_than"), signed_in)
+    return list_page(
+        active=_newest_first(found for customer in signed_in for found in _active_of(customer)),
+        ended=_newest_first(found for customer in signed_in for found in _ended_of(customer, before)),
+        is_first=before is None,
+        customers=signed_in,
+        providers=providers,
+        session_id=browser().id,
+    )
 
 
 @bp.get("/connections/<consent_id>")
@@ -135,8 +149,35 @@ def _shown(found: Connection) -> ShownConnection:
     )
 
 
-def _of(customer: Customer) -> list[Connection]:
-    return services().connections.of_customer(customer.provider_id, customer.subject)
+def _active_of(customer: Customer) -> list[Connection]:
+    return services().connections.active_of(customer.provider_id, customer.subject, now=services().clock())
+
+
+def _ended_of(customer: Customer, before: ConsentGrant | None) -> list[Connection]:
+    """One more than a page shows, which says whether there is another."""
+    return services().connections.ended_of(
+        customer.provider_id,
+        customer.subject,
+        now=services().clock(),
+        most=MOST_ENDED + 1,
+        older_than=before,
+    )
+
+
+def _last_of_the_page_before(consent_id: str | None, signed_in: Sequence[Customer]) -> ConsentGrant | None:
+    """None where there is none, or it is nobody's who is signed in: that is the first page."""
+    found = None if consent_id is None else services().connections.find(consent_id)
+    if found is None:
+        return None
+    whose = (found.grant.provider_id, found.grant.subject)
+    return found.grant if whose in {(one.provider_id, one.subject) for one in signed_in} else None
+
+
+def _newest_first(found: Iterable[Connection]) -> list[ShownConnection]:
+    def when(one: Connection) -> tuple[datetime, str]:
+        return one.grant.approved_at, one.grant.consent_id
+
+    return [_shown(one) for one in sorted(found, key=when, reverse=True)]
 
 
 def _speak() -> None:

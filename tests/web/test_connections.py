@@ -1,11 +1,12 @@
 """`/connections`: what is shared, with whom, until when; and how it stops, in both languages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import create_engine, update
 from werkzeug.test import TestResponse
 
 from app.domain.history import Actor
@@ -13,8 +14,11 @@ from app.domain.language import Language
 from app.embedded import EmbeddedValkey
 from app.stores.connections import ConnectionStore
 from app.stores.ledger import Ledger
+from app.stores.schema import metadata
+from app.web.connection_pages import MOST_ENDED
+from tests.builders import NOON, a_decision, a_grant
 from tests.conftest import Clock
-from tests.customer import LOANS_REQUEST, BrowserCustomer, hidden_fields
+from tests.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, Element, parse_page
 from tests.web.expected_pages import check_error_page, check_page
@@ -786,3 +790,126 @@ def test_the_switch_shows_the_same_in_the_other_language_and_is_remembered(
     again = customer.client.get(address)
     assert parse_page(again.text).one("html").attributes["lang"] == f"{other}-CA"
     assert own_links(there) == own_links(here)
+
+
+# A long past
+
+
+def ended_before(app: Flask, many: int) -> list[str]:
+    """So many that have ended, and before them one that is still active; the ended ones, the newest first."""
+    store, ledger = app.extensions["accord"].connections, app.extensions["accord"].tokens.ledger
+    for number in range(many + 1):
+        at = NOON - timedelta(minutes=many + 1 - number)
+        client_id = "dc-budget" if number == 0 else "dc-gone"
+        names = {"request_id": f"r-{number}", "consent_id": f"c-{number:03}", "client_id": client_id}
+        ledger.record_decision(
+            a_decision(**names, asked_at=at, decided_at=at),
+            a_grant(**names, approved_at=at, expires_at=at + timedelta(days=365)),
+        )
+    store.withdraw(f"c-{many:03}", None, actor=Actor.CUSTOMER, now=NOON)
+    return [f"c-{number:03}" for number in range(many, 0, -1)]
+
+
+def listed(page: Element) -> list[str]:
+    links = [link for link in own_links(page) if "?" not in link]
+    return [link.removeprefix("/connections/") for link in links]
+
+
+def pages(customer: BrowserCustomer, lang: str) -> Iterator[Element]:
+    """The pages of the list, by following the link to what is older."""
+    address = f"/connections?lang={lang}"
+    while True:
+        page = check_page(customer.client.get(address), "connections", lang)
+        yield page
+        older = [
+            link.attributes["href"]
+            for link in page.one("main").all("a")
+            if link.text
+            == {"en": "Older sharing that has ended", "fr": "Partages plus anciens qui ont pris fin"}[lang]
+        ]
+        if not older:
+            return
+        (address,) = older
+
+
+@pytest.mark.parametrize("many", [MOST_ENDED, MOST_ENDED + 1, 2 * MOST_ENDED + 5])
+def test_what_is_active_is_on_every_page_and_what_has_ended_on_one(
+    customer: BrowserCustomer, app: Flask, lang: str, many: int
+) -> None:
+    ended = ended_before(app, many)
+    sign_in_at(customer, "1000", lang)
+    seen = [listed(page) for page in pages(customer, lang)]
+    assert [page[0] for page in seen] == ["c-000"] * len(seen)
+    assert [one for page in seen for one in page[1:]] == ended
+    assert all(len(page) <= 1 + MOST_ENDED for page in seen)
+
+
+def test_the_page_of_a_long_past_leads_back_to_its_beginning(
+    customer: BrowserCustomer, app: Flask, lang: str
+) -> None:
+    ended_before(app, MOST_ENDED + 1)
+    sign_in_at(customer, "1000", lang)
+    first, last = pages(customer, lang)
+    newest = {"en": "Newest sharing that has ended", "fr": "Partages les plus récents qui ont pris fin"}[lang]
+    assert newest not in first.text
+    (back,) = [link for link in last.one("main").all("a") if link.text == newest]
+    assert back.attributes["href"] == "/connections#ended"
+
+
+@pytest.mark.parametrize("older_than", ["", "unknown", "%00", "c-somebody-else"])
+def test_what_is_older_than_nothing_of_ones_own_is_the_first_page(
+    customer: BrowserCustomer, app: Flask, lang: str, older_than: str
+) -> None:
+    ended = ended_before(app, MOST_ENDED + 1)
+    names = {"request_id": "r-x", "consent_id": "c-somebody-else", "subject": "maple-0002"}
+    before = NOON - timedelta(days=1)
+    app.extensions["accord"].tokens.ledger.record_decision(
+        a_decision(**names), a_grant(**names, approved_at=before, expires_at=NOON)
+    )
+    sign_in_at(customer, "1000", lang)
+    assert (
+        listed(list_page(customer, lang, f"?lang={lang}&older_than={older_than}"))[1:] == ended[:MOST_ENDED]
+    )
+
+
+def test_what_has_ended_at_two_banks_is_one_list(customer: BrowserCustomer, app: Flask, lang: str) -> None:
+    ended = ended_before(app, MOST_ENDED + 4)
+    engine = create_engine(app.extensions["accord"].settings.ledger_url.get_secret_value())
+    with engine.begin() as connection:
+        for table in (metadata.tables["grants"], metadata.tables["decisions"]):
+            elsewhere = update(table).where(table.c.consent_id.in_(["c-003", "c-022"]))
+            connection.execute(elsewhere.values(provider_id="2000", subject="northern-0001"))
+    engine.dispose()
+    sign_in_at(customer, "1000", lang)
+    sign_in_at(customer, "2000", lang)
+    assert [one for page in pages(customer, lang) for one in listed(page)[1:]] == ended
+
+
+# Another server's clock
+
+
+def test_what_was_stopped_on_a_server_whose_clock_is_ahead_is_over_on_every_other(
+    customer: BrowserCustomer, clock: Clock, lang: str
+) -> None:
+    tokens = connect(customer, lang=lang)
+    clock.advance(timedelta(seconds=40))
+    customer.stop(tokens["consent_id"])
+    clock.advance(timedelta(seconds=-40))
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    page = list_page(customer, lang)
+    assert STOPPED_TODAY[lang] in page.text
+    assert all("stop=all" not in link for link in own_links(page))
+    assert customer.client.get(f"/api/v1/consents/{tokens['consent_id']}", headers=bearer).status_code == 401
+    introspected = customer.client.post(
+        "/api/v1/introspect", data={"token": tokens["access_token"]}, headers=basic(*BUDGET)
+    )
+    assert introspected.get_json() == {"active": False}
+    assert customer.refresh(tokens["refresh_token"]).status_code == 400
+    admin = customer.client.post(
+        "/api/v1/token",
+        data={"grant_type": "client_credentials", "scope": "client:admin"},
+        headers=basic(*BUDGET),
+    ).get_json()
+    own = {"Authorization": f"Bearer {admin['access_token']}"}
+    record = customer.client.get(f"/api/v1/consents/{tokens['consent_id']}", headers=own).get_json()
+    assert record["status"] == "REVOKED"

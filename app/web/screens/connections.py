@@ -105,9 +105,16 @@ _ACTIVE = [
 _ENDED = [_shown(ending=ending) for ending in _ENDINGS.values()]
 
 
-def _list(*shown: ShownConnection, banks: int = 1) -> str:
+def _list(*shown: ShownConnection, banks: int = 1, is_first: bool = True) -> str:
     customers = [replace(ALEX, provider_id=provider_id) for provider_id in list(PROVIDERS)[:banks]]
-    return list_page(shown, customers, PROVIDERS, session_id=None)
+    return list_page(
+        active=[one for one in shown if one.is_active],
+        ended=[one for one in shown if not one.is_active],
+        is_first=is_first,
+        customers=customers,
+        providers=PROVIDERS,
+        session_id=None,
+    )
 
 
 def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
