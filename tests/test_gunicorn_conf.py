@@ -107,6 +107,7 @@ def test_what_gunicorn_answers_itself_repeats_nothing_and_can_be_found_in_the_lo
     assert head.startswith(f"HTTP/1.1 {status} ")
     assert "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'" in head
     assert "Cache-Control: no-store" in head
+    assert "Cross-Origin-Opener-Policy" not in head, "it may stand in a window that a recipient opened"
     assert "gunicorn" not in head
     assert MARK not in head + body
     reference = next(line for line in head.splitlines() if line.startswith("ob-trace-id: "))[13:]

@@ -109,13 +109,8 @@ def test_the_checker_sees_a_sentence_that_an_override_has_turned_round(page: Pag
         assert page.locator("p").evaluate(READS_ON) is is_right
 
 
-# A font whose boxes are much higher than the lines of a heading are apart, as those of Noto are.
-HIGH_FONT = """
-@font-face { font-family: High; src: local("DejaVu Sans"), local("Liberation Sans"); ascent-override: 130%;
-  descent-override: 50%; }
-* { font-family: High; }
-p { width: 9em; line-height: 1.2; font-size: 2rem; }
-"""
+# Lines that are nearer to each other than the boxes of any font are high, as those of a heading are with some fonts.
+CLOSE_LINES = "p { width: 9em; line-height: .8; font-size: 2rem; }"
 
 
 def test_the_checker_measures_the_order_and_not_the_font(page: Page) -> None:
@@ -123,7 +118,7 @@ def test_the_checker_measures_the_order_and_not_the_font(page: Page) -> None:
         ("Do you want to share your data with <bdi>\u202eevil\u200b dlrow and some more</bdi>?", True),
         ("Do you want to share your data with \u202eevil\u200b dlrow and some more?", False),
     ):
-        page.set_content(f"<style>{HIGH_FONT}</style><p>{text}</p>")
+        page.set_content(f"<style>{CLOSE_LINES}</style><p>{text}</p>")
         boxes = page.locator("p").evaluate(
             """(element) => {
               const range = document.createRange();

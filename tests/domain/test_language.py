@@ -1,5 +1,7 @@
 """The two languages, and how a request names one."""
 
+import inspect
+
 import pytest
 
 from app.domain.language import Bilingual, Language, parse_language, requested_language
@@ -70,3 +72,19 @@ def test_a_text_in_both_languages_is_read_by_language() -> None:
     text = Bilingual(en="Maple Credit Union", fr="Caisse Érable")
     assert text[Language.EN] == "Maple Credit Union"
     assert text[Language.FR] == "Caisse Érable"
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_language_has_a_tag_a_name_and_somebodys_conventions(language: Language) -> None:
+    assert language.tag.partition("-")[0] == language
+    assert language.own_name
+    assert language.conventions == language.tag
+    assert Language(language.value) is language
+
+
+def test_a_language_of_which_the_list_does_not_say_how_it_is_called_stops_the_start() -> None:
+    listed = inspect.getsource(inspect.getmodule(Language))  # type: ignore[arg-type]  # it has one
+    incomplete = listed.replace('"fr-CA", "Français"', '"fr-CA"')
+    assert incomplete != listed
+    with pytest.raises((ValueError, RuntimeError)):
+        exec(incomplete, {"__name__": "incomplete"})  # noqa: S102  # a copy of our own source
