@@ -155,6 +155,8 @@ def check_page(response: TestResponse) -> None:
     html, title, heading = page.one("html"), page.one("title"), page.one("h1")
     spoken = next(language for language in Language if language.tag == html.attributes["lang"])
     assert html.attributes["dir"] in ("ltr", "rtl")
+    for part in page.all("section"):
+        assert ("lang" in part.attributes) == ("dir" in part.attributes), "a direction is a language's"
     assert response.headers["Content-Language"] == html.attributes["lang"]
     if page.all("div", role="alert"):
         assert heading.text in title.text or title.text.startswith(_ERROR_KEY)
