@@ -174,8 +174,7 @@ def test_a_bank_that_is_no_longer_registered_has_no_connections(
     consent_id = connect(customer)["consent_id"]
     server = register(
         ('provider_id = "1000"', 'provider_id = "1001"'),
-        ('"1000" = "ACTIVE"', '"1001" = "ACTIVE"'),
-        ('"1000" = "ACTIVE"', '"1001" = "ACTIVE"'),
+        *[('"1000" = "ACTIVE"', '"1001" = "ACTIVE"')] * 3,
         browser=customer.client,
     )
     assert server.get(f"/connections/{consent_id}").status_code == 404

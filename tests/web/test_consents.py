@@ -249,8 +249,7 @@ def test_a_bank_that_is_no_longer_registered_is_named_by_its_identifier(
     tokens = connect(customer, provider_id="2000")
     changed = register(
         ('provider_id = "2000"', 'provider_id = "2001"'),
-        ('"2000" = "ACTIVE"\n', ""),
-        ('"2000" = "ACTIVE"\n', ""),
+        *[('"2000" = "ACTIVE"\n', "")] * 2,
         ('"2000" = "PENDING_ACTIVATION"', '"2001" = "PENDING_ACTIVATION"'),
     )
     provider = read(changed, tokens["consent_id"])["parties"][1]
