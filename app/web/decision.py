@@ -116,5 +116,7 @@ def _code_uri(opened: OpenRequest, code: str) -> str:
 def _send_back(opened: OpenRequest, answer: Answer, location: str) -> BaseResponse | str:
     """The redirect that the specification asks for: 302, after a POST too."""
     if has_private_scheme(location):
+        # Its switch sends the same answer, and the language in the address.
+        language.use(language.asked_language() or language.language())
         return continue_page(opened, location, was_approved=answer is Answer.APPROVE)
     return redirect(location, 302)

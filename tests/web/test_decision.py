@@ -530,6 +530,12 @@ def test_an_app_is_reached_through_a_page_with_a_link(customer: BrowserCustomer,
     assert response.headers["Cache-Control"] == "no-store"
     again = check_page(form.send("approve"), "continue", lang)
     assert again.one("a", id="continue").attributes["href"] == link.attributes["href"]
+    other = {"en": "fr", "fr": "en"}[lang]
+    (switch,) = [one for one in page.all("form") if one.attributes["action"].endswith(f"lang={other}")]
+    fields = {field.attributes["name"]: field.attributes["value"] for field in switch.all("input")}
+    switched = form.customer.client.post(switch.attributes["action"], data=fields)
+    there = check_page(switched, "continue", other)
+    assert there.one("a", id="continue").attributes["href"] == link.attributes["href"]
     tokens = customer.redeem(
         params["code"], client=LOANS, redirect_uri=LOANS_APP_CALLBACK, code_verifier=VERIFIER
     )
