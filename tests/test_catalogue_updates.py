@@ -56,7 +56,7 @@ def test_what_a_program_has_added_to_a_file_is_taken_out_and_no_text_is_lost(
     path = file_of(translations, Language.FR)
     texts = polib.pofile(str(path), wrapwidth=78)
     texts.metadata |= read_po(ROOT / "tests" / "translators" / f"{program}.po").metadata
-    texts.metadata |= {"Language": "fr", "Plural-Forms": "nplurals=2; plural=(n > 1);"}
+    texts.metadata |= {"Plural-Forms": "nplurals=2; plural=(n > 1);"}
     texts.save()
     assert contents(translations) != before
     update(translations)

@@ -113,7 +113,7 @@ def _header(old: polib.POFile, template: polib.POFile, spoken: Language) -> dict
     kept = {key: value for key, value in old.metadata.items() if value}
     if not re.match(r"nplurals=\d;", kept.get("Plural-Forms", "")):
         kept["Plural-Forms"] = rule
-    return {"Language": spoken.value} | kept | template.metadata
+    return kept | template.metadata | {"Language": spoken.value}
 
 
 def _copy(wanted: polib.POEntry, forms: int) -> polib.POEntry:
