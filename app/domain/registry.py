@@ -53,6 +53,7 @@ class Client:
     agent: Bilingual | None = None
     pkce_required: bool = False
     allow_subset: bool = True
+    revocation_requires_client_authentication: bool = False
     is_suspended: bool = False
 
     def status_with(self, provider_id: str) -> Status | None:

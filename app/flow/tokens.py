@@ -36,6 +36,7 @@ from app.stores.unavailable import StoreUnavailable
 
 INVALID_CODE = "The code is unknown, expired or used, or was issued to somebody else"
 INVALID_REFRESH_TOKEN = "The refresh token is unknown, expired or revoked, or somebody else's"  # noqa: S105  # a message
+REVOCATION_NEEDS_CLIENT = "This client ends connections with its credentials: POST to this address (RFC 7009)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,14 @@ class TokenFlow:
         """Ends the connection that an access token belongs to. False when it is no token of ours.
 
         True once the connection is over, whoever ended it: after a lost reply the call may be made again.
+        Raises OAuthError where the client has registered that only it ends its connections (RFC 7009 2.1).
         """
         claims = self._own_claims(access_token)
         if claims is None or "consent_id" not in claims:
             return False
+        client = self.registry.clients.get(claims["client_id"])
+        if client is not None and client.revocation_requires_client_authentication:
+            raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, REVOCATION_NEEDS_CLIENT)
         self._revoke(claims["consent_id"])
         return True
 

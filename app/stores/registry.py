@@ -256,6 +256,7 @@ class _Recipient(_Entry):
     consent_days: Annotated[int, Field(ge=1, le=LONGEST_CONSENT.days)]
     history_months: Annotated[int, Field(ge=1, le=120)] | None = None
     pkce_required: bool = False
+    revocation_requires_client_authentication: bool = False
     providers: dict[Identifier, Status]
 
     def to_client(self) -> Client:
@@ -279,6 +280,7 @@ class _Recipient(_Entry):
             consent_duration=timedelta(days=self.consent_days),
             history_months=self.history_months,
             pkce_required=self.pkce_required,
+            revocation_requires_client_authentication=self.revocation_requires_client_authentication,
             statuses=self.providers,
         )
 

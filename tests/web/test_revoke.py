@@ -268,3 +268,18 @@ def test_no_success_is_said_that_did_not_happen(
     assert is_alive(customer, tokens)
     act(customer.client, tokens)
     assert not is_alive(customer, tokens)
+
+
+def test_a_recipient_may_register_that_a_bearer_token_alone_ends_nothing(
+    customer: BrowserCustomer, register: Serve
+) -> None:
+    tokens = connect(customer)
+    strict = register(("demo = true", "demo = true\nrevocation_requires_client_authentication = true"))
+    for _ in range(2):
+        refused = end(strict, tokens["access_token"])
+        check_refused(refused, 400, "unauthorized_client")
+        assert "POST" in refused.get_json()["error_description"]
+    check_refused(end(strict, "not a token"), 401, "invalid_token")
+    assert is_alive(customer, tokens)
+    assert revoke(strict, tokens["access_token"]).status_code == 200
+    assert not is_alive(customer, tokens)
