@@ -24,6 +24,7 @@ from tests.page_contract import ContractClient
 from tests.web.expected_pages import check_error_page, check_page
 
 AUTHORIZE = "/api/v1/authorize"
+NEXT_KEY = "the secret key after that one, long enough"
 
 
 def cookie_of(client: ContractClient) -> str:
@@ -448,10 +449,10 @@ def test_a_failed_sign_in_leaves_the_session_as_it_was(
 def https_client(
     valkey: EmbeddedValkey, redis_client: redis.Redis, ledger_url: str, signing_keys: Path, clock: Clock
 ) -> ContractClient:
-    settings = make_settings(valkey.url, ledger_url, signing_keys, issuer="https://consent.bank.example")
+    settings = make_settings(valkey.url, ledger_url, signing_keys, issuer="https://localhost:8000")
     client = make_app(settings, clock).test_client()
     assert isinstance(client, ContractClient)
-    client.base_url = "https://consent.bank.example"
+    client.base_url = "https://localhost:8000"
     return client
 
 
@@ -467,9 +468,7 @@ def test_over_https_a_plain_cookie_is_not_looked_at(https_client: ContractClient
     begun = https_client.get(f"{AUTHORIZE}?{a_query()}")
     value = begun.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
     other = https_client.application.test_client(use_cookies=False)
-    response = other.get(
-        begun.location, headers={"Host": "consent.bank.example", "Cookie": f"accord={value}"}
-    )
+    response = other.get(begun.location, headers={"Host": "localhost:8000", "Cookie": f"accord={value}"})
     check_error_page(response, "cookies_blocked", "en", status=404)
 
 
@@ -481,12 +480,12 @@ def test_after_a_key_rotation_old_sessions_codes_and_forms_go_on(
         field.attributes["name"]: field.attributes["value"]
         for field in customer.form(request_id).one("form", id="decision").all("input", type="hidden")
     }
-    rotated = BrowserCustomer(settings_with(secret_key="b" * 32, secret_key_fallbacks=(SECRET_KEY,)))
+    rotated = BrowserCustomer(settings_with(secret_key=NEXT_KEY, secret_key_fallbacks=(SECRET_KEY,)))
     rotated.client.bring_cookies_of(customer.client)
     response = rotated.post_answer(request_id, fields, "approve")
     assert response.status_code == 302
     assert is_signed_in(rotated)
-    without = BrowserCustomer(settings_with(secret_key="b" * 32))
+    without = BrowserCustomer(settings_with(secret_key=NEXT_KEY))
     without.client.bring_cookies_of(customer.client)
     assert not is_signed_in(without)
 

@@ -386,8 +386,8 @@ def test_who_signs_in_later_cannot_send_the_first_persons_form(
     refused_between = customer.post_answer(request_id, fields, "approve")
     customer.sign_in(request_id, "sam")
     refused = customer.post_answer(request_id, fields, "approve")
-    for response in (refused_between, refused):
-        check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    assert (refused_between.status_code, refused_between.location) == (303, f"/sign-in/{request_id}")
+    check_error_page(refused, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
     assert recorded.nothing_happened
 
 
