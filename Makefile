@@ -30,7 +30,7 @@ run: .venv/.complete
 	@exec $(BIN)/flask demo
 
 test: .venv/.complete
-	@$(BIN)/python -m tools.programs nginx chromium firefox
+	@$(BIN)/python -m tools.programs nginx pgbouncer chromium firefox
 	@$(BIN)/python -m tools.checkers
 	@$(BIN)/python -m pytest $(ARGS)
 

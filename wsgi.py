@@ -5,7 +5,7 @@ import logging
 from click import get_current_context
 from flask.cli import NoAppException
 
-from app import create_app, faults_in_places
+from app import create_app, faults_in_places, require_suitable_stores
 from app.log_output import OUTPUT
 from app.logs import fault_line
 from app.settings import ConfigurationError, Settings
@@ -16,7 +16,9 @@ FAULTY_CONFIGURATION = 78
 
 logging.captureWarnings(capture=True)  # Python's own, which would not be JSON
 try:
-    app = create_app(Settings())
+    settings = Settings()
+    app = create_app(settings)
+    require_suitable_stores(settings)
 except ConfigurationError as error:
     faults = [*str(error).splitlines(), *faults_in_places(error.sound)]
     if get_current_context(silent=True):

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,6 +42,7 @@ from app.stores.requests import RequestStore
 from app.stores.sealed import SealedRecords
 from app.stores.sessions import SessionStore
 from app.stores.sign_ins import SignInStore
+from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from app.stores.watching import watch_with
 from app.web import (
     assets,
@@ -166,6 +168,28 @@ def create_app(
         served = measured.serve_metrics(served, metrics, settings.metrics_port)
     app.wsgi_app = headers.secure(served, is_https=settings.is_https)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
+
+
+def require_suitable_stores(settings: Settings) -> None:
+    """Asks the stores once whether they will ever do, and keeps no connection to them.
+
+    Raises ConfigurationError where one never will. One that does not answer now may do so later: `/readyz`
+    says when.
+    """
+    timeout, faults = settings.store_timeout, []
+    client = redis.connect(settings.redis_url.get_secret_value(), timeout=timeout)
+    ledger = Ledger(settings.ledger_url.get_secret_value(), timeout=timeout, connections=1)
+    with closing(client), closing(ledger):
+        questions = (partial(redis.require_suitable, client), ledger.database.require_suitable)
+        for ask in questions:
+            try:
+                ask()
+            except UnsuitableStore as error:
+                faults.append(str(error))
+            except StoreUnavailable:
+                continue
+    if faults:
+        raise ConfigurationError("\n".join(faults))
 
 
 def _start_tracing(app: Flask, endpoint: str) -> None:

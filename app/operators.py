@@ -30,10 +30,12 @@ def ledger() -> None:
 @ledger.command()
 @at_the_ledger
 def upgrade(url: str) -> None:
-    """Brings the ledger to the newest schema."""
+    """Brings the ledger to the newest schema. One that a newer version has upgraded is left as it is."""
     with one_line_faults():
-        migrations.upgrade(url)
-    click.echo("the ledger is up to date")
+        is_known = migrations.upgrade(url)
+    click.echo(
+        "the ledger is up to date" if is_known else "the ledger is newer than this version: nothing to do"
+    )
 
 
 @ledger.command()

@@ -1,6 +1,7 @@
 """Accord as it is served: gunicorn with two workers, in processes of its own, on a free loopback port."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -70,16 +71,14 @@ class RunningAccord:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self._process.pid).children()
 
+    def start(self) -> subprocess.Popen[bytes]:
+        """Starts it, and waits for nothing."""
+        configuration = str(ROOT / "gunicorn.conf.py")
+        arguments = [sys.executable, "-m", "gunicorn", "-c", configuration, self._application]
+        return start_child(arguments, log=self.log, env=self._env, cwd=ROOT)
+
     def __enter__(self) -> Self:
-        arguments = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            str(ROOT / "gunicorn.conf.py"),
-            self._application,
-        ]
-        self._process = start_child(arguments, log=self.log, env=self._env, cwd=ROOT)
+        self._process = self.start()
         try:
             with requests.Session() as patient:
                 until_it_listens = Retry(total=None, connect=600, backoff_factor=0.02, backoff_max=0.1)

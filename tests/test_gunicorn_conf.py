@@ -17,11 +17,17 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from pydantic import SecretStr
 
-from app.embedded import EmbeddedValkey
+from app import create_app
+from app.embedded import EmbeddedValkey, stop_child
+from app.settings import Settings
 from tests.conftest import DEMO_REGISTRY
 from tests.ports import free_port
+from tests.postgres import PostgresServer
+from tests.redis_servers import wait_until
 from tests.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.stores.test_postgresql import in_encoding
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "marked-secret-value"
@@ -331,3 +337,32 @@ def counts_of(pid: int) -> list[Path]:
         for place in ("/dev/shm", tempfile.gettempdir())  # noqa: S108  # where it would be
         for folder in Path(place).glob(f"accord-metrics-{pid}-*")
     ]
+
+
+def test_a_ledger_that_can_never_do_stops_the_start_in_one_line_and_is_not_ready(
+    tmp_path: Path, valkey: EmbeddedValkey, postgres: PostgresServer, settings: Settings, signing_keys: Path
+) -> None:
+    url = in_encoding(postgres, "SQL_ASCII")
+    refusal = "ledger: the database's encoding is SQL_ASCII, and must be UTF8"
+    accord = RunningAccord(
+        tmp_path / "accord.log", redis_url=valkey.url, ledger_url=url, signing_keys=signing_keys
+    )
+    assert accord.start().wait(PATIENCE) == 78
+    assert accord.log.read_text().count(refusal) == 1
+    served = create_app(settings.model_copy(update={"ledger_url": SecretStr(url)})).test_client()
+    assert served.get("/readyz").status_code == 503
+
+
+def test_a_ledger_that_does_not_answer_yet_does_not_stop_the_start(
+    tmp_path: Path, valkey: EmbeddedValkey, settings: Settings, signing_keys: Path
+) -> None:
+    nobody = f"postgresql+psycopg://accord@127.0.0.1:{free_port()}/accord"
+    accord = RunningAccord(
+        tmp_path / "accord.log", redis_url=valkey.url, ledger_url=nobody, signing_keys=signing_keys
+    )
+    process = accord.start()
+    try:
+        wait_until(lambda: "Booting worker" in accord.log.read_text())
+        assert process.poll() is None
+    finally:
+        stop_child(process, seconds=PATIENCE)

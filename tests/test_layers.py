@@ -113,7 +113,11 @@ def test_only_wsgi_and_tests_take_the_way_to_make_an_application_out_of_the_pack
         for name in imports_in(ast.parse(path.read_text(encoding="utf-8")))
         if name.startswith("from app import ")
     }
-    assert taken == {("wsgi", "from app import create_app"), ("tests", "from app import create_app")}
+    assert taken == {
+        ("wsgi", "from app import create_app"),
+        ("wsgi", "from app import require_suitable_stores"),
+        ("tests", "from app import create_app"),
+    }
 
 
 def test_the_blueprints_are_found() -> None:

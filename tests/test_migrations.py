@@ -1,6 +1,8 @@
 """The ledger's migrations lead to the schema in the code, from nothing and back, on both databases."""
 
 import time
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from alembic.util import CommandError
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 from app.stores import migrations
+from app.stores.ledger import Ledger
 from app.stores.schema import metadata
 from app.stores.unavailable import StoreUnavailable
+from tests.builders import a_decision, a_grant
 from tests.postgres import PostgresServer
 
 
@@ -122,3 +126,15 @@ def test_an_index_that_was_given_up_half_way_is_made_anew(postgres: PostgresServ
 def test_there_is_one_line_of_migrations() -> None:
     script = ScriptDirectory.from_config(migrations.migration_config("sqlite://"))
     assert len(script.get_heads()) == 1
+
+
+def test_a_ledger_that_a_newer_version_has_upgraded_is_left_as_it_is(new_url: str) -> None:
+    migrations.upgrade(new_url)
+    execute(new_url, "UPDATE alembic_version SET version_num = '9999'")
+    execute(new_url, "ALTER TABLE events ADD COLUMN note TEXT")
+    assert not migrations.upgrade(new_url)
+    with create_engine(new_url, poolclass=NullPool).connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+    with closing(Ledger(new_url, timeout=timedelta(seconds=1))) as ledger:
+        ledger.record_decision(a_decision(), a_grant())
+        assert ledger.find_answer(a_decision().request_id) is not None

@@ -66,12 +66,14 @@ SCREEN: Final = Program("Xvfb", ("Xvfb",), (), ("xvfb",))
 NGINX: Final = Program(
     "nginx", ("nginx",), ("usr/sbin/nginx", "usr/local/sbin/nginx", "opt/homebrew/bin/nginx"), ("nginx",)
 )
+PGBOUNCER: Final = Program("PgBouncer", ("pgbouncer",), ("usr/sbin/pgbouncer",), ("pgbouncer",))
 
 SYSTEMD_NSPAWN: Final = Program(
     "systemd-nspawn", ("systemd-nspawn",), (), ("systemd-container", "dbus", "libpam-systemd")
 )
 
 NEEDED: Final = {
+    "pgbouncer": (PGBOUNCER,),
     "nginx": (NGINX,),
     "chromium": (CHROMIUM,),
     "firefox": (FIREFOX,),

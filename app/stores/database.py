@@ -1,19 +1,19 @@
 """The ledger's database: how it is reached, how long it may take, and what its failures are called."""
 
-import select
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy import Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from app.stores import postgresql
 from app.stores.breaker import SECONDS_TO_FIND_OUT, Breaker
 from app.stores.statements import CompiledStatements, DatabaseConnection
-from app.stores.unavailable import StoreUnavailable, cause
+from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
 from app.stores.watching import watched
 
 MOST_CONNECTIONS = 10
@@ -40,6 +40,8 @@ class Database:
             raise ValueError("ACCORD_LEDGER_URL is no address of a database that is known here") from error
         except ImportError as error:
             raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
+        except ValueError as error:
+            raise ValueError(f"ACCORD_LEDGER_URL {error}") from error
         self._driver = self._engine.dialect.loaded_dbapi
         self._compiled = CompiledStatements(self._engine.dialect)
         self._begin = "BEGIN"
@@ -64,7 +66,7 @@ class Database:
         about whether the database answers.
         """
         with watched("ledger write"), self._turn(), self._writers.passing(), self._connected() as connection:
-            connection.run(self._begin)
+            connection.begin()
             yield connection
             connection.commit()
         self._answered_at = monotonic()
@@ -75,6 +77,11 @@ class Database:
         with watched("ledger read"), self._readers.passing(), self._connected() as connection:
             yield connection
         self._answered_at = monotonic()
+
+    def require_suitable(self) -> None:
+        """Returns when a connection stands. Raises UnsuitableStore where none will ever be of use."""
+        with self._connected():
+            return
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -100,7 +107,8 @@ class Database:
         connection: DatabaseConnection | None = None
         try:
             pooled = self._engine.raw_connection()
-            connection = DatabaseConnection(pooled.driver_connection, self._compiled)
+            begin = pooled.info.get(postgresql.BEGIN, self._begin)
+            connection = DatabaseConnection(pooled.driver_connection, self._compiled, begin)
             yield connection
         except BaseException as error:
             if pooled is not None and not self._has_rolled_back(pooled):
@@ -137,89 +145,47 @@ class Database:
 
 
 def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
-    seconds = timeout.total_seconds()
-    if url.startswith("sqlite"):
+    """Raises ValueError for an address that says what cannot be."""
+    address, seconds = make_url(url), timeout.total_seconds()
+    driver = (address.get_backend_name(), address.get_dialect().driver)
+    if driver == ("sqlite", "pysqlite"):
+        _refuse_sqlite_options(address)
         engine = create_engine(url, pool_reset_on_return=None, connect_args={"timeout": seconds})
         event.listen(engine, "connect", _set_up_sqlite)
         return engine
-    milliseconds = int(seconds * 1000)
-    is_psycopg = make_url(url).get_dialect().driver == "psycopg"
+    if driver != ("postgresql", "psycopg"):
+        raise ValueError("must begin with postgresql+psycopg:// or sqlite:///")
     engine = create_engine(
         url,
         pool_reset_on_return=None,  # each goes back without a transaction
         isolation_level="AUTOCOMMIT",  # transactions begin where `writing` says
-        pool_pre_ping=not is_psycopg,  # for which `_refuse_closed` looks instead
         pool_size=connections,
         max_overflow=0,
         pool_timeout=seconds,
-        connect_args={
-            "connect_timeout": max(2, int(seconds)),  # the least that libpq knows; `_connect_impatiently`
-            # A machine that is gone says nothing: what it does not confirm by then is taken for lost.
-            "tcp_user_timeout": milliseconds,
-            # A wait for a lock ends before the statement does, so that the two can be told apart.
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds * 4 // 5}",
-        },
+        connect_args=postgresql.arguments(seconds),
     )
-    if is_psycopg:
-        event.listen(engine, "checkout", _refuse_closed)
-        event.listen(engine, "do_connect", _connect_impatiently(seconds * 1.2))
+    postgresql.refuse_options(address)  # psycopg is known to be there by now
+    postgresql.connect_impatiently(engine, seconds)
     return engine
 
 
-def _connect_impatiently(seconds: float) -> Callable[..., Any]:
-    """How to connect so that no wait is longer than `seconds`: a server's own limits say nothing once it is
-    frozen or cut off, and a connection to it would be waited at for ever.
-    """
-    import psycopg  # an extra, which SQLite does without
-
-    class ImpatientConnection(psycopg.Connection[Any]):
-        @classmethod
-        def _connect_gen(cls, conninfo: str = "") -> Any:
-            """psycopg's steps, each of which says what it waits for; it would have waited for two seconds."""
-            deadline = monotonic() + seconds
-            steps = super()._connect_gen(conninfo)
-            try:
-                awaited = next(steps)
-                while (came := (yield awaited)) or monotonic() < deadline:
-                    awaited = steps.send(came)
-            except StopIteration as connected:
-                return connected.value
-            raise psycopg.errors.ConnectionTimeout("nothing came")
-
-        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            try:
-                return super().wait(gen, interval, min(timeout or seconds, seconds))
-            except psycopg.OperationalError as error:
-                if self.info.transaction_status is not psycopg.pq.TransactionStatus.ACTIVE:
-                    raise
-                self.close()  # nobody knows any more what it would say next
-                # No error of the database: after one of those another connection is tried, and waited at.
-                raise TimeoutError("nothing came") from error
-
-    def connect(_dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
-        return ImpatientConnection.connect(*arguments, **options)
-
-    return connect
+def _refuse_sqlite_options(address: URL) -> None:
+    """Raises ValueError. What follows the `?` of a `file:` address is SQLite's own, and looked at there."""
+    if not address.database or address.database == ":memory:":
+        raise ValueError("must name SQLite's file: sqlite:////path")
+    if "uri" not in address.query and address.query:
+        raise ValueError("has an option that is not known")
+    own = {"timeout", "isolation_level", "check_same_thread"} & address.query.keys()
+    if own:
+        raise ValueError(f"must not have the option {min(own)}, which Accord sets itself")
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # transactions begin where `writing` says
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    (mode,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise UnsuitableStore("ledger: SQLite cannot keep a write-ahead log there")
     cursor.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
-
-
-def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """A connection that a restart or a failover has closed is replaced before anybody's request fails.
-
-    The server says nothing unasked, so that what can be read from a connection is its end. (SQLAlchemy's own
-    way is a query before each use.)
-    """
-    if not connection.closed:
-        waiting = select.poll()
-        waiting.register(connection.fileno(), select.POLLIN)
-        if not waiting.poll(0):
-            return
-    raise DisconnectionError("the server has closed it")

@@ -5,14 +5,16 @@ unknown outcome is `StoreUnavailable`, and whoever asked decides.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.connection import UnixDomainSocketConnection
 from redis.maint_notifications import MaintNotificationsConfig
@@ -22,7 +24,7 @@ from redis.sentinel import Sentinel
 from app.stores.breaker import Breaker
 from app.stores.cluster import Cluster
 from app.stores.redis_address import Kind, RedisAddress, parse_address
-from app.stores.unavailable import StoreUnavailable, cause
+from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
 from app.stores.watching import watched
 
 T = TypeVar("T")
@@ -36,6 +38,10 @@ _END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis
 
 # Beside what `_options` says: with one of these, redis-py would send a command again.
 _OF_RETRIES = {"retry_on_timeout", "retry_on_error", "health_check_interval"}
+
+OLDEST_VERSION: Final = 7  # of Redis: EXPIRE with NX. Valkey says that it is one
+
+_log = structlog.get_logger()
 
 _breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
 
@@ -202,6 +208,28 @@ def ping(client: Redis) -> None:
     """Raises StoreUnavailable unless Redis answers; of a Cluster, every node that has keys."""
     with answering(client):
         client.ping()
+
+
+def require_suitable(client: Redis) -> None:
+    """Asks every server once. Raises UnsuitableStore for one that is too old, and StoreUnavailable.
+
+    One that forgets records when its memory is full, which its login may have no right to say, is a warning
+    in the log: its customers would have to begin again.
+    """
+    with answering(client):
+        nodes: list[Any] = client.primaries() if isinstance(client, Cluster) else [client]
+        for node in nodes:
+            said = node.ask(("HELLO",))[0]
+            version = str(dict(zip(said[::2], said[1::2], strict=True)).get("version"))
+            if int(version.partition(".")[0]) < OLDEST_VERSION:
+                raise UnsuitableStore(
+                    f"redis: {version} is too old, {OLDEST_VERSION} or a later one is needed"
+                )
+            with suppress(redis.ResponseError):
+                memory = str(node.ask(("INFO", "memory"))[0])
+                policy = re.search(r"^maxmemory_policy:(\S+)", memory, re.MULTILINE)
+                if policy is not None and policy[1] != "noeviction":
+                    _log.warning("redis_evicts", policy=policy[1])
 
 
 def check(client: Redis) -> None:

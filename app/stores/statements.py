@@ -93,8 +93,10 @@ def insert_once(table: Table) -> Mapping[str, Executable]:
 class DatabaseConnection:
     """Runs statements of SQLAlchemy's on the driver's connection, with a value for each of their names."""
 
-    def __init__(self, connection: Any, compiled: CompiledStatements) -> None:
+    def __init__(self, connection: Any, compiled: CompiledStatements, begin: str) -> None:
+        """`begin` is how a transaction begins on this connection."""
         self._connection = connection
+        self._begin = begin
         self._cursor = connection.cursor()
         self._compiled = compiled
         self.was_told_to_commit = False
@@ -120,8 +122,8 @@ class DatabaseConnection:
         self._execute(self._compiled.find(statement, values), values)
         return int(self._cursor.rowcount)
 
-    def run(self, text: str) -> None:
-        self._cursor.execute(text)
+    def begin(self) -> None:
+        self._cursor.execute(self._begin)
 
     def commit(self) -> None:
         self.was_told_to_commit = True

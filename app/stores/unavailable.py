@@ -29,6 +29,10 @@ class StoreUnavailable(Exception):
         self.is_committed_perhaps = is_committed_perhaps
 
 
+class UnsuitableStore(StoreUnavailable):
+    """A store that is there and can never do: somebody has to change it. The text says what, in our words."""
+
+
 def cause(error: BaseException) -> str:
     """Why a store did not do what it was asked, in the driver's names and codes and a few fixed phrases.
 

@@ -1,20 +1,27 @@
 """A Redis that does not answer, or is not heard: said in time, and nothing is done twice."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from app.embedded import EmbeddedValkey
+from app.logs import set_up_logging
 from app.stores import redis
 from app.stores.redis import Redis
 from app.stores.sessions import SessionStore
+from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from tests.builders import RECORDS
 from tests.ports import free_port
 from tests.stores.in_time import unavailable_in_time
 from tests.stores.proxy import LosingProxy
+
+Connect = Callable[[str], Redis]
 
 HOUR = timedelta(hours=1)
 
@@ -183,3 +190,56 @@ def test_a_command_whose_reply_was_lost_is_not_sent_again(
         assert calls_of(client, name) == times
         COMMANDS[command](through_proxy)
         assert calls_of(client, name) == 2 * times
+
+
+# A server that will never do
+
+
+class OldRedis(StreamRequestHandler):
+    """As much of Redis 6 as says which version it is."""
+
+    timeout = 10
+
+    def handle(self) -> None:
+        said = ["server", "redis", "version", "6.2.14", "proto", "2"]
+        hello = f"*{len(said)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in said)
+        while line := self.rfile.readline():
+            if line.strip() == b"SETNAME":
+                self.wfile.write(b"+OK\r\n")
+            elif line.strip() == b"HELLO":
+                self.wfile.write(hello.encode())
+
+
+def test_a_server_that_is_too_old_is_told_from_one_that_does_not_answer(connect: Connect) -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), OldRedis) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        client = connect(f"redis://127.0.0.1:{server.server_address[1]}/0")
+        try:
+            with pytest.raises(
+                UnsuitableStore, match=r"^redis: 6\.2\.14 is too old, 7 or a later one is needed$"
+            ):
+                redis.require_suitable(client)
+        finally:
+            client.close()
+            server.shutdown()
+            serving.join()
+    with pytest.raises(StoreUnavailable) as raised:
+        redis.require_suitable(connect(f"redis://127.0.0.1:{free_port()}/0"))
+    assert not isinstance(raised.value, UnsuitableStore)
+
+
+def test_a_server_that_forgets_when_it_is_full_is_a_warning(
+    redis_client: redis.Redis, valkey: EmbeddedValkey, connect: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    redis.require_suitable(redis_client)
+    set_up_logging()
+    own = connect(valkey.url)
+    own.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        redis.require_suitable(own)
+    finally:
+        own.config_set("maxmemory-policy", "noeviction")
+    (line,) = capsys.readouterr().err.splitlines()
+    entry = json.loads(line)
+    assert (entry["event"], entry["policy"]) == ("redis_evicts", "allkeys-lru")
