@@ -131,7 +131,7 @@ def test_there_is_one_line_of_migrations() -> None:
 def test_a_ledger_that_a_newer_version_has_upgraded_is_left_as_it_is(new_url: str) -> None:
     migrations.upgrade(new_url)
     execute(new_url, "UPDATE alembic_version SET version_num = '9999'")
-    execute(new_url, "ALTER TABLE events ADD COLUMN note TEXT")
+    execute(new_url, "ALTER TABLE events ADD COLUMN of_a_newer_version TEXT")
     assert not migrations.upgrade(new_url)
     with create_engine(new_url, poolclass=NullPool).connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
