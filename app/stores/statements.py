@@ -123,7 +123,10 @@ class DatabaseConnection:
         return int(self._cursor.rowcount)
 
     def begin(self) -> None:
-        self._cursor.execute(self._begin)
+        self.run(self._begin)
+
+    def run(self, text: str) -> None:
+        self._cursor.execute(text)
 
     def commit(self) -> None:
         self.was_told_to_commit = True
