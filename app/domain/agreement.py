@@ -75,6 +75,18 @@ def agree(client: Client, provider: DataProvider) -> Agreement:
     )
 
 
+def agreed(
+    recorded: Agreement | None, client: Client | None, provider: DataProvider | None
+) -> Agreement | None:
+    """What was agreed, as it was `recorded`.
+
+    For a consent from before agreements were recorded, what its parties say today; None where one is gone.
+    """
+    if recorded is not None or client is None or provider is None:
+        return recorded
+    return agree(client, provider)
+
+
 def parse_agreement(document: str) -> Agreement:
     """The agreement that `document` is the JSON of. Raises ValueError for another text."""
     record = json.loads(document)

@@ -3,13 +3,14 @@
 Names are the English ones: a record for machines reads the same whatever language the customer used.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
+from app.domain.agreement import Agreement
 from app.domain.clusters import in_order
 from app.domain.consent import ConsentGrant, GrantStatus
-from app.domain.history import Actor, Event
-from app.domain.registry import Client, DataProvider
+from app.domain.history import Actor, Event, EventKind, Reason
 
 # FDX PartyType. Accord and its operator act for the bank.
 _INITIATORS = {
@@ -23,12 +24,11 @@ _INITIATORS = {
 def consent_grant(
     grant: ConsentGrant,
     *,
-    client: Client | None,
-    provider: DataProvider | None,
+    agreement: Agreement | None,
     ending: Event | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """The record of `grant` at `now`. A party no longer registered is there by its identifier only."""
+    """The record of `grant` at `now`. Where no `agreement` is known, the parties are identifiers only."""
     status = grant.status_at(now)
     record: dict[str, Any] = {
         "id": grant.consent_id,
@@ -36,8 +36,8 @@ def consent_grant(
         "createdTime": timestamp(grant.approved_at),
         "expirationTime": timestamp(grant.expires_at),
         "durationType": "TIME_BOUND",
-        "durationPeriod": (grant.expires_at.date() - grant.approved_at.date()).days,
-        "parties": [_recipient(grant.client_id, client), _provider(grant.provider_id, provider)],
+        "durationPeriod": ceil((grant.expires_at - grant.approved_at) / timedelta(days=1)),
+        "parties": [_recipient(grant.client_id, agreement), _provider(grant.provider_id, agreement)],
         "resources": [
             {
                 "resourceType": "CUSTOMER",
@@ -46,15 +46,26 @@ def consent_grant(
             }
         ],
     }
-    if client is not None and client.history_months is not None:
-        record["lookbackPeriod"] = days_of_history(client.history_months)
+    months = None if agreement is None else agreement.history_months_of(grant.granted_scope)
+    if months is not None:
+        record["lookbackPeriod"] = days_of_history(months)
     if status is GrantStatus.REVOKED and ending is not None:
-        record["revocation"] = {
-            "reason": ending.reason,
-            "initiator": _INITIATORS[ending.actor],
-            "updatedTime": timestamp(ending.happened_at),
-        }
+        record["revocation"] = _revocation(ending)
     return record
+
+
+def _revocation(ending: Event) -> dict[str, str]:
+    """How it ended. What a newer consent replaced names it, where that was recorded."""
+    revocation = {
+        "reason": ending.reason.value,
+        "initiator": _INITIATORS[ending.actor],
+        "updatedTime": timestamp(ending.happened_at),
+    }
+    if ending.kind is EventKind.SUPERSEDED:
+        revocation |= {"reason": Reason.OTHER.value, "otherReason": "SUPERSEDED"}
+        if ending.detail is not None:
+            revocation["supersededBy"] = ending.detail
+    return revocation
 
 
 def days_of_history(months: int) -> int:
@@ -67,21 +78,21 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _recipient(client_id: str, client: Client | None) -> dict[str, str]:
+def _recipient(client_id: str, agreement: Agreement | None) -> dict[str, str]:
     party = {"type": "DATA_RECIPIENT", "registry": "PRIVATE", "registeredEntityId": client_id}
-    if client is None:
+    if agreement is None:
         return {"name": client_id, **party}
     return {
-        "name": client.name.en,
+        "name": agreement.recipient_name.en,
         **party,
-        "registeredEntityName": client.legal_name.en,
-        "homeUri": client.site.en,
+        "registeredEntityName": agreement.recipient_legal_name.en,
+        "homeUri": agreement.recipient_site.en,
     }
 
 
-def _provider(provider_id: str, provider: DataProvider | None) -> dict[str, str]:
+def _provider(provider_id: str, agreement: Agreement | None) -> dict[str, str]:
     party = {"type": "DATA_PROVIDER", "registry": "PRIVATE", "registeredEntityId": provider_id}
-    if provider is None:
+    if agreement is None:
         return {"name": provider_id, **party}
-    legal_name = provider.legal_name or provider.name
-    return {"name": provider.name.en, **party, "registeredEntityName": legal_name.en}
+    legal_name = agreement.provider_legal_name or agreement.provider_name
+    return {"name": agreement.provider_name.en, **party, "registeredEntityName": legal_name.en}

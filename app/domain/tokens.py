@@ -57,13 +57,17 @@ class RefreshRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """A successful answer (RFC 6749 5.1). `expires_in` is in whole seconds."""
+    """A successful answer (RFC 6749 5.1). `expires_in` is in whole seconds.
+
+    `consent_id` is the consent that the token is for; None for a client's own.
+    """
 
     access_token: str
     expires_in: int
     scope: str
     correlation_id: str | None
     refresh_token: str | None = None
+    consent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

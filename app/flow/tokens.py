@@ -291,6 +291,7 @@ class TokenFlow:
             scope=format_scope(scope),
             correlation_id=grant.correlation_id,
             refresh_token=refresh_token,
+            consent_id=grant.consent_id,
         )
 
 

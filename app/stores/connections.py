@@ -19,14 +19,15 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.agreement import Agreement
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.stores.database import Database
 from app.stores.grants import GRANT, LOCKED_GRANT, OF_CONSENT, STANDING, append, end, find
-from app.stores.rows import event_from, event_row, grant_from
-from app.stores.schema import Moment, decisions, events, grants, refresh_tokens
+from app.stores.rows import agreement_from, event_from, event_row, grant_from
+from app.stores.schema import Moment, agreements, decisions, events, grants, refresh_tokens
 
 AT_ONCE = 500
 """How many are read, or written, in one statement or transaction, when there may be any number."""
@@ -52,11 +53,13 @@ _CONNECTIONS = (
         decisions.c.language,
         decisions.c.screen_hash,
         _LAST_USED.label("last_used_at"),
+        agreements.c.document,
         *(events.c.kind, events.c.actor, events.c.reason, events.c.happened_at),
         *(events.c.detail, events.c.operator, events.c.note),
     )
     .select_from(grants)
     .join(decisions, decisions.c.request_id == grants.c.request_id)
+    .outerjoin(agreements, agreements.c.agreement_hash == decisions.c.agreement_hash)
     .outerjoin(events, and_(events.c.consent_id == grants.c.consent_id, _IS_ENDING))
 )
 _CONNECTION = _CONNECTIONS.where(OF_CONSENT)
@@ -88,13 +91,17 @@ _NARROW = update(grants).where(OF_CONSENT).values(granted_scope=bindparam("left"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A grant, with what was asked and answered, when it was last used, and how it ended, if it has."""
+    """A grant, with what was asked, agreed and answered, when it was last used, and how it ended, if it has.
+
+    `agreement` is None for what was approved before agreements were recorded.
+    """
 
     grant: ConsentGrant
     requested_scope: Scope
     approved_scope: Scope
     language: Language
     screen_hash: str | None
+    agreement: Agreement | None
     last_used_at: datetime | None
     ending: Event | None
 
@@ -260,6 +267,7 @@ def _connection_from(row: Any) -> Connection:
         approved_scope=parse_scope(row.approved_scope),
         language=Language(row.language),
         screen_hash=row.screen_hash,
+        agreement=agreement_from(row),
         last_used_at=row.last_used_at,
         ending=None if row.kind is None else event_from(row),
     )

@@ -5,6 +5,7 @@ import uuid
 from flask import Blueprint, Response, jsonify
 from werkzeug.exceptions import NotFound
 
+from app.domain.agreement import agreed
 from app.domain.fdx import consent_grant
 from app.stores.connections import Connection
 from app.web.credentials import bearer_token, invalid_token
@@ -24,8 +25,11 @@ def show(consent_id: uuid.UUID) -> Response:
     registry = services().registry
     record = consent_grant(
         grant,
-        client=registry.clients.get(grant.client_id),
-        provider=registry.find_provider(grant.provider_id),
+        agreement=agreed(
+            connection.agreement,
+            registry.clients.get(grant.client_id),
+            registry.find_provider(grant.provider_id),
+        ),
         ending=connection.ending,
         now=services().clock(),
     )

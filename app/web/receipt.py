@@ -7,10 +7,11 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext
 
+from app.domain.agreement import Agreement, agreed
 from app.domain.clusters import DataCluster, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.language import Bilingual, Language
-from app.domain.registry import Client, DataProvider
+from app.domain.registry import Client, DataProvider, Status
 from app.stores.connections import Connection
 from app.web.current import services
 from app.web.language import speaking
@@ -20,7 +21,7 @@ from app.web.wording import WORDING
 
 @dataclass(frozen=True, slots=True)
 class ShownConnection:
-    """A connection with the parties' registered names; `client` is None once the recipient is gone."""
+    """A connection, and who its parties are today; `client` is None once the recipient is gone."""
 
     connection: Connection
     client: Client | None
@@ -36,10 +37,37 @@ class ShownConnection:
         return self.grant.consent_id
 
     @property
+    def agreement(self) -> Agreement | None:
+        """What was agreed; None where nobody knows any more."""
+        return agreed(self.connection.agreement, self.client, self.provider)
+
+    @property
     def recipient_name(self) -> Bilingual:
-        if self.client is not None:
-            return self.client.name
+        """What the recipient was called when the customer agreed."""
+        agreement = self.agreement
+        if agreement is not None:
+            return agreement.recipient_name
         return _name_of_somebody_gone(self.grant.client_id)
+
+    @property
+    def new_recipient_name(self) -> Bilingual | None:
+        """What the recipient is called today, where that is something else."""
+        if self.client is None or self.client.name == self.recipient_name:
+            return None
+        return self.client.name
+
+    @property
+    def provider_name(self) -> Bilingual:
+        """What the bank was called when the customer agreed."""
+        agreement = self.agreement
+        return self.provider.name if agreement is None else agreement.provider_name
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether the recipient gets nothing although the consent is in force: it is suspended, or gone."""
+        if self.client is None or self.client.is_suspended:
+            return self.is_active
+        return self.is_active and self.client.status_with(self.grant.provider_id) is not Status.ACTIVE
 
     @property
     def clusters(self) -> list[DataCluster]:
@@ -105,17 +133,17 @@ class Receipt:
 
 def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
     """The receipt in `spoken`, whatever language the page is in."""
-    grant, client = shown.grant, shown.client
+    grant, agreement = shown.grant, shown.agreement
     with speaking(spoken):
         return Receipt(
             reference=grant.consent_id,
             status=shown.status.value,
             recipient=shown.recipient_name[spoken],
-            recipient_legal_name=None if client is None else client.legal_name[spoken],
-            provider=shown.provider.name[spoken],
-            purpose=None if client is None or client.purpose is None else client.purpose[spoken],
-            clusters=tuple(_shared_data(cluster, client, spoken) for cluster in shown.clusters),
-            history_months=None if client is None else client.history_months_of(grant.granted_scope),
+            recipient_legal_name=None if agreement is None else agreement.recipient_legal_name[spoken],
+            provider=shown.provider_name[spoken],
+            purpose=None if agreement is None or agreement.purpose is None else agreement.purpose[spoken],
+            clusters=tuple(_shared_data(cluster, agreement, spoken) for cluster in shown.clusters),
+            history_months=None if agreement is None else agreement.history_months_of(grant.granted_scope),
             approved_on=long_date(grant.approved_at),
             approved_at=grant.approved_at.isoformat(),
             ends_on=long_date(grant.expires_at),
@@ -126,8 +154,8 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
         )
 
 
-def _shared_data(cluster: DataCluster, client: Client | None, spoken: Language) -> SharedData:
-    purpose = None if client is None else client.cluster_purposes.get(cluster)
+def _shared_data(cluster: DataCluster, agreement: Agreement | None, spoken: Language) -> SharedData:
+    purpose = None if agreement is None else agreement.cluster_purposes.get(cluster)
     return SharedData(
         cluster=cluster.value,
         name=str(WORDING[cluster].name),

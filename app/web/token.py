@@ -50,6 +50,8 @@ def _answer(issued: TokenResponse) -> Response:
     }
     if issued.refresh_token is not None:
         members["refresh_token"] = issued.refresh_token
+    if issued.consent_id is not None:
+        members["consent_id"] = issued.consent_id
     response = jsonify(members)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"

@@ -86,6 +86,7 @@ def test_a_connection_is_found_with_what_was_asked_and_answered(
         approved_scope=SHARED,
         language=Language.EN,
         screen_hash=None,
+        agreement=None,
         last_used_at=None,
         ending=None,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, update
+from sqlalchemy import NullPool, create_engine, update
 from werkzeug.test import TestResponse
 
 from app.domain.history import Actor
@@ -14,7 +14,7 @@ from app.domain.language import Language
 from app.embedded import EmbeddedValkey
 from app.stores.connections import ConnectionStore
 from app.stores.ledger import Ledger
-from app.stores.schema import metadata
+from app.stores.schema import decisions, metadata
 from app.web.connection_pages import MOST_ENDED
 from tests.builders import NOON, a_decision, a_grant
 from tests.conftest import Clock
@@ -418,10 +418,12 @@ def test_how_far_back_is_on_the_receipt_where_something_that_has_a_past_is_share
     assert receipt[lang]["history_months"] == months
 
 
-def test_a_recipient_that_is_gone_leaves_a_receipt_with_what_is_known(
-    customer: BrowserCustomer, register: Callable[..., ContractClient], lang: str
+def test_a_recipient_of_before_agreements_were_recorded_is_known_by_its_identifier_once_it_is_gone(
+    customer: BrowserCustomer, register: Callable[..., ContractClient], ledger_url: str, lang: str
 ) -> None:
     consent_id = connect(customer, lang=lang)["consent_id"]
+    with create_engine(ledger_url, poolclass=NullPool).begin() as connection:
+        connection.execute(update(decisions).values(agreement_hash=None))
     server = register(('client_id = "dc-budget"', 'client_id = "dc-other"'), browser=customer.client)
     page = check_page(server.get(f"/connections/{consent_id}"), "active", lang)
     gone = {
@@ -436,14 +438,14 @@ def test_a_recipient_that_is_gone_leaves_a_receipt_with_what_is_known(
 
 
 def test_the_purpose_of_a_single_type_of_data_is_on_the_receipt(
-    customer: BrowserCustomer, register: Callable[..., ContractClient], lang: str
+    register: Callable[..., ContractClient], lang: str
 ) -> None:
-    consent_id = connect(customer, "TRANSACTIONS", lang=lang)["consent_id"]
     purposes = (
         "[recipients.providers]",
         '[recipients.cluster_purposes]\nTRANSACTIONS = { en = "To sort it.", fr = "Pour trier." }\n\n[recipients.providers]',
     )
-    server = register(purposes, browser=customer.client)
+    server = register(purposes)
+    consent_id = connect(BrowserCustomer(server), "TRANSACTIONS", lang=lang)["consent_id"]
     page = check_page(server.get(f"/connections/{consent_id}"), "active", lang)
     assert "To sort it." in page.text
     assert "Pour trier." in page.text
@@ -523,11 +525,11 @@ def test_the_reminder_is_an_event_on_the_end_date(customer: BrowserCustomer, lan
 
 
 def test_names_in_the_reminder_are_escaped_and_long_lines_folded(
-    customer: BrowserCustomer, register: Callable[..., ContractClient]
+    register: Callable[..., ContractClient],
 ) -> None:
-    consent_id = connect(customer)["consent_id"]
     name = r"Ünder, one; roof \\ " + "é" * 120
-    server = register(('name = { en = "Budget Compass"', f'name = {{ en = "{name}"'), browser=customer.client)
+    server = register(('name = { en = "Budget Compass"', f'name = {{ en = "{name}"'))
+    consent_id = connect(BrowserCustomer(server))["consent_id"]
     calendar = server.get(f"/connections/{consent_id}/end-date.ics").get_data()
     assert all(len(line) <= 75 for line in calendar.split(b"\r\n"))
     summary = unfolded(calendar.decode())["SUMMARY"]

@@ -91,9 +91,34 @@ def test_the_language_of_the_customer_changes_nothing(customer: BrowserCustomer)
     assert read(customer.client, tokens["consent_id"])["parties"][0]["name"] == "Budget Compass"
 
 
-def test_without_a_limit_on_history_there_is_no_lookback(customer: BrowserCustomer, register: Serve) -> None:
+def test_without_a_limit_on_history_there_is_no_lookback(register: Serve) -> None:
+    client = register(("history_months = 24\n", ""))
+    tokens = connect(BrowserCustomer(client), "TRANSACTIONS")
+    assert "lookbackPeriod" not in read(client, tokens["consent_id"])
+
+
+def test_where_nothing_with_a_past_is_shared_there_is_no_lookback(customer: BrowserCustomer) -> None:
     tokens = connect(customer)
-    assert "lookbackPeriod" not in read(register(("history_months = 24\n", "")), tokens["consent_id"])
+    assert "lookbackPeriod" not in read(customer.client, tokens["consent_id"])
+
+
+def test_a_consent_that_a_newer_one_replaced_names_it(customer: BrowserCustomer) -> None:
+    old, new = connect(customer), connect(customer, "TRANSACTIONS")
+    replaced = read(customer.client, old["consent_id"])
+    assert replaced["status"] == "REVOKED"
+    assert replaced["revocation"] == {
+        "reason": "OTHER",
+        "otherReason": "SUPERSEDED",
+        "supersededBy": new["consent_id"],
+        "initiator": "INDIVIDUAL",
+        "updatedTime": "2026-11-24T12:00:00.000Z",
+    }
+
+
+def test_the_token_answer_names_its_consent(customer: BrowserCustomer) -> None:
+    answer = customer.redeem(customer.approve()).get_json()
+    refreshed = customer.refresh(answer["refresh_token"]).get_json()
+    assert answer["consent_id"] == refreshed["consent_id"] == claims_of(answer["access_token"])["consent_id"]
 
 
 def test_a_changed_registration_does_not_change_how_long_a_consent_lasts(
@@ -243,7 +268,7 @@ def test_what_cannot_be_a_consent_is_not_found(client: ContractClient, consent_i
     assert response.mimetype == "application/json"
 
 
-def test_a_bank_that_is_no_longer_registered_is_named_by_its_identifier(
+def test_a_bank_that_is_no_longer_registered_keeps_its_name(
     customer: BrowserCustomer, register: Serve
 ) -> None:
     tokens = connect(customer, provider_id="2000")
@@ -253,7 +278,7 @@ def test_a_bank_that_is_no_longer_registered_is_named_by_its_identifier(
         ('"2000" = "PENDING_ACTIVATION"', '"2001" = "PENDING_ACTIVATION"'),
     )
     provider = read(changed, tokens["consent_id"])["parties"][1]
-    assert (provider["name"], provider["registeredEntityId"]) == ("2000", "2000")
+    assert (provider["name"], provider["registeredEntityId"]) == ("Northern Bank", "2000")
 
 
 # When the ledger does not answer

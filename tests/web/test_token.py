@@ -81,7 +81,14 @@ def test_a_code_is_redeemed_with_either_body_and_either_authentication(
     fields, headers = kinds_of_credentials(*BUDGET)[method]
     sent = {**code_fields(customer.approve("TRANSACTIONS")), **fields}
     tokens = tokens_of(send(customer.client, sent, as_json=as_json, headers=headers))
-    assert tokens.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+    assert tokens.keys() == {
+        "access_token",
+        "token_type",
+        "expires_in",
+        "refresh_token",
+        "scope",
+        "consent_id",
+    }
     assert tokens["expires_in"] == 300
     assert tokens["scope"] == "ACCOUNT_BASIC TRANSACTIONS"
     again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], **fields}

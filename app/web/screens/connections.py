@@ -6,10 +6,11 @@ from functools import partial
 
 from flask import render_template
 
+from app.domain.agreement import Agreement, agree
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
-from app.domain.language import Language
+from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider
 from app.stores.connections import Connection
 from app.web.connection_pages import choose_page, detail_page, list_page, stop_page
@@ -69,6 +70,7 @@ def _shown(
     provider: DataProvider = MAPLE,
     ending: Event | None = None,
     last_used_at: datetime | None = NOW,
+    agreement: Agreement | None = None,
 ) -> ShownConnection:
     grant = ConsentGrant(
         consent_id=CONSENT_ID,
@@ -91,6 +93,7 @@ def _shown(
         approved_scope=granted,
         language=Language.EN,
         screen_hash=None,
+        agreement=agreement,
         last_used_at=last_used_at,
         ending=ending,
     )
@@ -123,6 +126,12 @@ def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
     return detail_page(_shown(client, ending=ending), history)
 
 
+def _renamed() -> str:
+    """The recipient has another name since, and is suspended."""
+    today = replace(BUDGET, name=Bilingual("Budget Pilot", "Pilote Budget"), is_suspended=True)
+    return detail_page(_shown(today, agreement=agree(BUDGET, MAPLE)), _BEGAN)
+
+
 def _narrowed() -> str:
     return detail_page(_shown(), [*_BEGAN, *_NARROWED])
 
@@ -153,6 +162,7 @@ SCREENS = [
     ),
     Screen("connection", "A connection and its receipt", _detail),
     Screen("connection-narrowed", "Part of it was stopped", _narrowed),
+    Screen("connection-renamed", "The recipient has another name since, and is suspended", _renamed),
     Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),
     Screen("connection-gone", "The recipient is gone", partial(_detail, client=None)),
     *(Screen(f"connection-{name}", f"It ended: {name}", partial(_detail, name)) for name in _ENDINGS),
