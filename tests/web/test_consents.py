@@ -131,7 +131,7 @@ def test_a_changed_registration_does_not_change_how_long_a_consent_lasts(
     )
 
 
-def test_how_long_it_lasts_is_counted_from_day_to_day_however_long_the_answer_took(
+def test_how_long_it_lasts_is_counted_in_whole_days_however_long_the_answer_took(
     customer: BrowserCustomer, clock: Clock
 ) -> None:
     request_id = customer.signed_in_request()
