@@ -22,7 +22,7 @@ help:
 	@echo "make screenshots  take the pictures under docs/screens again"
 	@echo "make bench   measure Accord beside its peers (needs a C compiler, Node, PostgreSQL; minutes)"
 	@echo "make soak    the same load for half an hour (SECS=1800): does anything grow? (needs a C compiler)"
-	@echo "make growth  what a flow costs with more workers, pending requests, grants (needs a C compiler; minutes)"
+	@echo "make growth  what a flow costs with more workers, pending requests, grants, refreshes (needs a C compiler; minutes)"
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 

@@ -1,6 +1,6 @@
-"""`make growth`: what a flow costs with more workers, more pending requests, more grants.
+"""`make growth`: what a flow costs with more workers, pending requests, grants, and refreshes of one connection.
 
-Arguments are the names of the tables to make: workers, pending, grants; all of them when none is named. GRANTS is
+Arguments are the names of the tables to make: workers, pending, grants, refreshes; all when none is named. GRANTS is
 how many grants there are at most; a table that is cut short by it is printed only.
 """
 
@@ -22,7 +22,7 @@ from app.stores.redis import find
 from app.stores.requests import RequestStore
 from app.stores.schema import grants
 from bench.accord import prepare
-from bench.journey import Latencies, a_browser, look_at_connections, whole_flow
+from bench.journey import Latencies, a_browser, look_at_connections, use_connection, whole_flow
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from bench.load import LoadGenerator, run_bench
 from bench.stage import PAGE, Stage, on_stage, table, write_between
@@ -34,6 +34,7 @@ from tests.running_accord import PATIENCE, with_customers
 WORKERS: Final = (1, 2, 4, 8)
 PENDING: Final = (10, 1_000, 10_000, 100_000)
 GRANTS: Final = (10_000, 100_000, 1_000_000, 10_000_000)
+REFRESHES: Final = (100, 10_000, 100_000, 1_000_000)
 SECONDS: Final = 15
 """Under load, for each number of workers."""
 BROWSERS_A_WORKER: Final = 8
@@ -147,6 +148,34 @@ def by_grants(directory: Path, postgres: PostgresServer, sizes: tuple[int, ...])
         yield [f"{size:,}", *steps, f"{megabytes:,}"]
 
 
+def by_refreshes(directory: Path, postgres: PostgresServer) -> Iterator[Row]:
+    """What is asked of one connection, on PostgreSQL, while its past grows: one event for each use of its token."""
+    ledger_url = postgres.new_database()
+    registry = DEMO_REGISTRY.read_text(encoding="utf-8")
+    used = text(
+        "INSERT INTO events (consent_id, kind, actor, reason, correlation_id, happened_at)"
+        " SELECT consent_id, 'refreshed', 'client', 'USER_ACTION', correlation_id, approved_at"
+        " FROM grants CROSS JOIN generate_series(1, :many)"
+    )
+    engine = create_engine(ledger_url, poolclass=NullPool)
+    with on_stage(directory, registry=registry, ledger_url=ledger_url, ACCORD_WORKERS="1") as stage:
+        latencies = Latencies()
+        browser = a_browser(latencies)
+        tokens = whole_flow(stage.accord, browser, "alex")
+        recorded = 0
+        for size in REFRESHES:
+            with engine.begin() as connection:
+                connection.execute(used, {"many": size - recorded})
+            recorded = size
+            for number in range(WARM_UP + FLOWS):
+                if number == WARM_UP:
+                    latencies.forget()
+                look_at_connections(stage.accord, browser)
+                use_connection(stage.accord, browser, tokens, latencies)
+            steps = [latencies.in_words(step) for step in ("connections", "detail", "refresh", "introspect")]
+            yield [f"{size:,}", *steps]
+
+
 def _make_room(ledger_url: str) -> None:
     """Lets the server write for longer between two checkpoints: filling is no part of what is measured."""
     engine = create_engine(ledger_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
@@ -173,6 +202,10 @@ HEADS: Final = {
         "bytes of a value",
         "bytes of Redis for each",
     ],
+    "refreshes": [
+        "refreshes on record",
+        *(f"{step}{WAIT}" for step in ("connections page", "its own page", "refresh", "introspect")),
+    ],
     "grants": ["grants", *(f"{step}{WAIT}" for step in ("connections page", "approve", "redeem")), "MB"],
 }
 
@@ -185,6 +218,7 @@ def main(wanted: list[str]) -> int:
         tables: dict[str, Callable[[], Iterator[Row]]] = {
             "workers": lambda: by_workers(directory / "workers", postgres),
             "pending": lambda: by_pending(directory / "pending", postgres),
+            "refreshes": lambda: by_refreshes(directory / "refreshes", postgres),
             "grants": lambda: by_grants(directory / "grants", postgres, sizes),
         }
         for name in wanted or tables:

@@ -32,7 +32,10 @@ class Latencies:
         asked = response.request
         step = STEPS.get((asked.method or "", asked.path_url.split("/")[1]))
         if step:
-            self._of[step].append(response.elapsed.total_seconds() * 1000)
+            self.add(step, response)
+
+    def add(self, step: str, response: requests.Response) -> None:
+        self._of[step].append(response.elapsed.total_seconds() * 1000)
 
     def forget(self) -> None:
         """Begins anew: what came before was to warm up."""
@@ -50,8 +53,8 @@ def a_browser(latencies: Latencies) -> requests.Session:
     return browser
 
 
-def whole_flow(accord: Served, browser: requests.Session, user_name: str) -> None:
-    """From the recipient's link to its tokens, over the browser's one connection.
+def whole_flow(accord: Served, browser: requests.Session, user_name: str) -> dict[str, str]:
+    """From the recipient's link to its tokens, which it returns, over the browser's one connection.
 
     Signs in when nobody is. Raises AssertionError when a step ends otherwise than it should.
     """
@@ -63,9 +66,29 @@ def whole_flow(accord: Served, browser: requests.Session, user_name: str) -> Non
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
     redeemed = browser.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
     assert redeemed.ok, redeemed.text
+    tokens: dict[str, str] = redeemed.json()
+    return tokens
 
 
 def look_at_connections(accord: Served, browser: requests.Session) -> None:
     """Raises AssertionError when the list does not come."""
     page = browser.get(f"{accord.address}/connections", timeout=PATIENCE, allow_redirects=False)
     assert page.status_code == requests.codes.ok, page.status_code
+
+
+def use_connection(
+    accord: Served, browser: requests.Session, tokens: dict[str, str], latencies: Latencies
+) -> None:
+    """What a recipient, a bank and a customer ask of one connection. Raises AssertionError when one is refused."""
+
+    def ask(endpoint: str, **data: str) -> requests.Response:
+        return browser.post(f"{accord.address}/api/v1/{endpoint}", data=data, auth=BUDGET, timeout=PATIENCE)
+
+    refreshed = ask("token", grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert refreshed.ok, refreshed.text
+    introspected = ask("introspect", token=refreshed.json()["access_token"])
+    consent_id = introspected.json()["consent_id"]
+    page = browser.get(f"{accord.address}/connections/{consent_id}", timeout=PATIENCE)
+    assert page.ok, page.text
+    for step, response in (("refresh", refreshed), ("introspect", introspected), ("detail", page)):
+        latencies.add(step, response)
