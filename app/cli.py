@@ -121,6 +121,22 @@ def rotate(file: Path) -> None:
         click.echo(f"{file}: {kid} is dropped, its tokens are dead")
 
 
+@keys.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("kid")
+def revoke(file: Path, kid: str) -> None:
+    """Takes the key KID out of FILE at once: it became known to somebody. Every token that it signed is dead.
+
+    Another key signs from now on, a new one where there is no other.
+    """
+    try:
+        signing = key_store.revoke_signing_key(file, kid, now=utc_now())
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{file}: {kid} is out, its tokens are dead; {signing} signs")
+    record_operation("key_revoked", kid=kid, signing=signing)
+
+
 @click.command()
 def demo() -> None:
     """Everything on this machine, to try it: stores, server and an example recipient."""

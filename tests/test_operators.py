@@ -201,7 +201,9 @@ def test_a_customer_is_signed_out_of_every_browser_and_nobody_else_is(operate: O
 
 
 def claims_at(moment: datetime) -> dict[str, int]:
-    return {"iat": int(moment.timestamp()), "exp": 2_000_000_000}
+    """Those of a token of five minutes."""
+    issued_at = int(moment.timestamp())
+    return {"iat": issued_at, "exp": issued_at + 300}
 
 
 def signer_of(token: str) -> str:

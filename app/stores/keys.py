@@ -25,6 +25,7 @@ ALGORITHM = "ES256"
 TYPE = "at+jwt"
 LONGEST_TOKEN_LIFE = timedelta(hours=1)  # the most that ACCORD_ACCESS_TOKEN_LIFETIME may be
 PUBLISHED_BEFORE = timedelta(minutes=10)  # twice as long as the published set may be cached
+CLOCKS_DIFFER = timedelta(seconds=30)  # between two machines, at most
 
 _CURVE = "P-256"
 _SIGNS_FROM = "signs_from"
@@ -38,19 +39,45 @@ _NO_TOKEN = (JoseError, ValueError, TypeError, LookupError, AttributeError, Recu
 _log = structlog.get_logger()
 
 
+Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedKey:
+    """A key, and when it signs; `retired_at` is None for one that no other has followed."""
+
+    key: ECKey
+    signs_from: datetime
+    retired_at: datetime | None
+
+    def may_have_signed(self, claims: Mapping[str, Any]) -> bool:
+        """Whether these claims can be this key's: a retired one signs nothing new, nor for long."""
+        if self.retired_at is None:
+            return True
+        issued_at, expires_at = claims.get("iat"), claims.get("exp")
+        if not isinstance(issued_at, int) or not isinstance(expires_at, int):
+            return False
+        last = self.retired_at + CLOCKS_DIFFER
+        return issued_at <= last.timestamp() and expires_at <= (last + LONGEST_TOKEN_LIFE).timestamp()
+
+
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     """The keys of one state of the file."""
 
-    stamp: tuple[int, int, int]
-    keys: list[tuple[datetime, ECKey]]
+    stamp: Stamp
+    keys: list[_TimedKey]
     key_set: KeySet
     public: dict[str, Any]
 
     def signing_at(self, moment: float) -> ECKey:
         """The first key whose time had come at `moment`; the last one, if there was none."""
-        begun = (key for signs_from, key in self.keys if signs_from.timestamp() <= moment)
-        return next(begun, self.keys[-1][1])
+        begun = (timed.key for timed in self.keys if timed.signs_from.timestamp() <= moment)
+        return next(begun, self.keys[-1].key)
+
+    def may_have_signed(self, kid: object, claims: Mapping[str, Any]) -> bool:
+        """Whether one of the keys with this id, of which there is one, may have signed these claims."""
+        return any(timed.key.kid == kid and timed.may_have_signed(claims) for timed in self.keys)
 
 
 class SigningKeys:
@@ -59,6 +86,7 @@ class SigningKeys:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._loaded = _load(path)
+        self._refused: Stamp | OSError | None = None
 
     @property
     def public(self) -> dict[str, Any]:
@@ -73,21 +101,40 @@ class SigningKeys:
 
     def verify(self, token: str) -> dict[str, Any] | None:
         """The claims of an access token that was signed here; None for anything else (RFC 9068 4)."""
+        loaded = self._current()
         try:
-            decoded = jwt.decode(token, self._current().key_set, algorithms=[ALGORITHM])
+            decoded = jwt.decode(token, loaded.key_set, algorithms=[ALGORITHM])
         except _NO_TOKEN:
             return None
-        is_ours = decoded.header.get("typ") == TYPE and isinstance(decoded.claims.get("exp"), int)
-        return dict(decoded.claims) if is_ours else None
+        header, claims = decoded.header, decoded.claims
+        is_ours = header.get("typ") == TYPE and isinstance(claims.get("exp"), int)
+        return dict(claims) if is_ours and loaded.may_have_signed(header.get("kid"), claims) else None
 
     def _current(self) -> _Loaded:
-        """The keys as the file has them now; as it had them last, when it cannot be read."""
-        try:
-            if _stamp(self._path) != self._loaded.stamp:
+        """The keys as the file has them now; as it had them last, when it cannot be read.
+
+        A state of the file that cannot be read is said once, and not looked at again.
+        """
+        stamp = self._stamp_of_file()
+        if stamp == self._loaded.stamp:
+            self._refused = None
+        elif isinstance(stamp, OSError):
+            if not isinstance(self._refused, OSError):
+                self._refused = stamp
+                _log.error("signing_keys_unreadable", exc_info=stamp)
+        elif stamp != self._refused:
+            try:
                 self._loaded = _load(self._path)
-        except (OSError, ValueError) as error:
-            _log.error("signing_keys_unreadable", exc_info=error)
+            except ValueError as error:
+                self._refused = stamp
+                _log.error("signing_keys_unreadable", exc_info=error)
         return self._loaded
+
+    def _stamp_of_file(self) -> Stamp | OSError:
+        try:
+            return _stamp(self._path)
+        except OSError as error:
+            return error
 
 
 def generate_signing_keys(path: Path) -> None:
@@ -115,6 +162,30 @@ def rotate_signing_keys(path: Path, *, now: datetime) -> tuple[str, datetime, li
         new = {**_new_key(), _SIGNS_FROM: signs_from.isoformat()}
         _replace(path, [new, *(key for key in keys if key not in dead)])
     return str(new["kid"]), signs_from, [str(key["kid"]) for key in dead]
+
+
+def revoke_signing_key(path: Path, kid: str, *, now: datetime) -> str:
+    """Takes the key `kid` out at once, with every token that it signed; returns the id of the one that signs.
+
+    That is the newest of the others, even where it was to sign later, or a new one. Raises ValueError for a
+    file without keys and for a key that is not in it, and OSError.
+    """
+    path = path.resolve()
+    with _held(path.parent):
+        keys = _load_members(path)
+        others = [key for key in keys if key["kid"] != kid]
+        if len(others) == len(keys):
+            raise ValueError(f"{path} has no key {kid}")
+        usable = [key for key in others if _RETIRED_AT not in key or _moment(key, _RETIRED_AT) > now]
+        if usable:
+            signing = usable[0]
+            signing.pop(_RETIRED_AT, None)
+            signing[_SIGNS_FROM] = min(_moment(signing, _SIGNS_FROM), now).isoformat()
+        else:
+            signing = {**_new_key(), _SIGNS_FROM: now.isoformat()}
+            others = [signing, *others]
+        _replace(path, others)
+    return str(signing["kid"])
 
 
 @contextmanager
@@ -153,8 +224,15 @@ def _load(path: Path) -> _Loaded:
         stamp = _stamp(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    keys = [(_moment(member, _SIGNS_FROM), _key(member)) for member in _load_members(path)]
-    key_set = KeySet([key for _, key in keys])
+    keys = [
+        _TimedKey(
+            _key(member),
+            _moment(member, _SIGNS_FROM),
+            _moment(member, _RETIRED_AT) if _RETIRED_AT in member else None,
+        )
+        for member in _load_members(path)
+    ]
+    key_set = KeySet([timed.key for timed in keys])
     return _Loaded(stamp, keys, key_set, dict(key_set.as_dict(private=False)))
 
 

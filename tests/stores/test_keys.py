@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
-from app.stores.keys import SigningKeys, generate_signing_keys
+from app.logs import set_up_logging
+from app.stores.keys import SigningKeys, generate_signing_keys, revoke_signing_key, rotate_signing_keys
 
 CLAIMS = {
     "iss": "https://consent.bank.example",
@@ -146,9 +148,9 @@ def test_whatever_a_header_contains_it_is_no_error(
     assert keys.verify(f"{encoded(header)}.{encoded(payload)}.AAAA") is None
 
 
-def signed(key: ECKey | OctKey | RSAKey, **header: str) -> str:
+def signed(key: ECKey | OctKey | RSAKey, claims: dict[str, Any] | None = None, /, **header: str) -> str:
     values = {"alg": "ES256", "typ": "at+jwt", "kid": "one", **header}
-    return jwt.encode(values, CLAIMS, key, algorithms=["ES256", "HS256", "RS256"])
+    return jwt.encode(values, claims or CLAIMS, key, algorithms=["ES256", "HS256", "RS256"])
 
 
 def unsigned() -> str:
@@ -249,3 +251,107 @@ def test_a_refusal_says_nothing_of_the_key(write_keys: WriteKeys) -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read: No such file or directory"):
         SigningKeys(tmp_path / "missing.json")
+
+
+# Keys that are retired, or became known
+
+
+RETIRED = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+def token_of(key: dict[str, Any], *, issued: timedelta, life: timedelta) -> str:
+    """A token by `key`, issued so long after it was retired."""
+    issued_at = RETIRED + issued
+    claims = {"iat": int(issued_at.timestamp()), "exp": int((issued_at + life).timestamp())}
+    return signed(ECKey.import_key(key), claims, kid=key["kid"])
+
+
+@pytest.mark.parametrize(
+    ("issued", "life", "is_accepted"),
+    [
+        (timedelta(minutes=-1), timedelta(minutes=5), True),
+        (timedelta(seconds=20), timedelta(minutes=5), True),  # another machine's clock
+        (timedelta(minutes=-1), timedelta(hours=1), True),
+        (timedelta(minutes=1), timedelta(minutes=5), False),
+        (timedelta(minutes=30), timedelta(minutes=5), False),
+        (timedelta(minutes=-1), timedelta(hours=2), False),  # longer than any token of ours lives
+    ],
+)
+def test_a_retired_key_has_signed_nothing_since_and_nothing_that_lives_long(
+    write_keys: WriteKeys, issued: timedelta, life: timedelta, is_accepted: bool
+) -> None:
+    new, retired = a_key("new"), a_key("retired")
+    keys = SigningKeys(write_keys(new, {**retired, "retired_at": RETIRED.isoformat()}))
+    token = token_of(retired, issued=issued, life=life)
+    assert (keys.verify(token) is not None) is is_accepted
+    assert keys.verify(token_of(new, issued=issued, life=life)) is not None
+
+
+def kids_in(path: Path) -> list[str]:
+    return [key["kid"] for key in json.loads(path.read_text())["keys"]]
+
+
+def test_a_key_that_became_known_is_out_at_once_with_its_tokens_and_a_new_one_signs(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    generate_signing_keys(path)
+    (known,) = kids_in(path)
+    keys = SigningKeys(path)
+    token = keys.sign(CLAIMS)
+    signing = revoke_signing_key(path, known, now=RETIRED)
+    assert keys.verify(token) is None
+    assert [key["kid"] for key in keys.public["keys"]] == [signing] == kids_in(path)
+    assert keys.verify(keys.sign(CLAIMS)) == CLAIMS
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("which", ["the one that signs", "the one that is to sign"])
+def test_after_a_rotation_the_other_key_signs_at_once(tmp_path: Path, which: str) -> None:
+    path = tmp_path / "keys.json"
+    generate_signing_keys(path)
+    rotate_signing_keys(path, now=RETIRED)
+    new, old = kids_in(path)
+    known, other = (old, new) if which == "the one that signs" else (new, old)
+    assert revoke_signing_key(path, known, now=RETIRED) == other
+    keys = SigningKeys(path)
+    later = RETIRED + timedelta(hours=3)
+    for moment in (RETIRED, later):
+        claims = {"iat": int(moment.timestamp()), "exp": int(moment.timestamp()) + 300}
+        assert keys.verify(keys.sign(claims)) == claims
+    assert kids_in(path) == [other]
+
+
+def test_a_retired_key_does_not_sign_again_when_its_successor_became_known(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    generate_signing_keys(path)
+    rotate_signing_keys(path, now=RETIRED)
+    new, old = kids_in(path)
+    signing = revoke_signing_key(path, new, now=RETIRED + timedelta(minutes=30))
+    assert signing not in (new, old)
+    assert kids_in(path) == [signing, old]
+
+
+def test_a_key_that_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    generate_signing_keys(path)
+    with pytest.raises(ValueError, match="has no key nobody"):
+        revoke_signing_key(path, "nobody", now=RETIRED)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_file_that_cannot_be_read_is_said_once_until_it_changes(
+    write_keys: WriteKeys, capsys: pytest.CaptureFixture[str], is_gone: bool
+) -> None:
+    path = write_keys(a_key("one"))
+    keys = SigningKeys(path)
+    set_up_logging()
+    for text in ("no JSON", "no JSON either"):
+        if is_gone:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(text)
+        for _ in range(3):
+            assert keys.verify(keys.sign(CLAIMS)) == CLAIMS
+    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["signing_keys_unreadable"] * (1 if is_gone else 2)
+    write_keys(a_key("two"))
+    assert [key["kid"] for key in keys.public["keys"]] == ["two"]
