@@ -23,6 +23,7 @@ from tests.customer import (
 )
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, parse_page
+from tests.redis_contents import texts_in
 from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
 
 EVERY_CLUSTER = " ".join(EVERYTHING)
@@ -128,7 +129,7 @@ def test_the_code_is_in_no_store_in_a_form_that_could_be_replayed(
 ) -> None:
     code = answer_params(form.send("approve"))["code"]
     signature = code.rpartition(".")[2]
-    stored = [redis_client.get(key) or "" for key in redis_client.scan_iter("*")]
+    stored = texts_in(redis_client)
     stored += [str(recorded[table]) for table in ("decisions", "grants", "events", "refresh_tokens")]
     assert not any(signature in text for text in stored)
 

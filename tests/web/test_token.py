@@ -28,6 +28,7 @@ from tests.customer import (
 )
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient
+from tests.redis_contents import texts_in
 from tests.web.expected_pages import check_json
 
 TOKEN = "/api/v1/token"
@@ -450,7 +451,7 @@ def test_a_code_that_came_back_to_life_in_redis_is_still_used(
 ) -> None:
     """As after a failover to a replica that had not heard of its end."""
     code = customer.approve()
-    before = {key: redis_client.get(key) for key in redis_client.scan_iter("*")}
+    before = {key: redis_client.get(key) for key in redis_client.scan_iter("*", _type="string")}
     tokens_of(customer.redeem(code))
     redis_client.flushall()
     for key, value in before.items():
@@ -711,7 +712,5 @@ def test_a_refresh_token_is_kept_only_as_a_hash(
     refresh_token = tokens_of(customer.redeem(customer.approve()))["refresh_token"]
     (row,) = recorded["refresh_tokens"]
     assert row["token_hash"] == hash_secret(refresh_token)
-    stored = [redis_client.get(key) or "" for key in redis_client.scan_iter("*")]
-    assert not any(
-        refresh_token in text for text in [*stored, str(recorded["events"]), str(recorded["grants"])]
-    )
+    stored = [*texts_in(redis_client), str(recorded["events"]), str(recorded["grants"])]
+    assert not any(refresh_token in text for text in stored)
