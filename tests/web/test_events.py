@@ -1,19 +1,15 @@
 """What happens is in the log, once: when, between whom, in which flow, how it ended."""
 
-import io
 import json
 import re
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from app.settings import Settings
-from tests.conftest import Clock, make_app
+from tests.conftest import Clock
 from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
-from tests.page_contract import ContractClient
 from tests.web.machines import admin_token, connect, revoke
 
 Log = Callable[[], list[dict[str, Any]]]
@@ -22,24 +18,15 @@ ASKED = {"correlation_id": "flow-7", "lang": "fr"}
 
 
 @pytest.fixture
-def stderr(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    return stream
+def log(capsys: pytest.CaptureFixture[str]) -> Log:
+    """Every line so far, of whatever standard error is while the test runs."""
+    lines: list[str] = []
 
+    def every() -> list[dict[str, Any]]:
+        lines.extend(capsys.readouterr().err.splitlines())
+        return [json.loads(line) for line in lines]
 
-@pytest.fixture
-def customer(stderr: io.StringIO, settings: Settings, clock: Clock) -> BrowserCustomer:
-    """In front of a server that logs to this test's own standard error."""
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
-    return BrowserCustomer(client)
-
-
-@pytest.fixture
-def log(stderr: io.StringIO) -> Log:
-    """Every line so far."""
-    return lambda: [json.loads(line) for line in stderr.getvalue().splitlines()]
+    return every
 
 
 def approve(customer: BrowserCustomer) -> None:
