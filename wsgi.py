@@ -5,7 +5,7 @@ import logging
 from click import get_current_context
 from flask.cli import NoAppException
 
-from app import create_app, faults_in_places, require_suitable_stores
+from app import create_app, faults_in_places, require_suitable_stores, say_what_was_loaded
 from app.log_output import OUTPUT
 from app.logs import fault_line
 from app.settings import ConfigurationError, Settings
@@ -29,3 +29,5 @@ except ConfigurationError as error:
     raise SystemExit(FAULTY_CONFIGURATION) from None
 
 load_templates(app)
+if not get_current_context(silent=True):
+    say_what_was_loaded(app)

@@ -16,7 +16,7 @@ from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as BaseResponse
 
-from app import logs
+from app import loaded, logs
 from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
@@ -37,7 +37,7 @@ from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger
 from app.stores.rates import Rates
-from app.stores.registry import RegistryError, read_registry
+from app.stores.registry import RegistryError, logos_beside, read_registry
 from app.stores.requests import RequestStore
 from app.stores.sealed import SealedRecords
 from app.stores.sessions import SessionStore
@@ -131,8 +131,11 @@ def create_app(
         _start_tracing(app, settings.traces_endpoint)
     metrics = _start_counting(parts) if settings.metrics_port is not None else None
     if metrics is not None:
+        metrics.expose(loaded.LoadedMetrics(settings, parts.registry, parts.keys))
         measured.init_app(app, metrics)
-    files = assets.Assets(STATIC, is_live=settings.is_development)
+    files = assets.Assets(
+        STATIC, is_live=settings.is_development, others=_own_logos(settings.registry, parts.registry)
+    )
     app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues, files)
     app.session_interface = RedisSessionInterface(
         # Reading uses no session, so that one lasts at least as long as a request may be read.
@@ -304,6 +307,21 @@ def _open_parts(settings: Settings) -> _Parts:
     if registry is None or keys is None or client is None or ledger is None:
         raise ConfigurationError("\n".join(faults))
     return _Parts(registry, keys, client, ledger)
+
+
+def _own_logos(file: Path, registry: Registry) -> dict[str, Path]:
+    """The registered logos that stand beside the registration file, and nothing else of that folder."""
+    folder = logos_beside(file)
+    of_recipients = {client.logo for client in registry.clients.values()}
+    names = of_recipients | {provider.logo for provider in registry.providers.values()}
+    return {f"logos/{name}": folder / name for name in names if name and (folder / name).is_file()}
+
+
+def say_what_was_loaded(app: Flask) -> None:
+    """Into the log: of which version, registration, keys and texts `app` is."""
+    made: Services = app.extensions[EXTENSION]
+    with app.app_context():  # texts are looked at once for each response
+        loaded.say_what_was_loaded(made.settings, made.registry, made.keys, texts=made.catalogues.version())
 
 
 def faults_in_places(sound: Mapping[str, str]) -> list[str]:

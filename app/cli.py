@@ -1,12 +1,14 @@
 """Commands that need no server and no store: `flask registry`, `catalogues`, `keys` and `demo`."""
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from app.clock import utc_now
 from app.domain.language import Language
+from app.domain.registry_changes import changes_between
 from app.journal import record_operation
 from app.settings import ConfigurationError, Environment
 from app.stores import keys as key_store
@@ -37,14 +39,16 @@ def check(file: Path, in_production: bool | None) -> None:
         in_production = environment != Environment.DEVELOPMENT
     try:
         found = read_registry(file, allow_demo=not in_production)
-        in_words = f"{len(found.clients)} recipients and {len(found.providers)} providers, no fault"
-        if in_production is None:
-            _say_what_production_would_refuse(file)
+        faults = list(found.left_out.values())
     except RegistryError as error:
-        for fault in error.faults:
-            click.echo(fault, err=True)
-        raise SystemExit(1) from None
-    click.echo(f"{file}: {in_words}")
+        faults = error.faults
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise SystemExit(1)
+    if in_production is None:
+        _say_what_production_would_refuse(file)
+    click.echo(f"{file}: {found.in_numbers()}, no fault")
 
 
 def _say_what_production_would_refuse(file: Path) -> None:
@@ -53,6 +57,22 @@ def _say_what_production_would_refuse(file: Path) -> None:
     except RegistryError as error:
         for fault in error.faults:
             click.echo(f"in production: {fault}", err=True)
+
+
+@registry.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+def diff(old: Path, new: Path) -> None:
+    """Says in words what NEW would change for customers, recipients and banks' APIs."""
+    try:
+        changed = changes_between(*(read_registry(file, allow_demo=True) for file in (old, new)))
+    except RegistryError as error:
+        for fault in error.faults:
+            click.echo(fault, err=True)
+        raise SystemExit(1) from None
+    for line in changed:
+        click.echo(line)
+    click.echo(f"{len(changed)} changes" if len(changed) != 1 else "1 change")
 
 
 @registry.command()
@@ -135,6 +155,12 @@ def revoke(file: Path, kid: str) -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"{file}: {kid} is out, its tokens are dead; {signing} signs")
     record_operation("key_revoked", kid=kid, signing=signing)
+
+
+@click.command(name="version")
+def show_version() -> None:
+    """Says which version of Accord this is."""
+    click.echo(f"accord {version('accord')}")
 
 
 @click.command()

@@ -15,12 +15,14 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from app.domain.clusters import DataCluster
 from app.domain.errors import ErrorCode
 from app.domain.history import EventKind
 from app.domain.language import Language
 from app.domain.registry import Registry
+from app.domain.tokens import SecretUsed
 from app.metrics_files import MetricsFiles
 from app.signin import Cause
 
@@ -37,6 +39,7 @@ _LATER = (
 _ANSWERS_WITH_TOKENS = (EventKind.REDEEMED, EventKind.REFRESHED, "administered")
 _SCOPE_OF: Final[dict[str, str]] = {EventKind.ASKED: "requested_scope", EventKind.APPROVED: "granted_scope"}
 _LIMITS = ("sign_in", "authorize", "token", "client_authentication")
+_SECRETS = frozenset(SecretUsed)
 _STORES = ("redis", "ledger")
 _LANGUAGES = frozenset(Language)
 _CLUSTERS = frozenset(DataCluster)
@@ -67,6 +70,7 @@ class Metrics:
         self._clients = frozenset(registered.clients)
         self._providers = frozenset(registered.providers)
         self._own = own = CollectorRegistry()
+        self._others: list[Collector] = []
         parties = ("client_id", "provider_id")
         self._consents = Counter(
             "accord_consents",
@@ -87,6 +91,12 @@ class Metrics:
             "accord_token_answers",
             "Answers of the token endpoint: what was issued, or the error",
             ["outcome", "client_id"],
+            registry=own,
+        )
+        self._secrets = Counter(
+            "accord_client_secret_used",
+            "Answers of the token endpoint by which of a client's two secrets was presented",
+            ["which", "client_id"],
             registry=own,
         )
         self._sign_ins = Counter(
@@ -156,6 +166,11 @@ class Metrics:
             for outcome in _OUTCOMES:
                 self._sign_ins.labels(outcome, provider_id)
 
+    def expose(self, collector: Collector) -> None:
+        """What is not counted, but known to each process by itself."""
+        self._own.register(collector)
+        self._others.append(collector)
+
     def note(self, entry: Entry) -> None:
         """Counts what a line of the log says. Never raises."""
         count = self._counted.get(entry["event"])
@@ -209,6 +224,8 @@ class Metrics:
             return generate_latest(self._own)
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        for collector in self._others:
+            together.register(collector)
         return generate_latest(together)
 
     def _sample(self, now: float) -> None:
@@ -238,10 +255,17 @@ class Metrics:
 
     def _count_answer(self, entry: Entry) -> None:
         self._tokens.labels(entry["event"], self._client(entry)).inc()
+        self._count_secret(entry)
 
     def _count_refusal(self, entry: Entry) -> None:
         if entry.get("endpoint") == "token.token":
             self._tokens.labels(_known(entry.get("error"), _ERRORS), self._client(entry)).inc()
+            self._count_secret(entry)
+
+    def _count_secret(self, entry: Entry) -> None:
+        which = _known(entry.get("secret_used"), _SECRETS)
+        if which != UNKNOWN:  # a wrong one is neither
+            self._secrets.labels(which, self._client(entry)).inc()
 
     def _count_store_error(self, entry: Entry) -> None:
         store = str(entry.get("store")).partition(":")[0]

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def run(command: str, *arguments: str, **variables: str) -> Result:
 def test_a_registry_is_checked_where_nothing_is_configured(tmp_path: Path) -> None:
     checked = flask("registry", "check", str(DEMO_REGISTRY), "--development", cwd=tmp_path)
     assert checked.returncode == 0
-    assert checked.stdout == f"{DEMO_REGISTRY}: 3 recipients and 3 providers, no fault\n"
+    assert checked.stdout == f"{DEMO_REGISTRY}: 3 recipients, 3 providers, 3 resource servers, no fault\n"
     assert checked.stderr == ""
 
 
@@ -65,7 +66,7 @@ def test_a_registry_with_faults_is_refused_with_a_line_for_each() -> None:
 def test_what_only_production_would_refuse_is_said_and_does_not_fail_the_check() -> None:
     checked = flask("registry", "check", "registry/demo.toml")
     assert checked.returncode == 0
-    assert checked.stdout == "registry/demo.toml: 3 recipients and 3 providers, no fault\n"
+    assert checked.stdout == "registry/demo.toml: 3 recipients, 3 providers, 3 resource servers, no fault\n"
     assert all(line.startswith("in production: registry/demo.toml:") for line in checked.stderr.splitlines())
 
 
@@ -95,6 +96,11 @@ def test_texts_with_faults_are_refused_with_a_line_for_each(tmp_path: Path) -> N
     assert re.fullmatch(r"translations/fr/LC_MESSAGES/messages\.po:\d+: .* =======\n", checked.stderr)
 
 
+def test_the_version_is_said_where_nothing_is_configured(tmp_path: Path) -> None:
+    said = flask("version", cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (0, f"accord {version('accord')}\n")
+
+
 # The registry
 
 
@@ -114,6 +120,46 @@ def test_a_secret_is_shown_with_the_hash_that_is_registered() -> None:
     assert hash_secret(secret[1]) == hashed[1]
     assert len(secret[1]) == 43
     assert run("registry", "secret").stdout != result.stdout
+
+
+def test_what_another_file_would_change_is_said_in_words(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    text = DEMO_REGISTRY.read_text()
+    old.write_text(text)
+    assert run("registry", "diff", str(old), str(old)).stdout == "0 changes\n"
+    for before, after in [
+        ('fr = "Caisse Érable" }', 'fr = "Caisse Acacia" }'),
+        ("demo = true", "demo = true\nsuspended = true"),
+        ('"ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS", "INVESTMENTS",', '"ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS",'),
+        ("https://api.northern.example", "https://api.north.example"),
+        ("https://api.northern.example", "https://api.north.example"),
+        ("8478dab97e7b5922fa862c43853ee013ba310452ae748d01c4446276ad9d526d", "0" * 64),
+        ("harbour-demo-secret", "another-demo-secret"),
+        ("consent_days = 365", "consent_days = 90"),
+        ('server_id = "harbour-api"', 'server_id = "port-api"'),
+    ]:  # fmt: skip
+        assert before in text, before
+        text = text.replace(before, after, 1)
+    new.write_text(text)
+    result = run("registry", "diff", str(old), str(new))
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert (
+        'provider 1000: name "Maple Credit Union" / "Caisse Érable" becomes "Maple Credit Union" / "Caisse Acacia"'
+        in lines
+    )
+    assert "provider 1000: clusters loses INVESTMENTS" in lines
+    assert "provider 2000: audience https://api.northern.example becomes https://api.north.example" in lines
+    assert "provider 3000: our secret at its server changes" in lines
+    assert "recipient dc-budget: is suspended: nobody can consent, and its tokens fail" in lines
+    assert "recipient dc-budget: consent_duration 365 days becomes 90 days" in lines
+    assert "resource server harbour-api: is gone: it cannot ask about tokens any more" in lines
+    assert "resource server port-api: is new" in lines
+    assert lines[-1] == f"{len(lines) - 1} changes"
+    assert "0" * 64 not in result.stdout
+    assert "demo-secret" not in result.stdout
+    new.write_text("no TOML")
+    assert run("registry", "diff", str(old), str(new)).exit_code == 1
 
 
 # Keys

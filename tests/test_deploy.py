@@ -8,6 +8,7 @@ import socketserver
 import ssl
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -349,6 +350,31 @@ def test_every_container_is_read_only_without_privileges_and_only_nginx_is_reach
         assert service["security_opt"] == ["no-new-privileges:true"]
     assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
     assert [name for name, service in services.items() if "cap_add" in service] == ["nginx"]
+
+
+def test_folders_are_mounted_since_a_file_that_is_saved_is_another_file() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert services["accord"]["volumes"] == ["./accord:/etc/accord:ro"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"ACCORD_PORT": "{port}"}, {"ACCORD_BIND": "0.0.0.0:{port},127.0.0.1:1", "ACCORD_PORT": "2"}],
+)
+def test_the_health_check_asks_the_port_at_which_it_serves(variables: dict[str, str]) -> None:
+    line = (DEPLOY / "Containerfile").read_text().partition('CMD ["python"')[2].partition("]\n")[0]
+    _, _, program = json.loads(f'["python"{line}]')
+    with Behind() as server:
+        program = program if variables else program.replace("'8000'", f"'{server.port}'")
+        asked = subprocess.run(
+            [sys.executable, "-c", program],
+            env={"ACCORD_ISSUER": "https://consent.bank.example"}
+            | {name: value.format(port=server.port) for name, value in variables.items()},
+            check=False,
+            capture_output=True,
+        )
+        assert asked.returncode == 0, asked.stderr
+        assert "Host: consent.bank.example" in server.heard[0]
 
 
 # systemd

@@ -117,6 +117,7 @@ def test_only_wsgi_and_tests_take_the_way_to_make_an_application_out_of_the_pack
         ("wsgi", "from app import create_app"),
         ("wsgi", "from app import faults_in_places"),
         ("wsgi", "from app import require_suitable_stores"),
+        ("wsgi", "from app import say_what_was_loaded"),
         ("tests", "from app import create_app"),
     }
 

@@ -15,9 +15,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.embedded import EmbeddedValkey
+from app.loaded import VERSION, LoadedMetrics
 from app.metrics import Metrics
+from app.settings import Settings
 from app.stores import migrations
-from tests.builders import CALLBACK, a_query, a_registry
+from app.stores.keys import SigningKeys
+from tests.builders import CALLBACK, a_client, a_query, a_registry
 from tests.conftest import ROOT
 from tests.customer import BUDGET, carried_params
 from tests.page_contract import ContractClient
@@ -247,8 +250,35 @@ def test_alerts_say_when_nobody_answers_when_answers_fail_and_when_customers_are
     assert len(rules) == len(group["rules"])
 
 
-def test_every_metric_on_the_dashboard_and_in_the_alerts_exists() -> None:
-    exposed = Metrics(a_registry(), {"redis": lambda: 0}, lambda: 0).exposition().decode()
+def test_machines_that_have_read_the_same_say_the_same_and_no_secret(server: Server) -> None:
+    samples = server.scrape().samples
+    (labels,) = [dict(labels) for name, labels in samples if name == "accord_info"]
+    assert labels["version"] == VERSION
+    assert all(re.fullmatch("[0-9a-f]{12}", labels[name]) for name in ("registry", "keys", "secret"))
+    assert samples["accord_registered", (("kind", "recipient"),)] == 3
+    assert samples["accord_bank_left_out", (("provider_id", "3000"),)] == 0
+    (line,) = [
+        entry for entry in map(json.loads, server.log.read_text().splitlines()) if entry["event"] == "loaded"
+    ]
+    assert {name: line[name] for name in labels} == labels
+    assert (line["recipients"], line["providers"], line["resource_servers"]) == (3, 3, 3)
+    assert line["registry_path"].endswith("registry/demo.toml")
+
+
+def test_which_of_its_secrets_a_recipient_uses_is_counted() -> None:
+    metrics = Metrics(a_registry(a_client()), {"redis": lambda: 0}, lambda: 0)
+    for which in ("current", "previous", "previous", "another"):
+        metrics.note({"event": "redeemed", "client_id": "dc-budget", "secret_used": which})
+    text = metrics.exposition().decode()
+    assert 'accord_client_secret_used_total{client_id="dc-budget",which="current"} 1.0' in text
+    assert 'accord_client_secret_used_total{client_id="dc-budget",which="previous"} 2.0' in text
+    assert "another" not in text
+
+
+def test_every_metric_on_the_dashboard_and_in_the_alerts_exists(settings: Settings) -> None:
+    metrics = Metrics(a_registry(), {"redis": lambda: 0}, lambda: 0)
+    metrics.expose(LoadedMetrics(settings, a_registry(), SigningKeys(settings.signing_keys)))
+    exposed = metrics.exposition().decode()
     names = {SUFFIX.sub("", family.name) for family in text_string_to_metric_families(exposed)}
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text(encoding="utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]

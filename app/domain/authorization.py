@@ -162,6 +162,7 @@ def _validate_proven(
     requested_scope = check_scope(params, client)
     provider = check_provider_id(params, registry)
     check_registration(client, provider)
+    check_provider_is_there(provider)
     check_provider_serves(client, provider, requested_scope)
     code_challenge = check_code_challenge(params, client)
     correlation_id = check_correlation_id(params)
@@ -252,6 +253,12 @@ def check_scope(params: Params, client: Client) -> Scope:
     if not requested_scope <= client.clusters:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "scope goes beyond the registration of this client")
     return requested_scope
+
+
+def check_provider_is_there(provider: DataProvider) -> None:
+    """RFC 6749 4.1.2.1: nobody can sign in there now, and the recipient may send its customer later."""
+    if provider.is_left_out:
+        raise OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, "The provider cannot be reached now")
 
 
 def check_provider_id(params: Params, registry: Registry) -> DataProvider:

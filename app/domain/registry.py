@@ -6,7 +6,7 @@ How a registration reads as a file is not known here, only what it may say.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -30,6 +30,14 @@ class Status(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
+@dataclass(frozen=True, slots=True)
+class PreviousSecret:
+    """The hex SHA-256 of a secret that is being replaced, and the moment from which it counts no more."""
+
+    secret_hash: str
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """A data recipient. `secret_hash` is the hex SHA-256 of its secret; times are spans."""
@@ -46,6 +54,7 @@ class Client:
     needed_clusters: Scope
     consent_duration: timedelta
     statuses: Mapping[str, Status]
+    previous_secret: PreviousSecret | None = None
     logo: str | None = None
     purpose: Bilingual | None = None
     cluster_purposes: Mapping[str, Bilingual] = field(default_factory=dict)
@@ -115,6 +124,7 @@ class DataProvider:
     """A bank. `audience` is what access tokens name as `aud` (RFC 9068 2.2); `colour` is `#rrggbb`.
 
     Its customers sign in at its own server where it has registered one (`oidc`), else in the sandbox.
+    Nobody can sign in while it `is_left_out`, since what its registration names cannot be read.
     """
 
     provider_id: str
@@ -127,6 +137,7 @@ class DataProvider:
     logo: str | None = None
     sandbox_customers: tuple[SandboxCustomer, ...] = ()
     oidc: OidcRegistration | None = None
+    is_left_out: bool = False
 
     @property
     def issuer(self) -> str:
@@ -141,6 +152,7 @@ class ResourceServer:
     server_id: str
     secret_hash: str
     audience: str
+    previous_secret: PreviousSecret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,16 @@ class Registry:
     clients: Mapping[str, Client]
     providers: Mapping[str, DataProvider]
     resource_servers: Mapping[str, ResourceServer] = field(default_factory=dict)
+    digest: str = ""
+    """A short name of the text that it was read from."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why a provider `is_left_out`, by its provider_id."""
+
+    def in_numbers(self) -> str:
+        return (
+            f"{len(self.clients)} recipients, {len(self.providers)} providers, "
+            f"{len(self.resource_servers)} resource servers"
+        )
 
     def find_client(self, client_id: str) -> Client | None:
         """The registered client that is not suspended, or None."""

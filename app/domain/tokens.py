@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.domain.authorization import Params, check_form
 from app.domain.clusters import Scope, format_scope, parse_scope
@@ -80,32 +81,53 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def authenticate_client(credentials: ClientCredentials | None, registry: Registry) -> Client:
-    """The client that `credentials` belong to. Raises OAuthError `invalid_client`.
+class SecretUsed(StrEnum):
+    """Which of the two secrets that a party may have while one is being replaced."""
+
+    CURRENT = "current"
+    PREVIOUS = "previous"
+
+
+def authenticate_client(
+    credentials: ClientCredentials | None, registry: Registry, *, now: datetime
+) -> tuple[Client, SecretUsed]:
+    """The client that `credentials` belong to, and by which secret. Raises OAuthError `invalid_client`.
 
     An unknown client and a wrong secret take the same way and the same time (RFC 6749 5.2).
     """
     if credentials is None:
         raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
     client = registry.find_client(credentials.client_id)
-    if not _is_right(credentials, client) or client is None:
+    used = _secret_used(credentials, client, now)
+    if used is None or client is None:
         raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
-    return client
+    return client, used
 
 
-def authenticate_asker(credentials: ClientCredentials | None, registry: Registry) -> Client | ResourceServer:
+def authenticate_asker(
+    credentials: ClientCredentials | None, registry: Registry, *, now: datetime
+) -> tuple[Client | ResourceServer, SecretUsed]:
     """Who introspects: a client, or a registered resource server (RFC 7662 2.1). Raises OAuthError."""
     server = None if credentials is None else registry.resource_servers.get(credentials.client_id)
     if credentials is None or server is None:
-        return authenticate_client(credentials, registry)
-    if not _is_right(credentials, server):
+        return authenticate_client(credentials, registry, now=now)
+    used = _secret_used(credentials, server, now)
+    if used is None:
         raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
-    return server
+    return server, used
 
 
-def _is_right(credentials: ClientCredentials, registered: Client | ResourceServer | None) -> bool:
-    expected = _NOBODY if registered is None else registered.secret_hash
-    return hmac.compare_digest(hash_secret(credentials.client_secret), expected)
+def _secret_used(
+    credentials: ClientCredentials, registered: Client | ResourceServer | None, now: datetime
+) -> SecretUsed | None:
+    """None for a wrong one. Both are compared, whatever comes of the first: time tells nothing."""
+    previous = None if registered is None else registered.previous_secret
+    presented = hash_secret(credentials.client_secret)
+    is_current = hmac.compare_digest(presented, _NOBODY if registered is None else registered.secret_hash)
+    is_previous = hmac.compare_digest(presented, _NOBODY if previous is None else previous.secret_hash)
+    if is_current:
+        return SecretUsed.CURRENT
+    return SecretUsed.PREVIOUS if is_previous and previous is not None and now < previous.until else None
 
 
 def check_token_params(params: Params, known: Collection[str]) -> None:

@@ -95,7 +95,7 @@ class OidcSignIn:
         must_ask_again: bool,
     ) -> Departure:
         """Everything in the departure is of this sign-in alone: state, nonce and verifier."""
-        bank = self._banks[provider.provider_id]
+        bank = self._bank(provider)
         metadata = bank.server.known_metadata() or bank.waiting_room.wait_for(bank.server.metadata)
         pending = PendingSignIn(
             state=secrets.token_urlsafe(32),
@@ -120,7 +120,7 @@ class OidcSignIn:
         return Departure(url, pending)
 
     def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> Customer:
-        bank = self._banks[provider.provider_id]
+        bank = self._bank(provider)
         return bank.waiting_room.wait_for(lambda deadline: self._finish(bank, pending, answer, deadline))
 
     def _finish(
@@ -146,6 +146,11 @@ class OidcSignIn:
         return Customer(
             bank.provider_id, metadata.issuer, id_token.subject_of(claims), id_token.name_of(claims)
         )
+
+    def _bank(self, provider: DataProvider) -> _Bank:
+        if provider.is_left_out:
+            raise SignInFailed(Cause.UNAVAILABLE, "left_out")
+        return self._banks[provider.provider_id]
 
     def _redeem(
         self, bank: _Bank, metadata: ServerMetadata, code: str, pending: PendingSignIn, deadline: Deadline

@@ -14,11 +14,12 @@ _SVG: Final = "{http://www.w3.org/2000/svg}"
 _SIGNATURES: Final = {".png": b"\x89PNG\r\n\x1a\n", ".webp": b"RIFF"}
 
 
-def readable_logo(name: str) -> str:
-    """`name`, of a picture under static/logos."""
-    path = LOGOS / name
-    if not path.is_file():
-        raise ValueError("is not a file under static/logos")
+def readable_logo(name: str, beside: Path | None = None) -> str:
+    """`name`, of a picture in the folder `beside`, or else under static/logos."""
+    folders = [LOGOS] if beside is None else [beside, LOGOS]
+    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        raise ValueError("is a file neither under static/logos nor under logos beside this file")
     content = path.read_bytes()
     if path.suffix == ".svg":
         _check_svg(content)

@@ -128,6 +128,8 @@ class SigningKeys:
             except ValueError as error:
                 self._refused = stamp
                 _log.error("signing_keys_unreadable", exc_info=error)
+            else:
+                _log.info("signing_keys_loaded", path=str(self._path), signing_keys=len(self._loaded.keys))
         return self._loaded
 
     def _stamp_of_file(self) -> Stamp | OSError:

@@ -4,12 +4,12 @@ What a registration may say is the domain's business; how it is written down is 
 """
 
 import functools
-import os
+import hashlib
 import re
 import secrets
 import tomllib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from app.domain.registry import (
     Client,
     DataProvider,
     OidcRegistration,
+    PreviousSecret,
     Registry,
     ResourceServer,
     SandboxCustomer,
@@ -42,10 +43,18 @@ from app.domain.registry import (
 )
 from app.domain.tokens import hash_secret
 from app.domain.visible import visible
+from app.environment import PREFIX
+from app.stores.bank_secrets import secret_in_file, secret_in_variable
 from app.stores.branding import readable_colour, readable_logo
 
 LONGEST_NAME = 256
 LONGEST_PURPOSE = 1000
+
+DEMO_HASHES = frozenset(
+    hash_secret(f"{name}-demo-secret")
+    for name in ("budget", "loans", "own-app", "maple-api", "northern-api", "harbour-api", "harbour")
+)
+"""Of the secrets in registry/demo.toml, which everybody knows, whatever a file says that they are."""
 
 _IDENTIFIERS = ("client_id", "provider_id", "server_id", "user_name")
 _IDENTIFIER = r"^[A-Za-z0-9._~-]{1,64}$"
@@ -78,14 +87,15 @@ def new_secret() -> tuple[str, str]:
 def read_registry(path: Path, *, allow_demo: bool) -> Registry:
     """The registry in the file at `path`. Raises RegistryError with every fault in it.
 
-    With `allow_demo` false, which is production, demo clients and sandbox sign-in are faults.
+    With `allow_demo` false, which is production, demo clients and sandbox sign-in are faults. A secret that
+    cannot be read, in a file or a variable that a provider names, is that provider's own: it is left out.
     """
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
-        parsed, faults = _parse(document)
-    except OSError as error:  # of the file, or of one that it names
-        raise RegistryError([f"{error.filename or path}: cannot be read: {error.strerror}"]) from error
+        parsed, faults = _parse(document, logos_beside(path))
+    except OSError as error:
+        raise RegistryError([f"{path}: cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RegistryError([f"{path}: is not TOML: {error}"]) from error
     faults += [*_contradictions(document), *([] if allow_demo else _demo_faults(document))]
@@ -93,11 +103,24 @@ def read_registry(path: Path, *, allow_demo: bool) -> Registry:
         raise RegistryError(
             [f"{path}:{_line(text, place)}: {_named(place, document)}: {why}" for place, why in faults]
         )
+    providers, left_out = {}, {}
+    for index, entry in enumerate(parsed.providers):
+        providers[entry.provider_id], unreadable = entry.to_provider(allow_demo=allow_demo)
+        if unreadable is not None:
+            where, why = ("providers", index, "oidc", unreadable[0]), unreadable[1]
+            left_out[entry.provider_id] = f"{path}:{_line(text, where)}: {_named(where, document)}: {why}"
     return Registry(
         clients={entry.client_id: entry.to_client() for entry in parsed.recipients},
-        providers={entry.provider_id: entry.to_provider() for entry in parsed.providers},
+        providers=providers,
         resource_servers={entry.server_id: entry.to_resource_server() for entry in parsed.resource_servers},
+        digest=hashlib.sha256(text.encode()).hexdigest()[:12],
+        left_out=left_out,
     )
+
+
+def logos_beside(path: Path) -> Path:
+    """The folder for the logos of the registration file at `path`."""
+    return path.parent / "logos"
 
 
 def _visible(text: str) -> str:
@@ -151,24 +174,28 @@ def _with_openid(scopes: tuple[str, ...]) -> tuple[str, ...]:
     return scopes
 
 
-def _set_variable(name: str) -> str:
-    if not os.environ.get(name):
-        raise ValueError("names an environment variable that is not set, or is empty")
+def _logo(name: str, info: ValidationInfo) -> str:
+    return readable_logo(name, info.context)
+
+
+def _no_setting(name: str) -> str:
+    if name.upper().startswith(PREFIX):
+        raise ValueError(f"begins with {PREFIX}, as only Accord's own settings do")
     return name
 
 
-def _text_of_file(name: str) -> str:
+def _absolute(name: str) -> str:
     if not Path(name).is_absolute():
         raise ValueError("must be an absolute path")
-    try:
-        text = Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError("is not text") from error
-    if not text.strip():
-        raise ValueError("is empty")
-    return text.strip()
+    return name
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError(
+            "must be a moment with its zone, such as 2026-12-31T12:00:00Z, without quotation marks"
+        )
+    return value
 
 
 def _whole_set(value: Any) -> Any:
@@ -193,13 +220,13 @@ Name = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_NAME)]
 PurposeText = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_PURPOSE)]
 HttpsAddress = Annotated[str, AfterValidator(_https), Field(max_length=2048)]
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri), Field(max_length=2048)]
-Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(readable_logo)]
+Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(_logo)]
 Clusters = Annotated[frozenset[DataCluster], BeforeValidator(_whole_set), Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
 ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
-SetVariable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_set_variable)]
-TextOfFile = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_text_of_file)]
+Variable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_no_setting)]
+FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 SecretHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -231,9 +258,18 @@ class _Addresses(_Entry):
         return Bilingual(self.en, self.fr)
 
 
+class _PreviousSecret(_Entry):
+    sha256: SecretHash
+    until: Annotated[datetime, BeforeValidator(_moment)]
+
+    def to_secret(self) -> PreviousSecret:
+        return PreviousSecret(self.sha256, self.until)
+
+
 class _Recipient(_Entry):
     client_id: Identifier
     secret_sha256: SecretHash
+    previous_secret: _PreviousSecret | None = None
     demo: bool = False
     suspended: bool = False
     name: _Names
@@ -263,6 +299,7 @@ class _Recipient(_Entry):
         return Client(
             client_id=self.client_id,
             secret_hash=self.secret_sha256,
+            previous_secret=None if self.previous_secret is None else self.previous_secret.to_secret(),
             is_suspended=self.suspended,
             name=self.name.bilingual(),
             legal_name=self.legal_name.bilingual(),
@@ -298,8 +335,8 @@ class _Oidc(_Entry):
 
     issuer: Issuer
     client_id: Annotated[str, Field(min_length=1, max_length=256)]
-    client_secret_env: SetVariable | None = None
-    client_secret_file: Annotated[TextOfFile | None, Field(repr=False)] = None
+    client_secret_env: Variable | None = None
+    client_secret_file: FilePath | None = None
     demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
     scopes: Annotated[
         tuple[ScopeWord, ...],
@@ -311,21 +348,30 @@ class _Oidc(_Entry):
         frozenset()
     )
 
-    def to_registration(self) -> OidcRegistration:
+    def to_registration(self, client_secret: str) -> OidcRegistration:
         return OidcRegistration(
             issuer=self.issuer,
             client_id=self.client_id,
-            client_secret=self._read_secret(),
+            client_secret=client_secret,
             scopes=self.scopes,
             former_issuers=self.former_issuers,
         )
 
-    def _read_secret(self) -> str:
+    def read_secret(self, *, allow_demo: bool) -> tuple[str, tuple[str, str] | None]:
+        """The secret; where there is none, the key that is at fault, and why."""
         if self.demo_client_secret is not None:
-            return self.demo_client_secret
-        if self.client_secret_file is not None:
-            return self.client_secret_file
-        return os.environ[self.client_secret_env or ""]
+            return self.demo_client_secret, None
+        key = "client_secret_env" if self.client_secret_file is None else "client_secret_file"
+        try:
+            if self.client_secret_file is not None:
+                secret = secret_in_file(self.client_secret_file)
+            else:
+                secret = secret_in_variable(self.client_secret_env or "")
+        except ValueError as error:
+            return "", (key, str(error))
+        if not allow_demo and hash_secret(secret) in DEMO_HASHES:
+            return "", (key, "a demo secret does not work in production")
+        return secret, None
 
 
 class _Provider(_Entry):
@@ -342,8 +388,10 @@ class _Provider(_Entry):
     customers: list[_SandboxCustomer] = Field(default_factory=list)
     oidc: _Oidc | None = None
 
-    def to_provider(self) -> DataProvider:
-        return DataProvider(
+    def to_provider(self, *, allow_demo: bool) -> tuple[DataProvider, tuple[str, str] | None]:
+        """The provider; and where it is left out, what of its sign-in is at fault, and why."""
+        secret, unreadable = ("", None) if self.oidc is None else self.oidc.read_secret(allow_demo=allow_demo)
+        provider = DataProvider(
             provider_id=self.provider_id,
             name=self.name.bilingual(),
             legal_name=None if self.legal_name is None else self.legal_name.bilingual(),
@@ -353,19 +401,25 @@ class _Provider(_Entry):
             audience=self.audience,
             complaints=self.complaints.bilingual(),
             sandbox_customers=tuple(SandboxCustomer(**customer.model_dump()) for customer in self.customers),
-            oidc=None if self.oidc is None else self.oidc.to_registration(),
+            oidc=None if self.oidc is None else self.oidc.to_registration(secret),
+            is_left_out=unreadable is not None,
         )
+        return provider, unreadable
 
 
 class _ResourceServer(_Entry):
     server_id: Identifier
     secret_sha256: SecretHash
+    previous_secret: _PreviousSecret | None = None
     demo: bool = False
     audience: HttpsAddress
 
     def to_resource_server(self) -> ResourceServer:
         return ResourceServer(
-            server_id=self.server_id, secret_hash=self.secret_sha256, audience=self.audience
+            server_id=self.server_id,
+            secret_hash=self.secret_sha256,
+            previous_secret=None if self.previous_secret is None else self.previous_secret.to_secret(),
+            audience=self.audience,
         )
 
 
@@ -375,16 +429,49 @@ class _File(_Entry):
     resource_servers: list[_ResourceServer] = Field(default_factory=list)
 
 
-def _parse(document: dict[str, Any]) -> tuple[_File | None, list[Fault]]:
+def _parse(document: dict[str, Any], logos: Path) -> tuple[_File | None, list[Fault]]:
     """What it says, with what is in the files that it names; or the faults that an entry has alone."""
     try:
-        return _File.model_validate(document), []
+        return _File.model_validate(document, context=logos), []
     except ValidationError as error:
         return None, [(fault["loc"], _reason(fault)) for fault in error.errors(include_url=False)]
 
 
+# What is at fault, in the words of this file rather than in those of the library that found it.
+_REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "frozen_set_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "string_pattern_mismatch": "must be of the form {pattern}",
+    "string_too_short": "must have at least {min_length} character",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entry",
+    "too_long": "must have at most {max_length} entries",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
+}
+
+
 def _reason(fault: ErrorDetails) -> str:
-    return "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+    reason = _REASONS.get(fault["type"])
+    return (
+        fault["msg"].removeprefix("Value error, ")
+        if reason is None
+        else reason.format(**fault.get("ctx", {}))
+    )
 
 
 def _contradictions(document: dict[str, Any]) -> Iterator[Fault]:
@@ -436,11 +523,16 @@ def _demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
         for place, entry in _entries(document, (table,)):
             if entry.get("demo"):
                 yield (*place, "demo"), "a demo secret does not work in production"
+            elif entry.get("secret_sha256") in DEMO_HASHES:
+                yield (*place, "secret_sha256"), "a demo secret does not work in production"
+            previous = entry.get("previous_secret")
+            if isinstance(previous, dict) and previous.get("sha256") in DEMO_HASHES:
+                yield (*place, "previous_secret"), "a demo secret does not work in production"
     for place, provider in _entries(document, ("providers",)):
         if provider.get("sign_in") == "sandbox":
             yield (*place, "sign_in"), "sandbox sign-in does not work in production"
         oidc = provider.get("oidc")
-        if isinstance(oidc, dict) and str(oidc.get("issuer")).startswith("http:"):
+        if isinstance(oidc, dict) and str(oidc.get("issuer")).lower().startswith("http:"):
             yield (*place, "oidc", "issuer"), "http does not work in production"
         if isinstance(oidc, dict) and "demo_client_secret" in oidc:
             yield (*place, "oidc", "demo_client_secret"), "a demo secret does not work in production"

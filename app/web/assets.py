@@ -11,6 +11,7 @@ import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from flask import Flask, Response, current_app, request
@@ -42,13 +43,23 @@ class Asset:
 
 
 class Assets:
-    """The files under `folder`, read once; with `is_live`, anew whenever one of them has changed."""
+    """The files under `folder`, read once; with `is_live`, anew whenever one of them has changed.
 
-    def __init__(self, folder: Path, *, is_live: bool) -> None:
+    `others` are files elsewhere, by the names under which they are served, before those of the same name.
+    """
+
+    def __init__(
+        self, folder: Path, *, is_live: bool, others: Mapping[str, Path] = MappingProxyType({})
+    ) -> None:
         self._folder = folder
         self._is_live = is_live
-        self._stamps = _stamps(folder)
-        self._by_name = _read(folder)
+        self._others = others
+        self._stamps = _stamps(self._files())
+        self._by_name = _read(self._files())
+
+    def _files(self) -> dict[str, Path]:
+        own = {path.relative_to(self._folder).as_posix(): path for path in self._folder.rglob("*")}
+        return {name: path for name, path in {**own, **self._others}.items() if path.is_file()}
 
     def address(self, name: str) -> str:
         """Where the file is served. Raises KeyError for one that does not exist."""
@@ -65,9 +76,10 @@ class Assets:
 
     def _current(self) -> Mapping[str, Asset]:
         if self._is_live:
-            stamps = _stamps(self._folder)
+            files = self._files()
+            stamps = _stamps(files)
             if stamps != self._stamps:
-                self._stamps, self._by_name = stamps, _read(self._folder)
+                self._stamps, self._by_name = stamps, _read(files)
         return self._by_name
 
 
@@ -104,17 +116,16 @@ def _answer(asset: Asset, cache_control: str) -> Response:
     return response
 
 
-def _stamps(folder: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+def _stamps(files: Mapping[str, Path]) -> dict[str, int]:
+    return {name: path.stat().st_mtime_ns for name, path in files.items()}
 
 
-def _read(folder: Path) -> dict[str, Asset]:
-    """Every file under `folder`, under both of its names."""
+def _read(files: Mapping[str, Path]) -> dict[str, Asset]:
+    """Every one of the files, under both of its names."""
     assets: dict[str, Asset] = {}
-    for path in folder.rglob("*"):
-        if path.is_file():
-            asset = _asset(path.relative_to(folder).as_posix(), path.read_bytes())
-            assets[asset.name] = assets[asset.hashed_name] = asset
+    for name, path in files.items():
+        asset = _asset(name, path.read_bytes())
+        assets[asset.name] = assets[asset.hashed_name] = asset
     return assets
 
 

@@ -9,6 +9,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import structlog
 from flask import Flask, Response, g
 
+from app.domain.tokens import SecretUsed
 from app.web import language
 from app.web.middleware import WSGIApp
 
@@ -89,6 +90,11 @@ def name_parties(client_id: str | None, provider_id: str | None) -> None:
     """Names, in the log lines of this request, whom of the registered it is about."""
     named = {"client_id": client_id, "provider_id": provider_id}
     structlog.contextvars.bind_contextvars(**{name: value for name, value in named.items() if value})
+
+
+def name_secret(used: SecretUsed) -> None:
+    """Says, in the log lines of this request, which of its secrets the caller has presented."""
+    structlog.contextvars.bind_contextvars(secret_used=used.value)
 
 
 def allow_form_to_end_at(*sources: str) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from app.domain.authorization import Params
 from app.domain.clusters import DataCluster, Scope
 from app.domain.errors import ErrorCode, OAuthError
-from app.domain.registry import Client
+from app.domain.registry import Client, PreviousSecret, Registry, ResourceServer
 from app.domain.tokens import (
     LONGEST_PARAMETER,
     TOKEN_PARAMETERS,
     ClientCredentials,
     RedemptionRequest,
     RefreshRequest,
+    SecretUsed,
     access_token_claims,
     access_token_lifetime,
+    authenticate_asker,
     authenticate_client,
     check_token_params,
     hash_secret,
@@ -38,7 +40,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 
 
 def authenticated(client_id: str, secret: str) -> Client:
-    return authenticate_client(ClientCredentials(client_id, secret), REGISTRY)
+    return authenticate_client(ClientCredentials(client_id, secret), REGISTRY, now=NOON)[0]
 
 
 def refusal(params: list[tuple[str, str]]) -> tuple[ErrorCode, str]:
@@ -83,7 +85,7 @@ def test_an_unknown_client_and_a_wrong_secret_are_refused_in_the_same_words(
     with pytest.raises(OAuthError) as raised:
         authenticated(client_id, secret)
     with pytest.raises(OAuthError) as without_any:
-        authenticate_client(None, REGISTRY)
+        authenticate_client(None, REGISTRY, now=NOON)
     assert raised.value.error is without_any.value.error is ErrorCode.INVALID_CLIENT
     assert raised.value.description == without_any.value.description == "Client authentication failed"
 
@@ -101,7 +103,40 @@ def test_an_unknown_client_costs_the_same_comparison_as_a_wrong_secret(
     monkeypatch.setattr(hmac, "compare_digest", compare)
     with pytest.raises(OAuthError):
         authenticated(client_id, "wrong")
-    assert compared == [(64, 64)]
+    assert compared == [(64, 64)] * 2  # the secret, and the one before it
+
+
+def test_while_a_secret_is_replaced_both_count_and_it_is_said_which_was_used() -> None:
+    until = NOON + timedelta(days=1)
+    registry = a_registry(a_client(previous_secret=PreviousSecret(hash_secret("old"), until)))
+
+    def used(secret: str, now: datetime) -> SecretUsed:
+        return authenticate_client(ClientCredentials("dc-budget", secret), registry, now=now)[1]
+
+    assert used(SECRET, NOON) is used(SECRET, until) is SecretUsed.CURRENT
+    assert used("old", NOON) is used("old", until - timedelta(microseconds=1)) is SecretUsed.PREVIOUS
+    with pytest.raises(OAuthError):
+        used("old", until)
+    with pytest.raises(OAuthError):
+        used("nobody", NOON)
+
+
+def test_a_resource_server_has_a_secret_before_its_own_too() -> None:
+    server = ResourceServer(
+        server_id="api",
+        secret_hash=hash_secret("new"),
+        audience="https://api.example",
+        previous_secret=PreviousSecret(hash_secret("old"), NOON),
+    )
+    registry = Registry(clients={}, providers={}, resource_servers={"api": server})
+    before = NOON - timedelta(seconds=1)
+    assert authenticate_asker(ClientCredentials("api", "old"), registry, now=before) == (
+        server,
+        SecretUsed.PREVIOUS,
+    )
+    assert authenticate_asker(ClientCredentials("api", "new"), registry, now=NOON)[1] is SecretUsed.CURRENT
+    with pytest.raises(OAuthError):
+        authenticate_asker(ClientCredentials("api", "old"), registry, now=NOON)
 
 
 def test_only_a_hash_of_a_secret_is_kept() -> None:

@@ -27,6 +27,21 @@ def test_a_picture_is_a_logo(logos: Path, name: str, content: bytes) -> None:
     assert readable_logo(name) == name
 
 
+def test_a_logo_may_stand_beside_the_registration_file_and_is_checked_there(
+    logos: Path, tmp_path: Path
+) -> None:
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    with pytest.raises(ValueError, match="neither under static/logos nor under logos beside"):
+        readable_logo("a.svg", beside)
+    (beside / "a.svg").write_bytes(PICTURE)
+    assert readable_logo("a.svg", beside) == "a.svg"
+    (logos / "a.svg").write_bytes(PICTURE)
+    (beside / "a.svg").write_bytes(b"<html></html>")
+    with pytest.raises(ValueError, match="is no SVG picture"):
+        readable_logo("a.svg", beside)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

@@ -1,6 +1,7 @@
 """How a bank's own sign-in is registered, and every fault that this may have."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,8 +22,8 @@ Register = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCORD_BANK_SECRET", SECRET)
-    monkeypatch.setenv("ACCORD_EMPTY", "")
+    monkeypatch.setenv("BANK_SECRET", SECRET)
+    monkeypatch.setenv("EMPTY", "")
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def oidc(**values: str) -> str:
     good = {
         "issuer": '"https://bank.example"',
         "client_id": '"accord"',
-        "client_secret_env": '"ACCORD_BANK_SECRET"',
+        "client_secret_env": '"BANK_SECRET"',
     }
     said = {name: value for name, value in {**good, **values}.items() if value}
     return "oidc = { " + ", ".join(f"{name} = {value}" for name, value in said.items()) + " }"
@@ -142,23 +143,59 @@ def test_former_issuers_are_those_whose_subjects_are_the_same_peoples(register: 
         (oidc(issuer='"https://bank.example#a"'), f"{PLACE}.issuer: must be a URL without query and fragment"),
         (oidc(issuer='"https://bank.example:x"'), f"{PLACE}.issuer: is not a URL"),
         (oidc(client_id=""), f"{PLACE}.client_id: is missing"),
-        (oidc(client_id='""'), f"{PLACE}.client_id: String should have at least 1 character"),
+        (oidc(client_id='""'), f"{PLACE}.client_id: must have at least 1 character"),
         (oidc(scopes="[]"), f"{PLACE}.scopes: must contain openid"),
         (oidc(scopes='["profile"]'), f"{PLACE}.scopes: must contain openid"),
         (oidc(scopes='["openid", "openid"]'), f"{PLACE}.scopes: names something twice"),
-        (oidc(client_secret_env='"ACCORD_NOWHERE"'), f"{PLACE}.client_secret_env: names an environment variable that is not set, or is empty"),
-        (oidc(client_secret_env='"ACCORD_EMPTY"'), f"{PLACE}.client_secret_env: names an environment variable that is not set, or is empty"),
+        (oidc(client_secret_env='"ACCORD_BANK"'), f"{PLACE}.client_secret_env: begins with ACCORD_, as only Accord's own settings do"),
         (oidc(client_secret_env=""), f"{PLACE}: must have either client_secret_env or client_secret_file"),
         (oidc(client_secret_file='"/etc/hostname"'), f"{PLACE}: must have either client_secret_env or client_secret_file"),
-        (oidc(client_secret_env="", client_secret_file='"/nowhere"'), f"{PLACE}.client_secret_file: cannot be read: No such file or directory"),
-        (oidc(client_secret_env="", client_secret_file='"/dev/null"'), f"{PLACE}.client_secret_file: is empty"),
         (oidc(client_secret_env="", client_secret_file='"secret"'), f"{PLACE}.client_secret_file: must be an absolute path"),
-        (oidc(client_secret='"in the open"'), f"{PLACE}.client_secret: Extra inputs are not permitted"),
+        (oidc(client_secret='"in the open"'), f"{PLACE}.client_secret: is not known here"),
         ("", f'{PLACE}: is missing, which sign_in = "oidc" needs'),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_place_and_reason(register: Register, table: str, fault: str) -> None:
     assert faults_of(register(table)) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (oidc(client_secret_env='"NOWHERE"'), "client_secret_env: names an environment variable that is not set, or is empty"),
+        (oidc(client_secret_env='"EMPTY"'), "client_secret_env: names an environment variable that is not set, or is empty"),
+        (oidc(client_secret_env="", client_secret_file='"/nowhere"'), "client_secret_file: cannot be read: No such file or directory"),
+        (oidc(client_secret_env="", client_secret_file='"/etc"'), "client_secret_file: cannot be read: Is a directory"),
+        (oidc(client_secret_env="", client_secret_file='"/dev/null"'), "client_secret_file: is empty"),
+    ],
+)  # fmt: skip
+def test_a_secret_that_cannot_be_read_takes_that_one_bank_out(
+    register: Register, table: str, fault: str
+) -> None:
+    registry = read_registry(register(table), allow_demo=True)
+    assert [name for name, provider in registry.providers.items() if provider.is_left_out] == ["3000"]
+    assert list(registry.left_out) == ["3000"]
+    assert registry.left_out["3000"].endswith(f": {PLACE}.{fault}")
+
+
+def test_the_demos_secret_in_a_file_takes_its_bank_out_in_production(
+    register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BANK_SECRET", "harbour-demo-secret")
+    assert read_registry(register(oidc()), allow_demo=True).left_out == {}
+    path = tmp_path / "production.toml"
+    text = register(oidc()).read_text()
+    harbour = text[text.index('[[providers]]\nprovider_id = "3000"') : text.index("[[recipients]]")]
+    recipient = text[
+        text.index("[[recipients]]") : text.index("[[recipients]]", text.index("[[recipients]]") + 1)
+    ]
+    recipient = re.sub('secret_sha256 = "[0-9a-f]+"', f'secret_sha256 = "{"0" * 64}"', recipient)
+    recipient = recipient.replace("demo = true", "")
+    recipient = re.sub(r'"[12]000" = "[A-Z_]+"', "", recipient)
+    path.write_text(harbour + recipient)
+    assert (
+        "a demo secret does not work in production" in read_registry(path, allow_demo=False).left_out["3000"]
+    )
 
 
 def test_all_faults_are_told_at_once(register: Register) -> None:
@@ -179,6 +216,10 @@ def test_http_is_for_development(register: Register) -> None:
         f"{PLACE}.demo_client_secret: a demo secret does not work in production",
     ]
     assert faults_of(register(oidc()), allow_demo=False) == []
+    in_capitals = oidc(issuer='"HTTP://localhost:8002"')
+    assert faults_of(register(in_capitals), allow_demo=False) == [
+        f"{PLACE}.issuer: http does not work in production"
+    ]
 
 
 def test_no_secret_is_in_a_fault_or_a_printed_registration(register: Register) -> None:

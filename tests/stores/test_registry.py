@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
-from app.domain.registry import Client, Registry, Status, Trouble
-from app.domain.tokens import ClientCredentials, authenticate_client, hash_secret
-from app.stores.registry import RegistryError, new_secret, read_registry
-from tests.builders import EVERYTHING
+from app.domain.registry import Client, PreviousSecret, Registry, Status, Trouble
+from app.domain.tokens import ClientCredentials, SecretUsed, authenticate_client, hash_secret
+from app.stores.registry import DEMO_HASHES, RegistryError, new_secret, read_registry
+from tests.builders import EVERYTHING, NOON
 from tests.conftest import DEMO_REGISTRY
 
 GOOD = """\
@@ -232,7 +232,34 @@ def test_a_good_file_is_read(write: Write) -> None:
     )
     assert client.logo is None
     assert client.history_months is None
-    assert authenticate_client(ClientCredentials("dc-budget", "budget-demo-secret"), registry) == client
+    known = ClientCredentials("dc-budget", "budget-demo-secret")
+    assert authenticate_client(known, registry, now=NOON) == (client, SecretUsed.CURRENT)
+
+
+def test_a_secret_that_is_being_replaced_counts_until_its_moment(write: Write) -> None:
+    line = f'previous_secret = {{ sha256 = "{"1" * 64}", until = 2026-12-31T12:00:00-05:00 }}\n'
+    text = GOOD.replace("consent_days = 365\n", f"consent_days = 365\n{line}", 1)
+    previous = read(write(text)).clients["dc-budget"].previous_secret
+    assert previous == PreviousSecret("1" * 64, datetime(2026, 12, 31, 17, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("until", ["2026-12-31", "2026-12-31T12:00:00", '"2026-12-31T12:00:00Z"', "1"])
+def test_until_when_an_old_secret_counts_is_a_moment_with_a_zone(write: Write, until: str) -> None:
+    line = f'previous_secret = {{ sha256 = "{"1" * 64}", until = {until} }}\n'
+    (fault,) = faults_of(write(GOOD.replace("consent_days = 365\n", f"consent_days = 365\n{line}", 1)))
+    assert "previous_secret.until: must be a moment with its zone, such as 2026-12-31T12:00:00Z" in fault
+
+
+def test_a_secret_of_the_demo_is_refused_in_production_whatever_the_file_calls_it(tmp_path: Path) -> None:
+    hashes = re.findall(r'secret_sha256 = "([0-9a-f]{64})"', DEMO_REGISTRY.read_text())
+    assert len(hashes) == 6
+    assert set(hashes) < DEMO_HASHES
+    file = tmp_path / "registry.toml"
+    file.write_text(DEMO_REGISTRY.read_text().replace("demo = true", "demo = false"))
+    with pytest.raises(RegistryError) as raised:
+        read_registry(file, allow_demo=False)
+    of_secrets = [fault for fault in raised.value.faults if ".secret_sha256: a demo secret does not" in fault]
+    assert len(of_secrets) == 6
 
 
 def test_what_may_be_said_beside_the_necessary_is_read(write: Write) -> None:
@@ -341,25 +368,25 @@ def site(en: str) -> str:
     ("table", "key", "value", "place", "reason"),
     [
         # Who.
-        ("recipients", "client_id", '""', "[0].client_id", "should match pattern"),
-        ("recipients", "client_id", '"dc budget"', "[dc budget].client_id", "should match pattern"),
-        ("recipients", "client_id", r'"dc-budget\n"', r"[dc-budget\n].client_id", "should match pattern"),
-        ("recipients", "client_id", r'"dc-\u202e"', r"[dc-\u202e].client_id", "should match pattern"),
-        ("recipients", "client_id", f'"{"c" * 65}"', f"[{'c' * 65}].client_id", "should match pattern"),
+        ("recipients", "client_id", '""', "[0].client_id", "must be of the form"),
+        ("recipients", "client_id", '"dc budget"', "[dc budget].client_id", "must be of the form"),
+        ("recipients", "client_id", r'"dc-budget\n"', r"[dc-budget\n].client_id", "must be of the form"),
+        ("recipients", "client_id", r'"dc-\u202e"', r"[dc-\u202e].client_id", "must be of the form"),
+        ("recipients", "client_id", f'"{"c" * 65}"', f"[{'c' * 65}].client_id", "must be of the form"),
         ("recipients", "client_id", None, "[0].client_id", "is missing"),
-        ("providers", "provider_id", "1000", "[1000].provider_id", "valid string"),
-        ("providers", "country", '"ca"', "[1000].country", "should match pattern"),
+        ("providers", "provider_id", "1000", "[1000].provider_id", "must be a text"),
+        ("providers", "country", '"ca"', "[1000].country", "must be of the form"),
         ("providers", "country", None, "[1000].country", "is missing"),
-        ("providers", "colour", '"red"', "[1000].colour", "should match pattern"),
-        ("providers", "colour", '"#8c1d2f;"', "[1000].colour", "should match pattern"),
+        ("providers", "colour", '"red"', "[1000].colour", "must be of the form"),
+        ("providers", "colour", '"#8c1d2f;"', "[1000].colour", "must be of the form"),
         ("providers", "colour", '"#f2c500"', "[1000].colour", "contrast of 1.65:1 with the white text"),
         ("providers", "colour", '"#777777"', "[1000].colour", "contrast of 4.48:1 with the white text"),
-        ("providers", "sign_in", '"none"', "[1000].sign_in", "should be 'sandbox'"),
+        ("providers", "sign_in", '"none"', "[1000].sign_in", "must be one of 'sandbox'"),
         ("recipients", "name", r'{ en = "\u200b \u202e", fr = "B" }', ".name.en", "nothing that can"),
         ("recipients", "name", '{ en = "B", fr = "" }', ".name.fr", "nothing that can"),
         ("recipients", "name", '{ en = "B" }', ".name.fr", "is missing"),
-        ("recipients", "name", '{ en = "B", fr = "B", de = "B" }', ".name.de", "not permitted"),
-        ("recipients", "legal_name", '"B"', ".legal_name", "dictionary"),
+        ("recipients", "name", '{ en = "B", fr = "B", de = "B" }', ".name.de", "is not known here"),
+        ("recipients", "legal_name", '"B"', ".legal_name", "must be a table"),
         # Addresses of pages.
         ("recipients", "site", site("http://b.example"), ".site.en", "https address"),
         ("recipients", "site", site("javascript:x"), ".site.en", "https address"),
@@ -370,31 +397,31 @@ def site(en: str) -> str:
         ("recipients", "redirect_uris", '["https://b.example/*"]', ".redirect_uris[0]", "wildcard"),
         ("recipients", "redirect_uris", '["com.b.app:/", "http://b.c/"]', ".redirect_uris[1]", "loopback"),
         ("recipients", "redirect_uris", '["com.b:/", "com.b:/"]', ".redirect_uris", "something twice"),
-        ("recipients", "redirect_uris", "[]", ".redirect_uris", "at least 1 item"),
-        ("recipients", "redirect_uris", '"https://b.example/callback"', ".redirect_uris", "valid list"),
+        ("recipients", "redirect_uris", "[]", ".redirect_uris", "at least 1 entry"),
+        ("recipients", "redirect_uris", '"https://b.example/callback"', ".redirect_uris", "must be a list"),
         # What.
         ("recipients", "needs", '["TRANSACTIONS"]', ".needs", "must contain ACCOUNT_BASIC"),
-        ("recipients", "needs", "[]", ".needs", "at least 1 item"),
+        ("recipients", "needs", "[]", ".needs", "at least 1 entry"),
         ("recipients", "needs", '["ACCOUNT_BASIC", "STATEMENTS"]', ".needs", "that clusters does not"),
         ("recipients", "needs", '["ACCOUNT_BASIC", "ACCOUNT_BASIC"]', ".needs", "names something twice"),
-        ("recipients", "needs", '["ACCOUNT_BASIC", "openid"]', ".needs[1]", "should be 'ACCOUNT_BASIC'"),
-        ("recipients", "cluster_purposes", "{ TRANSACTIONS = 5 }", ".cluster_purposes.TRANSACTIONS", "dict"),
+        ("recipients", "needs", '["ACCOUNT_BASIC", "openid"]', ".needs[1]", "must be one of 'ACCOUNT_BASIC'"),
+        ("recipients", "cluster_purposes", "{ TRANSACTIONS = 5 }", ".cluster_purposes.TRANSACTIONS", "must be a table"),
         # How long.
-        ("recipients", "consent_days", "366", ".consent_days", "less than or equal to 365"),
-        ("recipients", "consent_days", "0", ".consent_days", "greater than or equal to 1"),
-        ("recipients", "consent_days", "1.5", ".consent_days", "valid integer"),
+        ("recipients", "consent_days", "366", ".consent_days", "must be 365 or less"),
+        ("recipients", "consent_days", "0", ".consent_days", "must be 1 or more"),
+        ("recipients", "consent_days", "1.5", ".consent_days", "must be a whole number"),
         ("recipients", "consent_days", None, ".consent_days", "is missing"),
-        ("recipients", "history_months", "0", ".history_months", "greater than or equal to 1"),
+        ("recipients", "history_months", "0", ".history_months", "must be 1 or more"),
         # With whom.
-        ("recipients", '"1000"', '"active"', ".providers.1000", "should be"),
+        ("recipients", '"1000"', '"active"', ".providers.1000", "must be one of"),
         ("recipients", '"1000"', '"ACTIVE"\n"9" = "ACTIVE"', ".providers.9", "is not a registered provider"),
         # Secrets and logos.
-        ("recipients", "secret_sha256", '"budget-demo-secret"', ".secret_sha256", "should match pattern"),
-        ("recipients", "logo", '"none.svg"', ".logo", "is not a file under static/logos"),
-        ("recipients", "logo", '"../accord.css"', ".logo", "should match pattern"),
+        ("recipients", "secret_sha256", '"budget-demo-secret"', ".secret_sha256", "must be of the form"),
+        ("recipients", "logo", '"none.svg"', ".logo", "is a file neither under static/logos"),
+        ("recipients", "logo", '"../accord.css"', ".logo", "must be of the form"),
         ("recipients", "logo", f'"{"l" * 300}.svg"', ".logo", "at most 64 characters"),
         # Typing errors.
-        ("recipients", "consent_day", "365", ".consent_day", "not permitted"),
+        ("recipients", "consent_day", "365", ".consent_day", "is not known here"),
     ],
 )  # fmt: skip
 def test_each_fault_is_told_with_its_line_its_place_and_the_reason(
@@ -431,9 +458,7 @@ def test_a_fault_in_a_list_of_entries_names_the_entry_or_its_number(write: Write
 
 def test_a_table_with_a_typing_error_in_its_name_is_told_with_its_own_line(write: Write) -> None:
     (fault,) = faults_of(write(GOOD + '\n[[recipient]]\nclient_id = "dc-second"\n'))
-    assert (
-        fault == f"{line_of(GOOD, '[recipients.providers]') + 3}: recipient: Extra inputs are not permitted"
-    )
+    assert fault == f"{line_of(GOOD, '[recipients.providers]') + 3}: recipient: is not known here"
 
 
 def test_a_fault_is_told_with_the_line_of_its_key_in_its_own_entry(write: Write) -> None:
@@ -560,4 +585,7 @@ def test_a_new_secret_works_when_its_hash_is_registered(write: Write) -> None:
     secret, hashed = new_secret()
     text = edited("8478dab97e7b5922fa862c43853ee013ba310452ae748d01c4446276ad9d526d", hashed)
     registry = read(write(text))
-    assert authenticate_client(ClientCredentials("dc-budget", secret), registry).client_id == "dc-budget"
+    assert (
+        authenticate_client(ClientCredentials("dc-budget", secret), registry, now=NOON)[0].client_id
+        == "dc-budget"
+    )

@@ -52,11 +52,11 @@ def test_a_bank_may_have_a_legal_name(tmp_path: Path) -> None:
             "resource_servers[dc-budget].server_id: is the client_id of a recipient",
         ),
         ('"maple-api"', '"northern-api"', "resource_servers[northern-api].server_id: is registered twice"),
-        ('"maple-api"', '"a b"', "resource_servers[a b].server_id: String should match pattern"),
+        ('"maple-api"', '"a b"', "resource_servers[a b].server_id: must be of the form"),
         (
             MAPLE,
             MAPLE + 'secret = "x"\n',
-            "resource_servers[maple-api].secret: Extra inputs are not permitted",
+            "resource_servers[maple-api].secret: is not known here",
         ),
         (MAPLE, "\n[[resource_servers]]\n", "resource_servers[0].server_id: is missing"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from app.settings import Settings
 from app.web.assets import Assets
-from tests.conftest import Clock, make_app
+from tests.conftest import DEMO_REGISTRY, Clock, make_app
 from tests.customer import BrowserCustomer
 from tests.page_contract import ContractClient, parse_page
 
@@ -102,6 +102,29 @@ def test_an_edited_style_sheet_is_on_the_next_page_in_development_and_is_there(
             assert client.get(style).text == f"a {{ order: {edit} }}"
             seen.add(style)
     assert len(seen) == 3
+
+
+def test_a_logo_beside_the_registration_file_is_served_under_the_name_of_its_content_and_alone(
+    settings: Settings, clock: Clock, tmp_path: Path
+) -> None:
+    picture = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h1"/></svg>'
+    logos = tmp_path / "etc" / "logos"
+    logos.mkdir(parents=True)
+    (logos / "of-our-own.svg").write_bytes(picture)
+    (logos / "nobodys.svg").write_bytes(picture)
+    file = tmp_path / "etc" / "registry.toml"
+    file.write_text(DEMO_REGISTRY.read_text().replace("maple.svg", "of-our-own.svg"))
+    client = make_app(settings.model_copy(update={"registry": file}), clock).test_client()
+    assert isinstance(client, ContractClient)
+    sources = [
+        picture.attributes["src"] for picture in parse_page(client.get("/connections").text).all("img")
+    ]
+    (own,) = [source for source in sources if "of-our-own" in source]
+    answer = client.get(own)
+    assert answer.data == picture
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert len(sources) == 3
+    assert client.get("/static/logos/nobodys.svg").status_code == 404
 
 
 def test_a_page_names_a_file_even_for_a_host_that_was_refused(client: ContractClient) -> None:
