@@ -25,7 +25,7 @@ from app.stores.keys import generate_signing_keys
 from tests.conftest import ROOT
 from tests.load import under_load
 from tests.postgres import PostgresServer
-from tests.production import Production, in_production, is_ready, make_release
+from tests.production import DEPLOY, Production, in_production, is_ready, make_release
 from tests.running_accord import PATIENCE, RunningAccord
 
 FLASK = [sys.executable, "-m", "flask"]
@@ -165,9 +165,13 @@ def test_an_upgrade_of_the_ledger_that_adds_something_disturbs_nobody(
 def test_a_new_release_changes_nothing_before_the_restart_and_loses_nobody(
     tmp_path: Path, valkey_url: str, ledger_url: str, signing_keys: Path
 ) -> None:
-    """Its templates want a value that only its own code has: no page is ever made of two releases."""
+    """Its templates want a value that only its own code has: no page is ever made of two releases.
+
+    What the form says stays the same: where it did not, an answer to the form before would bring the new one.
+    """
     current, next_one = tmp_path / "current", tmp_path / "next"
     current.symlink_to(make_release(tmp_path / "releases" / "1"))
+    shutil.copytree(DEPLOY, current / "deploy")
     with in_production(
         tmp_path, redis_url=valkey_url, ledger_url=ledger_url, signing_keys=signing_keys, root=current
     ) as running:
@@ -189,9 +193,14 @@ def test_a_new_release_changes_nothing_before_the_restart_and_loses_nobody(
 
 def a_release_that_says_so(folder: Path) -> Path:
     make_release(folder)
+    shutil.copytree(DEPLOY, folder / "deploy")
     for file, old, new in [
         (folder / "app/web/pages.py", '"wording": ', '"release": 2, "wording": '),
-        (folder / "app/templates/base.html", "</body>", "This is release {{ release }}</body>"),
+        (
+            folder / "app/templates/base.html",
+            "</head>",
+            '<meta name="release" content="This is release {{ release }}"></head>',
+        ),
     ]:
         text = file.read_text()
         assert old in text
