@@ -32,11 +32,11 @@ from app.stores.attempts import AttemptStore
 from app.stores.codes import CodeStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
-from app.stores.guesses import Guesses
 from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
 from app.stores.ledger import Ledger
 from app.stores.rates import Rates
+from app.stores.readiness import Readiness
 from app.stores.registry import RegistryError, logos_beside, read_registry
 from app.stores.requests import RequestStore
 from app.stores.sealed import SealedRecords
@@ -68,7 +68,7 @@ from app.web import (
 )
 from app.web.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
 from app.web.current import EXTENSION, Services
-from app.web.middleware import measure_bodies, normalize, trust_proxies
+from app.web.middleware import for_any_host, measure_bodies, normalize, trust_proxies
 from app.web.prepared import PreparedPages
 from app.web.sessions import RedisSessionInterface
 from app.web.turns import take_turns
@@ -166,6 +166,7 @@ def create_app(
         readings.init_app(app, is_https=settings.is_https)
     served = measure_bodies(app.wsgi_app, most=LARGEST_BODY)
     served = normalize(take_turns(served, turns=settings.threads))
+    served = for_any_host(served, wellknown.HEALTH_PATHS, settings.hosts[0])
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
         served = measured.serve_metrics(served, metrics, settings.metrics_port)
@@ -273,7 +274,6 @@ def _make_services(
         prepared=PreparedPages(),
         attempts=attempts,
         rates=Rates(client, clock=clock),
-        guesses=Guesses(attempts, most=settings.wrong_secrets, clock=clock),
         keys=keys,
         form_signer=make_signer(settings.secret_keys, "form"),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,
@@ -286,7 +286,7 @@ def _make_services(
         ),
         sign_ins=SignInStore(client, records),
         issuers=IssuerStore(ledger.database),
-        check_ready=check_ready,
+        readiness=Readiness(check_ready),
         clock=clock,
     )
 

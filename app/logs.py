@@ -9,9 +9,12 @@ import json
 import logging
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TextIO, cast
+from threading import Lock
+from time import monotonic
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -34,6 +37,7 @@ def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
         processors=[
             *shared,
             *([] if note is None else [_telling(note)]),
+            _Sampler(),
             structlog.processors.JSONRenderer(ensure_ascii=True, sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -66,6 +70,40 @@ def operator_event(event: str, **facts: str | int) -> str:
     """The line of the log that says what an operator's command has done, outside any consent."""
     entry = {**facts, "event": event, "actor": "operator", "timestamp": datetime.now(UTC).isoformat()}
     return json.dumps(entry)
+
+
+class _Sampler:
+    """Leaves out lines that anybody can cause in any number, once there are many. Metrics count all.
+
+    The next line that is written of the kind says how many were `left_out` before it.
+    """
+
+    EVENTS: Final = frozenset({"rate_limited", "forwarded_for_unreadable", "turned_away"})
+    MOST: Final = 20
+    """Lines of one kind that are written in `SECONDS`: enough to see who and what, 700 kB an hour at most."""
+    SECONDS: Final = 10.0
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._since = monotonic()
+        self._written: Counter[tuple[Any, Any]] = Counter()
+        self._left_out: Counter[tuple[Any, Any]] = Counter()
+
+    def __call__(self, _: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+        if entry.get("event") not in self.EVENTS:
+            return entry
+        kind = (entry["event"], entry.get("limit"))
+        with self._lock:
+            now = monotonic()
+            if now - self._since >= self.SECONDS:
+                self._since = now
+                self._written.clear()
+            self._written[kind] += 1
+            if self._written[kind] > self.MOST:
+                self._left_out[kind] += 1
+                raise structlog.DropEvent
+            left_out = self._left_out.pop(kind, 0)
+        return {**entry, "left_out": left_out} if left_out else entry
 
 
 def _telling(note: Callable[[EventDict], None]) -> structlog.typing.Processor:

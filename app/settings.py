@@ -168,6 +168,7 @@ class Settings(BaseSettings):
     ledger_connections: Annotated[int, Field(ge=1, le=1000, default_factory=_one_for_each_thread)]
     bank_timeout: Annotated[Seconds, Field(le=timedelta(seconds=5))] = timedelta(seconds=1.8)
     bank_waiting: Annotated[int, Field(ge=1, le=100, default_factory=_half_the_threads)]
+    address_rate: Annotated[int, Field(ge=0)] = 1200
     authorize_rate: Annotated[int, Field(ge=0)] = 600
     token_rate: Annotated[int, Field(ge=0)] = 6000
     wrong_secrets: Annotated[int, Field(ge=0)] = 100
@@ -226,6 +227,10 @@ class Settings(BaseSettings):
     def metrics_port(self) -> int | None:
         """The port at which the metrics are, and nothing else; None where nothing is counted."""
         return None if self.metrics_address is None else int(self.metrics_address.rpartition(":")[2])
+
+    @property
+    def address_rate_in_force(self) -> int:
+        return self._limit("address_rate")
 
     @property
     def authorize_rate_in_force(self) -> int:

@@ -22,7 +22,7 @@ from app.stores.unavailable import StoreUnavailable
 from app.web import language
 from app.web.current import browser, services
 from app.web.headers import correlate, name_parties
-from app.web.limits import limit_requests_for
+from app.web.limits import limit_address, limit_requests_for
 
 bp = Blueprint("authorize", __name__)
 
@@ -39,6 +39,7 @@ def authorize() -> BaseResponse:
     params = parse_params(request.query_string)
     correlate(find_correlation_id(params) or fresh_correlation_id)
     _name_parties(params)
+    limit_address()
     asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
     language.use(asked.language)
     if request.method == "HEAD":

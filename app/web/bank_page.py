@@ -12,6 +12,7 @@ from app.domain.sign_in import PendingSignIn
 from app.signin import Cause, Customer, SignInFailed
 from app.web import errors, language, purpose
 from app.web.current import browser, services
+from app.web.limits import limit_address
 from app.web.purpose import Purpose
 
 _log = structlog.get_logger()
@@ -72,6 +73,7 @@ def come_back(provider_id: str) -> BaseResponse:
     """From the bank: signs in who it says has signed in, if it proves that. Works once, and not for HEAD."""
     if request.method == "HEAD":
         return Response()
+    limit_address()  # before a seat at the bank is taken, or a line is written
     params = parse_params(request.query_string)
     pending = _own_pending(params, provider_id)
     asked = purpose.of(pending)

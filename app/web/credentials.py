@@ -19,7 +19,7 @@ from app.domain.registry import Client, ResourceServer
 from app.domain.tokens import ClientCredentials, authenticate_asker, authenticate_client, check_token_params
 from app.web.current import services
 from app.web.headers import name_parties, name_secret
-from app.web.limits import guesses_counted
+from app.web.limits import wrong_secrets_counted
 
 _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_token", "token", "code"}
 
@@ -46,7 +46,7 @@ def client_credentials(params: Params) -> ClientCredentials | None:
 def authenticated_client(params: Params) -> Client:
     """The client that calls. Raises OAuthError, Problem (429) for a guesser, and StoreUnavailable."""
     credentials = client_credentials(params)
-    with guesses_counted():
+    with wrong_secrets_counted():
         client, used = authenticate_client(credentials, services().registry, now=services().clock())
     name_secret(used)
     return client
@@ -55,7 +55,7 @@ def authenticated_client(params: Params) -> Client:
 def authenticated_asker(params: Params) -> Client | ResourceServer:
     """The client or resource server that introspects. Raises what `authenticated_client` does."""
     credentials = client_credentials(params)
-    with guesses_counted():
+    with wrong_secrets_counted():
         asker, used = authenticate_asker(credentials, services().registry, now=services().clock())
     name_secret(used)
     return asker

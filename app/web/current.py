@@ -18,10 +18,10 @@ from app.signin.sandbox import SandboxSignIn
 from app.stores.attempts import AttemptStore
 from app.stores.connections import ConnectionStore
 from app.stores.evidence import EvidenceStore
-from app.stores.guesses import Guesses
 from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
 from app.stores.rates import Rates
+from app.stores.readiness import Readiness
 from app.stores.sign_ins import SignInStore
 from app.web.assets import Assets
 from app.web.catalogues import Catalogues
@@ -46,14 +46,13 @@ class Services:
     prepared: PreparedPages
     attempts: AttemptStore
     rates: Rates
-    guesses: Guesses
     keys: SigningKeys
     form_signer: Signer
     sandbox: SandboxSignIn | None
     bank_sign_in: SignIn
     sign_ins: SignInStore
     issuers: IssuerStore
-    check_ready: Callable[[], None]
+    readiness: Readiness
     clock: Callable[[], datetime]
 
 

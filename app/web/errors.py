@@ -226,7 +226,8 @@ def _bearer_challenge(error: OAuthError) -> str:
 def _show_problem(problem: Problem) -> Response:
     if problem.event is not None:
         _log.warning(problem.event, **problem.limit, outcome="refused")
-    _log.info("problem", page=problem.template, outcome=str(problem.status))
+    if problem.status != 429:  # which has said so
+        _log.info("problem", page=problem.template, outcome=str(problem.status))
     is_for_now = problem.retry_after is not None
     error = ErrorCode.TEMPORARILY_UNAVAILABLE if is_for_now else ErrorCode.INVALID_REQUEST
     response = _answer(problem.template, problem.status, error, "The request cannot go on", **problem.context)

@@ -26,6 +26,7 @@ _POLICY: Final = {
 }
 _ALWAYS: Final = (
     ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
     ("Referrer-Policy", "same-origin"),  # nothing leaves the site, and forms still pass Origin checks
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),

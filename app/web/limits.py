@@ -1,5 +1,5 @@
-"""Who has to wait: an address that begins too many requests, a recipient that asks for too many tokens, and
-an address that brings too many wrong client secrets.
+"""Rate limits (429): what an address may cost, how many requests it may begin for one recipient, how many
+tokens a recipient may ask for, and how many wrong client secrets an address may bring.
 
 Loopback counts as an address only for a limit that somebody has set: behind a proxy on this machine that is
 not in ACCORD_TRUSTED_PROXIES, it is every customer's.
@@ -7,16 +7,25 @@ not in ACCORD_TRUSTED_PROXIES, it is every customer's.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import request
 
 from app.domain.errors import OAuthError
+from app.stores.attempts import Allowance
 from app.web import errors
+from app.web.addresses import network_of, peer_of
 from app.web.current import services
 
-# What one customer of a provider of internet access has to themselves.
-_IPV6_NETWORK = 64
+
+def limit_address() -> None:
+    """Raises Problem (429) when one address costs too much, whatever it asks for.
+
+    To be called before anything is stored for somebody unknown, asked of a bank, or written into the log
+    because of a request that anybody could make: one budget for all of it.
+    """
+    most, address = services().settings.address_rate_in_force, _address_for("address_rate")
+    if most and address is not None:
+        _limit("address", (address,), most)
 
 
 def limit_requests_for(client_id: str) -> None:
@@ -38,28 +47,22 @@ def limit_tokens_of(client_id: str) -> None:
 
 
 @contextmanager
-def guesses_counted() -> Iterator[None]:
+def wrong_secrets_counted() -> Iterator[None]:
     """Around an authentication, whose OAuthError is a wrong secret.
 
-    Raises Problem (429) after too many of one address, and StoreUnavailable.
+    The secret is looked at first: the right one never waits for somebody else behind the same address, and
+    with 256 random bits nobody guesses one. Raises Problem (429) for a wrong one after too many of one
+    address, and StoreUnavailable where it cannot be counted.
     """
-    address = _address_for("wrong_secrets")
-    if not services().settings.wrong_secrets_in_force or address is None:
-        yield
-        return
-    guesses = services().guesses
-    was_suspect = guesses.is_suspect(address)
-    if was_suspect:
-        _count_guess(address)
     try:
         yield
     except OAuthError:
-        guesses.suspect(address)
-        if not was_suspect:
-            _count_guess(address)
+        most, address = services().settings.wrong_secrets_in_force, _address_for("wrong_secrets")
+        if most and address is not None:
+            wait = services().attempts.count([Allowance(("client authentication", address), most)])
+            if wait is not None:
+                raise errors.too_many("client_authentication", wait) from None
         raise
-    if was_suspect:
-        guesses.take_back(address)
 
 
 def _limit(limit: str, whom: tuple[str, ...], most: int) -> None:
@@ -68,22 +71,9 @@ def _limit(limit: str, whom: tuple[str, ...], most: int) -> None:
         raise errors.too_many(limit, wait)
 
 
-def _count_guess(address: str) -> None:
-    wait = services().guesses.count(address)
-    if wait is not None:
-        raise errors.too_many("client_authentication", wait)
-
-
 def _address_for(setting: str) -> str | None:
-    """Whom the peer's address stands for under this limit; None where that is nobody in particular."""
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    """Whom the peer's address stands for under this limit; None for loopback, unless the limit was set."""
+    address = peer_of(request.remote_addr)
     if address.is_loopback and not services().settings.was_set(setting):
         return None
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, _IPV6_NETWORK), strict=False))
-    return str(address)
+    return network_of(address)

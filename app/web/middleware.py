@@ -5,16 +5,18 @@ a proxy.
 import re
 from collections.abc import Callable, Collection, Iterable
 from io import BytesIO
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.middleware.proxy_fix import ProxyFix
+import structlog
 
-IPNetwork = IPv4Network | IPv6Network
+from app.web.addresses import IPNetwork, forwarded_for, is_within, peer_of
+
 WSGIApp = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 PEER_IS_TRUSTED = "accord.peer_is_trusted"
 """In the environ of requests that a trusted proxy sent; no header can set it."""
+
+_log = structlog.get_logger()
 
 _SLASHES = re.compile("/{2,}")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
@@ -65,20 +67,27 @@ def trust_proxies(app: WSGIApp, proxies: Collection[IPNetwork]) -> WSGIApp:
 
     No other forwarded header means anything: scheme, host and issuer are settings.
     """
-    behind_proxy = ProxyFix(app, x_for=1, x_proto=0, x_host=0, x_port=0, x_prefix=0)
 
     def addressed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        trusted = is_within(environ.get("REMOTE_ADDR", ""), proxies)
-        environ[PEER_IS_TRUSTED] = trusted
-        return behind_proxy(environ, start_response) if trusted else app(environ, start_response)
+        peer = peer_of(environ.get("REMOTE_ADDR"))
+        environ[PEER_IS_TRUSTED] = is_within(peer, proxies)
+        if environ[PEER_IS_TRUSTED]:
+            header = environ.get("HTTP_X_FORWARDED_FOR", "")
+            address, is_readable = forwarded_for(peer, header, proxies)
+            environ["REMOTE_ADDR"] = str(address)
+            if not is_readable:
+                _log.warning("forwarded_for_unreadable", outcome="counted as the nearest proxy's")
+        return app(environ, start_response)
 
     return addressed if proxies else app
 
 
-def is_within(address: str, networks: Collection[IPNetwork]) -> bool:
-    """Whether `address` is an IP address in one of `networks`."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+def for_any_host(app: WSGIApp, paths: Collection[str], host: str) -> WSGIApp:
+    """Serves `paths` whatever host a request names, as if it were `host`: orchestrators ask by address."""
+
+    def hosted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") in paths:
+            environ["HTTP_HOST"] = host
+        return app(environ, start_response)
+
+    return hosted

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.signin import Customer, SignInFailed
 from app.stores.attempts import Allowance
+from app.web.addresses import network_of, peer_of
 from app.web.current import services
 from app.web.forms import SignInForm
 from app.web.purpose import Purpose
@@ -95,7 +96,7 @@ def _find_customer(purpose: Purpose, form: SignInForm) -> Customer | None:
 
 def _allowances(purpose: Purpose, form: SignInForm) -> list[Allowance]:
     customer = (purpose.provider.provider_id, (form.user_name.data or "").casefold())
-    address = request.remote_addr or ""
+    address = network_of(peer_of(request.remote_addr))
     return [
         Allowance((*customer, address), _MOST_PER_CUSTOMER_AND_ADDRESS),
         Allowance(customer, _MOST_PER_CUSTOMER),

@@ -11,6 +11,7 @@ from app.signin import SignInFailed
 from app.web import bank_page, errors, language, readings
 from app.web.current import browser, customers, services
 from app.web.forms import SignOutForm, chosen_language
+from app.web.limits import limit_address
 from app.web.pending import open_request
 from app.web.purpose import Purpose, bind_to_this_browser, to_answer, to_see_connections
 from app.web.sandbox_page import check_password, sandbox_page, sign_in_form
@@ -73,6 +74,7 @@ def _ask(purpose: Purpose) -> BaseResponse | str:
         return redirect(purpose.next_address, 302)
     if request.method == "HEAD":
         return Response()
+    limit_address()
     purpose.remember_browser()
     bank_page.show_failure_again(purpose)
     return sandbox_page(purpose) if purpose.provider.oidc is None else bank_page.go_to_bank(purpose)

@@ -15,6 +15,9 @@ from app.web.current import services
 
 bp = Blueprint("wellknown", __name__)
 
+HEALTH_PATHS: Final = ("/healthz", "/readyz")
+"""What is answered whatever host a request names: orchestrators and balancers ask an address."""
+
 _CACHED: Final = "public, max-age=300"
 _AUTH_METHODS: Final = ["client_secret_basic", "client_secret_post"]
 _CONTRACT: Final = (Path(__file__).resolve().parents[1] / "openapi.yaml").read_bytes()
@@ -81,7 +84,7 @@ def alive() -> Response:
 def ready() -> Response:
     """Redis takes records, and the ledger can be read; 503 that names the one of which this is not true."""
     try:
-        services().check_ready()
+        services().readiness.require()
     except StoreUnavailable as error:
         store = str(error).partition(":")[0]
         return errors.say_unavailable(error, f"{store} is not ready, and the log says why")

@@ -152,9 +152,9 @@ def test_hsts_is_for_https_only(customer: BrowserCustomer, production: ContractC
 
 
 def test_in_production_only_the_registered_host_is_answered(production: ContractClient) -> None:
-    assert production.get("/healthz").status_code == 200
+    assert production.get("/connections").status_code == 200
     for host in ("localhost", "127.0.0.1", "consent.bank.example.evil.example", "bank.example"):
-        response = production.get("/healthz", headers={"Host": host})
+        response = production.get("/connections", headers={"Host": host})
         assert response.status_code == 400, host
         assert "evil" not in response.text
 

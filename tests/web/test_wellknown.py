@@ -209,3 +209,13 @@ def test_no_page_gives_a_token_away_that_another_page_would_take(customer: Brows
     page = parse_page(customer.client.get(f"/consent/{first}").text)
     tokens.append(hidden_fields(page, "/sign-out")["csrf_token"])
     assert len(set(tokens)) == 3
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("host", ["10.42.7.13:8000", "[fd00::7]:8000", "node-7", "evil.example"])
+def test_health_is_told_whatever_host_is_named(production: ContractClient, path: str, host: str) -> None:
+    """Orchestrators ask by address. Nothing is built from it, and nothing else is answered."""
+    response = production.get(path, headers={"Host": host})
+    assert response.status_code == 200
+    assert host not in str(response.headers) + response.text
+    assert production.get("/connections", headers={"Host": host}).status_code == 400
