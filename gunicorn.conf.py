@@ -409,6 +409,8 @@ keepalive = 65
 # The longest request line that gunicorn can be told to take: a state of 2,048 characters needs it when they
 # are percent-encoded. The default, 4,094, cuts such requests off.
 limit_request_line = 8190
+# As much as nginx passes: other sites of the bank may have left many cookies.
+limit_request_field_size = 16_384
 
 # Which peers are proxies: nobody unless configured. (Over a Unix socket gunicorn trusts whoever could open
 # it, hence the umask below.)

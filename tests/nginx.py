@@ -2,9 +2,13 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from app.embedded import start_child, stop_child
@@ -19,14 +23,15 @@ NAME = "consent.bank.example"
 class Nginx:
     """In front of the instances at `ports`; as a context manager, running inside the block.
 
-    Only names, ports and paths are changed in what is shipped: the name is localhost.
+    Only names, ports and paths are changed in what is shipped, and what `changes` says: the name is localhost.
     """
 
-    def __init__(self, *ports: int) -> None:
+    def __init__(self, *ports: int, changes: Mapping[str, str] = MappingProxyType({})) -> None:
         # Not below pytest's own folder, which only its owner may enter: the workers are somebody else.
         self.directory = Path(tempfile.mkdtemp(prefix="accord-nginx-"))
         self.directory.chmod(0o755)
         self.port, self.plain_port = free_port(), free_port()
+        self._changes = changes
         self.certificates = certify(self.directory, "localhost")
         self.access_log = self.directory / "access.log"
         self.error_log = self.directory / "error.log"
@@ -44,14 +49,17 @@ class Nginx:
         for shipped, here in {
             "server 127.0.0.1:8000 max_fails=0;": instances,
             "listen 443 ": f"listen 127.0.0.1:{self.port} ",
+            "listen [::]:443 ": f"listen [::1]:{self.port} ",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
+            "listen [::]:80;": f"listen [::1]:{self.plain_port};",
             f"https://{NAME}$request_uri": f"{self.address}$request_uri",
             NAME: "localhost",
             "/etc/nginx/tls/fullchain.pem": str(self.certificates.server),
             "/etc/nginx/tls/privkey.pem": str(self.certificates.key),
             "/var/log/nginx": str(self.directory),
-            "/var/cache/nginx": str(self.directory),
+            "/var/cache/nginx-accord": str(self.directory / "cache"),
             "/run/nginx.pid": str(self.directory / "nginx.pid"),
+            **self._changes,
         }.items():
             assert shipped in text, f"the configuration has no {shipped}"
             text = text.replace(shipped, here)
@@ -67,7 +75,16 @@ class Nginx:
 
     def __enter__(self) -> Self:
         self._process = start_child(self._command("-g", "daemon off;"), log=self.directory / "start.log")
+        while not self._is_listening():
+            time.sleep(0.02)
         return self
+
+    def _is_listening(self) -> bool:
+        """Whether it takes connections. Raises RuntimeError once it has ended instead."""
+        if self._process.poll() is not None:
+            raise RuntimeError((self.directory / "start.log").read_text())
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_: object) -> None:
         stop_child(self._process, seconds=20)

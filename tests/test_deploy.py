@@ -166,9 +166,58 @@ def test_what_is_too_large_is_said_to_people_in_both_languages(production: Produ
         assert answer.headers["Cache-Control"] == "no-store"
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         page = parse_page(answer.text)
-        assert page.one("h1").text == "What your browser sent is too large."
-        assert page.one("h2").text == "Ce que votre navigateur a envoyé est trop volumineux."
+        assert page.one("h1").text.startswith("What your browser sent is too large.")
+        assert page.one("h2").text.startswith("Ce que votre navigateur a envoyé est trop volumineux.")
+        assert "Nothing new was shared." in page.text
+        assert "Rien de nouveau n’a été partagé." in page.text
         assert answer.headers["ob-trace-id"] in answer.text
+    assert "delete the cookies of this site" in answers[431].text
+    assert "Supprimez les témoins de ce site" in answers[431].text
+
+
+@pytest.mark.parametrize("length", [8_250, 12_000, 15_900])
+def test_cookies_of_the_banks_other_sites_keep_nobody_out(production: Production, length: int) -> None:
+    cookies = {"Cookie": "other=" + "a" * (length - len("other="))}
+    answer = requests.get(f"{production.address}/connections", headers=cookies, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    assert parse_page(answer.text).one("h1").text == "Data sharing"
+
+
+def test_a_flood_from_one_address_ends_at_the_proxy_in_both_languages(production: Production) -> None:
+    """Here loopback is an address like any other."""
+    with Nginx(production.service.port, changes={"127.0.0.0/8 0;": "127.0.0.0/8 1;"}) as nginx:
+        authority = str(nginx.certificates.authority)
+        with requests.Session() as session:
+            session.verify = authority
+            session.trust_env = False
+
+            def get(path: str) -> requests.Response:
+                return session.get(f"{nginx.address}{path}", timeout=PATIENCE, allow_redirects=False)
+
+            answers = [get("/connections/sign-in/nobody") for _ in range(400)]
+            turned_away = [answer for answer in answers if answer.status_code == 429]
+            assert 404 in {answer.status_code for answer in answers}
+            assert turned_away
+            page = parse_page(turned_away[-1].text)
+            assert "Too many requests come from your address" in page.one("h1").text
+            assert "Trop de demandes proviennent de votre adresse" in page.one("h2").text
+            assert "Nothing new was shared." in page.text
+            assert turned_away[-1].headers["Retry-After"] == "60"
+            assert get("/complaints").status_code == 200
+
+
+def test_readiness_is_nobodys_business_outside_this_machine(production: Production) -> None:
+    with Nginx(production.service.port, changes={"allow 127.0.0.0/8;": "", "allow ::1;": ""}) as nginx:
+        answer = requests.get(
+            f"{nginx.address}/readyz", timeout=PATIENCE, verify=str(nginx.certificates.authority)
+        )
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_both_families_of_addresses_are_answered(production: Production, address: str) -> None:
+    with socket.create_connection((address, production.nginx.port), timeout=PATIENCE):
+        pass
 
 
 def test_what_is_too_large_is_said_to_machines_in_json(production: Production) -> None:
