@@ -128,9 +128,13 @@ class OpenForm:
         self.address = f"{accord.address}/consent/{self.request_id}"
         if begun.headers["Location"].startswith("/sign-in/"):
             sign_in(accord, browser, self.request_id, user_name=user_name)
+        self.read(browser)
+        self.cookies = browser.cookies.get_dict()
+
+    def read(self, browser: requests.Session) -> None:
+        """Reads the form, as it is by now: this is the one that is sent."""
         page = parse_page(browser.get(self.address, timeout=PATIENCE).text)
         self.fields = hidden_fields(page, f"/consent/{self.request_id}")
-        self.cookies = browser.cookies.get_dict()
 
     def send(self, decision: str, *boxes: str) -> requests.Response:
         """The answer, over a connection of its own."""
