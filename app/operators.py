@@ -7,6 +7,7 @@ import click
 
 from app.clock import utc_now
 from app.connection_commands import connections
+from app.domain.agreement import Agreement
 from app.domain.clusters import format_scope
 from app.domain.evidence import hash_of
 from app.domain.history import Event
@@ -59,6 +60,7 @@ def show(url: str, consent_id: str) -> None:
         if answered is None:
             raise click.ClickException(f"{consent_id}: no such consent")
         _show_facts(answered)
+        _show_agreement(answered.decision.agreement)
         store = ConnectionStore(kept.database)
         for event in store.history_without_use(consent_id):
             _show_event(event)
@@ -105,6 +107,28 @@ def _show_facts(answered: Answered) -> None:
         }
     for name, value in facts.items():
         click.echo(f"{name}: {value}")
+
+
+def _show_agreement(agreement: Agreement | None) -> None:
+    """With whom it was agreed, for what, and how far back, in each language."""
+    if agreement is None:
+        click.echo("what was agreed is not on record")
+        return
+    months = agreement.history_months
+    texts = {
+        "agreed with": agreement.recipient_name,
+        "its legal name": agreement.recipient_legal_name,
+        "its site": agreement.recipient_site,
+        "on behalf of": agreement.agent,
+        "bank": agreement.provider_name,
+        "the bank's legal name": agreement.provider_legal_name,
+        "purpose": agreement.purpose,
+        **{f"purpose of {cluster}": text for cluster, text in sorted(agreement.cluster_purposes.items())},
+    }
+    for name, text in texts.items():
+        if text is not None:
+            click.echo(f"{name}: {text.en} | {text.fr}")
+    click.echo(f"look-back: {'no limit named' if months is None else f'{months} months'}")
 
 
 def _show_event(event: Event) -> None:

@@ -87,8 +87,8 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes:
     """Deletes what the law no longer asks anybody to keep, or says what that is.
 
     Decisions, grants and events go some years after the consent ended, or was denied; refresh tokens some
-    days after they died; and pages that were shown, when no answer that is kept refers to them. What is in
-    force is never touched.
+    days after they died; and pages that were shown, and what was agreed, when no answer that is kept refers
+    to them. What is in force is never touched.
     """
     policy = Policy(
         records=years * _YEAR,
@@ -111,6 +111,7 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes:
         events=forgotten.events,
         refresh_tokens=forgotten.refresh_tokens,
         screens=forgotten.screens,
+        agreements=forgotten.agreements,
     )
     click.echo(f"deleted {_in_words(forgotten)}")
 
@@ -119,7 +120,7 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes:
 @at_the_ledger
 @_SINCE
 def export(url: str, since: datetime | None) -> None:
-    """Writes screens, decisions, grants and events as JSON, one a line, the oldest of each first.
+    """Writes screens, agreements, decisions, grants and events as JSON, one a line, the oldest of each first.
 
     It says who shared what with whom: keep it as carefully as the ledger.
     """
@@ -146,7 +147,7 @@ def copy(source: str, target: str) -> None:
     for name, count in sorted(counts.items()):
         click.echo(f"{name}: {count}")
     record_operation("ledger_copied", **counts)
-    click.echo("copied; as many rows are on both sides, and every screen has its hash")
+    click.echo("copied; as many rows are on both sides, and every screen and agreement has its hash")
 
 
 @ledger.command()
@@ -180,8 +181,8 @@ def _lost(grant: ConsentGrant, now: datetime) -> str:
 
 def _in_words(much: Forgettable) -> str:
     return (
-        f"{much.consents} consents with {much.events} events, {much.refresh_tokens} refresh tokens "
-        f"and {much.screens} screens"
+        f"{much.consents} consents with {much.events} events, {much.refresh_tokens} refresh tokens, "
+        f"{much.screens} screens and {much.agreements} agreements"
     )
 
 

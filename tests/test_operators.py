@@ -135,6 +135,32 @@ def test_of_a_connection_that_is_used_its_last_use_is_said_and_not_each_of_them(
 
 
 @pytest.mark.usefixtures("tokens")
+def test_what_was_agreed_is_shown_in_both_languages(operate: Operate, app: Flask) -> None:
+    lines = operate("ledger", "show", consent_of(app)).stdout.splitlines()
+    for line in (
+        "agreed with: Budget Compass | Boussole Budget",
+        "its legal name: Budget Compass Technologies Inc. | Technologies Boussole Budget inc.",
+        "bank: Maple Credit Union | Caisse Érable",
+        "look-back: 24 months",
+    ):
+        assert line in lines
+    assert [line for line in lines if line.startswith("purpose: To show all your accounts")]
+
+
+@pytest.mark.usefixtures("tokens")
+def test_what_was_agreed_before_that_was_recorded_is_said_to_be_missing(
+    operate: Operate, app: Flask, ledger_url: str
+) -> None:
+    engine = create_engine(ledger_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE decisions SET agreement_hash = NULL"))
+    engine.dispose()
+    shown = operate("ledger", "show", consent_of(app))
+    assert shown.exit_code == 0
+    assert "\nwhat was agreed is not on record\n" in shown.stdout
+
+
+@pytest.mark.usefixtures("tokens")
 def test_a_text_that_was_changed_is_not_passed_off_as_what_was_shown(
     operate: Operate, app: Flask, ledger_url: str
 ) -> None:

@@ -41,7 +41,8 @@ def test_without_a_yes_it_is_only_said_what_would_go(
     said = operate("prune")
     assert (said.exit_code, said.stderr) == (0, "")
     assert said.stdout == (
-        "would delete 1 consents with 2 events, 0 refresh tokens and 0 screens; with --yes it does\n"
+        "would delete 1 consents with 2 events, 0 refresh tokens, 0 screens and 0 agreements; "
+        "with --yes it does\n"
     )
     assert len(recorded["decisions"]) == 1
 
@@ -52,7 +53,7 @@ def test_with_a_yes_it_goes_and_the_log_says_so(
     approve(ledger, "old", LONG_AGO)
     approve(ledger, "new", datetime.now(UTC))
     said = operate("prune", "--yes")
-    assert said.stdout == "deleted 1 consents with 2 events, 0 refresh tokens and 0 screens\n"
+    assert said.stdout == ("deleted 1 consents with 2 events, 0 refresh tokens, 0 screens and 0 agreements\n")
     event = json.loads(said.stderr)
     assert (event["event"], event["actor"], event["consents"]) == ("ledger_pruned", "operator", 1)
     assert [row["consent_id"] for row in recorded["decisions"]] == ["c-new"]
@@ -96,13 +97,16 @@ def test_every_line_of_an_export_is_json_and_two_exports_are_the_same(
     customer.redeem(customer.approve("TRANSACTIONS", lang="fr"))
     exported = operate("export")
     lines = [json.loads(line) for line in exported.stdout.splitlines()]
-    assert {line["record"] for line in lines} == {"screen", "decision", "grant", "event"}
+    assert {line["record"] for line in lines} == {"screen", "agreement", "decision", "grant", "event"}
     (screen,) = [line for line in lines if line["record"] == "screen"]
     assert "\nVoulez-vous partager vos données avec " in "\n" + screen["text"].replace(
         "\N{NO-BREAK SPACE}", " "
     )
     (decision,) = [line for line in lines if line["record"] == "decision"]
     assert decision["screen_hash"] == screen["screen_hash"]
+    (agreement,) = [line for line in lines if line["record"] == "agreement"]
+    assert decision["agreement_hash"] == agreement["agreement_hash"]
+    assert json.loads(agreement["document"])["recipient_name"]["fr"] == "Boussole Budget"
     assert decision["decided_at"].endswith("+00:00")
     assert operate("export").stdout == exported.stdout
 

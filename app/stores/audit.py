@@ -16,7 +16,7 @@ from sqlalchemy import Column, Select, and_, bindparam, or_, select
 from app.domain.consent import ConsentGrant
 from app.stores.database import Database
 from app.stores.rows import grant_from
-from app.stores.schema import Moment, decisions, events, grants, screens
+from app.stores.schema import Moment, agreements, decisions, events, grants, screens
 
 AT_ONCE: Final = 500
 
@@ -39,6 +39,7 @@ class _Portions:
 _GRANTS: Final = _Portions(select(grants).join(decisions), decisions.c.decided_at, decisions.c.request_id)
 _RECORDS: Final[tuple[tuple[str, _Portions], ...]] = (
     ("screen", _Portions(select(screens), screens.c.first_shown_at, screens.c.screen_hash)),
+    ("agreement", _Portions(select(agreements), agreements.c.first_agreed_at, agreements.c.agreement_hash)),
     ("decision", _Portions(select(decisions), decisions.c.decided_at, decisions.c.request_id)),
     ("grant", _GRANTS),
     ("event", _Portions(select(events), events.c.happened_at, events.c.event_id)),
@@ -60,7 +61,7 @@ class Audit:
         self._database = database
 
     def records(self, *, since: datetime | None = None) -> Iterator[Record]:
-        """Every record: screens, decisions, grants, events, the oldest of each kind first."""
+        """Every record: screens, agreements, decisions, grants, events, the oldest of each kind first."""
         for kind, portions in _RECORDS:
             for row in self._rows(portions, since):
                 yield Record(kind, dict(zip(row._fields[:-2], row[:-2], strict=True)))

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, delete, exists, func, or_, select
 
 from app.stores.database import Database
-from app.stores.schema import decisions, events, grants, refresh_tokens, screens
+from app.stores.schema import agreements, decisions, events, grants, refresh_tokens, screens
 from app.stores.statements import DatabaseConnection
 
-# A page that was shown is on record before it is answered, and its text may serve for a day.
-SCREENS_WITHOUT_ANSWER: Final = timedelta(days=30)
+# Texts are on record with their first answer, and serve for others: one that is young is no loss to keep.
+TEXTS_WITHOUT_ANSWER: Final = timedelta(days=30)
 MOST_AT_ONCE: Final = 500
 # Of one consent there may be millions: a transaction takes so many of them, whoever's they are.
 MOST_EVENTS_AT_ONCE: Final = 5000
@@ -39,6 +39,7 @@ class Forgettable:
     events: int = 0
     refresh_tokens: int = 0
     screens: int = 0
+    agreements: int = 0
 
     @property
     def is_something(self) -> bool:
@@ -50,7 +51,24 @@ class Forgettable:
             self.events + other.events,
             self.refresh_tokens + other.refresh_tokens,
             self.screens + other.screens,
+            self.agreements + other.agreements,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Texts that are kept once, under their hashes, for all decisions that name them."""
+
+    table: Table
+    key: Column[str]
+    first_kept_at: Column[datetime]
+    named_by: Column[str]
+
+
+_SCREENS: Final = _Texts(screens, screens.c.screen_hash, screens.c.first_shown_at, decisions.c.screen_hash)
+_AGREEMENTS: Final = _Texts(
+    agreements, agreements.c.agreement_hash, agreements.c.first_agreed_at, decisions.c.agreement_hash
+)
 
 
 class RetentionStore:
@@ -61,9 +79,9 @@ class RetentionStore:
         self._policy = policy
 
     def count(self, *, now: datetime) -> Forgettable:
-        """What `forget` would delete. Screens that only forgotten consents refer to are counted, too."""
+        """What `forget` would delete. Texts that only forgotten consents refer to are counted, too."""
         over = self._over(now)
-        kept = and_(decisions.c.screen_hash == screens.c.screen_hash, decisions.c.consent_id.not_in(over))
+        is_kept = decisions.c.consent_id.not_in(over)
         happened = sum(self._count_events(portion) for portion in self._portions(now))
         with self._database.reading() as connection:
             return Forgettable(
@@ -74,7 +92,10 @@ class RetentionStore:
                     refresh_tokens,
                     or_(refresh_tokens.c.consent_id.in_(over), self._dead_token(now)),
                 ),
-                screens=_count(connection, screens, _old_screen(now), ~exists().where(kept)),
+                screens=_count(connection, screens, _old(_SCREENS, now), _unanswered(_SCREENS, is_kept)),
+                agreements=_count(
+                    connection, agreements, _old(_AGREEMENTS, now), _unanswered(_AGREEMENTS, is_kept)
+                ),
             )
 
     def forget(self, *, now: datetime) -> Iterator[Forgettable]:
@@ -85,8 +106,10 @@ class RetentionStore:
             yield self._forget_consents(portion)
         while (step := self._forget_tokens(now)).is_something:
             yield step
-        while (step := self._forget_screens(now)).is_something:
-            yield step
+        while many := self._forget_texts(_SCREENS, now):
+            yield Forgettable(screens=many)
+        while many := self._forget_texts(_AGREEMENTS, now):
+            yield Forgettable(agreements=many)
 
     def _portions(self, now: datetime) -> Iterator[list[str]]:
         """The consent_ids of all that is over, those that were answered first in front."""
@@ -129,12 +152,11 @@ class RetentionStore:
             forgotten = _delete(connection, refresh_tokens, refresh_tokens.c.token_hash.in_(hashes))
             return Forgettable(refresh_tokens=forgotten)
 
-    def _forget_screens(self, now: datetime) -> Forgettable:
-        answered = exists().where(decisions.c.screen_hash == screens.c.screen_hash)
-        unanswered = select(screens.c.screen_hash).where(_old_screen(now), ~answered).limit(MOST_AT_ONCE)
+    def _forget_texts(self, texts: _Texts, now: datetime) -> int:
+        some = select(texts.key.label("key")).where(_old(texts, now), _unanswered(texts)).limit(MOST_AT_ONCE)
         with self._database.writing() as connection:
-            hashes = [row.screen_hash for row in connection.rows(unanswered)]
-            return Forgettable(screens=_delete(connection, screens, screens.c.screen_hash.in_(hashes)))
+            hashes = [row.key for row in connection.rows(some)]
+            return _delete(connection, texts.table, texts.key.in_(hashes))
 
     def _over(self, now: datetime) -> Select[Any]:
         """The consent_ids of answers that nobody has to be able to show any more.
@@ -169,8 +191,13 @@ class RetentionStore:
         )
 
 
-def _old_screen(now: datetime) -> ColumnElement[bool]:
-    return screens.c.first_shown_at <= now - SCREENS_WITHOUT_ANSWER
+def _old(texts: _Texts, now: datetime) -> ColumnElement[bool]:
+    return texts.first_kept_at <= now - TEXTS_WITHOUT_ANSWER
+
+
+def _unanswered(texts: _Texts, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether no decision, or none of which the conditions hold, refers to the text."""
+    return ~exists().where(texts.named_by == texts.key, *conditions)
 
 
 def _count(connection: DatabaseConnection, table: Table, *conditions: ColumnElement[bool]) -> int:

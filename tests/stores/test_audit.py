@@ -4,22 +4,24 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
+from app.domain.agreement import agree
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.stores.audit import AT_ONCE, Audit
 from app.stores.ledger import Ledger
 from app.stores.rows import screen_row
-from app.stores.schema import decisions, events, grants, screens
-from tests.builders import NOON, a_decision, a_grant
+from app.stores.schema import agreements, decisions, events, grants, screens
+from tests.builders import NOON, a_client, a_decision, a_grant, a_provider
 
 HOUR = timedelta(hours=1)
+AGREEMENT = agree(a_client(), a_provider())
 
 
 def approve(ledger: Ledger, name: str, *, after: timedelta = timedelta(0)) -> None:
     names = {"request_id": f"r-{name}", "consent_id": f"c-{name}", "subject": f"s-{name}"}
     at = NOON + after
     grant = a_grant(**names, approved_at=at, expires_at=at + timedelta(days=9))
-    ledger.record_decision(a_decision(**names, asked_at=at, decided_at=at), grant)
+    ledger.record_decision(a_decision(**names, asked_at=at, decided_at=at, agreement=AGREEMENT), grant)
 
 
 def keep_screen(ledger: Ledger, screen: Screen) -> None:
@@ -35,6 +37,7 @@ def test_everything_but_tokens_is_read_in_the_order_in_which_it_was_made(ledger:
     records = list(Audit(ledger.database).records())
     assert [(record.kind, record.values.get("consent_id")) for record in records] == [
         ("screen", None),
+        ("agreement", None),
         *(("decision", consent_id) for consent_id in ("c-b", "c-a")),
         *(("grant", consent_id) for consent_id in ("c-b", "c-a")),
         *(("event", consent_id) for consent_id in ("c-b", "c-b", "c-a", "c-a", "c-a")),
@@ -54,8 +57,16 @@ def test_only_what_was_made_since_then_is_read(ledger: Ledger) -> None:
 def test_a_record_has_the_columns_of_its_table_and_no_others(ledger: Ledger) -> None:
     approve(ledger, "a")
     keep_screen(ledger, Screen("the page", Language.FR, "catalogue-1"))
-    tables = {"screen": screens, "decision": decisions, "grant": grants, "event": events}
-    for record in Audit(ledger.database).records():
+    tables = {
+        "screen": screens,
+        "agreement": agreements,
+        "decision": decisions,
+        "grant": grants,
+        "event": events,
+    }
+    records = list(Audit(ledger.database).records())
+    assert {record.kind for record in records} == set(tables)
+    for record in records:
         assert list(record.values) == tables[record.kind].columns.keys()
 
 

@@ -95,7 +95,7 @@ def test_a_ledger_goes_to_postgresql_and_back_and_every_row_is_the_same(
         assert copied.exit_code == 0, copied.output
         assert f"decisions: {AT_ONCE + 3}\n" in copied.stdout
         assert copied.stdout.endswith(
-            "copied; as many rows are on both sides, and every screen has its hash\n"
+            "copied; as many rows are on both sides, and every screen and agreement has its hash\n"
         )
         assert contents(target) == contents(first)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
+from app.domain.agreement import Agreement, agree
 from app.domain.consent import Answer, ConsentGrant
 from app.domain.evidence import Screen, hash_of
 from app.domain.history import Actor
@@ -13,15 +14,16 @@ from app.domain.language import Language
 from app.stores.connections import ConnectionStore
 from app.stores.ledger import Ledger
 from app.stores.retention import MOST_AT_ONCE, Forgettable, Policy, RetentionStore
-from app.stores.rows import screen_row
-from app.stores.schema import screens
-from tests.builders import NOON, a_decision, a_grant
+from app.stores.rows import agreement_row, screen_row
+from app.stores.schema import agreements, screens
+from tests.builders import NOON, a_client, a_decision, a_grant, a_provider
 from tests.stores.conftest import LedgerDatabase
 
 YEAR = timedelta(days=365)
 DAY = timedelta(days=1)
 POLICY = Policy(records=7 * YEAR, tokens=365 * DAY, token_idle=30 * DAY)
 SECOND = timedelta(seconds=1)
+AGREEMENT = agree(a_client(), a_provider())
 EVERY_TABLE = ("decisions", "grants", "events", "refresh_tokens")
 
 
@@ -32,11 +34,19 @@ class Kept:
     ledger: Ledger
     store: RetentionStore
 
-    def approve(self, name: str, *, shown: str | None = None, redeemed: bool = True) -> ConsentGrant:
+    def approve(
+        self,
+        name: str,
+        *,
+        shown: str | None = None,
+        agreement: Agreement | None = None,
+        redeemed: bool = True,
+    ) -> ConsentGrant:
         """A consent of NOON that lasts a year, with a refresh token."""
         names = {"request_id": f"r-{name}", "consent_id": f"c-{name}", "subject": f"s-{name}"}
         grant = a_grant(**names)
-        self.ledger.record_decision(a_decision(**names, screen_hash=shown and hash_of(shown)), grant)
+        decision = a_decision(**names, screen_hash=shown and hash_of(shown), agreement=agreement)
+        self.ledger.record_decision(decision, grant)
         if redeemed:
             self.ledger.redeem(grant.request_id, grant.client_id, token_hash=f"t-{name}", now=NOON)
         return grant
@@ -54,6 +64,11 @@ class Kept:
         screen = Screen(text, Language.EN, "catalogue-1")
         with self.ledger.database.writing() as connection:
             connection.change(insert(screens), **screen_row(screen, NOON + after))
+
+    def leave_agreement(self, agreement: Agreement, after: timedelta = timedelta(0)) -> None:
+        """As where every decision about it has been forgotten."""
+        with self.ledger.database.writing() as connection:
+            connection.change(insert(agreements), **agreement_row(agreement, NOON + after))
 
     def forget(self, after: timedelta) -> Forgettable:
         """What is deleted at that time, which is what was announced."""
@@ -100,11 +115,12 @@ def test_nothing_of_a_consent_in_force_is_ever_forgotten(
 ) -> None:
     impatient = Policy(records=timedelta(0), tokens=timedelta(0), token_idle=YEAR)
     kept = Kept(ledger, RetentionStore(ledger.database, impatient))
-    kept.approve("a", shown="the page")
+    kept.approve("a", shown="the page", agreement=AGREEMENT)
     kept.show("the page")
-    before = [database.rows(table) for table in (*EVERY_TABLE, "screens")]
+    before = [database.rows(table) for table in (*EVERY_TABLE, "screens", "agreements")]
+    assert all(before)
     assert kept.forget(after) == Forgettable()
-    assert [database.rows(table) for table in (*EVERY_TABLE, "screens")] == before
+    assert [database.rows(table) for table in (*EVERY_TABLE, "screens", "agreements")] == before
 
 
 @pytest.mark.parametrize(
@@ -145,6 +161,28 @@ def test_a_page_that_nobody_answered_is_kept_for_thirty_days(kept: Kept, databas
     assert kept.forget(30 * DAY - SECOND) == Forgettable()
     assert kept.forget(30 * DAY) == Forgettable(screens=1)
     assert [row["text"] for row in database.rows("screens")] == ["new"]
+
+
+def test_what_was_agreed_is_kept_while_an_answer_refers_to_it(kept: Kept, database: LedgerDatabase) -> None:
+    """Two consents agree to the same, of which the second ends a year later."""
+    kept.approve("a", agreement=AGREEMENT, redeemed=False)
+    kept.approve("b", agreement=AGREEMENT, redeemed=False)
+    kept.withdraw("a", after=DAY)
+    assert kept.forget(8 * YEAR - SECOND) == Forgettable(consents=1, events=3)
+    assert len(database.rows("agreements")) == 1
+    assert kept.forget(8 * YEAR).agreements == 1
+    assert database.rows("agreements") == []
+
+
+def test_what_was_agreed_and_nobody_refers_to_is_kept_for_thirty_days(
+    kept: Kept, database: LedgerDatabase
+) -> None:
+    new = agree(a_client(history_months=12), a_provider())
+    kept.leave_agreement(AGREEMENT)
+    kept.leave_agreement(new, after=2 * DAY)
+    assert kept.forget(30 * DAY - SECOND) == Forgettable()
+    assert kept.forget(30 * DAY) == Forgettable(agreements=1)
+    assert [row["agreement_hash"] for row in database.rows("agreements")] == [new.agreement_hash]
 
 
 def test_more_than_one_portion_is_forgotten_in_several_transactions(
