@@ -39,11 +39,12 @@ class Cluster(redis.Redis):
         self._nodes: dict[Place, redis.Redis] = {}
         self._owners: list[Place | None] = [None] * _SLOTS
         self._is_current = False
+        self._failed_at: dict[Place, float] = {}
         self._learning = Lock()
 
     @property
     def nodes(self) -> list[redis.Redis]:
-        """A client for each node that was asked something so far."""
+        """A client for each node that was asked something and still owns a part of the keys."""
         return list(self._nodes.values())
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -104,6 +105,7 @@ class Cluster(redis.Redis):
                 return both.execute()[-1]
         except (redis.ConnectionError, redis.TimeoutError, ClusterDownError):
             self._is_current = False
+            self._failed_at[place] = time.monotonic()
             raise
 
     def _node(self, place: Place) -> redis.Redis:
@@ -121,7 +123,10 @@ class Cluster(redis.Redis):
     def _learn(self) -> None:
         """Asks one node after the other who owns which slot, for half of the time that a command may take.
 
-        Whoever comes meanwhile waits for the answer, no longer than that. Raises ConnectionError.
+        Addresses that failed are asked last, the latest failure at the end: however many nodes have moved to
+        other addresses, the next calls come to one that answers. Nodes that own nothing are forgotten, so
+        addresses that are gone do not add up; those of the URL are kept. Whoever comes meanwhile waits for
+        the answer, no longer than that. Raises ConnectionError.
         """
         deadline = time.monotonic() + self._timeout / 2
         if not self._learning.acquire(timeout=self._timeout / 2):
@@ -130,16 +135,25 @@ class Cluster(redis.Redis):
             if self._is_current:
                 return
             known = list({*self._seeds, *self._nodes})
-            for place in random.sample(known, len(known)):
+            random.shuffle(known)
+            for place in sorted(known, key=lambda place: self._failed_at.get(place, 0)):
                 if time.monotonic() > deadline:
                     break
                 owners = self._owners_as_told_by(place)
                 if owners is not None:
                     self._owners, self._is_current = owners, True
+                    self._forget_all_but({owner for owner in owners if owner is not None})
                     return
+                self._failed_at[place] = time.monotonic()
         finally:
             self._learning.release()
         raise redis.ConnectionError("no node of the Cluster says who owns what")
+
+    def _forget_all_but(self, owners: set[Place]) -> None:
+        """Closes nothing: another thread may be waiting for a reply."""
+        self._nodes = {place: node for place, node in list(self._nodes.items()) if place in owners}
+        kept = {*owners, *self._seeds}
+        self._failed_at = {place: at for place, at in list(self._failed_at.items()) if place in kept}
 
     def _owners_as_told_by(self, place: Place) -> list[Place | None] | None:
         """None when it does not tell."""

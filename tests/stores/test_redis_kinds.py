@@ -1,9 +1,12 @@
 """Redis over TLS, under Sentinels and as a Cluster: nothing is done twice, and what broke heals by itself."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from app.stores.unavailable import StoreUnavailable
 from tests.builders import RECORDS
 from tests.certificates import certify
 from tests.ports import free_port
-from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to
+from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to, wait_until
 from tests.stores.in_time import IN_TIME, unavailable_in_time
 from tests.stores.tls import TlsProxy
 
@@ -276,6 +279,39 @@ def test_a_node_that_dies_is_replaced_by_its_replica_and_the_others_go_on(
         put_until_it_works(client, there[0])
         for key in there[1:]:
             assert RECORDS.open(key, client.get(key)) == {"n": 1}
+
+
+def test_nodes_that_move_to_other_ports_are_learned_anew_and_the_old_ones_forgotten(
+    tmp_path: Path, connect: Connect
+) -> None:
+    """At the old ports connections are accepted and nobody answers, as at addresses of pods that are gone."""
+    with ExitStack() as held, ValkeyCluster(tmp_path) as cluster:
+        primaries, staying = cluster.nodes[:3], cluster.nodes[3:]
+        client = connect("redis+cluster://" + ",".join(f"{LOOPBACK}:{node.port}" for node in staying))
+        keys = [f"key:{number}" for number in range(60)]
+        redis.ask(client, *(RECORDS.put(key, {}, HOUR) for key in keys))
+        for node in primaries:
+            node.kill()
+            held.enter_context(socket.create_server((LOOPBACK, node.port or 0)))
+            node.port = free_port()
+            node.start()
+        ports = {node.port for node in primaries}
+        for node in cluster.nodes:
+            wait_until(partial(_knows, node, ports))
+        # A call asks two addresses at most for the nodes: one of three that are gone fails, then come the others.
+        assert put_until_it_works(client, keys[0]) <= 3
+        for key in keys:
+            put_until_it_works(client, key)
+        assert isinstance(client, Cluster)
+        assert {node.connection_pool.connection_kwargs["port"] for node in client.nodes} == ports
+        redis.ping(client)
+
+
+def _knows(node: EmbeddedValkey, ports: set[int | None]) -> bool:
+    """Whether this node says that those at `ports` own the keys, and that all is well."""
+    commands = commands_to(node.port or 0)
+    owners = {owner[1] for _, _, owner, *_ in commands.execute_command("CLUSTER SLOTS")}
+    return owners == ports and commands.execute_command("CLUSTER INFO")["cluster_state"] == "ok"
 
 
 # How many connections are in use
