@@ -1,6 +1,6 @@
 """What the consent form says, and the pages that stand in its place after the answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil
 
@@ -59,8 +59,9 @@ def consent_page(opened: OpenRequest, customer: Customer, notice: Notice | None)
 
 
 def shown_consent(opened: OpenRequest, customer: Customer) -> ShownConsent:
-    """What the form says now, in the language of the request."""
-    page, standing = _prepared(opened, customer, None)
+    """What the form says now, in the language of the request, which boxes do not change."""
+    unchecked = replace(opened, pending=replace(opened.pending, checked_clusters=frozenset()))
+    page, standing = _prepared(unchecked, customer, None)
     return ShownConsent(page.screen, standing)
 
 
