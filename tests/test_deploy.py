@@ -546,9 +546,9 @@ def test_metrics_at_an_address_that_the_socket_lacks_stop_the_service(
     with pytest.raises(HasEnded) as ended, other:
         pass
     assert str(ended.value) == "78"
-    (line,) = other.log.read_text().splitlines()
-    assert json.loads(line)["fault"] == (
-        f"ACCORD_METRICS_ADDRESS is at no socket of accord.socket: it needs ListenStream={address}"
+    faults = [json.loads(line).get("fault") for line in other.log.read_text().splitlines()]
+    assert (
+        f"ACCORD_METRICS_ADDRESS is at no socket of accord.socket: it needs ListenStream={address}" in faults
     )
 
 

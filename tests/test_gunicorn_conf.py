@@ -98,7 +98,7 @@ def test_a_request_line_of_eight_thousand_bytes_arrives(gunicorn: Gunicorn) -> N
     ("status", "lines"),
     [
         (414, [f"GET /?state={MARK * 600} HTTP/1.1"]),
-        (431, ["GET / HTTP/1.1", f"Cookie: {MARK * 600}"]),
+        (431, ["GET / HTTP/1.1", f"Cookie: {MARK * 1200}"]),
         (400, [f"GET /?state={MARK} nonsense HTTP/1.1"]),
         (400, ["GET / HTTP/1.1", f"{MARK} : x"]),
         (417, ["GET / HTTP/1.1", f"Expect: {MARK}"]),

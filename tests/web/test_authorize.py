@@ -507,7 +507,9 @@ def test_a_redirect_is_no_page_and_repeats_nothing(client: ContractClient) -> No
         "evil.example#",
     ],
 )
-@pytest.mark.parametrize("path", [AUTHORIZE, "//api/v1/authorize", "/nothing", "/healthz", "/api/v1/token"])
+@pytest.mark.parametrize(
+    "path", [AUTHORIZE, "//api/v1/authorize", "/nothing", "/connections", "/api/v1/token"]
+)
 def test_a_host_that_is_not_ours_is_refused_and_reflected_nowhere(
     client: ContractClient, redis_client: redis.Redis, host: str, path: str
 ) -> None:

@@ -565,7 +565,7 @@ def test_after_redis_was_wiped_the_customer_begins_again_and_nothing_was_shared(
         customer.client.get(f"/{page}/{request_id}?lang={lang}"),
         customer.client.post(f"/{page}/{request_id}?lang={lang}", data={**fields, "decision": "approve"}),
     ):
-        answer = check_error_page(response, "request_lost", lang, status=404)
+        answer = check_error_page(response, "session_over", lang, status=404)
         assert ways_out(answer) == [complaints_page(lang)]
     assert recorded.nothing_happened
     assert customer.approve() != ""
