@@ -97,24 +97,23 @@ def test_a_truncated_or_extended_code_is_refused() -> None:
         assert store.request_id_of(code[:position] + "!!!!" + code[position:]) is None
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        "",
-        ".",
-        REQUEST_ID,
-        f"{REQUEST_ID}.",
-        f"{REQUEST_ID}.{'A' * 43}",
-        f".{'A' * 43}",
-        f"{REQUEST_ID}.é",
-        "\udcff",
-        "a" * 129,
-        "." * 128,
-        # Values of other kinds: a session's id, a refresh token.
-        secrets.token_urlsafe(24),
-        secrets.token_urlsafe(32),
-    ],
-)
+FORGED = {
+    "nothing": "",
+    "a dot": ".",
+    "a request's id": REQUEST_ID,
+    "no signature": f"{REQUEST_ID}.",
+    "a made-up signature": f"{REQUEST_ID}.{'A' * 43}",
+    "a signature alone": f".{'A' * 43}",
+    "a letter outside ASCII": f"{REQUEST_ID}.é",
+    "no text": "\udcff",
+    "one letter too many": "a" * 129,
+    "dots": "." * 128,
+    "a session's id": secrets.token_urlsafe(24),
+    "a refresh token": secrets.token_urlsafe(32),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED.keys())
 def test_a_forged_code_is_refused_without_asking_a_store(forged: str) -> None:
     assert without_a_store().request_id_of(forged) is None
 

@@ -52,15 +52,15 @@ def client(server: EmbeddedValkey, connect: Callable[[str], Redis]) -> Redis:
 # A server that is not there, or does not answer
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"redis://127.0.0.1:{free_port()}/0",
-        f"rediss://:a-password@127.0.0.1:{free_port()}/0",
-        "unix:///nowhere/valkey.sock?db=0",
-        "redis://no-such-host.invalid:6379/0",
-    ],
-)
+DEAD = {
+    "a port": f"redis://127.0.0.1:{free_port()}/0",
+    "a port over TLS": f"rediss://:a-password@127.0.0.1:{free_port()}/0",
+    "a socket": "unix:///nowhere/valkey.sock?db=0",
+    "a host": "redis://no-such-host.invalid:6379/0",
+}
+
+
+@pytest.mark.parametrize("url", DEAD.values(), ids=DEAD.keys())
 @each_command
 def test_a_dead_server_is_unavailable_in_time(
     connect: Callable[[str], Redis], url: str, command: Callable[[Redis], Any]
