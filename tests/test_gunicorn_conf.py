@@ -118,7 +118,7 @@ def test_what_gunicorn_answers_itself_repeats_nothing_and_can_be_found_in_the_lo
     assert MARK not in head + body
     reference = next(line for line in head.splitlines() if line.startswith("ob-trace-id: "))[13:]
     assert reference in body
-    assert reference in gunicorn.log.read_text()
+    wait_until(lambda: reference in gunicorn.log.read_text())  # which a thread of its own writes
 
 
 def test_no_answer_names_a_version(gunicorn: Gunicorn) -> None:
