@@ -1,6 +1,7 @@
-"""Sign-in attempts, counted in Redis under `attempts:<what was tried, hashed>`.
+"""Sign-in attempts and wrong client secrets, counted in Redis under `attempts:<what was tried, hashed>`.
 
-An attempt counts before the password is looked at, so that parallel guesses cannot slip past the count.
+A sign-in counts before the password is looked at, so that parallel guesses cannot slip past the count.
+Of client secrets, which nobody guesses, only wrong ones count.
 """
 
 from collections.abc import Sequence
