@@ -127,7 +127,8 @@ class ConsentFlow:
 
     def extend(self, pending: PendingRequest) -> None:
         """Gives the customer more time, and keeps what they have chosen so far."""
-        self.open(pending.extended_at(self.clock(), self.request_lifetime))
+        now = self.clock()
+        self.requests.extend(pending.extended_at(now, self.request_lifetime), now=now)
 
     def is_expired(self, pending: PendingRequest) -> bool:
         """Whether the time to answer is over and nobody has."""

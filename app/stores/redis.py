@@ -179,16 +179,15 @@ def ask(client: Redis, *commands: Command) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[T]):
-    """A command, and what its reply means: for whoever asks for something else in the same round trip."""
+    """Commands, and what their replies mean: for whoever asks for something else in the same round trip."""
 
-    command: Command
-    understand: Callable[[Any], T]
+    commands: tuple[Command, ...]
+    understand: Callable[[list[Any]], T]
 
 
 def find(client: Redis, question: Question[T]) -> T:
-    """What the reply to `question` means. Raises StoreUnavailable."""
-    (reply,) = ask(client, question.command)
-    return question.understand(reply)
+    """What the replies to `question` mean. Raises StoreUnavailable."""
+    return question.understand(ask(client, *question.commands))
 
 
 def key_for(kind: str, whom: Iterable[str]) -> str:

@@ -1,10 +1,14 @@
 """Pending requests in Redis, under `request:<request_id>`; with `:expired` once that was noticed.
 
+How long one has been extended stands under `request:<request_id>:until`, so that nobody who writes something
+else of the request at the same moment takes the time back: whichever end is later counts.
+
 Those of one browser are listed under `opened:<browser_id>`, the newest first: their number has a bound.
 The key outlives the request's own deadline, so that the page which says that it expired still knows the
 way back to the recipient.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -35,7 +39,16 @@ class RequestStore:
 
     def open(self, pending: PendingRequest, *, now: datetime) -> None:
         """Keeps `pending` as the newest of its browser, which gives up the oldest where it has too many."""
-        *_, too_many = ask(self._redis, *self.opening(pending, now=now))
+        self._open(pending, self.opening(pending, now=now))
+
+    def extend(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Does the same, and keeps when `pending` expires from whoever saves it as it was before."""
+        until = {"expires": pending.expires_at.isoformat()}
+        putting = self._records.put(_until(pending.request_id), until, _time_to_live(pending, now))
+        self._open(pending, [putting, *self.opening(pending, now=now)])
+
+    def _open(self, pending: PendingRequest, opening: list[Command]) -> None:
+        *_, too_many = ask(self._redis, *opening)
         self.give_up(pending.browser_id, too_many)
 
     def opening(self, pending: PendingRequest, *, now: datetime) -> list[Command]:
@@ -66,7 +79,18 @@ class RequestStore:
 
     def finding(self, request_id: str) -> Question[PendingRequest | None]:
         """What finds it."""
-        return self._records.under(_key(request_id), partial(_pending, request_id))
+        request = self._records.under(_key(request_id), partial(_pending, request_id))
+        until = self._records.under(
+            _until(request_id), lambda record: datetime.fromisoformat(record["expires"])
+        )
+
+        def understand(replies: list[Any]) -> PendingRequest | None:
+            pending, extended_to = request.understand(replies[:1]), until.understand(replies[1:])
+            if pending is None or extended_to is None:
+                return pending
+            return replace(pending, expires_at=max(pending.expires_at, extended_to))
+
+        return Question((*request.commands, *until.commands), understand)
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
@@ -81,6 +105,10 @@ def _time_to_live(pending: PendingRequest, now: datetime) -> timedelta:
 
 def _key(request_id: str) -> str:
     return f"request:{request_id}"
+
+
+def _until(request_id: str) -> str:
+    return f"request:{request_id}:until"
 
 
 def _opened(browser_id: str) -> str:

@@ -48,14 +48,14 @@ class SealedRecords:
     def under(self, key: str, make: Callable[[dict[str, Any]], T]) -> Question[T | None]:
         """What `make` makes of the record under `key`; None where that is nothing, or there is none."""
 
-        def understand(reply: Any) -> T | None:
-            record = self.open(key, reply)
+        def understand(replies: list[Any]) -> T | None:
+            record = self.open(key, replies[0])
             try:
                 return None if record is None else make(record)
             except (KeyError, TypeError, ValueError, AttributeError):
                 return None
 
-        return Question(("GET", key), understand)
+        return Question((("GET", key),), understand)
 
 
 def parse(sealed: str | bytes | None) -> dict[str, Any] | None:

@@ -7,7 +7,6 @@ live is renewed by the very command that reads, so that nothing is written when 
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any, TypeVar
 
 from app.stores.redis import Command, Question, Redis, answering, ask, find
@@ -38,8 +37,8 @@ class SessionStore:
         if session_id is None:
             return None, find(self._redis, question)
         mine = self._finding(session_id)
-        content, reply = ask(self._redis, mine.command, question.command)
-        return mine.understand(content), question.understand(reply)
+        content, *replies = ask(self._redis, *mine.commands, *question.commands)
+        return mine.understand([content]), question.understand(replies)
 
     def save(self, session_id: str, content: dict[str, Any], *beside: Command) -> list[Any]:
         """Saves the session, and asks in the same round trip what is `beside` it; the replies to that."""
@@ -55,7 +54,9 @@ class SessionStore:
 
     def _finding(self, session_id: str) -> Question[dict[str, Any] | None]:
         key = _key(session_id)
-        return Question(("GETEX", key, "EX", self._idle), partial(self._records.open, key))
+        return Question(
+            (("GETEX", key, "EX", self._idle),), lambda replies: self._records.open(key, replies[0])
+        )
 
     def _saving(self, session_id: str, content: dict[str, Any]) -> Command:
         key = _key(session_id)

@@ -52,6 +52,34 @@ def test_a_request_is_found_as_it_was_saved(
     assert found("") is None
 
 
+@pytest.mark.parametrize("is_extended_first", [True, False])
+def test_who_saves_something_else_at_the_same_moment_takes_no_time_back(
+    requests: RequestStore, found: Found, is_extended_first: bool
+) -> None:
+    """A language link and the button for more time, both from what the request was before."""
+    pending = a_pending_request()
+    extended = replace(pending, expires_at=pending.expires_at + timedelta(minutes=14))
+    writing: list[Callable[[], None]] = [
+        lambda: requests.extend(extended, now=NOON),
+        lambda: requests.save(pending.in_language(Language.FR), now=NOON),
+    ]
+    for write in writing if is_extended_first else reversed(writing):
+        write()
+    kept = found(pending.request_id)
+    assert kept is not None
+    assert kept.expires_at == extended.expires_at
+
+
+def test_an_end_that_nobody_here_has_sealed_extends_nothing(
+    requests: RequestStore, found: Found, redis_client: Redis
+) -> None:
+    pending = a_pending_request()
+    requests.save(pending, now=NOON)
+    sealed = RECORDS.seal("request:another:until", {"expires": (NOON + timedelta(days=1)).isoformat()})
+    redis_client.set(f"request:{pending.request_id}:until", sealed)
+    assert found(pending.request_id) == pending
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2048))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_state_survives_the_store(requests: RequestStore, found: Found, state: str) -> None:

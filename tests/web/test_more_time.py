@@ -67,6 +67,18 @@ def test_it_can_be_had_ten_times_and_the_request_ends_all_the_same(
     check_error_page(customer.client.get(f"/consent/{request_id}"), "request_expired", "en", status=410)
 
 
+def test_a_language_link_at_the_same_moment_takes_no_time_back(
+    customer: BrowserCustomer, clock: Clock, redis_client: Redis
+) -> None:
+    request_id = customer.signed_in_request()
+    clock.advance(ALMOST_OVER)
+    as_it_was = redis_client.get(f"request:{request_id}")
+    extend(customer, request_id)
+    redis_client.set(f"request:{request_id}", str(as_it_was), ex=4000)  # what the link had read before
+    customer.client.get(f"/consent/{request_id}?lang=fr")
+    assert seconds_left(customer.form(request_id)) == "900"
+
+
 def test_what_has_expired_stays_so(customer: BrowserCustomer, clock: Clock, lang: str) -> None:
     request_id = customer.signed_in_request(lang=lang)
     fields = hidden_fields(customer.form(request_id), f"/consent/{request_id}")
