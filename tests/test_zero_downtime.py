@@ -157,7 +157,9 @@ def test_an_upgrade_of_the_ledger_that_adds_something_disturbs_nobody(
         load.wait_for_more(2)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             operations = Operations(MigrationContext.configure(connection))
-            operations.create_index("ix_of_the_next_version", "events", ["of_the_next_version"], postgresql_concurrently=True)
+            operations.create_index(
+                "ix_of_the_next_version", "events", ["of_the_next_version"], postgresql_concurrently=True
+            )
         load.wait_for_more(2)
     assert load.lost == []
 
