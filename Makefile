@@ -29,10 +29,13 @@ help:
 run: .venv/.complete
 	@exec $(BIN)/flask demo
 
+# The files of tests side by side, one after the other on each core. Each process has servers of its own.
+SIDE_BY_SIDE = --numprocesses logical --maxprocesses 8 --dist loadfile
+
 test: .venv/.complete
 	@$(BIN)/python -m tools.programs nginx pgbouncer chromium firefox
 	@$(BIN)/python -m tools.checkers
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 # ARGS: parts of the names of the scenarios to play; then nothing is written.
 faults: .venv/.complete
