@@ -247,6 +247,7 @@ def test_alerts_say_when_nobody_answers_when_answers_fail_and_when_customers_are
     assert '{status="5xx"' in rules["AccordAnswersWithErrors"]
     assert "accord_turned_away_total" in rules["AccordTurnsCustomersAway"]
     assert "accord_log_lines_lost_total" in rules["AccordLogLosesLines"]
+    assert 'accord_rate_limited_total{limit="address"}' in rules["AccordOneAddressIsMost"]
     assert len(rules) == len(group["rules"])
 
 

@@ -60,6 +60,10 @@ class _TimedKey:
         last = self.retired_at + CLOCKS_DIFFER
         return issued_at <= last.timestamp() and expires_at <= (last + LONGEST_TOKEN_LIFE).timestamp()
 
+    def may_verify_at(self, now: datetime) -> bool:
+        """Whether a token that this key signed may be alive."""
+        return self.retired_at is None or now <= self.retired_at + CLOCKS_DIFFER + LONGEST_TOKEN_LIFE
+
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
@@ -90,8 +94,14 @@ class SigningKeys:
 
     @property
     def public(self) -> dict[str, Any]:
-        """The JWK Set to publish (RFC 7517 5)."""
+        """The public halves of all keys of the file, as a JWK Set (RFC 7517 5)."""
         return self._current().public
+
+    def published_at(self, now: datetime) -> dict[str, Any]:
+        """The JWK Set to publish: without a retired key whose last token is dead, though it stands in the file."""
+        loaded = self._current()
+        living = {timed.key.kid for timed in loaded.keys if timed.may_verify_at(now)}
+        return {"keys": [key for key in loaded.public["keys"] if key["kid"] in living]}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """`claims` as a JWT access token (RFC 9068 2.1), by the key whose time `iat` is."""

@@ -61,7 +61,7 @@ def no_openid_provider() -> Response:
 @bp.get("/.well-known/jwks.json")
 def keys() -> Response:
     """RFC 7517 5: the public halves of the signing keys."""
-    response = jsonify(services().keys.public)
+    response = jsonify(services().keys.published_at(services().clock()))
     response.headers["Cache-Control"] = _CACHED
     return response
 

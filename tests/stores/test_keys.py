@@ -16,7 +16,14 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from app.logs import set_up_logging
-from app.stores.keys import SigningKeys, generate_signing_keys, revoke_signing_key, rotate_signing_keys
+from app.stores.keys import (
+    CLOCKS_DIFFER,
+    LONGEST_TOKEN_LIFE,
+    SigningKeys,
+    generate_signing_keys,
+    revoke_signing_key,
+    rotate_signing_keys,
+)
 
 CLAIMS = {
     "iss": "https://consent.bank.example",
@@ -285,6 +292,16 @@ def test_a_retired_key_has_signed_nothing_since_and_nothing_that_lives_long(
     token = token_of(retired, issued=issued, life=life)
     assert (keys.verify(token) is not None) is is_accepted
     assert keys.verify(token_of(new, issued=issued, life=life)) is not None
+
+
+def test_a_retired_key_is_published_until_its_last_token_is_dead_and_no_longer(write_keys: WriteKeys) -> None:
+    new, retired = a_key("new"), a_key("retired")
+    keys = SigningKeys(write_keys(new, {**retired, "retired_at": RETIRED.isoformat()}))
+    last_end = RETIRED + CLOCKS_DIFFER + LONGEST_TOKEN_LIFE
+    assert [key["kid"] for key in keys.published_at(last_end)["keys"]] == ["new", "retired"]
+    published = keys.published_at(last_end + timedelta(seconds=1))
+    assert [key["kid"] for key in published["keys"]] == ["new"]
+    assert "d" not in published["keys"][0]
 
 
 def kids_in(path: Path) -> list[str]:
