@@ -98,7 +98,7 @@ class SigningKeys:
         return self._current().public
 
     def published_at(self, now: datetime) -> dict[str, Any]:
-        """The JWK Set to publish: without a retired key whose last token is dead, though it stands in the file."""
+        """The JWK Set to publish at `now`: without retired keys whose last token is dead (RFC 7517 5)."""
         loaded = self._current()
         living = {timed.key.kid for timed in loaded.keys if timed.may_verify_at(now)}
         return {"keys": [key for key in loaded.public["keys"] if key["kid"] in living]}
