@@ -379,7 +379,8 @@ chdir = os.getcwd()  # noqa: PTH109  # gunicorn wants a text
 workers = _number("ACCORD_WORKERS", 2, least=1, most=1000)
 
 # Requests at a time in each, ACCORD_THREADS of them: a thread waits for Redis or the ledger without holding
-# up the others. Most threads only hold a request that waits for its turn (app/web/turns.py), and cost little.
+# up the others. Most threads only hold a request that waits for its turn (app/web/edge/concurrency.py), and
+# cost little.
 threads = 16 * _number("ACCORD_THREADS", 8, least=1, most=64)
 
 # gthread, with our own way of refusing.

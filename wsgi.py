@@ -9,7 +9,7 @@ from app import create_app, faults_in_places, require_suitable_stores, say_what_
 from app.log_output import OUTPUT
 from app.logs import fault_line
 from app.settings import ConfigurationError, Settings
-from app.web.pages import load_templates
+from app.web.text.template_filters import load_templates
 
 FAULTY_CONFIGURATION = 78
 """EX_CONFIG: the exit code after which starting again is of no use."""

@@ -23,55 +23,40 @@ from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
+from app.registration.registry import RegistryError, logos_beside, read_registry
 from app.settings import ConfigurationError, Environment, Settings
 from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
-from app.stores import redis
-from app.stores.attempts import AttemptStore
-from app.stores.codes import CodeStore
-from app.stores.connections import ConnectionStore
-from app.stores.evidence import EvidenceStore
-from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
-from app.stores.ledger import Ledger
-from app.stores.rates import Rates
+from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.evidence import EvidenceStore
+from app.stores.ledger.issuers import IssuerStore
+from app.stores.ledger.ledger import Ledger
 from app.stores.readiness import Readiness
-from app.stores.registry import RegistryError, logos_beside, read_registry
-from app.stores.requests import RequestStore
-from app.stores.sealed import SealedRecords
-from app.stores.sessions import SessionStore
-from app.stores.sign_ins import SignInStore
+from app.stores.redis import client as redis
+from app.stores.redis.attempts import AttemptStore
+from app.stores.redis.codes import CodeStore
+from app.stores.redis.rates import Rates
+from app.stores.redis.requests import RequestStore
+from app.stores.redis.sealed import SealedRecords
+from app.stores.redis.sessions import SessionStore
+from app.stores.redis.sign_ins import SignInStore
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from app.stores.watching import watch_with
-from app.web import (
-    assets,
-    authorize,
-    complaints,
-    connections,
-    consent,
-    consents,
-    decision,
-    errors,
-    headers,
-    introspect,
-    language,
-    measured,
-    pages,
-    readings,
-    revoke,
-    signin,
-    start,
-    token,
-    traced,
-    wellknown,
-)
-from app.web.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
+from app.web.connections import complaints
+from app.web.connections import views as connections
+from app.web.consent import authorize, consent_form, decision
 from app.web.current import EXTENSION, Services
-from app.web.middleware import for_any_host, measure_bodies, normalize, trust_proxies
-from app.web.prepared import PreparedPages
-from app.web.sessions import RedisSessionInterface
-from app.web.turns import take_turns
+from app.web.edge import assets, errors, headers, http_metrics, http_tracing, language, pseudo_locale
+from app.web.edge.concurrency import take_turns
+from app.web.edge.middleware import for_any_host, measure_bodies, normalize, trust_proxies
+from app.web.edge.sessions import RedisSessionInterface
+from app.web.machines import consent_record, introspect, revoke, token, wellknown
+from app.web.signin import views as signin
+from app.web.text import template_filters
+from app.web.text.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
+from app.web.text.form_cache import PreparedPages
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
@@ -132,7 +117,7 @@ def create_app(
     metrics = _start_counting(parts) if settings.metrics_port is not None else None
     if metrics is not None:
         metrics.expose(loaded.LoadedMetrics(settings, parts.registry, parts.keys))
-        measured.init_app(app, metrics)
+        http_metrics.init_app(app, metrics)
     files = assets.Assets(
         STATIC, is_live=settings.is_development, others=_own_logos(settings.registry, parts.registry)
     )
@@ -153,23 +138,24 @@ def create_app(
     headers.init_app(app)
     errors.init_app(app)
     assets.init_app(app, files)
-    pages.init_app(app)
-    pages_of_people = (authorize, complaints, connections, consent, decision, signin)
-    endpoints_of_machines = (token, revoke, introspect, consents, wellknown)
+    template_filters.init_app(app)
+    pages_of_people = (authorize, complaints, connections, consent_form, decision, signin)
+    endpoints_of_machines = (token, revoke, introspect, consent_record, wellknown)
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)
     if settings.is_development:
-        app.register_blueprint(start.bp)
-        from app.web.screens import gallery  # its made-up values have no business in production
+        from app.development import start  # production has neither of them
+        from app.development.screens import gallery
 
+        app.register_blueprint(start.bp)
         app.register_blueprint(gallery.bp)
-        readings.init_app(app, is_https=settings.is_https)
+        pseudo_locale.init_app(app, is_https=settings.is_https)
     served = measure_bodies(app.wsgi_app, most=LARGEST_BODY)
     served = normalize(take_turns(served, turns=settings.threads))
     served = for_any_host(served, wellknown.HEALTH_PATHS, settings.hosts[0])
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
-        served = measured.serve_metrics(served, metrics, settings.metrics_port)
+        served = http_metrics.serve_metrics(served, metrics, settings.metrics_port)
     app.wsgi_app = headers.secure(served, is_https=settings.is_https)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
 
@@ -206,7 +192,7 @@ def _start_tracing(app: Flask, endpoint: str) -> None:
         ) from error
     tracing = Tracing(endpoint)
     watch_with(tracing.store)
-    traced.init_app(app, tracing)
+    http_tracing.init_app(app, tracing)
 
 
 def _start_counting(parts: _Parts) -> Metrics:

@@ -18,9 +18,9 @@ from typing import Final
 import requests
 from sqlalchemy import NullPool, create_engine, select, text
 
-from app.stores.redis import find
-from app.stores.requests import RequestStore
-from app.stores.schema import grants
+from app.stores.ledger.schema import grants
+from app.stores.redis.client import find
+from app.stores.redis.requests import RequestStore
 from bench.accord import prepare
 from bench.journey import Latencies, a_browser, look_at_connections, use_connection, whole_flow
 from bench.ledger_growth import CONNECTIONS, fill, subject_of

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.types import String
 
 from app.domain.history import EventKind
-from app.stores.schema import decisions, events, grants, refresh_tokens
+from app.stores.ledger.schema import decisions, events, grants, refresh_tokens
 
 CONNECTIONS: Final = 5
 """Grants of each customer. The newest is in force; it has replaced the others, one after the other."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations
+from app.development.embedded import EmbeddedValkey
 from app.stores.keys import generate_signing_keys
-from app.stores.redis import Redis, connect
+from app.stores.ledger import migrations
+from app.stores.redis.client import Redis, connect
 from tests.conftest import ROOT
 from tests.ports import free_port
 from tests.running_accord import RunningAccord

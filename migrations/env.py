@@ -5,8 +5,8 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine, event, make_url
 
-from app.stores import postgresql
-from app.stores.schema import metadata
+from app.stores.ledger import postgresql
+from app.stores.ledger.schema import metadata
 
 url = make_url(context.config.attributes["url"])
 # Whoever waits for a lock holds up all who come after, who serve customers: the migration gives up first.

@@ -10,7 +10,7 @@ from app.domain.consent import Answer, ConsentDecision, ConsentGrant
 from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider, Registry, Status
 from app.domain.tokens import hash_secret
-from app.stores.sealed import SealedRecords
+from app.stores.redis.sealed import SealedRecords
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 EVERYTHING = frozenset(DataCluster)

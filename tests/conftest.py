@@ -10,11 +10,12 @@ from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 
 from app import create_app
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
-from app.stores import migrations, redis
 from app.stores.keys import generate_signing_keys
-from app.stores.ledger import Ledger
+from app.stores.ledger import migrations
+from app.stores.ledger.ledger import Ledger
+from app.stores.redis import client as redis
 from tests.builders import NOON, SECRET_KEY
 from tests.customer import BrowserCustomer
 from tests.ledger_tables import LedgerTables

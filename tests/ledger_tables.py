@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, select
 
-from app.stores.schema import metadata
+from app.stores.ledger.schema import metadata
 
 
 @dataclass(frozen=True, slots=True)

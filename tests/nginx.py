@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from app.embedded import start_child, stop_child
+from app.development.embedded import start_child, stop_child
 from tests.certificates import certify
 from tests.ports import free_port
 from tools.programs import NGINX

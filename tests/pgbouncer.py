@@ -9,7 +9,7 @@ from typing import Self
 import psycopg
 from sqlalchemy import make_url
 
-from app.embedded import start_child, stop_child
+from app.development.embedded import start_child, stop_child
 from tests.ports import free_port
 from tests.redis_servers import wait_until
 from tools.programs import PGBOUNCER

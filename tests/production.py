@@ -89,11 +89,16 @@ def in_production(
 
 
 def make_release(folder: Path) -> Path:
-    """`folder`, with the files of this version that are served, and with this machine's Python."""
+    """`folder`, with the files of this version that are served, and with this machine's Python.
+
+    As in the container, what only development uses is not among them.
+    """
     for source, target in copied_into_the_container():
-        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / source, folder / target)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("development"))
+        else:
+            shutil.copyfile(ROOT / source, folder / target)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 

@@ -1,6 +1,6 @@
 """Everything that is in Redis, whatever type a key has."""
 
-from app.stores import redis
+from app.stores.redis import client as redis
 
 
 def texts_in(client: redis.Redis) -> list[str]:

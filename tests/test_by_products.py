@@ -10,7 +10,7 @@ import psutil
 import pytest
 import requests
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from tests.builders import CALLBACK
 from tests.customer import BUDGET, carried_params
 from tests.log_reader import LogReader

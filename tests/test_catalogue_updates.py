@@ -8,8 +8,8 @@ import polib
 import pytest
 
 from app.domain.language import Language
-from app.web.catalogues import file_of
-from app.web.po_file import UnusablePo, read_po
+from app.web.text.catalogues import file_of
+from app.web.text.po_file import UnusablePo, read_po
 from tests.conftest import ROOT
 from tools.catalogues import TRANSLATIONS, merged, update
 

@@ -9,9 +9,9 @@ import pytest
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
-from app.web.catalogues import file_of
-from app.web.po_file import FIELD
-from app.web.wording import WORDING, ClusterWording
+from app.web.text.catalogues import file_of
+from app.web.text.po_file import FIELD
+from app.web.text.wording import WORDING, ClusterWording
 from tools.catalogues import REGISTRY, TRANSLATIONS, Keys, faults, keys_in_code
 from tools.reading_level import HIGHEST_GRADE, count_syllables, grade, is_sentence, too_hard
 from tools.text_rules import EVERYWHERE, FRENCH, NBSP, setting_faults

@@ -21,8 +21,8 @@ import pytest
 import requests
 import yaml
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations
+from app.development.embedded import EmbeddedValkey
+from app.stores.ledger import migrations
 from tests.builders import CALLBACK, a_query
 from tests.conftest import DEMO_REGISTRY, ROOT
 from tests.customer import BUDGET, carried_params
@@ -378,6 +378,11 @@ def test_what_the_container_gets_is_enough_to_serve(tmp_path: Path, signing_keys
 def test_only_what_is_copied_is_sent_to_whoever_builds() -> None:
     sent = (DEPLOY / "Containerfile.dockerignore").read_text().splitlines()
     assert sent[0] == "**"
+    assert [line for line in sent[1:] if not line.startswith("!")] == [
+        "**/__pycache__",
+        "app/development",
+        "app/templates/development",
+    ]
     assert {line[1:] for line in sent if line.startswith("!")} == {
         source for source, _ in copied_into_the_container()
     }

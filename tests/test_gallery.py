@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.web.screens.gallery import SCREENS
+from app.development.screens.gallery import SCREENS
 from tests.page_contract import parse_page
 from tests.screens import LANGUAGES, READINGS, ShownScreen
 from tools.gallery import ELSEWHERE, INDEX, file_of, write_gallery

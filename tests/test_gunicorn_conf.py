@@ -20,14 +20,14 @@ import requests
 from pydantic import SecretStr
 
 from app import create_app
-from app.embedded import EmbeddedValkey, stop_child
+from app.development.embedded import EmbeddedValkey, stop_child
 from app.settings import Settings
 from tests.conftest import DEMO_REGISTRY
 from tests.ports import free_port
 from tests.postgres import PostgresServer
 from tests.redis_servers import wait_until
 from tests.running_accord import PATIENCE, OpenForm, RunningAccord
-from tests.stores.test_postgresql import in_encoding
+from tests.stores.ledger.test_postgresql import in_encoding
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "marked-secret-value"

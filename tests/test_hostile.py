@@ -12,7 +12,7 @@ import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from tests.builders import CALLBACK, CHALLENGE, EVERYTHING, VERIFIER, a_query
 from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BUDGET, LOANS_APP_CALLBACK, LOANS_CALLBACK, BrowserCustomer, basic, carried_params

@@ -9,12 +9,33 @@ import pytest
 
 from tests.conftest import ROOT
 
+ROOMS = {"edge", "text", "machines", "consent", "signin", "connections"}
+
+
+def rooms_but(*known: str) -> set[str]:
+    """The rooms of the web that one of them knows nothing of, which are all but `known`."""
+    return {f"app.web.{room}" for room in ROOMS.difference(known)}
+
+
 NEVER = {
-    "app.stores": {"flask", "app.flow", "app.web", "app.signin"},
-    "app.flow": {"flask", "app.web", "app.signin"},
-    "app.signin": {"flask", "app.stores", "app.flow", "app.web"},
-    "app.web": {"redis", "sqlalchemy"},
+    "app.stores": {"flask", "app.flow", "app.web", "app.signin", "app.registration"},
+    "app.stores.redis": {"sqlalchemy", "app.stores.ledger"},
+    "app.stores.ledger": {"redis", "app.stores.redis"},
+    "app.registration": {"flask", "app.stores", "app.flow", "app.web", "app.signin"},
+    "app.flow": {"flask", "app.web", "app.signin", "app.registration"},
+    "app.signin": {"flask", "app.stores", "app.flow", "app.web", "app.registration"},
+    "app.web": {"redis", "sqlalchemy", "app.registration"},
+    # The rooms of the web: what is around every request knows no page, and no page knows another room's.
+    "app.web.edge": {"app.flow", *rooms_but("edge")},
+    "app.web.text": {"app.flow", "app.stores", *rooms_but("text", "edge")},
+    # No cookie is read there, and no form: neither can be brought by a page of somebody else.
+    "app.web.machines": {"app.web.edge.sessions", "app.web.edge.forms", *rooms_but("machines", "edge")},
+    "app.web.consent": rooms_but("consent", "edge", "text"),
+    "app.web.signin": {"app.web.consent.pages", *rooms_but("signin", "edge", "text", "consent")},
+    "app.web.connections": rooms_but("connections", "edge", "text"),
 }
+# What only development uses is imported by these two functions, where development is known to be meant.
+MAY_IMPORT_DEVELOPMENT = {"app": "create_app", "app.commands.demo": "demo"}
 # The domain knows the standard library, less what acts on the world or asks it; no clock but `now` as a value.
 PURE = sys.stdlib_module_names - {
     "os",
@@ -76,23 +97,31 @@ def test_a_module_knows_nothing_that_its_layer_must_not(module: str) -> None:
     ("module", "source", "breach"),
     [
         ("app.domain.codes", "import flask", "flask"),
-        ("app.domain.codes", "from app.stores import redis", "app.stores.redis"),
+        ("app.domain.codes", "from app.stores.redis import client as redis", "app.stores.redis.client"),
         ("app.domain.codes", "from app.settings import Settings", "app.settings.Settings"),
         ("app.domain.codes", "def f():\n    import redis", "redis"),
         ("app.domain.codes", "from secrets import token_hex", "secrets.token_hex"),
         ("app.domain.codes", "import os\nos.environ['X']", "os"),
         ("app.domain.codes", "import datetime\ndatetime.datetime.now()", "now"),
-        ("app.stores.codes", "from flask.globals import g", "flask.globals.g"),
-        ("app.stores.codes", "import app.flow.consent", "app.flow.consent"),
+        ("app.stores.redis.codes", "from flask.globals import g", "flask.globals.g"),
+        ("app.stores.redis.codes", "import app.flow.consent", "app.flow.consent"),
         ("app.stores", "from app.web import current", "app.web.current"),
         ("app.flow.consent", "import flask", "flask"),
-        ("app.signin.sandbox", "from app.stores.redis import connect", "app.stores.redis.connect"),
-        ("app.web.token", "from redis import Redis", "redis.Redis"),
-        ("app.web.token", "import sqlalchemy.exc", "sqlalchemy.exc"),
-        ("app.web.consent", "from app.web import token", "app.web.token"),
-        ("app.web.consent", "from app.web.token import bp", "app.web.token.bp"),
-        ("app.cli", "from app import create_app", "from app import create_app"),
-        ("app.web.token", "from app import flow", "from app import flow"),
+        (
+            "app.signin.sandbox",
+            "from app.stores.redis.client import connect",
+            "app.stores.redis.client.connect",
+        ),
+        ("app.web.machines.token", "from redis import Redis", "redis.Redis"),
+        ("app.web.machines.token", "import sqlalchemy.exc", "sqlalchemy.exc"),
+        ("app.web.consent.consent_form", "from app.web.machines import token", "app.web.machines.token"),
+        (
+            "app.web.consent.consent_form",
+            "from app.web.machines.token import bp",
+            "app.web.machines.token.bp",
+        ),
+        ("app.commands.demo", "from app import create_app", "from app import create_app"),
+        ("app.web.machines.token", "from app import flow", "from app import flow"),
     ],
 )
 def test_the_checker_sees_every_kind_of_breach(module: str, source: str, breach: str) -> None:
@@ -100,7 +129,7 @@ def test_the_checker_sees_every_kind_of_breach(module: str, source: str, breach:
 
 
 def test_a_name_that_only_begins_alike_is_another_package() -> None:
-    assert breaches("app.stores.codes", "import flask_babel\nfrom app.webhooks import x") == set()
+    assert breaches("app.stores.redis.codes", "import flask_babel\nfrom app.webhooks import x") == set()
     assert breaches("app.domain.codes", "from app.domain import pkce\nimport re") == set()
 
 
@@ -123,5 +152,32 @@ def test_only_wsgi_and_tests_take_the_way_to_make_an_application_out_of_the_pack
 
 
 def test_the_blueprints_are_found() -> None:
-    assert {"app.web.authorize", "app.web.consent", "app.web.decision", "app.web.token"} <= BLUEPRINTS
-    assert "app.web.errors" not in BLUEPRINTS
+    assert {
+        "app.web.consent.authorize",
+        "app.web.consent.consent_form",
+        "app.web.consent.decision",
+        "app.web.machines.token",
+    } <= BLUEPRINTS
+    assert "app.web.edge.errors" not in BLUEPRINTS
+
+
+def test_only_two_functions_import_what_only_development_uses() -> None:
+    for module, source in MODULES.items():
+        if is_within(module, "app.development"):
+            continue
+        tree = ast.parse(source)
+        everywhere = [name for name in imports_in(tree) if is_within(name, "app.development")]
+        allowed = [
+            name
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef) and function.name == MAY_IMPORT_DEVELOPMENT.get(module)
+            for name in imports_in(function)
+            if is_within(name, "app.development")
+        ]
+        assert everywhere == allowed, module
+
+
+def test_every_file_of_the_web_is_in_a_room() -> None:
+    folder = ROOT / "app" / "web"
+    assert {path.name for path in folder.glob("*.py")} == {"__init__.py", "current.py"}
+    assert {path.name for path in folder.iterdir() if (path / "__init__.py").exists()} == ROOMS

@@ -11,7 +11,7 @@ import pytest
 
 from app.log_output import LogOutput
 from tests.conftest import ROOT
-from tests.stores.test_database import no_file_grows_beyond
+from tests.stores.ledger.test_database import no_file_grows_beyond
 
 PIPE_IS_FULL_AFTER = 100  # lines of a kilobyte: Linux gives a pipe 64
 LINE = "x" * 1023 + "\n"

@@ -14,12 +14,12 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from app.loaded import VERSION, LoadedMetrics
 from app.metrics import Metrics
 from app.settings import Settings
-from app.stores import migrations
 from app.stores.keys import SigningKeys
+from app.stores.ledger import migrations
 from tests.builders import CALLBACK, a_client, a_query, a_registry
 from tests.conftest import ROOT
 from tests.customer import BUDGET, carried_params

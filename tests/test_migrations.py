@@ -11,9 +11,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import NullPool, create_engine, inspect, text
 
-from app.stores import migrations
-from app.stores.ledger import Ledger
-from app.stores.schema import metadata
+from app.stores.ledger import migrations
+from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable
 from tests.builders import a_decision, a_grant
 from tests.postgres import PostgresServer

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import requests
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations
+from app.development.embedded import EmbeddedValkey
+from app.stores.ledger import migrations
 from tests.builders import CALLBACK, a_query
 from tests.customer import BUDGET, carried_params, hidden_fields
 from tests.ledger_tables import LedgerTables

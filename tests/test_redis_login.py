@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import EmbeddedValkey
-from app.stores import redis
+from app.development.embedded import EmbeddedValkey
+from app.stores.redis import client as redis
 from app.stores.unavailable import StoreUnavailable
 from tests.conftest import ROOT, Clock, make_app, make_settings
 from tests.customer import BrowserCustomer

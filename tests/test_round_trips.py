@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis.connection import AbstractConnection
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from tests.builders import EVERYTHING, a_query
 from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BrowserCustomer, answer_params, hidden_fields

@@ -10,9 +10,9 @@ import pytest
 import requests
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from app.settings import ConfigurationError, Settings
-from app.stores import migrations
+from app.stores.ledger import migrations
 from tests.builders import CALLBACK, CHALLENGE, VERIFIER, a_query
 from tests.collector import Collector
 from tests.conftest import Clock, make_app

@@ -19,9 +19,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import Column, NullPool, Text, create_engine, text
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations
+from app.development.embedded import EmbeddedValkey
 from app.stores.keys import generate_signing_keys
+from app.stores.ledger import migrations
 from tests.conftest import ROOT
 from tests.load import under_load
 from tests.postgres import PostgresServer
@@ -197,7 +197,7 @@ def a_release_that_says_so(folder: Path) -> Path:
     make_release(folder)
     shutil.copytree(DEPLOY, folder / "deploy")
     for file, old, new in [
-        (folder / "app/web/pages.py", '"wording": ', '"release": 2, "wording": '),
+        (folder / "app/web/text/template_filters.py", '"wording": ', '"release": 2, "wording": '),
         (
             folder / "app/templates/base.html",
             "</head>",

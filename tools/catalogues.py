@@ -18,10 +18,10 @@ import polib
 from babel.messages.catalog import Catalog
 
 from app.domain.language import Language
-from app.web.catalogues import TEMPLATE as TEMPLATE_NAME
-from app.web.catalogues import file_of
-from app.web.language import LOCALES
-from app.web.po_file import Key, UnusablePo, compile_po, key_of, read_po
+from app.web.edge.language import LOCALES
+from app.web.text.catalogues import TEMPLATE as TEMPLATE_NAME
+from app.web.text.catalogues import file_of
+from app.web.text.po_file import Key, UnusablePo, compile_po, key_of, read_po
 from tools.reading_level import is_sentence, too_hard
 from tools.text_rules import setting_faults
 

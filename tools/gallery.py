@@ -11,7 +11,7 @@ from html import escape, unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from app.web.screens.gallery import SCREENS
+from app.development.screens.gallery import SCREENS
 from tests.page_contract import ContractClient
 from tests.screens import GALLERY, LANGUAGES, READINGS, gallery_client, same_each_time, show_screens
 

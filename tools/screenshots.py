@@ -14,9 +14,9 @@ from typing import Final, Literal
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from app.development.screens.gallery import GROUPS, SCREENS
+from app.development.screens.screen import Screen
 from app.domain.language import Language
-from app.web.screens.gallery import GROUPS, SCREENS
-from app.web.screens.screen import Screen
 from tests.browser.chromium import launch
 from tools.gallery import write_gallery
 

@@ -1,5 +1,5 @@
 """What happens to a consent, for the record: events are appended and never changed. They are deleted
-with everything else about the consent, years after its end (app/stores/retention.py).
+with everything else about the consent, years after its end (app/stores/ledger/retention.py).
 """
 
 from dataclasses import dataclass

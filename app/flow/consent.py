@@ -28,10 +28,10 @@ from app.domain.consent import (
 from app.domain.history import EventKind
 from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
-from app.stores.codes import CodeStore
-from app.stores.ledger import ConnectionChanged, Ledger
-from app.stores.redis import Command, Question
-from app.stores.requests import KEPT_AFTER_EXPIRY, RequestStore
+from app.stores.ledger.ledger import ConnectionChanged, Ledger
+from app.stores.redis.client import Command, Question
+from app.stores.redis.codes import CodeStore
+from app.stores.redis.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable
 
 

@@ -28,10 +28,10 @@ from app.domain.tokens import (
     narrowed_scope,
 )
 from app.flow.events import log_administered, log_event
-from app.stores.codes import CodeStore
-from app.stores.connections import Connection, ConnectionStore
 from app.stores.keys import SigningKeys
-from app.stores.ledger import Ledger, NotRedeemable, Redeemed, Replayed
+from app.stores.ledger.connections import Connection, ConnectionStore
+from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed, Replayed
+from app.stores.redis.codes import CodeStore
 from app.stores.unavailable import StoreUnavailable
 
 INVALID_CODE = "The code is unknown, expired or used, or was issued to somebody else"

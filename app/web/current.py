@@ -15,18 +15,18 @@ from app.flow.tokens import TokenFlow
 from app.settings import Settings
 from app.signin import Customer, SignIn
 from app.signin.sandbox import SandboxSignIn
-from app.stores.attempts import AttemptStore
-from app.stores.connections import ConnectionStore
-from app.stores.evidence import EvidenceStore
-from app.stores.issuers import IssuerStore
 from app.stores.keys import SigningKeys
-from app.stores.rates import Rates
+from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.evidence import EvidenceStore
+from app.stores.ledger.issuers import IssuerStore
 from app.stores.readiness import Readiness
-from app.stores.sign_ins import SignInStore
-from app.web.assets import Assets
-from app.web.catalogues import Catalogues
-from app.web.prepared import PreparedPages
-from app.web.sessions import BrowserSession
+from app.stores.redis.attempts import AttemptStore
+from app.stores.redis.rates import Rates
+from app.stores.redis.sign_ins import SignInStore
+from app.web.edge.assets import Assets
+from app.web.edge.sessions import BrowserSession
+from app.web.text.catalogues import Catalogues
+from app.web.text.form_cache import PreparedPages
 
 EXTENSION = "accord"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.domain.tokens import hash_secret
 from app.stores.keys import generate_signing_keys
-from app.stores.migrations import upgrade
+from app.stores.ledger.migrations import upgrade
 
 BROWSERS = 128
 SECRET = "bench-secret-0123456789abcdef0123456789"

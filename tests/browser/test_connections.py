@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from app.web.evidence import visible_text
+from app.web.consent.visible_text import visible_text
 from tests.browser.test_keyboard import press_key, tab_to
 from tests.browser.visit import Visit
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from app.domain.contrast import contrast
-from app.web.screens.gallery import SCREENS
+from app.development.screens.gallery import SCREENS
+from app.registration.contrast import contrast
 
 # A window of 1280 × 1024 pixels at 400 %.
 ZOOMED: ViewportSize = {"width": 320, "height": 256}

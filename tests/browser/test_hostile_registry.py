@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
+from app.development.embedded import EmbeddedValkey
 from app.domain.visible import visible
-from app.embedded import EmbeddedValkey
 from tests.browser.accessibility import NARROW, WIDE, check_fits
 from tests.browser.visit import APPROVE, DENY, PATIENCE
 from tests.builders import CHALLENGE, EVERYTHING, a_query

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.web.screens.gallery import SCREENS
+from app.development.screens.gallery import SCREENS
 
 _EDGES = """() => [...document.querySelectorAll("button:not(.enter):not(.plain):not(.language), .button, input:not([type=hidden])")]
   .map((control) => ({ name: control.outerHTML.slice(0, 100), edge: getComputedStyle(control).borderTopWidth,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
-from app.web.screens.gallery import SCREENS
 from tests.browser.accessibility import NARROW, check_accessible, check_fits, second_opinion
 from tools.gallery import INDEX
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from tests.conftest import ROOT
 from tests.ports import free_port
 from tests.running_accord import PATIENCE, RunningAccord, answer_at

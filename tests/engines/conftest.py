@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations
+from app.development.embedded import EmbeddedValkey
+from app.stores.ledger import migrations
 from tests.conftest import DEMO_REGISTRY
 from tests.engines.chromium import Chromium
 from tests.engines.customer import Customer

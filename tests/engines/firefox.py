@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from app.embedded import start_child, stop_child
+from app.development.embedded import start_child, stop_child
 from tests.engines.bidi import BidiConnection, BidiError, bidi_session, text_of
 from tests.engines.nobody import Nobody
 from tests.engines.tab import Tab, soon

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import requests
 
-from app.embedded import start_child, stop_child
+from app.development.embedded import start_child, stop_child
 from tests.engines.tab import Tab, soon
 from tests.ports import free_port
 from tests.running_accord import PATIENCE

@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.consent import Answer
 from app.domain.tokens import hash_secret
-from app.stores.ledger import Ledger
+from app.stores.ledger.ledger import Ledger
 from tests.builders import NOON, a_decision, a_grant
 from tests.faults.history import Exchange, violations
 from tests.ledger_tables import LedgerTables

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import make_url
 from werkzeug.test import TestResponse
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations, redis
+from app.development.embedded import EmbeddedValkey
+from app.stores.ledger import migrations
+from app.stores.redis import client as redis
 from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
 from tests.faults.proxy import Proxy, to_socket

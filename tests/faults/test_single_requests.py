@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
-from app.stores import redis
 from app.stores.readiness import A_SECOND
+from app.stores.redis import client as redis
 from tests.builders import a_query
 from tests.conftest import Clock, make_app, make_settings
 from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, carried_params, hidden_fields

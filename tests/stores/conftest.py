@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, delete, select
 
-from app.stores import migrations, redis
-from app.stores.cluster import Cluster
-from app.stores.ledger import Ledger
-from app.stores.schema import metadata
+from app.stores.ledger import migrations
+from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.schema import metadata
+from app.stores.redis import client as redis
+from app.stores.redis.cluster import Cluster
 from tests.postgres import PostgresServer
 from tests.redis_servers import SentinelSet, ValkeyCluster
 

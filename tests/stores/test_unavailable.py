@@ -11,13 +11,14 @@ import pytest
 import redis as redis_py
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from app.embedded import EmbeddedValkey
-from app.stores import migrations, redis
-from app.stores.ledger import Ledger
+from app.development.embedded import EmbeddedValkey
+from app.stores.ledger import migrations
+from app.stores.ledger.ledger import Ledger
+from app.stores.redis import client as redis
 from app.stores.unavailable import StoreUnavailable
 from tests.builders import RECORDS
 from tests.postgres import PostgresServer
-from tests.stores.test_database import an_answer
+from tests.stores.ledger.test_database import an_answer
 
 TIMEOUT = timedelta(seconds=0.3)
 PASSWORD = "marked-password"

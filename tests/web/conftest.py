@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from app.development.embedded import EmbeddedValkey
 from app.domain.tokens import hash_secret
-from app.embedded import EmbeddedValkey
-from app.stores import redis
+from app.stores.redis import client as redis
 from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
 from tests.page_contract import ContractClient
 

@@ -9,7 +9,7 @@ from tests.conftest import Clock
 from tests.customer import BUDGET, LOANS, BrowserCustomer, basic
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient
-from tests.web.machines import (
+from tests.web.machine_requests import (
     MAPLE_API,
     NOBODYS_CONSENT,
     TOKEN,

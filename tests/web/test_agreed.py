@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine, update
 
-from app.stores.schema import decisions
+from app.stores.ledger.schema import decisions
 from tests.conftest import DEMO_REGISTRY, Clock
 from tests.customer import BrowserCustomer
 from tests.page_contract import ContractClient, parse_page
-from tests.web.machines import admin_token, connect, record
+from tests.web.machine_requests import admin_token, connect, record
 
 Register = Callable[..., ContractClient]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Clock
 from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
-from tests.web.machines import admin_token, connect, revoke
+from tests.web.machine_requests import admin_token, connect, revoke
 
 Log = Callable[[], list[dict[str, Any]]]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.stores import redis
+from app.stores.redis import client as redis
 from tests.builders import CALLBACK, RECORDS, VERIFIER
 from tests.customer import LOANS, LOANS_CALLBACK, LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.ledger_tables import LedgerTables

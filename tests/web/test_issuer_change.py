@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.embedded import EmbeddedValkey
-from app.stores import redis
+from app.development.embedded import EmbeddedValkey
+from app.stores.redis import client as redis
 from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
 from tests.customer import BrowserCustomer
 from tests.oidc_server import OidcServer

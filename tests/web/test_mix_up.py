@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
-from app.stores import redis
+from app.stores.redis import client as redis
 from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
 from tests.customer import BrowserCustomer
 from tests.oidc_server import METADATA, NotRegistered, OidcServer

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from werkzeug.test import TestResponse
 
-from app.stores.redis import Redis
+from app.stores.redis.client import Redis
 from tests.conftest import Clock
 from tests.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.ledger_tables import LedgerTables

@@ -18,9 +18,9 @@ import pytest
 from joserfc.jwk import RSAKey
 from werkzeug.test import Cookie, TestResponse
 
-from app.embedded import EmbeddedValkey
+from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
-from app.stores import redis
+from app.stores.redis import client as redis
 from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
 from tests.customer import BrowserCustomer, carried_params, hidden_fields
 from tests.oidc_server import (

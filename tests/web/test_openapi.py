@@ -26,7 +26,7 @@ from tests.builders import CALLBACK, CHALLENGE
 from tests.conftest import ROOT
 from tests.customer import BUDGET, BrowserCustomer, basic
 from tests.page_contract import ContractClient
-from tests.web.machines import (
+from tests.web.machine_requests import (
     CONSENTS,
     INTROSPECT,
     MAPLE_API,

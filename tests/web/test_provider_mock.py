@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.embedded import EmbeddedValkey, start_child, stop_child
-from app.stores import redis
+from app.development.embedded import EmbeddedValkey, start_child, stop_child
+from app.stores.redis import client as redis
 from tests.conftest import DEMO_REGISTRY, make_app, make_settings
 from tests.customer import BrowserCustomer
 from tests.oidc_server import wait_until

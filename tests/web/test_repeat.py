@@ -13,7 +13,7 @@ from tests.customer import LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.ledger_tables import LedgerTables
 from tests.page_contract import ContractClient, Element, parse_page
 from tests.web.expected_pages import check_page
-from tests.web.machines import connect, introspect
+from tests.web.machine_requests import connect, introspect
 
 NEW = {"en": "New", "fr": "Nouveau"}
 SHARED = {"en": "You share this now", "fr": "Déjà partagé"}

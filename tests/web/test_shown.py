@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
-from app.web.evidence import visible_text
+from app.web.consent.visible_text import visible_text
 from tests.conftest import DEMO_REGISTRY, Clock
 from tests.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.ledger_tables import LedgerTables

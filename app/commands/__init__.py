@@ -1,0 +1,1 @@
+"""The commands of operators, `flask …`: one file for each noun."""

@@ -1,0 +1,169 @@
+"""Commands on what customers share: `flask connections`.
+
+An ending is an event in the ledger, with who ended it and why, and a line in the journal.
+"""
+
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import click
+
+from app.clock import utc_now
+from app.commands.journal import record_operation
+from app.commands.open_stores import at_the_ledger, open_database, parted
+from app.domain.clusters import format_scope
+from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.visible import visible
+from app.stores.ledger.connections import ConnectionStore
+from app.stores.unavailable import StoreUnavailable
+
+# In one transaction: customers whose connections are among them wait for so many at most.
+_AT_ONCE = 100
+
+
+class _Words(click.ParamType[str]):
+    """Text on one line, of so many characters at most, that can be seen."""
+
+    name = "text"
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        words = visible(str(value))
+        if not words or len(words) > self._most:
+            self.fail(f"say it in 1 to {self._most} characters", param, ctx)
+        return words
+
+
+@click.group()
+def connections() -> None:
+    """What customers share."""
+
+
+@connections.command(name="list")
+@at_the_ledger
+@click.option("--customer", metavar="PROVIDER/SUBJECT", help="Those of one customer.")
+@click.option("--client", "client_id", metavar="CLIENT_ID", help="Those of one recipient.")
+def list_connections(url: str, customer: str | None, client_id: str | None) -> None:
+    """Lists the connections of a customer, or of a recipient, the newest first."""
+    if (customer is None) is (client_id is None):
+        raise click.UsageError("name either --customer or --client")
+    whose = _whose(customer, client_id, None)
+    now, count = utc_now(), 0
+    with open_database(url) as database:
+        for one in ConnectionStore(database).of(**whose):
+            grant = one.grant
+            click.echo(
+                f"{grant.consent_id} {one.status_at(now)} {grant.provider_id}/{grant.subject} "
+                f"{grant.client_id} until {grant.expires_at.isoformat()} {format_scope(grant.granted_scope)}"
+            )
+            count += 1
+    click.echo(f"{count} connections")
+
+
+@connections.command(name="end")
+@at_the_ledger
+@click.argument("consent_id", required=False)
+@click.option("--customer", metavar="PROVIDER/SUBJECT", help="All of one customer.")
+@click.option("--client", "client_id", metavar="CLIENT_ID", help="All of one recipient.")
+@click.option("--provider", "provider_id", metavar="PROVIDER_ID", help="All at one bank.")
+@click.option("--from", "file", type=click.File(), help="Those whose consent ids are in FILE, one a line.")
+@click.option("--reason", "note", type=_Words(500), required=True, help="Why, for the record.")
+@click.option("--by", "operator", type=_Words(255), required=True, help="Your name, for the record.")
+@click.option("--yes", is_flag=True, help="End them; without it, only how many would end is said.")
+def end_connections(
+    url: str,
+    consent_id: str | None,
+    customer: str | None,
+    client_id: str | None,
+    provider_id: str | None,
+    file: TextIO | None,
+    note: str,
+    operator: str,
+    yes: bool,
+) -> None:
+    """Ends a connection at once, or many: no token of them works any more.
+
+    CONSENT_ID ends right away. --customer, --client and --provider name all that have not ended, and together
+    those that all of them name; they, and --from, need --yes.
+    """
+    whose = _whose(customer, client_id, provider_id)
+    if [consent_id is not None, file is not None, bool(whose)].count(True) != 1:
+        raise click.UsageError("name CONSENT_ID, or --from, or any of --customer, --client and --provider")
+    with open_database(url) as database:
+        store = ConnectionStore(database)
+        if consent_id is not None:
+            _end_one(store, consent_id, operator, note)
+            return
+        consent_ids = store.standing(**whose) if file is None else _named_in(file)
+        if not yes:
+            click.echo(f"would end {len(consent_ids)} connections; with --yes it does")
+            return
+        _end_many(store, consent_ids, operator, note)
+
+
+def _end_one(store: ConnectionStore, consent_id: str, operator: str, note: str) -> None:
+    ended = _end_some(store, [consent_id], operator, note)
+    if not ended:
+        raise click.ClickException(f"{consent_id}: no such connection, or it had ended before")
+    had_run_out = _had_run_out(ended[0])
+    click.echo(f"{consent_id}: {'had run out; now it is written down' if had_run_out else 'ended'}")
+
+
+def _end_many(store: ConnectionStore, consent_ids: list[str], operator: str, note: str) -> None:
+    ended: list[ConsentGrant] = []
+    try:
+        for portion in _portions(consent_ids):
+            ended += _end_some(store, portion, operator, note)
+    except StoreUnavailable as error:
+        so_far = f"{len(ended)} connections ended, then the store could not be used: {error}"
+        raise click.ClickException(f"{so_far}; the same command ends the rest") from error
+    run_out = sum(_had_run_out(grant) for grant in ended)
+    click.echo(
+        f"{len(ended) - run_out} connections ended; {run_out} had run out, now it is written down; "
+        f"{len(consent_ids) - len(ended)} are unknown, or had ended before"
+    )
+
+
+def _end_some(store: ConnectionStore, consent_ids: list[str], operator: str, note: str) -> list[ConsentGrant]:
+    """Ends them in one transaction, and then says so of each."""
+    ended = store.end_all(consent_ids, operator=operator, note=note, now=utc_now())
+    for grant in ended:
+        record_operation(
+            "connection_ended",
+            consent_id=grant.consent_id,
+            client_id=grant.client_id,
+            provider_id=grant.provider_id,
+            correlation_id=grant.correlation_id,
+            operator=operator,
+            note=note,
+        )
+    return ended
+
+
+def _had_run_out(grant: ConsentGrant) -> bool:
+    return grant.status_at(utc_now()) is GrantStatus.EXPIRED
+
+
+def _portions(consent_ids: list[str]) -> Iterator[list[str]]:
+    for begin in range(0, len(consent_ids), _AT_ONCE):
+        yield consent_ids[begin : begin + _AT_ONCE]
+
+
+def _named_in(file: TextIO) -> list[str]:
+    """The consent ids in `file`, each once."""
+    lines = (line.strip() for line in file)
+    return list(dict.fromkeys(line for line in lines if line and "\0" not in line))
+
+
+def _whose(customer: str | None, client_id: str | None, provider_id: str | None) -> dict[str, str]:
+    """What the connections have in common, by the columns of the ledger. Raises UsageError."""
+    whose = {} if client_id is None else {"client_id": client_id}
+    if provider_id is not None:
+        whose["provider_id"] = provider_id
+    if customer is not None:
+        at_provider, whose["subject"] = parted(customer)
+        if whose.setdefault("provider_id", at_provider) != at_provider:
+            raise click.UsageError("--customer is at another bank than --provider")
+    return whose

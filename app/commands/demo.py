@@ -1,0 +1,11 @@
+"""`flask demo`."""
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Everything on this machine, to try it: stores, server and an example recipient."""
+    from app.development.demo import run_demo  # needs what only development installs
+
+    raise SystemExit(run_demo())

@@ -1,0 +1,69 @@
+"""`flask ledger`: the schema of its database, and whatever else is done to the ledger as a whole."""
+
+import click
+
+from app.clock import utc_now
+from app.commands.journal import record_operation
+from app.commands.ledger_export import export, reconcile
+from app.commands.ledger_prune import prune
+from app.commands.ledger_show import show
+from app.commands.open_stores import (
+    at_the_ledger,
+    one_line_faults,
+    open_database,
+)
+from app.stores.ledger import migrations
+from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.copying import NotCopied, copy_ledger
+
+
+@click.group()
+def ledger() -> None:
+    """The ledger's database."""
+
+
+@ledger.command()
+@at_the_ledger
+def upgrade(url: str) -> None:
+    """Brings the ledger to the newest schema. One that a newer version has upgraded is left as it is."""
+    with one_line_faults():
+        is_known = migrations.upgrade(url)
+    click.echo(
+        "the ledger is up to date" if is_known else "the ledger is newer than this version: nothing to do"
+    )
+
+
+@ledger.command()
+@at_the_ledger
+def expire(url: str) -> None:
+    """Writes down the end of connections that have run out. They ended without this, too."""
+    count, now = 0, utc_now()
+    with open_database(url) as database:
+        while written := ConnectionStore(database).record_expired(now=now):
+            count += written
+    click.echo(f"{count} connections had run out; each has its event now")
+
+
+@ledger.command()
+@click.option("--from", "source", required=True, metavar="URL", help="The ledger to copy.")
+@click.option("--to", "target", required=True, metavar="URL", help="One that is migrated and empty.")
+def copy(source: str, target: str) -> None:
+    """Copies a ledger into another database, whole or not at all.
+
+    Stop Accord first. The rows are counted on both sides, and each text is held against its hash.
+    """
+    if source == target:
+        raise click.UsageError("--from and --to are the same ledger")
+    with open_database(source) as old, open_database(target) as new:
+        try:
+            counts = copy_ledger(old, new)
+        except NotCopied as error:
+            raise click.ClickException(f"nothing was copied: {error}") from error
+    for name, count in sorted(counts.items()):
+        click.echo(f"{name}: {count}")
+    record_operation("ledger_copied", **counts)
+    click.echo("copied; as many rows are on both sides, and every screen and agreement has its hash")
+
+
+for part in (show, prune, export, reconcile):
+    ledger.add_command(part)

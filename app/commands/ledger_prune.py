@@ -1,0 +1,100 @@
+"""`flask ledger prune`: deletes what nobody has to keep any longer."""
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from app.clock import utc_now
+from app.commands.journal import record_operation
+from app.commands.open_stores import (
+    at_the_ledger,
+    open_database,
+)
+from app.stores.ledger.retention import Forgettable, Policy, RetentionStore
+
+# Nobody who was party to a consent can be asked about it for less: claims expire after three years in Quebec
+# (Civil Code, article 2925), and elsewhere in Canada after two or more.
+_FEWEST_YEARS = 3
+
+
+_MOST_YEARS = 1000  # a date that far back still has a name
+
+
+_YEAR = timedelta(days=365.25)
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds within a range, which what is no number is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
+
+
+@click.command()
+@at_the_ledger
+@click.option(
+    "--years",
+    type=click.IntRange(min=_FEWEST_YEARS, max=_MOST_YEARS),
+    default=7,
+    show_default=True,
+    help="Since it ended.",
+)
+@click.option(
+    "--token-days",
+    type=click.IntRange(min=30, max=365 * _MOST_YEARS),
+    default=365,
+    show_default=True,
+    help="Since it died.",
+)
+@click.option(
+    "--refresh-token-idle",
+    envvar="ACCORD_REFRESH_TOKEN_IDLE",
+    type=_Seconds(min=0, min_open=True, max=365 * 24 * 3600),
+    default=30 * 24 * 3600,
+    show_default=True,
+    help="ACCORD_REFRESH_TOKEN_IDLE",
+)
+@click.option("--yes", is_flag=True, help="Delete; without it, only what would be deleted is said.")
+def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes: bool) -> None:
+    """Deletes what the law no longer asks anybody to keep, or says what that is.
+
+    Decisions, grants and events go some years after the consent ended, or was denied; refresh tokens some
+    days after they died; and pages that were shown, and what was agreed, when no answer that is kept refers
+    to them. What is in force is never touched.
+    """
+    policy = Policy(
+        records=years * _YEAR,
+        tokens=timedelta(days=token_days),
+        token_idle=timedelta(seconds=refresh_token_idle),
+    )
+    now = utc_now()
+    with open_database(url) as database:
+        store = RetentionStore(database, policy)
+        if not yes:
+            click.echo(f"would delete {_in_words(store.count(now=now))}; with --yes it does")
+            return
+        forgotten = Forgettable()
+        for step in store.forget(now=now):
+            forgotten += step
+    record_operation(
+        "ledger_pruned",
+        years=years,
+        consents=forgotten.consents,
+        events=forgotten.events,
+        refresh_tokens=forgotten.refresh_tokens,
+        screens=forgotten.screens,
+        agreements=forgotten.agreements,
+    )
+    click.echo(f"deleted {_in_words(forgotten)}")
+
+
+def _in_words(much: Forgettable) -> str:
+    return (
+        f"{much.consents} consents with {much.events} events, {much.refresh_tokens} refresh tokens, "
+        f"{much.screens} screens and {much.agreements} agreements"
+    )

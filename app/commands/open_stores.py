@@ -1,0 +1,66 @@
+"""How commands reach the stores: the option that says where the ledger is, and faults in one line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import click
+
+from app.environment import value_from_file
+from app.stores.ledger.database import Database
+from app.stores.unavailable import StoreUnavailable
+
+TIMEOUT = timedelta(seconds=10)
+
+Command = Callable[..., None]
+
+
+def address_option(option: str, variable: str) -> Callable[[Command], Command]:
+    """An option for a store's address, else in `variable`, else in the file that `<variable>_FILE` names."""
+
+    def or_from_file(context: click.Context, option: click.Parameter, given: str | None) -> str:
+        try:
+            address = given or value_from_file(variable)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if address is None:
+            raise click.MissingParameter(ctx=context, param=option)
+        return address
+
+    return click.option(
+        option, envvar=variable, callback=or_from_file, help=f"{variable}, or {variable}_FILE"
+    )
+
+
+def at_the_ledger(command: Command) -> Command:
+    """Adds the option that says where the ledger is."""
+    return address_option("--url", "ACCORD_LEDGER_URL")(command)
+
+
+def parted(customer: str | None) -> tuple[str, str]:
+    """The provider and the subject of PROVIDER/SUBJECT. Raises UsageError."""
+    provider_id, slash, subject = (customer or "").partition("/")
+    if not slash or not subject:
+        raise click.UsageError("a customer is written PROVIDER/SUBJECT, such as 1000/maple-0001")
+    return provider_id, subject
+
+
+@contextmanager
+def open_database(url: str) -> Iterator[Database]:
+    with one_line_faults():
+        database = Database(url, timeout=TIMEOUT)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+@contextmanager
+def one_line_faults() -> Iterator[None]:
+    """What goes wrong in our own words: what a store's library says may quote its address, and a password."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise click.ClickException(f"the store cannot be used: {error}") from error
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error

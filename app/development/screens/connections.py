@@ -1,0 +1,181 @@
+"""What is shared, its receipts, and how it stops."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask import render_template
+
+from app.development.screens import parties as fixtures
+from app.development.screens.parties import (
+    ALEX,
+    BUDGET,
+    CONSENT_ID,
+    EVERYTHING,
+    LOANS,
+    MAPLE,
+    NORTHERN,
+    NOW,
+    PROVIDERS,
+)
+from app.development.screens.screen import Screen
+from app.domain.agreement import Agreement, agree
+from app.domain.clusters import DataCluster, Scope
+from app.domain.consent import ConsentGrant
+from app.domain.history import Actor, Event, EventKind, Reason
+from app.domain.language import Bilingual, Language
+from app.domain.registry import Client, DataProvider
+from app.stores.ledger.connections import Connection
+from app.web.connections.pages import choose_page, detail_page, list_page, stop_page
+from app.web.connections.receipt import ShownConnection
+
+_SOME = frozenset({DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
+_APPROVED_AT = NOW - timedelta(days=40)
+
+
+def _event(kind: EventKind, actor: Actor, at: datetime = NOW, detail: str | None = None) -> Event:
+    return Event(
+        consent_id=CONSENT_ID,
+        kind=kind,
+        actor=actor,
+        reason=Reason.USER_ACTION,
+        correlation_id="correlation",
+        happened_at=at,
+        detail=detail,
+    )
+
+
+_ASKED = _event(EventKind.ASKED, Actor.CLIENT, _APPROVED_AT - timedelta(minutes=2))
+_APPROVED = _event(EventKind.APPROVED, Actor.CUSTOMER, _APPROVED_AT)
+_REDEEMED = _event(EventKind.REDEEMED, Actor.CLIENT, _APPROVED_AT + timedelta(seconds=4))
+_BEGAN = [_ASKED, _APPROVED, _REDEEMED]
+_NARROWED = [
+    _event(EventKind.NARROWED, actor, detail="INVESTMENTS CUSTOMER_PERSONAL")
+    for actor in (Actor.CUSTOMER, Actor.OPERATOR)
+]
+_ENDINGS = {
+    "stopped": _event(EventKind.WITHDRAWN, Actor.CUSTOMER),
+    "ended-by-bank": _event(EventKind.WITHDRAWN, Actor.OPERATOR),
+    "revoked": _event(EventKind.REVOKED, Actor.CLIENT),
+    "replayed": _event(EventKind.REPLAYED, Actor.CLIENT),
+    "superseded": _event(EventKind.SUPERSEDED, Actor.CUSTOMER),
+    "expired": _event(EventKind.EXPIRED, Actor.ACCORD),
+}
+
+
+def _shown(
+    client: Client | None = BUDGET,
+    *,
+    granted: Scope = _SOME,
+    provider: DataProvider = MAPLE,
+    ending: Event | None = None,
+    last_used_at: datetime | None = NOW,
+    agreement: Agreement | None = None,
+) -> ShownConnection:
+    grant = ConsentGrant(
+        consent_id=CONSENT_ID,
+        request_id="request",
+        client_id="dc-gone" if client is None else client.client_id,
+        provider_id=provider.provider_id,
+        subject=ALEX.subject,
+        granted_scope=granted,
+        correlation_id="correlation",
+        approved_at=_APPROVED_AT,
+        expires_at=_APPROVED_AT + timedelta(days=365),
+        redeemed_at=_APPROVED_AT,
+        ended_at=None if ending is None else NOW,
+    )
+    if ending is not None and ending.kind is EventKind.EXPIRED:
+        grant = replace(grant, expires_at=NOW)
+    connection = Connection(
+        grant=grant,
+        requested_scope=EVERYTHING,
+        approved_scope=granted,
+        language=Language.EN,
+        screen_hash=None,
+        agreement=agreement,
+        last_used_at=last_used_at,
+        ending=ending,
+    )
+    return ShownConnection(connection, client, provider, grant.status_at(NOW))
+
+
+_ACTIVE = [
+    _shown(BUDGET),
+    _shown(LOANS, provider=NORTHERN),
+    _shown(None, provider=NORTHERN, last_used_at=None),
+]
+_ENDED = [_shown(ending=ending) for ending in _ENDINGS.values()]
+
+
+def _list(*shown: ShownConnection, banks: int = 1, is_first: bool = True) -> str:
+    customers = [replace(ALEX, provider_id=provider_id) for provider_id in list(PROVIDERS)[:banks]]
+    return list_page(
+        active=[one for one in shown if one.is_active],
+        ended=[one for one in shown if not one.is_active],
+        is_first=is_first,
+        customers=customers,
+        providers=PROVIDERS,
+        session_id=None,
+    )
+
+
+def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
+    ending = None if name is None else _ENDINGS[name]
+    history = [*_BEGAN, *([] if ending is None else [ending])]
+    return detail_page(_shown(client, ending=ending), history)
+
+
+def _renamed() -> str:
+    """The recipient has another name since, and is suspended."""
+    today = replace(BUDGET, name=Bilingual("Budget Pilot", "Pilote Budget"), is_suspended=True)
+    return detail_page(_shown(today, agreement=agree(BUDGET, MAPLE)), _BEGAN)
+
+
+def _narrowed() -> str:
+    return detail_page(_shown(), [*_BEGAN, *_NARROWED])
+
+
+def _stop(stopping: Scope, asked: str, *, client: Client = BUDGET) -> str:
+    return stop_page(_shown(client), stopping, asked=asked, session_id=None)
+
+
+SCREENS = [
+    Screen(
+        "complaints",
+        "Where a complaint goes",
+        lambda: render_template("connections/complaints.html", providers=list(PROVIDERS.values())),
+    ),
+    Screen("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
+    Screen("connections-none", "Nothing is shared", _list),
+    Screen("connections-one", "One connection", partial(_list, _ACTIVE[0])),
+    Screen("connections-ended", "Nothing is shared any more", partial(_list, *_ENDED[:2])),
+    Screen(
+        "connections-several",
+        "Several, at two banks; one recipient is no longer registered",
+        partial(_list, *_ACTIVE, *_ENDED, banks=2),
+    ),
+    Screen(
+        "connections-hostile",
+        "With a recipient of a hostile name",
+        partial(_list, _shown(fixtures.HOSTILE)),
+    ),
+    Screen("connection", "A connection and its receipt", _detail),
+    Screen("connection-narrowed", "Part of it was stopped", _narrowed),
+    Screen("connection-renamed", "The recipient has another name since, and is suspended", _renamed),
+    Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),
+    Screen("connection-gone", "The recipient is gone", partial(_detail, client=None)),
+    *(Screen(f"connection-{name}", f"It ended: {name}", partial(_detail, name)) for name in _ENDINGS),
+    Screen("stop", "Stopping everything", partial(_stop, _SOME, "all")),
+    Screen(
+        "stop-one",
+        "Stopping one type",
+        partial(_stop, frozenset({DataCluster.TRANSACTIONS}), "TRANSACTIONS"),
+    ),
+    Screen(
+        "stop-needed",
+        "Stopping one that is needed",
+        partial(_stop, frozenset({DataCluster.TRANSACTIONS}), "TRANSACTIONS", client=LOANS),
+    ),
+    Screen("stop-basic", "Stopping the basic data", partial(_stop, _SOME, "ACCOUNT_BASIC")),
+]

@@ -1,0 +1,71 @@
+"""Every page that says what went wrong."""
+
+from datetime import timedelta
+from functools import partial
+
+from flask import render_template
+
+from app.development.screens.parties import BUDGET, CONSENT_ID, HOSTILE, MAPLE, REQUEST_ID
+from app.development.screens.screen import Screen
+from app.domain.language import Language
+from app.signin import Cause
+from app.web.edge import errors
+
+_A_MINUTE = timedelta(minutes=1)
+_WAY_BACK = "https://budget.example/callback?error=access_denied"
+
+
+def _page(template: str) -> str:
+    return render_template(f"errors/{template}.html")
+
+
+def _problem(problem: errors.Problem) -> str:
+    return render_template(f"errors/{problem.template}.html", **problem.context)
+
+
+def _sign_in_failed(cause: Cause) -> str:
+    here = f"/dev/screens/error-sign-in-{cause.value}"
+    in_languages = {spoken: f"{here}?lang={spoken}" for spoken in Language}
+    failed = errors.sign_in_failed(
+        MAPLE, cause, retry=here, client=BUDGET, way_back=_WAY_BACK, in_languages=in_languages
+    )
+    return _problem(failed)
+
+
+SCREENS = [
+    Screen("error-unsafe-client", "An unknown recipient", partial(_page, "unsafe_client")),
+    Screen("error-unsafe-redirect", "An address that is not registered", partial(_page, "unsafe_redirect")),
+    Screen("error-bad-request", "A request that cannot be read", partial(_page, "bad_request")),
+    Screen("error-not-found", "No such page", partial(_page, "not_found")),
+    Screen("error-not-allowed", "Not in this way", partial(_page, "not_allowed")),
+    Screen("error-too-many", "Too many requests", lambda: _problem(errors.too_many("authorize", _A_MINUTE))),
+    Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
+    Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
+    Screen("error-request-lost", "No such request here", lambda: _problem(errors.request_lost())),
+    Screen("error-session", "The session is over", lambda: _problem(errors.session_over())),
+    Screen("error-cookies", "Cookies are blocked", lambda: _problem(errors.cookies_blocked())),
+    Screen("error-expired", "Too late", lambda: _problem(errors.request_expired(BUDGET, MAPLE, _WAY_BACK))),
+    Screen(
+        "error-expired-hostile",
+        "Too late, for a recipient with a hostile name",
+        lambda: _problem(errors.request_expired(HOSTILE, MAPLE, _WAY_BACK)),
+    ),
+    Screen(
+        "error-form",
+        "A form that is not this browser's",
+        lambda: _problem(errors.form_refused(REQUEST_ID, MAPLE)),
+    ),
+    Screen("error-form-alone", "The same, from nowhere", lambda: _problem(errors.form_refused(""))),
+    Screen("error-sign-in-lost", "No such sign-in", lambda: _problem(errors.sign_in_lost())),
+    *(
+        Screen(
+            f"error-sign-in-{cause.value}",
+            f"Signing in failed: {cause.value}",
+            partial(_sign_in_failed, cause),
+        )
+        for cause in Cause
+    ),
+    Screen("error-connection", "No such connection", lambda: _problem(errors.connection_unknown())),
+    Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(CONSENT_ID, MAPLE))),
+    Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(CONSENT_ID))),
+]

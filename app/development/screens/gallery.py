@@ -1,0 +1,34 @@
+"""`/dev/screens`: the list, each screen in all languages side by side, and each screen alone."""
+
+from flask import Blueprint, Response, abort, render_template
+
+from app.development.screens import connections, consent, errors, sign_in
+from app.development.screens.screen import Screen
+from app.domain.language import Language
+from app.web.edge import headers, language
+
+bp = Blueprint("screens", __name__)
+
+GROUPS: dict[str, list[Screen]] = {
+    "Consent": consent.SCREENS,
+    "Signing in": sign_in.SCREENS,
+    "Data sharing": connections.SCREENS,
+    "What went wrong": errors.SCREENS,
+}
+SCREENS = {screen.name: screen for group in GROUPS.values() for screen in group}
+
+
+@bp.get("/dev/screens")
+def show_all() -> str:
+    headers.allow("frame-src", "'self'")
+    return render_template("development/screens.html", groups=GROUPS, languages=list(Language))
+
+
+@bp.get("/dev/screens/<name>")
+def show(name: str) -> Response:
+    screen = SCREENS.get(name)
+    if screen is None:
+        abort(404)
+    headers.allow("frame-ancestors", "'self'")
+    language.use(language.asked_language() or Language.EN)
+    return Response(screen.render())

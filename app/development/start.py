@@ -1,0 +1,13 @@
+"""`/` in development: what this is, and one link that starts a flow at the example recipient."""
+
+from flask import Blueprint, render_template
+
+from app.web.current import services
+
+bp = Blueprint("start", __name__)
+
+
+@bp.get("/")
+def show() -> str:
+    recipient = f"http://localhost:{services().settings.recipient_port}"
+    return render_template("development/start.html", recipient=recipient)

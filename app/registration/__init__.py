@@ -1,0 +1,1 @@
+"""Reads the registration of recipients, providers and resource servers."""

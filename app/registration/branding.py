@@ -1,0 +1,50 @@
+"""What is asked of a registered logo and colour, so that pages stay readable. Checks raise ValueError."""
+
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
+
+from app.registration.contrast import LEAST, contrast
+
+LOGOS: Final = Path(__file__).resolve().parents[2] / "static" / "logos"
+ON_COLOUR: Final = "#ffffff"
+"""The text on a provider's colour, as `--on-band` in the style sheet."""
+
+_SVG: Final = "{http://www.w3.org/2000/svg}"
+_SIGNATURES: Final = {".png": b"\x89PNG\r\n\x1a\n", ".webp": b"RIFF"}
+
+
+def readable_logo(name: str, beside: Path | None = None) -> str:
+    """`name`, of a picture in the folder `beside`, or else under static/logos."""
+    folders = [LOGOS] if beside is None else [beside, LOGOS]
+    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        raise ValueError("is a file neither under static/logos nor under logos beside this file")
+    content = path.read_bytes()
+    if path.suffix == ".svg":
+        _check_svg(content)
+    elif not content.startswith(_SIGNATURES[path.suffix]):
+        raise ValueError(f"is no picture of the kind {path.suffix}")
+    return name
+
+
+def readable_colour(colour: str) -> str:
+    """`colour`, on which the bank's name can be read: white, on light pages and on dark ones alike."""
+    found = contrast(colour, ON_COLOUR)
+    if found < LEAST:
+        raise ValueError(
+            f"has a contrast of {found:.2f}:1 with the white text on it, in light and dark; "
+            f"{LEAST}:1 is the least (WCAG 1.4.3)"
+        )
+    return colour
+
+
+def _check_svg(content: bytes) -> None:
+    try:
+        elements = list(ElementTree.fromstring(content).iter())  # noqa: S314  # the operator's own file
+    except ElementTree.ParseError as error:
+        raise ValueError("is no SVG picture") from error
+    if elements[0].tag != f"{_SVG}svg":
+        raise ValueError("is no SVG picture")
+    if any(element.tag == f"{_SVG}script" for element in elements):
+        raise ValueError("has a script in it")

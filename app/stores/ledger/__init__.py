@@ -1,0 +1,1 @@
+"""What the ledger keeps for years: decisions, grants, tokens, events, what was shown."""

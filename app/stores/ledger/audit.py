@@ -1,0 +1,87 @@
+"""The ledger read from one end to the other: for auditors, and for codes that never reached anyone.
+
+Rows are read in the order in which they were made, a few hundred at a time, so that neither memory nor a
+long transaction grows with the ledger, what is older than asked for is not read at all, and two readings say
+the same in the same order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import Any, Final
+
+from sqlalchemy import Column, Select, and_, bindparam, or_, select
+
+from app.domain.consent import ConsentGrant
+from app.stores.ledger.database import Database
+from app.stores.ledger.rows import grant_from
+from app.stores.ledger.schema import Moment, agreements, decisions, events, grants, screens
+
+AT_ONCE: Final = 500
+
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class _Portions:
+    """What reads the rows of `query` in the order of `made_at` and a key, so many at a time."""
+
+    def __init__(self, query: Select[Any], made_at: Column[datetime], key: Column[Any]) -> None:
+        ordered = query.add_columns(made_at.label("read_at"), key.label("read_key"))
+        ordered = ordered.order_by(made_at, key).limit(AT_ONCE)
+        since = bindparam("since", type_=Moment)
+        later = or_(made_at > since, key > bindparam("after", type_=key.type))
+        self.first = ordered.where(made_at >= since)
+        self.next = ordered.where(and_(made_at >= since, later))
+
+
+# What an auditor may see, in this order. Hashes of tokens are no record. A grant is made with its decision.
+_GRANTS: Final = _Portions(select(grants).join(decisions), decisions.c.decided_at, decisions.c.request_id)
+_RECORDS: Final[tuple[tuple[str, _Portions], ...]] = (
+    ("screen", _Portions(select(screens), screens.c.first_shown_at, screens.c.screen_hash)),
+    ("agreement", _Portions(select(agreements), agreements.c.first_agreed_at, agreements.c.agreement_hash)),
+    ("decision", _Portions(select(decisions), decisions.c.decided_at, decisions.c.request_id)),
+    ("grant", _GRANTS),
+    ("event", _Portions(select(events), events.c.happened_at, events.c.event_id)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the ledger: its kind, and its values by their names."""
+
+    kind: str
+    values: dict[str, Any]
+
+
+class Audit:
+    """Reads the whole ledger, or what was made at `since` or later. Every method raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def records(self, *, since: datetime | None = None) -> Iterator[Record]:
+        """Every record: screens, agreements, decisions, grants, events, the oldest of each kind first."""
+        for kind, portions in _RECORDS:
+            for row in self._rows(portions, since):
+                yield Record(kind, dict(zip(row._fields[:-2], row[:-2], strict=True)))
+
+    def unredeemed(
+        self, *, approved_before: datetime, since: datetime | None = None
+    ) -> Iterator[ConsentGrant]:
+        """Grants whose code nobody redeemed, although it was minted, if at all, before that moment."""
+        made = (grant_from(row) for row in self._rows(_GRANTS, since))
+        for grant in takewhile(lambda grant: grant.approved_at < approved_before, made):
+            if grant.redeemed_at is None:
+                yield grant
+
+    def _rows(self, portions: _Portions, since: datetime | None) -> Iterator[Any]:
+        rows = self._portion(portions.first, since=since or _BEFORE_ALL)
+        yield from rows
+        while len(rows) == AT_ONCE:
+            rows = self._portion(portions.next, since=rows[-1].read_at, after=rows[-1].read_key)
+            yield from rows
+
+    def _portion(self, query: Select[Any], **values: Any) -> list[Any]:
+        with self._database.reading() as connection:
+            return connection.rows(query, **values)

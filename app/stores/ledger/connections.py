@@ -1,0 +1,277 @@
+"""A customer's connections: what the ledger knows of each, and how one ends or is narrowed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from app.domain.agreement import Agreement
+from app.domain.clusters import Scope, format_scope, parse_scope
+from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
+from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
+from app.domain.language import Language
+from app.stores.ledger.database import Database
+from app.stores.ledger.grants import GRANT, LOCKED_GRANT, OF_CONSENT, STANDING, append, end, find
+from app.stores.ledger.rows import agreement_from, event_from, event_row, grant_from
+from app.stores.ledger.schema import Moment, agreements, decisions, events, grants, refresh_tokens
+
+AT_ONCE = 500
+"""How many are read, or written, in one statement or transaction, when there may be any number."""
+
+
+def _is_one_of(kinds: frozenset[EventKind]) -> ColumnElement[bool]:
+    """Whether an event is of one of `kinds`, which are found by a key: constants in the statement's text."""
+    return events.c.kind.in_([literal_column(f"'{kind}'") for kind in sorted(kinds)])
+
+
+# Built once: building a statement costs more than the database takes to run it.
+_LAST_USED = (
+    select(func.max(refresh_tokens.c.last_used_at))
+    .where(refresh_tokens.c.consent_id == grants.c.consent_id)
+    .scalar_subquery()
+)
+_IS_ENDING = _is_one_of(ENDINGS)
+_CONNECTIONS = (
+    select(
+        grants,
+        decisions.c.requested_scope,
+        decisions.c.granted_scope.label("approved_scope"),
+        decisions.c.language,
+        decisions.c.screen_hash,
+        _LAST_USED.label("last_used_at"),
+        agreements.c.document,
+        *(events.c.kind, events.c.actor, events.c.reason, events.c.happened_at),
+        *(events.c.detail, events.c.operator, events.c.note),
+    )
+    .select_from(grants)
+    .join(decisions, decisions.c.request_id == grants.c.request_id)
+    .outerjoin(agreements, agreements.c.agreement_hash == decisions.c.agreement_hash)
+    .outerjoin(events, and_(events.c.consent_id == grants.c.consent_id, _IS_ENDING))
+)
+_CONNECTION = _CONNECTIONS.where(OF_CONSENT)
+_NEWEST_FIRST = (grants.c.approved_at.desc(), grants.c.consent_id.desc())
+_OLDER = (
+    grants.c.approved_at <= bindparam("approved_at", type_=Moment),
+    or_(
+        grants.c.approved_at < bindparam("approved_at", type_=Moment),
+        grants.c.consent_id < bindparam("older"),
+    ),
+)
+_WHOSE = {
+    "provider_id": grants.c.provider_id == bindparam("at_provider"),
+    "subject": grants.c.subject == bindparam("of_customer"),
+    "client_id": grants.c.client_id == bindparam("to_client"),
+}
+_BINDS = {"provider_id": "at_provider", "subject": "of_customer", "client_id": "to_client"}
+_OF_CUSTOMER = _CONNECTIONS.where(_WHOSE["provider_id"], _WHOSE["subject"]).order_by(*_NEWEST_FIRST)
+_NOW = bindparam("now", type_=Moment)
+_ACTIVE = _OF_CUSTOMER.where(grants.c.ended_at.is_(None), grants.c.expires_at > _NOW)
+_ENDED = _OF_CUSTOMER.where(or_(grants.c.ended_at.is_not(None), grants.c.expires_at <= _NOW)).limit(
+    bindparam("most", type_=Integer)
+)
+_ENDED_OLDER = _ENDED.where(*_OLDER)
+_HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
+_HISTORY_WITHOUT_USE = _HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
+_NARROW = update(grants).where(OF_CONSENT).values(granted_scope=bindparam("left"))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A grant, with what was asked, agreed and answered, when it was last used, and how it ended, if it has.
+
+    `agreement` is None for what was approved before agreements were recorded.
+    """
+
+    grant: ConsentGrant
+    requested_scope: Scope
+    approved_scope: Scope
+    language: Language
+    screen_hash: str | None
+    agreement: Agreement | None
+    last_used_at: datetime | None
+    ending: Event | None
+
+    def status_at(self, now: datetime) -> GrantStatus:
+        return self.grant.status_at(now)
+
+
+@cache
+def _portion(whose: tuple[str, ...], *, is_first: bool) -> Select[Any]:
+    """The next connections of whoever has these columns' values."""
+    query = _CONNECTIONS.where(*(_WHOSE[name] for name in whose)).order_by(*_NEWEST_FIRST).limit(AT_ONCE)
+    return query if is_first else query.where(*_OLDER)
+
+
+@cache
+def _standing(whose: tuple[str, ...]) -> Select[Any]:
+    """Which of their connections nothing has ended yet."""
+    return select(grants.c.consent_id).where(*(_WHOSE[name] for name in whose), grants.c.ended_at.is_(None))
+
+
+class ConnectionStore:
+    """Reads and ends connections. Every method raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, consent_id: str) -> Connection | None:
+        if "\0" in consent_id:  # PostgreSQL would not even look for it
+            return None
+        found = self._find_all(_CONNECTION, of_consent=consent_id)
+        return found[0] if found else None
+
+    def active_of(self, provider_id: str, subject: str, *, now: datetime) -> list[Connection]:
+        """Everything that one customer of one provider shares, the newest first."""
+        return self._find_all(_ACTIVE, at_provider=provider_id, of_customer=subject, now=now)
+
+    def ended_of(
+        self,
+        provider_id: str,
+        subject: str,
+        *,
+        now: datetime,
+        most: int,
+        older_than: ConsentGrant | None = None,
+    ) -> list[Connection]:
+        """What a customer no longer shares, the newest first: at most so many, approved before that one."""
+        values = {"at_provider": provider_id, "of_customer": subject, "now": now, "most": most}
+        if older_than is None:
+            return self._find_all(_ENDED, **values)
+        return self._find_all(
+            _ENDED_OLDER, **values, approved_at=older_than.approved_at, older=older_than.consent_id
+        )
+
+    def of(self, **whose: str) -> Iterator[Connection]:
+        """Every connection of one customer, or of one recipient, the newest first.
+
+        `whose` are values by their columns: `provider_id` and `subject`, or `client_id`. Reads in portions.
+        """
+        names = tuple(sorted(whose))
+        values: dict[str, Any] = {_BINDS[name]: value for name, value in whose.items()}
+        found = self._find_all(_portion(names, is_first=True), **values)
+        yield from found
+        while len(found) == AT_ONCE:
+            last = found[-1].grant
+            later = {"approved_at": last.approved_at, "older": last.consent_id}
+            found = self._find_all(_portion(names, is_first=False), **values, **later)
+            yield from found
+
+    def of_customer(self, provider_id: str, subject: str) -> list[Connection]:
+        """Every connection of one customer of one provider, the newest first."""
+        return list(self.of(provider_id=provider_id, subject=subject))
+
+    def of_client(self, client_id: str) -> list[Connection]:
+        """Every connection of one recipient, the newest first."""
+        return list(self.of(client_id=client_id))
+
+    def standing(self, **whose: str) -> list[str]:
+        """The consent_ids of connections that nothing has ended yet, of whoever has all these values."""
+        values = {_BINDS[name]: value for name, value in whose.items()}
+        with self._database.reading() as connection:
+            query = _standing(tuple(sorted(whose)))
+            return sorted(row.consent_id for row in connection.rows(query, **values))
+
+    def end_all(
+        self, consent_ids: Sequence[str], *, operator: str, note: str, now: datetime
+    ) -> list[ConsentGrant]:
+        """Ends those of the connections that had not ended, in one transaction; returns them as they are now.
+
+        `operator` is who does it, and `note` why, for the record.
+        """
+        ended: list[ConsentGrant] = []
+        told = {"operator": operator, "note": note}
+        with self._database.writing() as connection:
+            for consent_id in sorted(
+                consent_ids
+            ):  # whoever else takes several waits, and no two for each other
+                grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
+                if grant is not None and end(
+                    connection, grant, EventKind.WITHDRAWN, Actor.OPERATOR, Reason.BUSINESS_RULE, now, **told
+                ):
+                    ended_at = now if grant.status_at(now) is GrantStatus.ACTIVE else grant.expires_at
+                    ended.append(replace(grant, ended_at=ended_at))
+        return ended
+
+    def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> ConsentGrant | None:
+        """The connection that a repeat request would replace."""
+        between = {"at_provider": provider_id, "of_customer": subject, "to_client": client_id}
+        with self._database.reading() as connection:
+            return find(connection, STANDING, **between)
+
+    def history(self, consent_id: str) -> list[Event]:
+        """Everything that happened to a consent, in order."""
+        return self._events(_HISTORY, consent_id)
+
+    def history_without_use(self, consent_id: str) -> list[Event]:
+        """The same without refreshed tokens, of which there is one every few minutes."""
+        return self._events(_HISTORY_WITHOUT_USE, consent_id)
+
+    def withdraw(
+        self, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
+    ) -> ConsentGrant | None:
+        """Takes `withdrawn` out of a connection, or ends it (None: all). Returns what stands afterwards.
+
+        None when there is no such connection or it had ended. Effective at once: when this returns, no
+        token of what was withdrawn is issued any more.
+        """
+        with self._database.writing() as connection:
+            grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
+            if grant is None or grant.ended_at is not None:
+                return None
+            left = frozenset() if withdrawn is None else narrowed_by(grant.granted_scope, withdrawn)
+            if not left or grant.status_at(now) is not GrantStatus.ACTIVE:
+                kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
+                end(connection, grant, kind, actor, _reason(actor), now)
+            elif left != grant.granted_scope:
+                taken = format_scope(grant.granted_scope - left)
+                connection.change(_NARROW, of_consent=consent_id, left=format_scope(left))
+                append(connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken))
+            return find(connection, GRANT, of_consent=consent_id)
+
+    def record_expired(self, *, now: datetime, most: int = AT_ONCE) -> int:
+        """Writes down the end of grants that have run out; returns how many. They ended without this, too."""
+        run_out = select(grants).where(grants.c.ended_at.is_(None), grants.c.expires_at <= now).limit(most)
+        with self._database.writing() as connection:
+            over = [grant_from(row) for row in connection.rows(run_out.with_for_update())]
+            for grant in over:
+                end(connection, grant, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, now)
+        return len(over)
+
+    def _find_all(self, query: Select[Any], **values: Any) -> list[Connection]:
+        with self._database.reading() as connection:
+            return [_connection_from(row) for row in connection.rows(query, **values)]
+
+    def _events(self, query: Select[Any], consent_id: str) -> list[Event]:
+        with self._database.reading() as connection:
+            return [event_from(row) for row in connection.rows(query, of_consent=consent_id)]
+
+
+def _connection_from(row: Any) -> Connection:
+    return Connection(
+        grant=grant_from(row),
+        requested_scope=parse_scope(row.requested_scope),
+        approved_scope=parse_scope(row.approved_scope),
+        language=Language(row.language),
+        screen_hash=row.screen_hash,
+        agreement=agreement_from(row),
+        last_used_at=row.last_used_at,
+        ending=None if row.kind is None else event_from(row),
+    )
+
+
+def _reason(actor: Actor) -> Reason:
+    return Reason.USER_ACTION if actor is Actor.CUSTOMER else Reason.BUSINESS_RULE

@@ -1,0 +1,191 @@
+"""The ledger's database: how it is reached, how long it may take, and what its failures are called."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from app.stores.breaker import SECONDS_TO_FIND_OUT, Breaker
+from app.stores.ledger import postgresql
+from app.stores.ledger.statements import CompiledStatements, DatabaseConnection
+from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
+from app.stores.watching import watched
+
+MOST_CONNECTIONS = 10
+
+_LATELY: Final = 0.1
+_GAVE_UP: Final = "57014"  # PostgreSQL has ended a statement that ran longer than `statement_timeout`
+
+
+class Contradiction(Exception):
+    """What was to be written contradicts what is on record: a key is taken. Nothing was written."""
+
+
+class Database:
+    """At most so many `connections` to one database. Whatever goes wrong there is StoreUnavailable.
+
+    Who finds all of them in use waits for one as long as for an answer. (SQLite has no server to be spared.)
+    Raises ValueError for an address that cannot be used at all.
+    """
+
+    def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
+        try:
+            self._engine = _make_engine(url, timeout, connections)
+        except ArgumentError as error:
+            raise ValueError("ACCORD_LEDGER_URL is no address of a database that is known here") from error
+        except ImportError as error:
+            raise ValueError(f"ACCORD_LEDGER_URL needs {error.name}, which is not installed") from error
+        except ValueError as error:
+            raise ValueError(f"ACCORD_LEDGER_URL {error}") from error
+        self._driver = self._engine.dialect.loaded_dbapi
+        self._compiled = CompiledStatements(self._engine.dialect)
+        self._begin = "BEGIN"
+        self._timeout = timeout.total_seconds()
+        # Two, since a lock can stop writers and let readers pass.
+        self._readers, self._writers = Breaker("ledger", timeout=timeout), Breaker("ledger", timeout=timeout)
+        self._turns = None
+        if self._engine.dialect.name == "sqlite":
+            # The lock is taken first, so that two writers queue instead of failing half way.
+            self._begin, self._turns = "BEGIN IMMEDIATE", Lock()
+        self._answered_at = -_LATELY
+
+    def has_answered_lately(self) -> bool:
+        """Whether it did so within the last tenth of a second: then it need not be asked whether it does."""
+        return monotonic() - self._answered_at < _LATELY
+
+    @contextmanager
+    def writing(self) -> Iterator[DatabaseConnection]:
+        """One transaction, which happens whole or not at all. Raises Contradiction, too.
+
+        The turn is taken before the circuit breaker: waiting for other writers of this process says nothing
+        about whether the database answers.
+        """
+        with watched("ledger write"), self._turn(), self._writers.passing(), self._connected() as connection:
+            connection.begin()
+            yield connection
+            connection.commit()
+        self._answered_at = monotonic()
+
+    @contextmanager
+    def reading(self) -> Iterator[DatabaseConnection]:
+        """For single queries."""
+        with watched("ledger read"), self._readers.passing(), self._connected() as connection:
+            yield connection
+        self._answered_at = monotonic()
+
+    def require_suitable(self) -> None:
+        """Returns when a connection stands. Raises UnsuitableStore where none will ever be of use."""
+        with self._connected():
+            return
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer: threads queue here, where at its lock they would sleep and try again.
+
+        While another process holds that lock, whoever has the turn finds out, and nobody waits for it.
+        """
+        if self._turns is None:
+            yield
+            return
+        patience = SECONDS_TO_FIND_OUT if self._writers.is_silent else self._timeout
+        if not self._turns.acquire(timeout=patience):
+            raise StoreUnavailable("ledger: too many writers")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    @contextmanager
+    def _connected(self) -> Iterator[DatabaseConnection]:
+        """A connection, which goes back to the others without a transaction."""
+        pooled: Any = None
+        connection: DatabaseConnection | None = None
+        try:
+            pooled = self._engine.raw_connection()
+            begin = pooled.info.get(postgresql.BEGIN, self._begin)
+            connection = DatabaseConnection(pooled.driver_connection, self._compiled, begin)
+            yield connection
+        except BaseException as error:
+            if pooled is not None and not self._has_rolled_back(pooled):
+                pooled.invalidate()
+            if isinstance(error, self._driver.IntegrityError):
+                raise Contradiction from error
+            if isinstance(error, (self._driver.Error, SQLAlchemyError, OSError)):
+                gave_up = getattr(error, "sqlstate", None) == _GAVE_UP
+                raise StoreUnavailable(
+                    f"ledger: {cause(error)}",
+                    has_answered=gave_up,
+                    is_committed_perhaps=connection is not None and connection.was_told_to_commit,
+                ) from error
+            raise
+        finally:
+            if pooled is not None:
+                pooled.close()
+
+    def _has_rolled_back(self, pooled: Any) -> bool:
+        try:
+            pooled.rollback()
+        except (self._driver.Error, OSError):
+            return False
+        return True
+
+    def connections_in_use(self) -> int:
+        """How many of this process's connections are in use right now."""
+        pool = self._engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+    def close(self) -> None:
+        """Gives up the connections that nobody is using; another call opens new ones."""
+        self._engine.dispose()
+
+
+def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
+    """Raises ValueError for an address that says what cannot be."""
+    address, seconds = make_url(url), timeout.total_seconds()
+    driver = (address.get_backend_name(), address.get_dialect().driver)
+    if driver == ("sqlite", "pysqlite"):
+        _refuse_sqlite_options(address)
+        engine = create_engine(url, pool_reset_on_return=None, connect_args={"timeout": seconds})
+        event.listen(engine, "connect", _set_up_sqlite)
+        return engine
+    if driver != ("postgresql", "psycopg"):
+        raise ValueError("must begin with postgresql+psycopg:// or sqlite:///")
+    engine = create_engine(
+        url,
+        pool_reset_on_return=None,  # each goes back without a transaction
+        isolation_level="AUTOCOMMIT",  # transactions begin where `writing` says
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=seconds,
+        connect_args=postgresql.arguments(seconds),
+    )
+    postgresql.refuse_options(address)  # psycopg is known to be there by now
+    postgresql.connect_impatiently(engine, seconds)
+    return engine
+
+
+def _refuse_sqlite_options(address: URL) -> None:
+    """Raises ValueError. What follows the `?` of a `file:` address is SQLite's own, and looked at there."""
+    if not address.database or address.database == ":memory:":
+        raise ValueError("must name SQLite's file: sqlite:////path")
+    if "uri" not in address.query and address.query:
+        raise ValueError("has an option that is not known")
+    own = {"timeout", "isolation_level", "check_same_thread"} & address.query.keys()
+    if own:
+        raise ValueError(f"must not have the option {min(own)}, which Accord sets itself")
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `writing` says
+    cursor = connection.cursor()
+    (mode,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise UnsuitableStore("ledger: SQLite cannot keep a write-ahead log there")
+    cursor.execute("PRAGMA synchronous = FULL")  # a commit that was answered survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()

@@ -1,0 +1,146 @@
+"""What the ledger does to a grant inside a transaction: find it, end it, write down what happened.
+
+Statements are built here once, since building one costs more than the database takes to run it.
+"""
+
+import json
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select, update
+
+from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.history import Actor, EventKind, Reason
+from app.stores.ledger.rows import event_row, grant_from
+from app.stores.ledger.schema import Moment, events, grants, refresh_tokens
+from app.stores.ledger.statements import DatabaseConnection
+
+_AT = bindparam("at", type_=Moment)
+_STANDING = (
+    grants.c.provider_id == bindparam("at_provider"),
+    grants.c.subject == bindparam("of_customer"),
+    grants.c.client_id == bindparam("to_client"),
+    grants.c.ended_at.is_(None),
+)
+
+OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
+"""Whether it is the grant `of_consent`."""
+
+GRANT = select(grants).where(OF_CONSENT)
+"""The grant `of_consent`."""
+
+STANDING = select(grants).where(*_STANDING)
+"""The grant `of_customer` `at_provider` `to_client` that nothing has ended yet."""
+
+LOCKED_GRANT = GRANT.with_for_update()
+"""The grant `of_consent`, locked until the transaction ends."""
+
+_END = update(grants).where(OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
+# One that has run out already ended when it did, and none ends before it was approved.
+_SUPERSEDE = (
+    update(grants)
+    .where(*_STANDING)
+    .values(
+        ended_at=case(
+            (grants.c.expires_at <= _AT, grants.c.expires_at),
+            (grants.c.approved_at > _AT, grants.c.approved_at),
+            else_=_AT,
+        )
+    )
+    .returning(grants)
+)
+_END_TOKENS = (
+    update(refresh_tokens)
+    .where(refresh_tokens.c.consent_id == bindparam("of_consent"), refresh_tokens.c.revoked_at.is_(None))
+    .values(revoked_at=_AT)
+)
+_QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+
+
+def find(connection: DatabaseConnection, query: Executable, **values: Any) -> ConsentGrant | None:
+    """The one grant that fits."""
+    row = connection.first(query, **values)
+    return None if row is None else grant_from(row)
+
+
+def queue_for_connection(connection: DatabaseConnection, grant: ConsentGrant) -> None:
+    """Waits until no other transaction makes the same connection; the next one then sees what this one did.
+
+    SQLite has one writer, and its transactions have queued before they begin.
+    """
+    if connection.kind == "postgresql":
+        name = json.dumps([grant.provider_id, grant.subject, grant.client_id])
+        connection.first(_QUEUE, name=name)
+
+
+def end(
+    connection: DatabaseConnection,
+    grant: ConsentGrant,
+    kind: EventKind,
+    actor: Actor,
+    reason: Reason,
+    now: datetime,
+    *,
+    operator: str | None = None,
+    note: str | None = None,
+) -> bool:
+    """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`.
+
+    False when it had ended before.
+    """
+    if grant.status_at(now) is GrantStatus.EXPIRED:
+        kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
+    if connection.change(_END, of_consent=grant.consent_id, at=now) != 1:
+        return False
+    _end_tokens(connection, grant, now)
+    append(connection, event_row(grant, kind, actor, reason, now, operator=operator, note=note))
+    return True
+
+
+def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
+    """Ends the grant that `successor` replaces, if any, and returns it; `replaced_row` must be appended."""
+    now = successor.approved_at
+    replaced = find(
+        connection,
+        _SUPERSEDE,
+        at_provider=successor.provider_id,
+        of_customer=successor.subject,
+        to_client=successor.client_id,
+        at=now,
+    )
+    if replaced is not None:
+        _end_tokens(connection, replaced, now)
+    return replaced
+
+
+def replaced_row(replaced: ConsentGrant, successor: ConsentGrant) -> dict[str, Any]:
+    """What happened to a grant that `successor` replaced: one that had run out already has expired."""
+    now = successor.approved_at
+    if replaced.status_at(now) is GrantStatus.EXPIRED:
+        ended_at = replaced.expires_at
+        return event_row(replaced, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, ended_at)
+    detail = successor.consent_id
+    return event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.OTHER, now, detail)
+
+
+def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:
+    """Writes down what happened, in this order; nothing written is ever changed."""
+    values = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
+    connection.change(_append(len(rows)), **values)
+
+
+@cache
+def _append(count: int) -> Insert:
+    """The statement that appends so many rows at once."""
+    columns = [column for column in events.columns if not column.primary_key]
+    rows = [
+        {column.name: bindparam(f"{column.name}_{number}", type_=column.type) for column in columns}
+        for number in range(count)
+    ]
+    return insert(events).values(rows).inline()
+
+
+def _end_tokens(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
+    if grant.redeemed_at is not None:  # else there is none
+        connection.change(_END_TOKENS, of_consent=grant.consent_id, at=now)

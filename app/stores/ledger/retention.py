@@ -1,0 +1,209 @@
+"""What the ledger may forget, and when: the only code that deletes from it.
+
+A record is kept for years after the consent has ended, so that what was agreed can be shown for as long as
+somebody may ask. Nothing of a consent that is in force, or that ended more recently, is ever touched.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, delete, exists, func, or_, select
+
+from app.stores.ledger.database import Database
+from app.stores.ledger.schema import agreements, decisions, events, grants, refresh_tokens, screens
+from app.stores.ledger.statements import DatabaseConnection
+
+# Texts are on record with their first answer, and serve for others: one that is young is no loss to keep.
+TEXTS_WITHOUT_ANSWER: Final = timedelta(days=30)
+MOST_AT_ONCE: Final = 500
+# Of one consent there may be millions: a transaction takes so many of them, whoever's they are.
+MOST_EVENTS_AT_ONCE: Final = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long records are kept: of a consent since it ended, or was denied; of a token since it died."""
+
+    records: timedelta
+    tokens: timedelta
+    token_idle: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Forgettable:
+    """How much may be forgotten, or was."""
+
+    consents: int = 0
+    events: int = 0
+    refresh_tokens: int = 0
+    screens: int = 0
+    agreements: int = 0
+
+    @property
+    def is_something(self) -> bool:
+        return self != Forgettable()
+
+    def __add__(self, other: "Forgettable") -> "Forgettable":
+        return Forgettable(
+            self.consents + other.consents,
+            self.events + other.events,
+            self.refresh_tokens + other.refresh_tokens,
+            self.screens + other.screens,
+            self.agreements + other.agreements,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Texts that are kept once, under their hashes, for all decisions that name them."""
+
+    table: Table
+    key: Column[str]
+    first_kept_at: Column[datetime]
+    named_by: Column[str]
+
+
+_SCREENS: Final = _Texts(screens, screens.c.screen_hash, screens.c.first_shown_at, decisions.c.screen_hash)
+_AGREEMENTS: Final = _Texts(
+    agreements, agreements.c.agreement_hash, agreements.c.first_agreed_at, decisions.c.agreement_hash
+)
+
+
+class RetentionStore:
+    """Counts and deletes what the policy no longer keeps. Every method raises StoreUnavailable."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+
+    def count(self, *, now: datetime) -> Forgettable:
+        """What `forget` would delete. Texts that only forgotten consents refer to are counted, too."""
+        over = self._over(now)
+        is_kept = decisions.c.consent_id.not_in(over)
+        happened = sum(self._count_events(portion) for portion in self._portions(now))
+        with self._database.reading() as connection:
+            return Forgettable(
+                consents=_count(connection, decisions, decisions.c.consent_id.in_(over)),
+                events=happened,
+                refresh_tokens=_count(
+                    connection,
+                    refresh_tokens,
+                    or_(refresh_tokens.c.consent_id.in_(over), self._dead_token(now)),
+                ),
+                screens=_count(connection, screens, _old(_SCREENS, now), _unanswered(_SCREENS, is_kept)),
+                agreements=_count(
+                    connection, agreements, _old(_AGREEMENTS, now), _unanswered(_AGREEMENTS, is_kept)
+                ),
+            )
+
+    def forget(self, *, now: datetime) -> Iterator[Forgettable]:
+        """Deletes, a few hundred at a time, each time in a transaction of its own; says what each deleted."""
+        for portion in self._portions(now):
+            while (step := self._forget_events(portion)).is_something:
+                yield step
+            yield self._forget_consents(portion)
+        while (step := self._forget_tokens(now)).is_something:
+            yield step
+        while many := self._forget_texts(_SCREENS, now):
+            yield Forgettable(screens=many)
+        while many := self._forget_texts(_AGREEMENTS, now):
+            yield Forgettable(agreements=many)
+
+    def _portions(self, now: datetime) -> Iterator[list[str]]:
+        """The consent_ids of all that is over, those that were answered first in front."""
+        answered_at, key = decisions.c.decided_at, decisions.c.consent_id
+        query = self._over(now).add_columns(answered_at).order_by(answered_at, key).limit(MOST_AT_ONCE)
+        rows = self._rows(query)
+        while rows:
+            yield [row.consent_id for row in rows]
+            last = rows[-1]
+            later = or_(answered_at > last.decided_at, key > last.consent_id)
+            rows = self._rows(query.where(answered_at >= last.decided_at, later))
+
+    def _rows(self, query: Select[Any]) -> list[Any]:
+        with self._database.reading() as connection:
+            return connection.rows(query)
+
+    def _count_events(self, portion: list[str]) -> int:
+        with self._database.reading() as connection:
+            return _count(connection, events, events.c.consent_id.in_(portion))
+
+    def _forget_events(self, portion: list[str]) -> Forgettable:
+        some = events.alias()
+        those = select(some.c.event_id).where(some.c.consent_id.in_(portion)).limit(MOST_EVENTS_AT_ONCE)
+        with self._database.writing() as connection:
+            return Forgettable(events=_delete(connection, events, events.c.event_id.in_(those)))
+
+    def _forget_consents(self, portion: list[str]) -> Forgettable:
+        with self._database.writing() as connection:
+            tokens = _delete(connection, refresh_tokens, refresh_tokens.c.consent_id.in_(portion))
+            # None is left, unless its end has just been written down.
+            happened = _delete(connection, events, events.c.consent_id.in_(portion))
+            _delete(connection, grants, grants.c.consent_id.in_(portion))
+            answered = _delete(connection, decisions, decisions.c.consent_id.in_(portion))
+            return Forgettable(consents=answered, events=happened, refresh_tokens=tokens)
+
+    def _forget_tokens(self, now: datetime) -> Forgettable:
+        dead = select(refresh_tokens.c.token_hash).where(self._dead_token(now)).limit(MOST_AT_ONCE)
+        with self._database.writing() as connection:
+            hashes = [row.token_hash for row in connection.rows(dead)]
+            forgotten = _delete(connection, refresh_tokens, refresh_tokens.c.token_hash.in_(hashes))
+            return Forgettable(refresh_tokens=forgotten)
+
+    def _forget_texts(self, texts: _Texts, now: datetime) -> int:
+        some = select(texts.key.label("key")).where(_old(texts, now), _unanswered(texts)).limit(MOST_AT_ONCE)
+        with self._database.writing() as connection:
+            hashes = [row.key for row in connection.rows(some)]
+            return _delete(connection, texts.table, texts.key.in_(hashes))
+
+    def _over(self, now: datetime) -> Select[Any]:
+        """The consent_ids of answers that nobody has to be able to show any more.
+
+        No consent ends before it is answered: that spares the database all that is younger.
+        """
+        last = now - self._policy.records
+        ended_at = func.coalesce(grants.c.ended_at, grants.c.expires_at, decisions.c.decided_at)
+        return (
+            select(decisions.c.consent_id)
+            .select_from(decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id))
+            .where(decisions.c.decided_at <= last, ended_at <= last)
+        )
+
+    def _dead_token(self, now: datetime) -> ColumnElement[bool]:
+        """Revoked, idle for too long, or of a consent that is over; each of it long enough ago.
+
+        No token dies before it is issued: that spares the database all that are younger.
+        """
+        last = now - self._policy.tokens
+        over = exists().where(
+            grants.c.consent_id == refresh_tokens.c.consent_id,
+            func.coalesce(grants.c.ended_at, grants.c.expires_at) <= last,
+        )
+        return and_(
+            refresh_tokens.c.issued_at <= last,
+            or_(
+                refresh_tokens.c.revoked_at <= last,
+                refresh_tokens.c.last_used_at <= last - self._policy.token_idle,
+                over,
+            ),
+        )
+
+
+def _old(texts: _Texts, now: datetime) -> ColumnElement[bool]:
+    return texts.first_kept_at <= now - TEXTS_WITHOUT_ANSWER
+
+
+def _unanswered(texts: _Texts, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether no decision, or none of which the conditions hold, refers to the text."""
+    return ~exists().where(texts.named_by == texts.key, *conditions)
+
+
+def _count(connection: DatabaseConnection, table: Table, *conditions: ColumnElement[bool]) -> int:
+    counted = connection.first(select(func.count().label("many")).select_from(table).where(*conditions))
+    return 0 if counted is None else int(counted.many)
+
+
+def _delete(connection: DatabaseConnection, table: Table, condition: ColumnElement[bool]) -> int:
+    return connection.change(delete(table).where(condition))

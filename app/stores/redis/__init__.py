@@ -1,0 +1,1 @@
+"""What Redis keeps for minutes or hours: requests, sessions, codes, limits."""

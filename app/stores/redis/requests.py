@@ -1,0 +1,157 @@
+"""Pending requests in Redis, under `request:<request_id>`; with `:expired` once that was noticed.
+
+How long one has been extended stands under `request:<request_id>:until`, so that nobody who writes something
+else of the request at the same moment takes the time back: whichever end is later counts.
+
+Those of one browser are listed under `opened:<browser_id>`, the newest first: their number has a bound.
+The key outlives the request's own deadline, so that the page which says that it expired still knows the
+way back to the recipient.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.clusters import format_scope, parse_scope
+from app.domain.language import Language
+from app.stores.redis.client import Command, Question, Redis, ask
+from app.stores.redis.sealed import SealedRecords
+
+KEPT_AFTER_EXPIRY = timedelta(hours=1)
+MOST_OPEN_REQUESTS = 20  # of one browser
+
+
+class RequestStore:
+    """Saves and finds pending requests. Every method raises StoreUnavailable."""
+
+    def __init__(self, redis: Redis, records: SealedRecords) -> None:
+        self._redis = redis
+        self._records = records
+
+    def save(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Keeps `pending` until an hour after it expires."""
+        ask(self._redis, self._saving(pending, now))
+
+    def _saving(self, pending: PendingRequest, now: datetime) -> Command:
+        return self._records.put(_key(pending.request_id), _record(pending), _time_to_live(pending, now))
+
+    def open(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Keeps `pending` as the newest of its browser, which gives up the oldest where it has too many."""
+        self._open(pending, self.opening(pending, now=now))
+
+    def extend(self, pending: PendingRequest, *, now: datetime) -> None:
+        """Does the same, and keeps when `pending` expires from whoever saves it as it was before."""
+        until = {"expires": pending.expires_at.isoformat()}
+        putting = self._records.put(_until(pending.request_id), until, _time_to_live(pending, now))
+        self._open(pending, [putting, *self.opening(pending, now=now)])
+
+    def _open(self, pending: PendingRequest, opening: list[Command]) -> None:
+        *_, too_many = ask(self._redis, *opening)
+        self.give_up(pending.browser_id, too_many)
+
+    def opening(self, pending: PendingRequest, *, now: datetime) -> list[Command]:
+        """What does that; the reply to the last command is what to `give_up` afterwards."""
+        opened = _opened(pending.browser_id)
+        return [
+            self._saving(pending, now),
+            ("LREM", opened, 0, pending.request_id),
+            ("LPUSH", opened, pending.request_id),
+            ("EXPIRE", opened, int(_time_to_live(pending, now).total_seconds())),
+            ("LRANGE", opened, MOST_OPEN_REQUESTS, -1),
+        ]
+
+    def give_up(self, browser_id: str, request_ids: list[str]) -> None:
+        """Forgets requests that newer ones of the same browser have pushed out (RFC 6819 4.4.1.11).
+
+        Whoever opens one after another, however many at once, sees all that are too many by then. What is too
+        many remains so, and may be given up twice.
+        """
+        opened = _opened(browser_id)
+        forgetting = [
+            command
+            for request_id in request_ids
+            for command in (("DEL", _key(request_id)), ("LREM", opened, 0, request_id))
+        ]
+        if forgetting:
+            ask(self._redis, *forgetting)
+
+    def finding(self, request_id: str) -> Question[PendingRequest | None]:
+        """What finds it."""
+        request = self._records.under(_key(request_id), partial(_pending, request_id))
+        until = self._records.under(
+            _until(request_id), lambda record: datetime.fromisoformat(record["expires"])
+        )
+
+        def understand(replies: list[Any]) -> PendingRequest | None:
+            pending, extended_to = request.understand(replies[:1]), until.understand(replies[1:])
+            if pending is None or extended_to is None:
+                return pending
+            return replace(pending, expires_at=max(pending.expires_at, extended_to))
+
+        return Question((*request.commands, *until.commands), understand)
+
+    def note_expiry(self, request_id: str) -> bool:
+        """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
+        seconds = int(KEPT_AFTER_EXPIRY.total_seconds())
+        (reply,) = ask(self._redis, ("SET", f"{_key(request_id)}:expired", 1, "EX", seconds, "NX"))
+        return bool(reply)
+
+
+def _time_to_live(pending: PendingRequest, now: datetime) -> timedelta:
+    return pending.expires_at + KEPT_AFTER_EXPIRY - now
+
+
+def _key(request_id: str) -> str:
+    return f"request:{request_id}"
+
+
+def _until(request_id: str) -> str:
+    return f"request:{request_id}:until"
+
+
+def _opened(browser_id: str) -> str:
+    return f"opened:{browser_id}"
+
+
+def _record(pending: PendingRequest) -> dict[str, Any]:
+    request = pending.request
+    return {
+        "browser": pending.browser_id,
+        "client": request.client_id,
+        "redirect_uri": request.redirect_uri,
+        "state": request.state,
+        "scope": format_scope(request.requested_scope),
+        "provider": request.provider_id,
+        "correlation": request.correlation_id,
+        "lang": request.language,
+        "challenge": request.code_challenge,
+        "begun": pending.begun_at.isoformat(),
+        "expires": pending.expires_at.isoformat(),
+        "consent_ends": pending.consent_ends_at.isoformat(),
+        "shown_in": pending.language,
+        "checked": format_scope(pending.checked_clusters),
+    }
+
+
+def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest:
+    return PendingRequest(
+        request_id=request_id,
+        browser_id=record["browser"],
+        request=AuthorizationRequest(
+            client_id=record["client"],
+            redirect_uri=record["redirect_uri"],
+            state=record["state"],
+            requested_scope=parse_scope(record["scope"]),
+            provider_id=record["provider"],
+            correlation_id=record["correlation"],
+            language=Language(record["lang"]),
+            code_challenge=record["challenge"],
+        ),
+        begun_at=datetime.fromisoformat(record["begun"]),
+        expires_at=datetime.fromisoformat(record["expires"]),
+        consent_ends_at=datetime.fromisoformat(record["consent_ends"]),
+        language=Language(record["shown_in"]),
+        checked_clusters=parse_scope(record["checked"]),
+    )

@@ -1,0 +1,1 @@
+"""What a customer shares already: the list, the details, the receipt, how to stop."""

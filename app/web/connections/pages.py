@@ -1,0 +1,86 @@
+"""The pages about what is shared: rendered from what has been fetched already."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from flask import render_template
+
+from app.domain.clusters import DataCluster, Scope, in_order, known_clusters
+from app.domain.history import Event
+from app.domain.language import Language
+from app.domain.registry import DataProvider
+from app.signin import Customer
+from app.web.connections.receipt import ShownConnection, receipt
+from app.web.edge.forms import RequestForm, SignOutForm
+
+EVERYTHING = "all"
+MOST_ENDED = 20
+"""How many that have ended are on a page."""
+
+
+def choose_page(providers: Iterable[DataProvider]) -> str:
+    """At which bank somebody could sign in to see what they share."""
+    return render_template("connections/choose.html", providers=list(providers))
+
+
+def list_page(
+    *,
+    active: Sequence[ShownConnection],
+    ended: Sequence[ShownConnection],
+    is_first: bool,
+    customers: Sequence[Customer],
+    providers: Mapping[str, DataProvider],
+    session_id: str | None,
+) -> str:
+    """Everything that `customers`, who are one person at different banks, share, and what has ended.
+
+    Of `ended`, where there is more than fits on the page, the rest is older and left for the next one.
+    """
+    signed_in_at = {customer.provider_id for customer in customers}
+    return render_template(
+        "connections/list.html",
+        active=active,
+        ended=ended[:MOST_ENDED],
+        is_first=is_first,
+        has_older=len(ended) > MOST_ENDED,
+        signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
+        others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
+        sign_out=SignOutForm(session_id=session_id, request_id=""),
+        # A page about one bank looks like that bank's.
+        **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
+    )
+
+
+def detail_page(shown: ShownConnection, history: Iterable[Event]) -> str:
+    """One connection: its receipt in every language, what happened, and how to stop it."""
+    return render_template(
+        "connections/detail.html",
+        shown=shown,
+        client=shown.client,
+        provider=shown.provider,
+        history=[(event, in_order(known_clusters((event.detail or "").split(" ")))) for event in history],
+        receipts={spoken: receipt(shown, spoken) for spoken in Language},
+    )
+
+
+def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, session_id: str | None) -> str:
+    """What would follow from stopping, which is `asked` for, to be confirmed."""
+    left = shown.grant.granted_scope - stopping
+    needed = frozenset() if shown.client is None else shown.client.needed_clusters
+    return render_template(
+        "connections/stop.html",
+        shown=shown,
+        client=shown.client,
+        provider=shown.provider,
+        stopping=in_order(stopping),
+        left=in_order(left),
+        is_needed=bool(stopping & needed),
+        ends_with_basic=asked == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
+        stop=next(iter(stopping)).value if left else EVERYTHING,
+        form=stop_form(shown.consent_id, session_id),
+        page_query={"stop": asked},
+    )
+
+
+def stop_form(consent_id: str, session_id: str | None) -> RequestForm:
+    """The form that confirms it, bound to one session and one connection."""
+    return RequestForm(session_id=session_id, request_id=consent_id)

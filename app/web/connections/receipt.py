@@ -1,0 +1,164 @@
+"""The receipt of a connection: who, why, what exactly, from which bank, until when, how to stop."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext
+
+from app.domain.agreement import Agreement, agreed
+from app.domain.clusters import DataCluster, in_order
+from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.language import Bilingual, Language
+from app.domain.registry import Client, DataProvider, Status
+from app.stores.ledger.connections import Connection
+from app.web.current import services
+from app.web.edge.language import speaking
+from app.web.text.template_filters import long_date
+from app.web.text.wording import WORDING
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConnection:
+    """A connection, and who its parties are today; `client` is None once the recipient is gone."""
+
+    connection: Connection
+    client: Client | None
+    provider: DataProvider
+    status: GrantStatus
+
+    @property
+    def grant(self) -> ConsentGrant:
+        return self.connection.grant
+
+    @property
+    def consent_id(self) -> str:
+        return self.grant.consent_id
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """What was agreed; None where nobody knows any more."""
+        return agreed(self.connection.agreement, self.client, self.provider)
+
+    @property
+    def recipient_name(self) -> Bilingual:
+        """What the recipient was called when the customer agreed."""
+        agreement = self.agreement
+        if agreement is not None:
+            return agreement.recipient_name
+        return _name_of_somebody_gone(self.grant.client_id)
+
+    @property
+    def new_recipient_name(self) -> Bilingual | None:
+        """What the recipient is called today, where that is something else."""
+        if self.client is None or self.client.name == self.recipient_name:
+            return None
+        return self.client.name
+
+    @property
+    def provider_name(self) -> Bilingual:
+        """What the bank was called when the customer agreed."""
+        agreement = self.agreement
+        return self.provider.name if agreement is None else agreement.provider_name
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether the recipient gets nothing although the consent is in force: it is suspended, or gone."""
+        if self.client is None or self.client.is_suspended:
+            return self.is_active
+        return self.is_active and self.client.status_with(self.grant.provider_id) is not Status.ACTIVE
+
+    @property
+    def clusters(self) -> list[DataCluster]:
+        return in_order(self.grant.granted_scope)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status is GrantStatus.ACTIVE
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, on its end date at the latest; None while it is active."""
+        if self.is_active:
+            return None
+        return min(self.grant.ended_at or self.grant.expires_at, self.grant.expires_at)
+
+
+def _name_of_somebody_gone(client_id: str) -> Bilingual:
+    """What a recipient is called whose name nobody has registered any more."""
+
+    def said_in(spoken: Language) -> str:
+        with speaking(spoken):
+            # Translators: stands where a recipient's name would. client_id is what it was registered under.
+            text = gettext("%(client_id)s (a company that is no longer registered)", client_id=client_id)
+            return str(text)
+
+    return Bilingual(en=said_in(Language.EN), fr=said_in(Language.FR))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedData:
+    """One cluster of a receipt. `purpose` is the recipient's for this cluster, where it has its own."""
+
+    cluster: str
+    name: str
+    shared: tuple[str, ...]
+    purpose: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A connection in one language, ready to be read or printed. Dates are written out, and as ISO 8601."""
+
+    reference: str
+    status: str
+    recipient: str
+    recipient_legal_name: str | None
+    provider: str
+    purpose: str | None
+    clusters: tuple[SharedData, ...]
+    history_months: int | None
+    approved_on: str
+    approved_at: str
+    ends_on: str
+    ends_at: str
+    ended_on: str | None
+    ended_at: str | None
+    stop_at: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
+    """The receipt in `spoken`, whatever language the page is in."""
+    grant, agreement = shown.grant, shown.agreement
+    with speaking(spoken):
+        return Receipt(
+            reference=grant.consent_id,
+            status=shown.status.value,
+            recipient=shown.recipient_name[spoken],
+            recipient_legal_name=None if agreement is None else agreement.recipient_legal_name[spoken],
+            provider=shown.provider_name[spoken],
+            purpose=None if agreement is None or agreement.purpose is None else agreement.purpose[spoken],
+            clusters=tuple(_shared_data(cluster, agreement, spoken) for cluster in shown.clusters),
+            history_months=None if agreement is None else agreement.history_months_of(grant.granted_scope),
+            approved_on=long_date(grant.approved_at),
+            approved_at=grant.approved_at.isoformat(),
+            ends_on=long_date(grant.expires_at),
+            ends_at=grant.expires_at.isoformat(),
+            ended_on=None if shown.ended_at is None else long_date(shown.ended_at),
+            ended_at=None if shown.ended_at is None else shown.ended_at.isoformat(),
+            stop_at=services().settings.issuer + url_for("connections.show", consent_id=grant.consent_id),
+        )
+
+
+def _shared_data(cluster: DataCluster, agreement: Agreement | None, spoken: Language) -> SharedData:
+    purpose = None if agreement is None else agreement.cluster_purposes.get(cluster)
+    return SharedData(
+        cluster=cluster.value,
+        name=str(WORDING[cluster].name),
+        shared=tuple(map(str, WORDING[cluster].shared)),
+        purpose=None if purpose is None else purpose[spoken],
+    )

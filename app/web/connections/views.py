@@ -1,0 +1,190 @@
+"""`/connections`: what a customer shares, with whom, until when; and how it stops."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import structlog
+from flask import Blueprint, Response, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.clusters import Scope, known_clusters
+from app.domain.consent import ConsentGrant, narrowed_by
+from app.domain.history import Actor, EventKind
+from app.domain.language import Language
+from app.flow.events import log_event
+from app.signin import Customer
+from app.stores.ledger.connections import Connection
+from app.stores.unavailable import StoreUnavailable
+from app.web.connections.calendar_entry import end_date_event
+from app.web.connections.pages import (
+    EVERYTHING,
+    MOST_ENDED,
+    choose_page,
+    detail_page,
+    list_page,
+    stop_form,
+    stop_page,
+)
+from app.web.connections.receipt import ShownConnection, receipt
+from app.web.current import browser, customers, services
+from app.web.edge import errors, language
+from app.web.edge.headers import name_parties
+
+bp = Blueprint("connections", __name__)
+
+_log = structlog.get_logger()
+
+
+@bp.get("/connections")
+def show_all() -> str:
+    """Everything that is shared by whoever is signed in, at every provider; then what has ended, by pages.
+
+    `older_than` is the last connection of the page before.
+    """
+    _speak()
+    signed_in = customers()
+    providers = services().registry.providers
+    if not signed_in:
+        return choose_page(providers.values())
+    before = _last_of_the_page_before(request.args.get("older_than"), signed_in)
+    return list_page(
+        active=_newest_first(found for customer in signed_in for found in _active_of(customer)),
+        ended=_newest_first(found for customer in signed_in for found in _ended_of(customer, before)),
+        is_first=before is None,
+        customers=signed_in,
+        providers=providers,
+        session_id=browser().id,
+    )
+
+
+@bp.get("/connections/<consent_id>")
+def show(consent_id: str) -> str:
+    """One connection with its receipt; with `stop`, what would follow from stopping, to be confirmed."""
+    _speak()
+    shown = _load(consent_id)
+    asked = request.args.get("stop")
+    stopping = _stopping(shown, asked)
+    if stopping:
+        return stop_page(shown, stopping, asked=asked, session_id=browser().id)
+    # Not each time that data was asked for.
+    return detail_page(shown, services().connections.history_without_use(consent_id))
+
+
+@bp.post("/connections/<consent_id>")
+def stop(consent_id: str) -> BaseResponse:
+    """Stops sharing, all of it or one cluster, or keeps it. Effective before the answer is sent."""
+    try:
+        _speak()
+        shown = _load(consent_id)
+        if not stop_form(consent_id, browser().id).has_valid_token():
+            raise errors.stop_refused(consent_id, shown.provider)
+        stopping = _stopping(shown, request.form.get("stop"))
+        _withdraw(shown, stopping)
+    except StoreUnavailable as error:
+        _log.error("store_unavailable", store=str(error), outcome="503")
+        raise errors.not_stopped(consent_id) from error
+    # To the sentence that says so, which takes the focus.
+    said_at = "stopped" if stopping or not shown.is_active else None
+    return redirect(url_for("connections.show", consent_id=consent_id, _anchor=said_at), 303)
+
+
+@bp.get("/connections/<consent_id>/receipt.json")
+def receipt_as_json(consent_id: str) -> Response:
+    """The receipt in every language, by their codes."""
+    _speak()
+    shown = _load(consent_id)
+    return jsonify({spoken.value: receipt(shown, spoken).as_json() for spoken in Language})
+
+
+@bp.get("/connections/<consent_id>/end-date.ics")
+def end_date_as_calendar(consent_id: str) -> Response:
+    """A reminder of the end date (RFC 5545)."""
+    _speak()
+    shown = _load(consent_id)
+    event = end_date_event(shown.grant, receipt(shown, language.language()))
+    response = Response(event, mimetype="text/calendar")
+    response.headers["Content-Disposition"] = 'attachment; filename="end-date.ics"'
+    return response
+
+
+def _withdraw(shown: ShownConnection, stopping: Scope) -> None:
+    if not stopping:
+        return
+    is_all = stopping == shown.grant.granted_scope
+    after = services().connections.withdraw(
+        shown.consent_id, None if is_all else stopping, actor=Actor.CUSTOMER, now=services().clock()
+    )
+    if after is not None:
+        log_event(EventKind.NARROWED if after.ended_at is None else EventKind.WITHDRAWN, after)
+
+
+def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
+    """The clusters to stop, of those that are shared: all of them where nothing else could be left."""
+    shared = shown.grant.granted_scope
+    if asked is None or not shown.is_active:
+        return frozenset()
+    stopping = shared if asked == EVERYTHING else known_clusters([asked]) & shared
+    return stopping if narrowed_by(shared, stopping) else shared
+
+
+def _load(consent_id: str) -> ShownConnection:
+    """The connection, for the customer whose it is. Raises Problem (404) for anybody else."""
+    found = services().connections.find(consent_id) if browser().is_known else None
+    if found is None or found.grant.provider_id not in services().registry.providers:
+        raise errors.connection_unknown()
+    customer = browser().customer_of(found.grant.provider_id)
+    if customer is None or customer.subject != found.grant.subject:
+        raise errors.connection_unknown()
+    name_parties(found.grant.client_id, found.grant.provider_id)
+    return _shown(found)
+
+
+def _shown(found: Connection) -> ShownConnection:
+    registry = services().registry
+    return ShownConnection(
+        connection=found,
+        client=registry.clients.get(found.grant.client_id),
+        provider=registry.providers[found.grant.provider_id],
+        status=found.status_at(services().clock()),
+    )
+
+
+def _active_of(customer: Customer) -> list[Connection]:
+    return services().connections.active_of(customer.provider_id, customer.subject, now=services().clock())
+
+
+def _ended_of(customer: Customer, before: ConsentGrant | None) -> list[Connection]:
+    """One more than a page shows, which says whether there is another."""
+    return services().connections.ended_of(
+        customer.provider_id,
+        customer.subject,
+        now=services().clock(),
+        most=MOST_ENDED + 1,
+        older_than=before,
+    )
+
+
+def _last_of_the_page_before(consent_id: str | None, signed_in: Sequence[Customer]) -> ConsentGrant | None:
+    """None where there is none, or it is nobody's who is signed in: that is the first page."""
+    found = None if consent_id is None else services().connections.find(consent_id)
+    if found is None:
+        return None
+    whose = (found.grant.provider_id, found.grant.subject)
+    return found.grant if whose in {(one.provider_id, one.subject) for one in signed_in} else None
+
+
+def _newest_first(found: Iterable[Connection]) -> list[ShownConnection]:
+    def when(one: Connection) -> tuple[datetime, str]:
+        return one.grant.approved_at, one.grant.consent_id
+
+    return [_shown(one) for one in sorted(found, key=when, reverse=True)]
+
+
+def _speak() -> None:
+    """The switch decides the language, else what this browser spoke last."""
+    if not browser().is_known:
+        return
+    asked = language.asked_language()
+    if asked is not None:
+        browser().speak(asked)
+    language.use(browser().language)

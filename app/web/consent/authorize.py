@@ -1,0 +1,93 @@
+"""`GET /api/v1/authorize`: where every consent begins (RFC 6749 4.1.1)."""
+
+import uuid
+from dataclasses import replace
+
+import structlog
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.authorization import (
+    AuthorizationRequest,
+    Params,
+    PendingRequest,
+    find_correlation_id,
+    parse_params,
+    validate_authorization,
+)
+from app.domain.clusters import format_scope
+from app.domain.errors import ErrorCode, OAuthError
+from app.domain.language import requested_language
+from app.stores.unavailable import StoreUnavailable
+from app.web.current import browser, services
+from app.web.edge import language
+from app.web.edge.headers import correlate, name_parties
+from app.web.edge.limits import limit_address, limit_requests_for
+
+bp = Blueprint("authorize", __name__)
+
+_log = structlog.get_logger()
+
+
+@bp.get("/api/v1/authorize")
+def authorize() -> BaseResponse:
+    """Validates, keeps the request, and sends the browser to sign-in or to the form."""
+    fresh_correlation_id = str(uuid.uuid4())
+    correlate(fresh_correlation_id)
+    # Whatever this browser read before, and whatever else is wrong with the request.
+    language.use(requested_language(request.args.get("lang"), request.args.get("ui_locales")))
+    params = parse_params(request.query_string)
+    correlate(find_correlation_id(params) or fresh_correlation_id)
+    _name_parties(params)
+    limit_address()
+    asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
+    language.use(asked.language)
+    if request.method == "HEAD":
+        return Response(status=200)
+    limit_requests_for(asked.client_id)
+    pending = _begin(asked)
+    _log.info(
+        "asked",
+        language=asked.language.value,
+        requested_scope=format_scope(asked.requested_scope),
+        outcome="pending",
+    )
+    return redirect(_first_page(pending), 302)
+
+
+def _name_parties(params: Params) -> None:
+    """For the log: who is meant, as far as they are registered. What else was sent stays out of it."""
+    registry = services().registry
+    client_id, provider_id = params.single("client_id"), params.single("provider_id")
+    name_parties(
+        client_id if client_id in registry.clients else None,
+        provider_id if provider_id in registry.providers else None,
+    )
+
+
+def _begin(asked: AuthorizationRequest) -> PendingRequest:
+    """Keeps the request. Whatever goes wrong from here on is told to the recipient, which is proven."""
+    try:
+        session = browser()
+        session.language = asked.language
+        pending = services().flow.begin(asked, session.browser_id)
+        *_, too_many = session.save(*services().flow.opening(pending))
+        services().flow.give_up(pending, too_many)
+        if pending.browser_id != session.browser_id:  # whoever was signed in has just signed out
+            pending = replace(pending, browser_id=session.browser_id)
+            services().flow.open(pending)
+    except StoreUnavailable as error:
+        _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
+        raise OAuthError(
+            ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment", asked.return_to
+        ) from error
+    except Exception as error:
+        _log.error("unexpected", exc_info=error, outcome="server_error")
+        raise OAuthError(ErrorCode.SERVER_ERROR, "Something unexpected happened", asked.return_to) from error
+    return pending
+
+
+def _first_page(pending: PendingRequest) -> str:
+    if browser().customer_of(pending.request.provider_id) is None:
+        return url_for("signin.show", request_id=pending.request_id)
+    return url_for("consent.show", request_id=pending.request_id)

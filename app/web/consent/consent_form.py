@@ -1,0 +1,25 @@
+"""`GET /consent/<request_id>`: the scope-by-scope form."""
+
+import structlog
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.web.consent.open_request import open_request
+from app.web.consent.pages import consent_page, find_notice, page_instead
+
+bp = Blueprint("consent", __name__)
+
+_log = structlog.get_logger()
+
+
+@bp.get("/consent/<request_id>")
+def show(request_id: str) -> BaseResponse | str:
+    opened = open_request(request_id)
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("signin.show", request_id=request_id), 302)
+    _log.info("shown", language=opened.pending.language.value, outcome="form")
+    return consent_page(opened, customer, find_notice(request.args.get("answer")))

@@ -1,0 +1,122 @@
+"""`POST /consent/<request_id>`: the customer's answer."""
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, redirect, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.authorization import PendingRequest
+from app.domain.callback import has_private_scheme, success_uri
+from app.domain.consent import Answer
+from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
+from app.signin import Customer
+from app.web.consent.open_request import OpenRequest, open_request
+from app.web.consent.pages import (
+    Notice,
+    answered_page,
+    consent_page,
+    continue_page,
+    page_instead,
+    shown_consent,
+)
+from app.web.current import services
+from app.web.edge import errors, language, pseudo_locale
+from app.web.edge.forms import DecisionForm, chosen_language
+
+bp = Blueprint("decision", __name__)
+
+
+@bp.post("/consent/<request_id>")
+def decide(request_id: str) -> BaseResponse | str:
+    """Records the answer and sends the browser back; or switches the language and keeps the boxes."""
+    opened = open_request(request_id)
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("signin.show", request_id=request_id), 303)
+    form = DecisionForm(opened.pending, customer)
+    if not form.has_valid_token():
+        raise errors.form_refused(request_id, opened.parties.provider)
+    # What was read decides in which language it goes on, whatever another tab has switched to since.
+    language.use(form.language)
+    chosen = replace(opened.pending, checked_clusters=form.checked, language=form.language)
+    opened = replace(opened, pending=chosen)
+    switched_to = chosen_language()
+    if switched_to is not None:
+        services().flow.keep(chosen.in_language(switched_to))
+        opened.session.speak(switched_to)
+        pseudo_locale.use(None)
+        return redirect(url_for("consent.show", request_id=request_id), 303)
+    if form.asks_for_time:
+        return _put_off_the_end(opened, chosen)
+    if form.answer is None:
+        return _ask_again(opened, customer, form)
+    return _answer(opened, customer, form, form.answer)
+
+
+def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseResponse | str:
+    """More time for a request that has neither an answer nor expired (WCAG 2.2.1)."""
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
+    services().flow.extend(chosen)
+    return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
+
+
+def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:
+    """Neither button was pressed: the form once more, with its boxes, unless the request has its answer.
+
+    What no button says was sent by no browser, and is refused.
+    """
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
+    if form.is_malformed:
+        return Response(consent_page(opened, customer, Notice.MISSING), 400)
+    return _bring_back(opened, Notice.MISSING)
+
+
+def _bring_back(opened: OpenRequest, notice: Notice) -> BaseResponse:
+    """The form once more, with its boxes, saying why.
+
+    By a redirect: a page that answers a POST cannot be gone back to, since nothing of ours is in a cache.
+    """
+    services().flow.keep(opened.pending)
+    return redirect(url_for("consent.show", request_id=opened.pending.request_id, answer=notice.value), 303)
+
+
+def _answer(
+    opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer
+) -> BaseResponse | str:
+    result = services().flow.answer(
+        opened.pending,
+        opened.parties,
+        answer,
+        checked=form.checked,
+        subject=customer.subject,
+        screen_hash=form.screen_hash,
+        shown=shown_consent(opened, customer),
+    )
+    match result:
+        case Approved(_, code):
+            return _send_back(opened, Answer.APPROVE, _code_uri(opened, code))
+        case Denied():
+            return _send_back(opened, Answer.DENY, opened.denied_uri)
+        case AlreadyAnswered(decision):
+            return answered_page(opened, decision)
+        case Changed():
+            return _bring_back(opened, Notice.CHANGED)
+        case Expired():
+            raise opened.expired()
+
+
+def _code_uri(opened: OpenRequest, code: str) -> str:
+    return success_uri(opened.pending.request.return_to, code=code, issuer=services().settings.issuer)
+
+
+def _send_back(opened: OpenRequest, answer: Answer, location: str) -> BaseResponse | str:
+    """The redirect that the specification asks for: 302, after a POST too."""
+    if has_private_scheme(location):
+        # Its switch sends the same answer, and the language in the address.
+        language.use(language.asked_language() or language.language())
+        return continue_page(opened, location, was_approved=answer is Answer.APPROVE)
+    return redirect(location, 302)

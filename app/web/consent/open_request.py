@@ -1,0 +1,89 @@
+"""Opening the pending request that a page's address names, in the browser that began it."""
+
+from dataclasses import dataclass
+
+import structlog
+from flask import request
+
+from app.domain.authorization import PendingRequest
+from app.domain.callback import denied_uri
+from app.flow.consent import Parties
+from app.signin import Customer
+from app.web.current import browser, services
+from app.web.edge import errors, language
+from app.web.edge.headers import correlate, name_parties
+from app.web.edge.sessions import BrowserSession
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A pending request that belongs to this browser and that its registration still allows."""
+
+    pending: PendingRequest
+    parties: Parties
+    session: BrowserSession
+
+    @property
+    def customer(self) -> Customer | None:
+        """Who has signed in at the request's provider."""
+        return self.session.customer_of(self.parties.provider.provider_id)
+
+    @property
+    def denied_uri(self) -> str:
+        """The proven way back, carrying access_denied."""
+        return denied_uri(self.pending.request.return_to, issuer=services().settings.issuer)
+
+    def require_time_left(self) -> None:
+        """Raises Problem (410) when the request has expired without an answer."""
+        if services().flow.is_expired(self.pending):
+            raise self.expired()
+
+    def expired(self) -> errors.Problem:
+        """The page of a request that has expired, with the way back; noted once."""
+        if services().flow.note_expiry(self.pending):
+            _log.info("expired", language=self.pending.language.value, outcome="410")
+        return errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
+
+
+def open_request(request_id: str) -> OpenRequest:
+    """The request, for the browser that began it. Raises Problem for any other, and StoreUnavailable.
+
+    A `lang` in the page's address switches the request to that language, for this page and those that follow.
+    """
+    session = browser()
+    pending = session.ask(services().flow.finding(request_id))
+    if not session.is_known:
+        raise _without_session(session)
+    language.use(language.asked_language() or session.language)
+    if pending is None or pending.browser_id != session.browser_id:
+        raise errors.request_lost()
+    correlate(pending.request.correlation_id)
+    name_parties(pending.request.client_id, pending.request.provider_id)
+    pending = _in_asked_language(pending)
+    parties = services().flow.parties(pending)
+    if parties is None:
+        raise errors.registration_changed()
+    return OpenRequest(pending, parties, session)
+
+
+def _without_session(session: BrowserSession) -> errors.Problem:
+    """Cookies are blocked, the session is over, or there never was one.
+
+    What is said follows from the cookie alone. Whether the request lives, in which language, between whom,
+    is for the browser that began it, and nobody can say any more which one it was.
+    """
+    if not session.has_cookie:
+        return errors.cookies_blocked()
+    return errors.session_over() if session.was_known else errors.request_lost()
+
+
+def _in_asked_language(pending: PendingRequest) -> PendingRequest:
+    asked = language.asked_language()
+    if asked is not None and asked is not pending.language:
+        pending = pending.in_language(asked)
+        if request.method != "HEAD":
+            services().flow.keep(pending)
+    language.use(pending.language)
+    return pending

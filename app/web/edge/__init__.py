@@ -1,0 +1,1 @@
+"""Around every request: sessions, headers, limits, errors, language, static files, metrics."""

@@ -1,0 +1,51 @@
+"""A span for each HTTP request, in the trace that its answer names."""
+
+import re
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g, request
+from structlog.contextvars import get_contextvars
+
+from app.web.edge.headers import name_request
+from app.web.edge.middleware import PEER_IS_TRUSTED
+
+if TYPE_CHECKING:
+    from app.tracing import Tracing  # needs the extra
+
+# W3C Trace Context, 3.2: version, trace, parent, flags.
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
+
+
+def init_app(app: Flask, tracing: "Tracing") -> None:
+    @app.before_request
+    def begin() -> None:
+        parent = _parent()
+        name_request(parent[1] if parent else None)
+        g.span = tracing.request(g.trace_id, parent[2] if parent else None)
+        g.span_of_request = g.span.__enter__()
+
+    @app.after_request
+    def describe(response: Response) -> Response:
+        span = g.get("span_of_request")
+        if span is not None:
+            route = "none" if request.url_rule is None else request.url_rule.rule
+            span.update_name(route)
+            span.set_attribute("http.route", route)
+            span.set_attribute("http.response.status_code", response.status_code)
+            for name in ("client_id", "provider_id"):
+                if name in (known := get_contextvars()):
+                    span.set_attribute(f"accord.{name}", known[name])
+        return response
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        span = g.pop("span", None)
+        if span is not None:
+            span.__exit__(None, None, None)
+
+
+def _parent() -> re.Match[str] | None:
+    """The caller's span, from a proxy that is trusted to have made it; nobody else's word counts."""
+    if not request.environ.get(PEER_IS_TRUSTED):
+        return None
+    return _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))

@@ -1,0 +1,22 @@
+"""`POST /api/v1/introspect` (RFC 7662): does this token work, right now, and for what?"""
+
+import uuid
+
+from flask import Blueprint, Response, g, jsonify
+
+from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
+from app.web.current import services
+from app.web.edge.headers import correlate
+from app.web.machines.credentials import authenticated_asker, read_body
+
+bp = Blueprint("introspect", __name__)
+
+
+@bp.post("/api/v1/introspect")
+def token() -> Response:
+    """For a registered resource server, of tokens for its audience; for a client, of its own."""
+    correlate(str(uuid.uuid4()))
+    g.used_basic = True  # RFC 7662 2.3: failed authentication is 401 here, by whichever method
+    params = read_body(ONE_TOKEN_PARAMETERS)
+    asker = authenticated_asker(params)
+    return jsonify(services().tokens.introspect(validate_token_parameter(params), asker))

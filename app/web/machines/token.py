@@ -1,0 +1,58 @@
+"""`POST /api/v1/token` (RFC 6749 3.2): for machines, without session or cookie."""
+
+import uuid
+
+from flask import Blueprint, Response, jsonify
+
+from app.domain.tokens import (
+    TOKEN_PARAMETERS,
+    AdminRequest,
+    RedemptionRequest,
+    RefreshRequest,
+    TokenResponse,
+    validate_token_request,
+)
+from app.web.current import services
+from app.web.edge.headers import correlate
+from app.web.edge.limits import limit_tokens_of
+from app.web.machines.credentials import authenticated_client, read_body
+
+bp = Blueprint("token", __name__)
+
+
+@bp.post("/api/v1/token")
+def token() -> Response:
+    """Redeems a code or a refresh token, or lets a client in as itself."""
+    correlate(str(uuid.uuid4()))
+    params = read_body(TOKEN_PARAMETERS)
+    client = authenticated_client(params)
+    limit_tokens_of(client.client_id)
+    asked = validate_token_request(params)
+    match asked:
+        case RedemptionRequest():
+            issued = services().tokens.redeem(client, asked)
+        case RefreshRequest():
+            issued = services().tokens.refresh(client, asked)
+        case AdminRequest():
+            issued = services().tokens.administer(client)
+    if issued.correlation_id is not None:
+        correlate(issued.correlation_id)
+    return _answer(issued)
+
+
+def _answer(issued: TokenResponse) -> Response:
+    """RFC 6749 5.1."""
+    members: dict[str, str | int] = {
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "scope": issued.scope,
+    }
+    if issued.refresh_token is not None:
+        members["refresh_token"] = issued.refresh_token
+    if issued.consent_id is not None:
+        members["consent_id"] = issued.consent_id
+    response = jsonify(members)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Pragma"] = "no-cache"
+    return response

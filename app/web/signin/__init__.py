@@ -1,0 +1,1 @@
+"""Signing in, at the bank or with the password of the sandbox."""

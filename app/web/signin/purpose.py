@@ -1,0 +1,119 @@
+"""What somebody signs in for: to answer one request, or to see what they share.
+
+Where the browser goes afterwards follows from this alone, never from an address that the browser brings.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from flask import url_for
+
+from app.domain.language import Language
+from app.domain.registry import Client, DataProvider
+from app.domain.sign_in import PendingSignIn
+from app.signin import Customer
+from app.web.consent.open_request import OpenRequest, open_request
+from app.web.current import browser, services
+from app.web.edge import errors, language
+from app.web.edge.sessions import BrowserSession
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """A sign-in at `provider` in this browser. Without an open request it is for the connections page."""
+
+    provider: DataProvider
+    session: BrowserSession
+    opened: OpenRequest | None
+
+    @property
+    def request_id(self) -> str | None:
+        return None if self.opened is None else self.opened.pending.request_id
+
+    @property
+    def client(self) -> Client | None:
+        return None if self.opened is None else self.opened.parties.client
+
+    @property
+    def customer(self) -> Customer | None:
+        """Who has signed in at the provider already."""
+        return self.session.customer_of(self.provider.provider_id)
+
+    @property
+    def bound_to(self) -> str:
+        """What the tokens of its forms are for, besides the session."""
+        return self.request_id or f"connections {self.provider.provider_id}"
+
+    @property
+    def next_address(self) -> str:
+        if self.opened is None:
+            return url_for("connections.show_all")
+        return url_for("consent.show", request_id=self.request_id)
+
+    @property
+    def way_back(self) -> str | None:
+        """The proven way back to whoever asks, without an answer; None when nobody asks."""
+        return None if self.opened is None else self.opened.denied_uri
+
+    def address(self, **query: Any) -> str:
+        """Where this sign-in begins, or begins again."""
+        if self.opened is None:
+            provider_id = self.provider.provider_id
+            return url_for("signin.show_for_connections", provider_id=provider_id, **query)
+        return url_for("signin.show", request_id=self.request_id, **query)
+
+    def require_time_left(self) -> None:
+        """Raises Problem (410) when the request has expired without an answer."""
+        if self.opened is not None:
+            self.opened.require_time_left()
+
+    def switch_to(self, chosen: Language) -> None:
+        """Goes on in another language, and so does the request."""
+        language.use(chosen)
+        if self.opened is not None:
+            services().flow.keep(self.opened.pending.in_language(chosen))
+        self.remember_browser()
+
+    def remember_browser(self) -> None:
+        """Makes sure that this browser will be known again, in the language that it reads."""
+        self.session.speak(language.language())
+
+    def welcome(self, customer: Customer) -> None:
+        """A new session for the customer. The request comes along, whoever was here before."""
+        self.session.sign_in(customer)
+        if self.opened is not None and self.opened.pending.browser_id != self.session.browser_id:
+            bind_to_this_browser(self.opened)
+        _log.info("signed_in", provider_id=customer.provider_id, outcome="ok")
+
+
+def to_answer(request_id: str) -> Purpose:
+    """Raises Problem and StoreUnavailable, as `open_request` does."""
+    opened = open_request(request_id)
+    return Purpose(opened.parties.provider, opened.session, opened)
+
+
+def to_see_connections(provider_id: str) -> Purpose:
+    """Raises Problem (404) for a provider that is not registered."""
+    provider = services().registry.find_provider(provider_id)
+    if provider is None:
+        raise errors.no_such_provider()
+    session = browser()
+    if session.is_known:
+        language.use(language.asked_language() or session.language)
+    return Purpose(provider, session, None)
+
+
+def of(pending: PendingSignIn) -> Purpose:
+    """What a sign-in that comes back from the bank was begun for."""
+    if pending.request_id is None:
+        return to_see_connections(pending.provider_id)
+    return to_answer(pending.request_id)
+
+
+def bind_to_this_browser(opened: OpenRequest) -> None:
+    """Hands the one request to the person who is here now, without what somebody else had checked."""
+    moved = replace(opened.pending, browser_id=opened.session.browser_id, checked_clusters=frozenset())
+    services().flow.open(moved)

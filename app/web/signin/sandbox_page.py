@@ -1,0 +1,104 @@
+"""The sandbox's own sign-in form, and how often it may be tried."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+from flask import Response, redirect, render_template, request
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.signin import Customer, SignInFailed
+from app.stores.redis.attempts import Allowance
+from app.web.current import services
+from app.web.edge.addresses import network_of, peer_of
+from app.web.edge.forms import SignInForm
+from app.web.signin.purpose import Purpose
+
+_log = structlog.get_logger()
+
+# Failures in one window: of one customer from one address, of one customer from anywhere (guessing with many
+# addresses), and from one address (one password tried on many customers).
+_MOST_PER_CUSTOMER_AND_ADDRESS = 5
+_MOST_PER_CUSTOMER = 25
+_MOST_PER_ADDRESS = 100
+
+
+def sandbox_page(
+    purpose: Purpose,
+    form: SignInForm | None = None,
+    *,
+    has_failed: bool = False,
+    wait: timedelta | None = None,
+) -> str:
+    """The form. `has_failed`, `wait`: why it came back."""
+    return render_template(
+        "signin/sandbox.html",
+        address=purpose.address(),
+        client=purpose.client,
+        provider=purpose.provider,
+        form=form or sign_in_form(purpose),
+        has_failed=has_failed,
+        wait=wait,
+        way_back=purpose.way_back,
+    )
+
+
+def sign_in_form(purpose: Purpose) -> SignInForm:
+    return SignInForm(session_id=purpose.session.id, request_id=purpose.bound_to)
+
+
+def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
+    """Signs in and leads on, or shows the form again; slowed after too many failures.
+
+    Raises SignInFailed where the bank turns somebody away whose password was right.
+    """
+    provider_id = purpose.provider.provider_id
+    allowances = _allowances(purpose, form)
+    wait = services().attempts.count(allowances)
+    if wait is not None:
+        _log.warning("rate_limited", provider_id=provider_id, limit="sign_in", outcome="refused")
+        response = Response(sandbox_page(purpose, form, wait=wait), 429)
+        response.headers["Retry-After"] = str(int(wait.total_seconds()))
+        return response
+    try:
+        customer = _find_customer(purpose, form)
+    except SignInFailed:
+        services().attempts.take_back(allowances)
+        raise
+    if customer is None:
+        _log.info("sign_in_failed", provider_id=provider_id, outcome="refused")
+        return Response(sandbox_page(purpose, form, has_failed=True), 400)
+    services().attempts.take_back(allowances)
+    _as_long_as_it_lasts(purpose, customer).welcome(customer)
+    return redirect(purpose.next_address, 303)
+
+
+def _as_long_as_it_lasts(purpose: Purpose, customer: Customer) -> Purpose:
+    """The same, with a request whose consent will end soon where that is what this customer is for."""
+    sandbox = services().sandbox
+    lifetime = None if sandbox is None else sandbox.consent_lifetime_of(purpose.provider, customer)
+    if purpose.opened is None or lifetime is None:
+        return purpose
+    pending = purpose.opened.pending.ending_at(services().clock() + lifetime)
+    services().flow.keep(pending)
+    return replace(purpose, opened=replace(purpose.opened, pending=pending))
+
+
+def _find_customer(purpose: Purpose, form: SignInForm) -> Customer | None:
+    sandbox = services().sandbox
+    if sandbox is None:
+        raise NotFound
+    if not form.is_complete:
+        return None
+    return sandbox.find_customer(purpose.provider, form.user_name.data or "", form.password.data or "")
+
+
+def _allowances(purpose: Purpose, form: SignInForm) -> list[Allowance]:
+    customer = (purpose.provider.provider_id, (form.user_name.data or "").casefold())
+    address = network_of(peer_of(request.remote_addr))
+    return [
+        Allowance((*customer, address), _MOST_PER_CUSTOMER_AND_ADDRESS),
+        Allowance(customer, _MOST_PER_CUSTOMER),
+        Allowance((address,), _MOST_PER_ADDRESS),
+    ]

@@ -1,0 +1,100 @@
+"""`/sign-in/…` and `/sign-out`: who is the customer?
+
+`/connections/sign-in/<provider_id>` asks the same for no request, but to see what one shares.
+"""
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.signin import SignInFailed
+from app.web.consent.open_request import open_request
+from app.web.current import browser, customers, services
+from app.web.edge import errors, language, pseudo_locale
+from app.web.edge.forms import SignOutForm, chosen_language
+from app.web.edge.limits import limit_address
+from app.web.signin import bank_page
+from app.web.signin.purpose import Purpose, bind_to_this_browser, to_answer, to_see_connections
+from app.web.signin.sandbox_page import check_password, sandbox_page, sign_in_form
+
+bp = Blueprint("signin", __name__)
+
+
+@bp.get("/sign-in/<request_id>")
+def show(request_id: str) -> BaseResponse | str:
+    return _ask(to_answer(request_id))
+
+
+@bp.post("/sign-in/<request_id>")
+def sign_in(request_id: str) -> BaseResponse:
+    return _sign_in(to_answer(request_id))
+
+
+@bp.get("/connections/sign-in/<provider_id>")
+def show_for_connections(provider_id: str) -> BaseResponse | str:
+    return _ask(to_see_connections(provider_id))
+
+
+@bp.post("/connections/sign-in/<provider_id>")
+def sign_in_for_connections(provider_id: str) -> BaseResponse:
+    return _sign_in(to_see_connections(provider_id))
+
+
+@bp.get("/sign-in/callback/<provider_id>")
+def come_back(provider_id: str) -> BaseResponse:
+    """From the bank's own server (OpenID Connect Core 1.0, 3.1.2.5), at an address that no other bank has."""
+    return bank_page.come_back(provider_id)
+
+
+@bp.post("/sign-out")
+def sign_out() -> BaseResponse | str:
+    """Signs out; "not you?" on a request's page comes back to that request."""
+    language.use(browser().language)
+    request_id = request.form.get("request_id", "")
+    form = SignOutForm(session_id=browser().id, request_id=request_id)
+    if not form.has_valid_token():
+        raise errors.form_refused(request_id)
+    if not request_id:
+        banks = [services().registry.providers[customer.provider_id] for customer in customers()]
+        browser().sign_out()
+        return render_template("signin/signed_out.html", banks=banks)
+    try:
+        opened = open_request(request_id)
+    except errors.Problem:
+        browser().sign_out()  # whatever became of the request
+        raise
+    opened.session.sign_out()
+    bind_to_this_browser(opened)
+    return redirect(url_for("signin.show", request_id=request_id), 303)
+
+
+def _ask(purpose: Purpose) -> BaseResponse | str:
+    """To where the customer signs in, or on, when somebody has. HEAD begins nothing."""
+    purpose.require_time_left()
+    if purpose.customer is not None:
+        return redirect(purpose.next_address, 302)
+    if request.method == "HEAD":
+        return Response()
+    limit_address()
+    purpose.remember_browser()
+    bank_page.show_failure_again(purpose)
+    return sandbox_page(purpose) if purpose.provider.oidc is None else bank_page.go_to_bank(purpose)
+
+
+def _sign_in(purpose: Purpose) -> BaseResponse:
+    """The sandbox's form. A bank with a server of its own gets no passwords here."""
+    if purpose.provider.oidc is not None:
+        raise NotFound
+    form = sign_in_form(purpose)
+    if not form.has_valid_token():
+        raise errors.form_refused(purpose.request_id or "", purpose.provider)
+    purpose.require_time_left()
+    switched_to = chosen_language()
+    if switched_to is not None:
+        purpose.switch_to(switched_to)
+        pseudo_locale.use(None)
+        return Response(sandbox_page(purpose, form))
+    try:
+        return check_password(purpose, form)
+    except SignInFailed as failure:
+        raise bank_page.failed(purpose, failure) from failure

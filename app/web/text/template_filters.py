@@ -1,0 +1,214 @@
+"""What every template may use: names that cannot disturb their surroundings, dates, the language switch."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from babel import Locale
+from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
+from flask import Flask, g, request, url_for
+from flask.globals import request_ctx
+from flask_babel import get_translations, gettext, to_user_timezone
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+
+from app.domain.language import Bilingual, Language
+from app.web import current
+from app.web.edge import language, pseudo_locale
+from app.web.text import wording
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        name=isolated_name,
+        plain_name=plain_name,
+        purpose=isolated_purpose,
+        isolate=isolate_here,
+        fill=fill,
+        explained=wording.explain,
+        in_words=in_words,
+        time_left=time_left,
+        long_date=long_date,
+        clock_time=clock_time,
+        long_time=long_time,
+        in_language=in_language,
+        own_name=own_name,
+        direction=language.direction,
+        switch_url=switch_url,
+    )
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # jinja2.ext.i18n adds it
+        gettext=lambda text: _catalogue().ugettext(text),
+        ngettext=lambda one, many, count: _catalogue().ungettext(one, many, count),
+        pgettext=lambda context, text: _catalogue().upgettext(context, text),
+        npgettext=lambda context, one, many, count: _catalogue().unpgettext(context, one, many, count),
+        newstyle=True,
+    )
+    app.context_processor(_every_page)
+
+
+def load_templates(app: Flask) -> None:
+    """Compiles every template now, so that none is read later, when a newer one may stand in its place."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+
+
+def _catalogue() -> Any:
+    """The translations into this response's language. Flask-Babel would find them anew for each sentence."""
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    return g.catalogue
+
+
+def _every_page() -> dict[str, Any]:
+    spoken = language.language()
+    return {
+        "language": spoken,
+        "lang": pseudo_locale.reading() or spoken.value,
+        "other_languages": spoken.others,
+        "reference": current.reference(),
+        "catalogue_faults": current.services().catalogues.faults(),
+        "is_development": current.services().settings.is_development,
+        "wording": wording.wording(),
+    }
+
+
+def own_name(spoken: Language) -> str:
+    """What `spoken` is called by those who speak it."""
+    return pseudo_locale.as_data(spoken.own_name)
+
+
+def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
+    """This page's own address, in the `chosen` language. What a browser might read as a host is escaped.
+
+    `page_query` is what the page has made of its query. Nothing else of that is repeated: whoever chose it
+    and saw the sizes of compressed pages could tell from them what else is on the page (BREACH). Only the
+    refusal of an authorization request, on which nothing is the customer's, is found again by all of it.
+    """
+    query = list(page_query.items())
+    if request.endpoint == "authorize.authorize":
+        sent = parse_qsl(request.query_string.decode("latin-1"), encoding="latin-1")
+        query = [(name, value) for name, value in sent if name != "lang"]
+    query.append(("lang", chosen.value))
+    return f"/{quote(_readable_path().lstrip('/'))}?{urlencode(query, encoding='latin-1')}"
+
+
+def _readable_path() -> str:
+    """This page's own path; where that can only be posted to, the page on which a visitor begins."""
+    adapter = request_ctx.url_adapter
+    if request.method != "POST" or adapter is None or "GET" in adapter.allowed_methods():
+        return request.path
+    return url_for("connections.show_all")
+
+
+def isolated_name(text: Bilingual | str) -> Markup:
+    """A registered name in the page's language, set apart so that its direction stays its own.
+
+    No browser translates it. A str is the text that a reader of the page's language gets.
+    """
+    return _registered(text, ' translate="no"')
+
+
+def isolated_purpose(text: Bilingual | str) -> Markup:
+    """What a recipient wants data for: the same, and a browser may translate it."""
+    return _registered(text, "")
+
+
+def plain_name(text: Bilingual) -> str:
+    """The same for a title, where nothing can be set apart."""
+    return pseudo_locale.as_data(text[language.language()])
+
+
+def _registered(text: Bilingual | str, attributes: str) -> Markup:
+    spoken = language.language()
+    written = Bilingual.language_for(spoken)
+    if written is not spoken:  # borrowed, and read aloud as what it is
+        attributes += f' lang="{written}"'
+    return _isolate(text if isinstance(text, str) else text[spoken], attributes)
+
+
+def isolate(text: str) -> Markup:
+    """What is the same in every language: a number, a host, somebody's name."""
+    return _isolate(text, ' translate="no"')
+
+
+def _isolate(text: str, attributes: str) -> Markup:
+    return Markup(f"<bdi{attributes}>") + escape(pseudo_locale.as_data(text)) + Markup("</bdi>")  # noqa: S704  # our own
+
+
+@pass_context
+def isolate_here(_context: Context, text: str) -> Markup:
+    """`isolate` as a filter: without a context, Jinja would compute it for a constant once and for all."""
+    return isolate(text)
+
+
+def fill(text: Any, **values: Any) -> Markup:
+    """A translated sentence (lazy or not) with its `%(field)s` filled in, everything escaped."""
+    return Markup(escape(str(text))) % values  # noqa: S704  # escaped in the same breath
+
+
+def in_words(span: timedelta) -> str:
+    """A span such as "5 minutes", rounded to what people say."""
+    return pseudo_locale.as_data(_in_words(max(int(span.total_seconds()), 1), language.locale()))
+
+
+def time_left(moment: datetime) -> str:
+    """How long it is until `moment`, in words."""
+    return in_words(moment - current.services().clock())
+
+
+def long_date(moment: datetime) -> str:
+    """March 1, 2027; 1er mars 2027. Every date that a customer reads is written here."""
+    return pseudo_locale.as_data(_long_date(to_user_timezone(moment).date(), language.locale()))
+
+
+def clock_time(moment: datetime) -> str:
+    """The time of day, with its zone."""
+    minute = to_user_timezone(moment).replace(second=0, microsecond=0)
+    time, zone = map(pseudo_locale.as_data, _time_and_zone(minute, minute.utcoffset(), language.locale()))
+    # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
+    return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
+
+
+# What CLDR's patterns do not know: French counts its days, but for the first.
+_FIRST_OF_A_MONTH: Final = {"fr": "1er"}
+_DAY: Final = re.compile(r"\bd\b")
+
+
+# Babel takes its time for a date, and most pages need the same few.
+@lru_cache(maxsize=1024)
+def _in_words(seconds: int, locale: Locale) -> str:
+    return format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _long_date(day: date, locale: Locale) -> str:
+    pattern = locale.date_formats["long"].pattern
+    if day.day == 1 and (first := _FIRST_OF_A_MONTH.get(locale.language)):
+        pattern = _DAY.sub(f"'{first}'", pattern)
+    # No line ends between day and month. With the year, it would be too long for a phone with large text.
+    return format_date(day, pattern, locale=locale).replace(" ", "\N{NO-BREAK SPACE}", 1)
+
+
+@lru_cache(maxsize=1024)
+def _time_and_zone(minute: datetime, _offset: timedelta | None, locale: Locale) -> tuple[str, str]:
+    """The offset tells the two apart that have the same name when the clocks go back."""
+    # No line ends within it: French has spaces around the h.
+    time = format_time(minute, "short", tzinfo=minute.tzinfo, locale=locale)
+    zone = get_timezone_name(minute, width="short", locale=locale)
+    return time.replace(" ", "\N{NO-BREAK SPACE}"), zone
+
+
+def long_time(moment: datetime) -> str:
+    """The date and the time of day, with its zone."""
+    # Translators: a moment, such as "March 3, 2027 at 2:45 p.m. (EST)".
+    return str(gettext("%(date)s at %(clock_time)s", date=long_date(moment), clock_time=clock_time(moment)))
+
+
+def in_language(macro: Callable[..., Markup], spoken: Language, *values: Any) -> Markup:
+    """What a template's macro says of `values` in `spoken`, whatever language the page is in."""
+    with language.speaking(spoken):
+        return macro(*values)

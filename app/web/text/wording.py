@@ -1,0 +1,250 @@
+"""What each data cluster is called and explained as: lazy strings, translated once for each catalogue.
+
+The English sentences are the msgids. Explanations have the fields `recipient` and `provider`; no other text
+has any.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from flask_babel import get_translations
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup, escape
+
+from app.domain.clusters import DataCluster
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSection:
+    """One fieldset of the consent form: a cluster as it is offered.
+
+    In a repeat request it is new, or shared with this recipient already.
+    """
+
+    cluster: DataCluster
+    is_needed: bool
+    is_checked: bool
+    is_new: bool = False
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterWording:
+    """A cluster in a customer's words; `shared` and `not_shared` are lists of short items."""
+
+    name: str
+    explanation: str
+    shared: tuple[str, ...]
+    not_shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedSection:
+    """A section of the form with its words, and every cluster that it stands for."""
+
+    section: ClusterSection
+    words: ClusterWording
+    covers: tuple[DataCluster, ...]
+
+
+_BASIC: Final = ClusterWording(
+    name=_l("Basic account details"),
+    explanation=_l(
+        "The name and type of each of your accounts at %(provider)s. It also covers the last digits of the "
+        "account number."
+    ),
+    shared=(
+        _l("Account name or nickname"),
+        _l("Type, such as chequing, savings, credit card or loan"),
+        _l("Last digits of the account number"),
+        _l("If the account is open or closed"),
+        # Translators: what kind of money an account holds, such as Canadian dollars.
+        _l("Currency"),
+    ),
+    not_shared=(
+        # Translators: how much is in an account.
+        _l("Balance"),
+        _l("Full account number"),
+        _l("Transactions"),
+    ),
+)
+
+_DETAILED: Final = ClusterWording(
+    name=_l("Balances and account terms"),
+    explanation=_l(
+        "How much is in each account, or how much you owe. It also covers credit limits, due dates and "
+        "interest rates."
+    ),
+    shared=(
+        _l("Current and available balance"),
+        _l("Amount you owe"),
+        _l("Credit limit"),
+        # Translators: the days on which a payment must be made.
+        _l("Due dates"),
+        _l("Interest rate"),
+        # Translators: points collected with a card.
+        _l("Rewards balance"),
+    ),
+    not_shared=(
+        _l("Full account number"),
+        _l("Transactions"),
+        # Translators: account statements, the documents a bank makes each month.
+        _l("Statements"),
+    ),
+)
+
+# Detailed data contains the basic data: where neither can be left out, they are one thing to the customer.
+_BASIC_WITHIN_DETAILED: Final = ClusterWording(
+    name=_l("Account details and balances"),
+    explanation=_l(
+        "The name, type and last digits of each of your accounts at %(provider)s. It also covers how much is "
+        "in each one or how much you owe, credit limits, due dates and interest rates."
+    ),
+    shared=_BASIC.shared + _DETAILED.shared,
+    not_shared=_DETAILED.not_shared,
+)
+
+WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
+    DataCluster.ACCOUNT_BASIC: _BASIC,
+    DataCluster.ACCOUNT_DETAILED: _DETAILED,
+    DataCluster.TRANSACTIONS: ClusterWording(
+        # Translators: money that came in or went out of an account; a type of data.
+        name=_l("Transactions"),
+        explanation=_l(
+            "Money that came in or went out of your accounts. It shows dates, amounts, descriptions, and who "
+            "paid you or who you paid."
+        ),
+        shared=(
+            # Translators: the day of a transaction.
+            _l("Date"),
+            # Translators: an amount of money.
+            _l("Amount"),
+            # Translators: the words on an account statement that say what a transaction was.
+            _l("Description"),
+            # Translators: the type of a transaction (deposit, payment, ...) and its status (pending, done).
+            _l("Type and status"),
+            _l("Who sent or got the money"),
+        ),
+        not_shared=(_l("The power to make a payment or a transfer"),),
+    ),
+    DataCluster.STATEMENTS: ClusterWording(
+        name=_l("Account statements (PDF)"),
+        explanation=_l(
+            "Copies of your account statements. A statement can show your name, address, balances and "
+            "transactions, even if you leave those out here."
+        ),
+        shared=(_l("Statements of your accounts, just as you get them"),),
+        not_shared=(_l("Statements of accounts you have somewhere else"),),
+    ),
+    DataCluster.INVESTMENTS: ClusterWording(
+        # Translators: a type of data.
+        name=_l("Investments"),
+        # Translators: GIC is the Canadian guaranteed investment certificate (CPG).
+        explanation=_l(
+            "What you hold in your investment accounts, such as stocks, funds and GICs. It also covers what "
+            "each one is worth."
+        ),
+        shared=(
+            _l("Name and number of units of each holding"),
+            _l("Market value"),
+            # Translators: what was paid for an investment.
+            _l("Cost"),
+            # Translators: RRSP and TFSA are Canadian savings plans (REER, CELI).
+            _l("Account type, such as RRSP or TFSA"),
+            # Translators: orders to buy or sell that are not done yet.
+            _l("Open orders"),
+        ),
+        not_shared=(_l("The power to buy, sell or move your investments"),),
+    ),
+    DataCluster.ACCOUNT_PAYMENTS: ClusterWording(
+        name=_l("Account numbers for payments"),
+        explanation=_l(
+            "The full account number, transit (branch) number and institution number. %(recipient)s can use "
+            "them to set up deposits or withdrawals that you agree to."
+        ),
+        shared=(
+            _l("Full account number"),
+            _l("Transit number"),
+            _l("Institution number"),
+            _l("If the account can send or receive money"),
+        ),
+        not_shared=(
+            _l("Your password or PIN"),
+            _l("The power to take money without your agreement"),
+        ),
+    ),
+    DataCluster.CUSTOMER_CONTACT: ClusterWording(
+        name=_l("Contact information"),
+        explanation=_l(
+            "How to reach you or your business: name, email, phone number and mailing address. %(provider)s "
+            "shares what it has on file."
+        ),
+        shared=(
+            # Translators: of a person or a business.
+            _l("Name"),
+            # Translators: an email address.
+            _l("Email"),
+            _l("Phone number"),
+            _l("Mailing address"),
+        ),
+        not_shared=(
+            _l("Date of birth"),
+            _l("Government ID numbers"),
+        ),
+    ),
+    DataCluster.CUSTOMER_PERSONAL: ClusterWording(
+        name=_l("Personal information"),
+        explanation=_l(
+            "Details about you as the owner of the account, such as your full name and date of birth. "
+            "%(provider)s shares what it has on file."
+        ),
+        shared=(
+            _l("Full name"),
+            _l("Date of birth"),
+            _l("Home address"),
+            _l("Other details about the owner of the account"),
+        ),
+        not_shared=(_l("Password, PIN and security answers"),),
+    ),
+}
+
+
+def wording() -> Mapping[DataCluster, ClusterWording]:
+    """The words for every cluster in the language of this response, ready for HTML."""
+    return _translated(get_translations())[0]
+
+
+def explain(sections: Sequence[ClusterSection]) -> list[ExplainedSection]:
+    """`sections` with their words. Basic disappears into detailed where both are needed."""
+    words, basic_within_detailed = _translated(get_translations())
+    basic, detailed = DataCluster.ACCOUNT_BASIC, DataCluster.ACCOUNT_DETAILED
+    is_merged = {basic, detailed} <= {section.cluster for section in sections if section.is_needed}
+    explained = []
+    for section in sections:
+        if not is_merged or section.cluster not in (basic, detailed):
+            explained.append(ExplainedSection(section, words[section.cluster], (section.cluster,)))
+        elif section.cluster is detailed:
+            explained.append(ExplainedSection(section, basic_within_detailed, (basic, detailed)))
+    return explained
+
+
+@lru_cache(maxsize=8)
+def _translated(_catalogue: Any) -> tuple[Mapping[DataCluster, ClusterWording], ClusterWording]:
+    """All the words, for one catalogue object: some hundred look-ups that need not happen on every page."""
+    words = {cluster: _in_words(lazy) for cluster, lazy in WORDING.items()}
+    return words, _in_words(_BASIC_WITHIN_DETAILED)
+
+
+def _in_words(lazy: ClusterWording) -> ClusterWording:
+    return ClusterWording(
+        name=_text(lazy.name),
+        explanation=_text(lazy.explanation),
+        shared=tuple(map(_text, lazy.shared)),
+        not_shared=tuple(map(_text, lazy.not_shared)),
+    )
+
+
+def _text(lazy: str) -> Markup:
+    return escape(str(lazy))

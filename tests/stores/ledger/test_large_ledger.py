@@ -1,0 +1,90 @@
+"""What customers and operators ask of a large ledger is found by its keys: PostgreSQL reads a handful of rows."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, NullPool, create_engine, text
+
+from app.stores.ledger import migrations
+from app.stores.ledger.audit import Audit
+from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.retention import Policy, RetentionStore
+from bench.ledger_growth import CONNECTIONS, fill, subject_of
+from tests.builders import NOON, a_decision, a_grant
+from tests.postgres import PostgresServer
+from tests.stores.work import Ask, rows_read
+
+GRANTS = 20_000
+HANDFUL = 50
+HOUR = timedelta(hours=1)
+LATER = NOON + timedelta(days=1)
+POLICY = Policy(records=timedelta(days=365), tokens=timedelta(days=30), token_idle=timedelta(days=30))
+
+
+@pytest.fixture(scope="module")
+def large_ledger(postgres: PostgresServer) -> str:
+    """The URL of a ledger whose grants are copies of one that was approved and redeemed at noon."""
+    url = postgres.new_database()
+    migrations.upgrade(url)
+    ledger = Ledger(url, timeout=timedelta(seconds=10))
+    ledger.record_decision(a_decision(), a_grant())
+    ledger.redeem("request-1", "dc-budget", token_hash="token-1", now=NOON)
+    ledger.close()
+    fill(create_engine(url, poolclass=NullPool), "consent-1", range(GRANTS))
+    return url
+
+
+def forget(ledger: Ledger, now: datetime) -> None:
+    assert list(RetentionStore(ledger.database, POLICY).forget(now=now)) == []
+
+
+ASKED: dict[str, Ask] = {
+    "a customer's connections": lambda ledger: ConnectionStore(ledger.database).of_customer(
+        "1000", subject_of(7)
+    ),
+    "what a customer shares": lambda ledger: ConnectionStore(ledger.database).active_of(
+        "1000", subject_of(7), now=NOON
+    ),
+    "what a customer no longer shares": lambda ledger: ConnectionStore(ledger.database).ended_of(
+        "1000", subject_of(7), now=NOON, most=20
+    ),
+    "whether there is a connection": lambda ledger: ConnectionStore(ledger.database).find_standing(
+        provider_id="1000", subject=subject_of(7), client_id="dc-budget"
+    ),
+    "a consent": lambda ledger: ledger.find_consent("consent-1"),
+    "what happened to a consent": lambda ledger: ConnectionStore(ledger.database).history("consent-1"),
+    "a recipient's connections": lambda ledger: ConnectionStore(ledger.database).of_client("dc-loans"),
+    "what has run out": lambda ledger: ConnectionStore(ledger.database).record_expired(now=LATER),
+    "what may be forgotten": lambda ledger: forget(ledger, LATER),
+    "what auditors have not read": lambda ledger: list(Audit(ledger.database).records(since=LATER)),
+    "what nobody redeemed": lambda ledger: list(
+        Audit(ledger.database).unredeemed(approved_before=LATER + HOUR, since=LATER)
+    ),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_handful_of_rows_is_read_to_find(large_ledger: str, asked: str) -> None:
+    before = rows_read(large_ledger)
+    ledger = Ledger(large_ledger, timeout=timedelta(seconds=10))
+    ASKED[asked](ledger)
+    ledger.close()
+    assert rows_read(large_ledger) <= before + HANDFUL
+
+
+def test_reading_a_whole_table_would_be_noticed(large_ledger: str) -> None:
+    before = rows_read(large_ledger)
+    engine: Engine = create_engine(large_ledger, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM grants WHERE correlation_id = ''"))
+    assert rows_read(large_ledger) >= before + GRANTS
+
+
+def test_each_customer_of_the_large_ledger_has_one_connection_in_force(large_ledger: str) -> None:
+    ledger = Ledger(large_ledger, timeout=timedelta(seconds=10))
+    connections = ConnectionStore(ledger.database).of_customer("1000", subject_of(GRANTS // CONNECTIONS - 1))
+    ledger.close()
+    assert len(connections) == CONNECTIONS
+    assert [one.grant.ended_at is None for one in connections].count(True) == 1
+    assert [one.ending is None for one in connections].count(True) == 1

@@ -1,0 +1,347 @@
+"""Redis over TLS, under Sentinels and as a Cluster: nothing is done twice, and what broke heals by itself."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.crc import key_slot
+
+from app.development.embedded import LOOPBACK, EmbeddedValkey
+from app.stores.redis import client as redis
+from app.stores.redis.client import Redis
+from app.stores.redis.cluster import Cluster
+from app.stores.unavailable import StoreUnavailable
+from tests.builders import RECORDS
+from tests.certificates import certify
+from tests.ports import free_port
+from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to, wait_until
+from tests.stores.in_time import IN_TIME, unavailable_in_time
+from tests.stores.tls import TlsProxy
+
+HOUR = timedelta(hours=1)
+
+Connect = Callable[[str], Redis]
+
+
+def put_until_it_works(client: Redis, key: str) -> int:
+    """How often it did not work at first. Each try ends in time."""
+    deadline = time.monotonic() + PATIENCE
+    for failures in range(10_000):
+        assert time.monotonic() < deadline, "it never healed"
+        try:
+            redis.ask(client, RECORDS.put(key, {"try": failures}, HOUR))
+        except StoreUnavailable:
+            time.sleep(0.05)
+        else:
+            return failures
+    raise AssertionError
+
+
+# TLS
+
+
+@pytest.fixture
+def tls_port(valkey_on_port: EmbeddedValkey, tmp_path: Path) -> Iterator[int]:
+    assert valkey_on_port.port is not None
+    with TlsProxy(valkey_on_port.port, certify(tmp_path, "localhost")) as proxy:
+        yield proxy.port
+
+
+@pytest.fixture(scope="module")
+def valkey_on_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), port=free_port()) as server:
+        yield server
+
+
+def test_over_tls_the_authority_that_is_named_is_trusted(
+    tls_port: int, tmp_path: Path, connect: Connect
+) -> None:
+    client = connect(f"rediss://localhost:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
+    redis.ask(client, RECORDS.put("over-tls", {"n": 1}, HOUR))
+    assert RECORDS.open("over-tls", client.get("over-tls")) == {"n": 1}
+
+
+def test_over_tls_nobody_else_is_trusted(tls_port: int, tmp_path: Path, connect: Connect) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    certify(other, "localhost")
+    named = f"?ssl_ca_certs={other}/authority.pem"
+    for address in (f"rediss://localhost:{tls_port}/0", f"rediss://localhost:{tls_port}/0{named}"):
+        with unavailable_in_time("redis"):
+            redis.ping(connect(address))
+
+
+def test_over_tls_a_certificate_of_another_name_is_refused(
+    tls_port: int, tmp_path: Path, connect: Connect
+) -> None:
+    certified = connect(f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
+    redis.ping(certified)
+    elsewhere = connect(f"rediss://ip6-localhost.invalid:{tls_port}/0?ssl_ca_certs={tmp_path}/authority.pem")
+    with unavailable_in_time("redis"):
+        redis.ping(elsewhere)
+
+
+# Both kinds
+
+
+@pytest.mark.parametrize("kind", ["sentinel", "cluster"])
+def test_nobody_there_is_unavailable_in_time(connect: Connect, kind: str) -> None:
+    places = ",".join(f"{LOOPBACK}:{free_port()}" for _ in range(3))
+    client = connect(f"redis+{kind}://{places}/{SERVICE if kind == 'sentinel' else ''}")
+    for command in (
+        redis.ping,
+        lambda client: redis.ask(client, RECORDS.put("a", {}, HOUR), RECORDS.put("b", {}, HOUR)),
+    ):
+        with unavailable_in_time("redis"):
+            command(client)
+
+
+def sets_run_by(*ports: int | None) -> int:
+    statistics = [commands_to(port or 0).info("commandstats") for port in ports]
+    return sum(one.get("cmdstat_set", {"calls": 0})["calls"] for one in statistics)
+
+
+def reset_statistics(*ports: int | None) -> None:
+    for port in ports:
+        commands_to(port or 0).config_resetstat()
+
+
+def test_under_sentinels_a_command_whose_reply_does_not_come_is_not_sent_again(
+    sentinel_set: SentinelSet, connect: Connect
+) -> None:
+    client, primary = connect(sentinel_set.url), sentinel_set.primary
+    redis.ping(client)
+    reset_statistics(primary.port)
+    primary.pause()
+    try:
+        with unavailable_in_time("redis"):
+            redis.ask(client, RECORDS.put("a", {}, HOUR), RECORDS.put("b", {}, HOUR))
+    finally:
+        primary.resume()
+    redis.ping(client)
+    assert sets_run_by(primary.port) == 2
+    put_until_it_works(client, "a")
+
+
+def test_in_a_cluster_a_command_whose_reply_does_not_come_is_not_sent_again(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    redis.ask(client, RECORDS.put("a", {}, HOUR))
+    owner = valkey_cluster.owner_of("a")
+    reset_statistics(owner.port)
+    owner.pause()
+    try:
+        with unavailable_in_time("redis"):
+            redis.ask(client, RECORDS.put("a", {}, HOUR))
+    finally:
+        owner.resume()
+    redis.ping(client)
+    assert sets_run_by(owner.port) == 1
+    put_until_it_works(client, "a")
+
+
+# Sentinel
+
+
+def test_a_failover_heals_by_itself_with_a_client_that_was_there_before(
+    tmp_path: Path, connect: Connect
+) -> None:
+    with SentinelSet(tmp_path, replicas=2) as servers:
+        client = connect(servers.url)
+        redis.ask(client, RECORDS.put("kept", {"n": 1}, HOUR))
+        fallen = servers.primary
+        commands_to(fallen.port or 0).wait(2, 5000)  # both replicas have it
+        fallen.kill()
+        put_until_it_works(client, "new")
+        assert servers.primary is not fallen
+        assert RECORDS.open("kept", client.get("kept")) == {"n": 1}
+
+
+# One address behind which the server changes
+
+
+def test_connections_to_a_server_that_became_read_only_are_given_up(
+    valkey_on_port: EmbeddedValkey, connect: Connect
+) -> None:
+    """The address may mean another server by then: only a new connection finds it."""
+    client, server = connect(valkey_on_port.url), commands_to(valkey_on_port.port or 0)
+    redis.ask(client, RECORDS.put("a", {}, HOUR))
+    connection_id = client.client_id()
+    server.replicaof(LOOPBACK, free_port())
+    try:
+        assert client.client_id() == connection_id
+        with unavailable_in_time("redis"):
+            redis.ask(client, RECORDS.put("a", {}, HOUR))
+        assert client.client_id() != connection_id
+    finally:
+        server.replicaof("NO", "ONE")
+    redis.ask(client, RECORDS.put("a", {}, HOUR))
+
+
+# Cluster
+
+
+def test_keys_of_every_node_are_written_read_and_listed(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    records = {f"many:{number}": {"n": number} for number in range(60)}
+    redis.ask(client, *(RECORDS.put(key, record, HOUR) for key, record in records.items()))
+    assert {valkey_cluster.owner_of(key) for key in records} == set(valkey_cluster.nodes[:3])
+    assert {key: RECORDS.open(key, client.get(key)) for key in records} == records
+    assert set(client.scan_iter("many:*")) == records.keys()
+
+
+def test_a_part_that_moves_to_another_node_is_followed_while_it_moves_and_afterwards(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client, slot = connect(valkey_cluster.url), key_slot(b"moving")
+    redis.ask(client, RECORDS.put("moving", {"n": 1}, HOUR))
+    source = valkey_cluster.owner_of("moving")
+    target = next(node for node in valkey_cluster.nodes[:3] if node is not source)
+    with valkey_cluster.moving(slot, source, target):
+        # The key is at its old place; what is not there is asked for at the new one.
+        assert RECORDS.open("moving", client.get("moving")) == {"n": 1}
+        redis.ask(client, RECORDS.put("{moving}new", {"n": 2}, HOUR))
+        assert RECORDS.open("{moving}new", client.get("{moving}new")) == {"n": 2}
+    assert valkey_cluster.owner_of("moving") is target
+    assert RECORDS.open("moving", client.get("moving")) == {"n": 1}
+    assert RECORDS.open("{moving}new", client.get("{moving}new")) == {"n": 2}
+    assert commands_to(target.port or 0).exists("moving", "{moving}new") == 2
+
+
+def test_commands_of_several_keys_and_of_none_are_refused(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client: Any = connect(valkey_cluster.url)
+    with pytest.raises(StoreUnavailable), redis.answering(client):
+        client.delete("a", "b")
+    with pytest.raises(StoreUnavailable), redis.answering(client):
+        client.flushall()
+    with pytest.raises(StoreUnavailable), redis.answering(client):
+        client.pipeline(transaction=False)
+
+
+def test_when_all_nodes_hang_everybody_is_told_in_time_and_nobody_waits_for_another(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    redis.ping(client)
+    waited: list[float] = []
+
+    def ask() -> None:
+        for _ in range(2):
+            begun = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                redis.ask(client, RECORDS.put("a", {}, HOUR))
+            waited.append(time.monotonic() - begun)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for node in valkey_cluster.nodes:
+        node.pause()
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for node in valkey_cluster.nodes:
+            node.resume()
+    assert len(waited) == 16
+    assert max(waited) < IN_TIME
+    put_until_it_works(client, "a")
+
+
+def test_a_node_that_dies_is_replaced_by_its_replica_and_the_others_go_on(
+    tmp_path: Path, connect: Connect
+) -> None:
+    with ValkeyCluster(tmp_path, node_timeout=500) as cluster:
+        client = connect(cluster.url)
+        fallen = cluster.nodes[0]
+        keys = [f"key:{number}" for number in range(60)]
+        there = [key for key in keys if cluster.owner_of(key) is fallen]
+        elsewhere = [key for key in keys if key not in there]
+        redis.ask(client, *(RECORDS.put(key, {"n": 1}, HOUR) for key in keys))
+        commands_to(fallen.port or 0).wait(1, 5000)
+        fallen.kill()
+        with unavailable_in_time("redis"):
+            redis.ask(client, RECORDS.put(there[0], {}, HOUR))
+        for key in elsewhere:
+            redis.ask(client, RECORDS.put(key, {"n": 2}, HOUR))
+        put_until_it_works(client, there[0])
+        for key in there[1:]:
+            assert RECORDS.open(key, client.get(key)) == {"n": 1}
+
+
+def test_nodes_that_move_to_other_ports_are_learned_anew_and_the_old_ones_forgotten(
+    tmp_path: Path, connect: Connect
+) -> None:
+    """At the old ports connections are accepted and nobody answers, as at addresses of pods that are gone."""
+    with ExitStack() as held, ValkeyCluster(tmp_path) as cluster:
+        primaries, staying = cluster.nodes[:3], cluster.nodes[3:]
+        client = connect("redis+cluster://" + ",".join(f"{LOOPBACK}:{node.port}" for node in staying))
+        keys = [f"key:{number}" for number in range(60)]
+        redis.ask(client, *(RECORDS.put(key, {}, HOUR) for key in keys))
+        for node in primaries:
+            node.kill()
+            held.enter_context(socket.create_server((LOOPBACK, node.port or 0)))
+            node.port = free_port()
+            node.start()
+        ports = {node.port for node in primaries}
+        for node in cluster.nodes:
+            wait_until(partial(_knows, node, ports))
+        # A call asks two addresses at most for the nodes: one of three that are gone fails, then come the others.
+        assert put_until_it_works(client, keys[0]) <= 3
+        for key in keys:
+            put_until_it_works(client, key)
+        assert isinstance(client, Cluster)
+        assert {node.connection_pool.connection_kwargs["port"] for node in client.nodes} == ports
+        redis.ping(client)
+
+
+def _knows(node: EmbeddedValkey, ports: set[int | None]) -> bool:
+    """Whether this node says that those at `ports` own the keys, and that all is well."""
+    commands = commands_to(node.port or 0)
+    owners = {owner[1] for _, _, owner, *_ in commands.execute_command("CLUSTER SLOTS")}
+    return owners == ports and commands.execute_command("CLUSTER INFO")["cluster_state"] == "ok"
+
+
+# How many connections are in use
+
+
+def held(client: Redis) -> list[int]:
+    """How many are said to be in use before, while and after one is."""
+    counts = [redis.connections_in_use(client)]
+    connection = client.connection_pool.get_connection()
+    counts.append(redis.connections_in_use(client))
+    client.connection_pool.release(connection)
+    return [*counts, redis.connections_in_use(client)]
+
+
+def test_a_connection_is_in_use_while_somebody_has_it(
+    valkey_on_port: EmbeddedValkey, connect: Connect
+) -> None:
+    assert held(connect(valkey_on_port.url)) == [0, 1, 0]
+
+
+def test_in_a_cluster_the_connections_to_every_node_count(
+    valkey_cluster: ValkeyCluster, connect: Connect
+) -> None:
+    client = connect(valkey_cluster.url)
+    for number in range(20):
+        redis.ask(client, RECORDS.put(f"key-{number}", {}, HOUR))
+    assert isinstance(client, Cluster)
+    assert len(client.nodes) == 3
+    (one, *_) = client.nodes
+    connection = one.connection_pool.get_connection()
+    assert redis.connections_in_use(client) == 1
+    one.connection_pool.release(connection)
+    assert redis.connections_in_use(client) == 0
