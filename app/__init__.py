@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Flask
 from flask_babel import Babel
@@ -28,6 +28,7 @@ from app.settings import ConfigurationError, Environment, Settings
 from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
+from app.stores.instrumentation import trace_with
 from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
@@ -43,20 +44,19 @@ from app.stores.redis.sealed import SealedRecords
 from app.stores.redis.sessions import SessionStore
 from app.stores.redis.sign_ins import SignInStore
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
-from app.stores.watching import watch_with
 from app.web.connections import complaints
 from app.web.connections import views as connections
 from app.web.consent import authorize, consent_form, decision
 from app.web.current import EXTENSION, Services
 from app.web.edge import assets, errors, headers, http_metrics, http_tracing, language, pseudo_locale
-from app.web.edge.concurrency import take_turns
+from app.web.edge.concurrency import limit_concurrency
 from app.web.edge.middleware import for_any_host, measure_bodies, normalize, trust_proxies
 from app.web.edge.sessions import RedisSessionInterface
 from app.web.machines import consent_record, introspect, revoke, token, wellknown
 from app.web.signin import views as signin
 from app.web.text import template_filters
 from app.web.text.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
-from app.web.text.form_cache import PreparedPages
+from app.web.text.form_cache import FormCache
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
@@ -76,10 +76,6 @@ class _Parts:
 
 
 class _Application(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Nothing here is a coroutine, which Flask would look into anew for each function of each request."""
-        return func
-
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
         """Without Werkzeug's page, which would be in English, and repeat an authorization code."""
         return self.response_class(status=code, headers={"Location": location})
@@ -151,7 +147,7 @@ def create_app(
         app.register_blueprint(gallery.bp)
         pseudo_locale.init_app(app, is_https=settings.is_https)
     served = measure_bodies(app.wsgi_app, most=LARGEST_BODY)
-    served = normalize(take_turns(served, turns=settings.threads))
+    served = normalize(limit_concurrency(served, turns=settings.threads))
     served = for_any_host(served, wellknown.HEALTH_PATHS, settings.hosts[0])
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
@@ -191,7 +187,7 @@ def _start_tracing(app: Flask, endpoint: str) -> None:
             f"ACCORD_TRACES_ENDPOINT needs accord[tracing]: {error.name} is not installed"
         ) from error
     tracing = Tracing(endpoint)
-    watch_with(tracing.store)
+    trace_with(tracing.store)
     http_tracing.init_app(app, tracing)
 
 
@@ -257,7 +253,7 @@ def _make_services(
         evidence=EvidenceStore(ledger.database),
         catalogues=catalogues,
         assets=files,
-        prepared=PreparedPages(),
+        form_cache=FormCache(),
         attempts=attempts,
         rates=Rates(client, clock=clock),
         keys=keys,
@@ -266,7 +262,7 @@ def _make_services(
         bank_sign_in=OidcSignIn(
             registry.providers.values(),
             callback=f"{settings.issuer}/sign-in/callback",
-            seats=settings.bank_waiting,
+            slots=settings.bank_waiting,
             patience=settings.bank_timeout,
             clock=clock,
         ),

@@ -13,7 +13,7 @@ from app.commands.journal import record_operation
 from app.commands.open_stores import at_the_ledger, open_database, parted
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
-from app.domain.visible import visible
+from app.domain.display_text import printable_line
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.unavailable import StoreUnavailable
 
@@ -30,7 +30,7 @@ class _Words(click.ParamType[str]):
         self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        words = visible(str(value))
+        words = printable_line(str(value))
         if not words or len(words) > self._most:
             self.fail(f"say it in 1 to {self._most} characters", param, ctx)
         return words

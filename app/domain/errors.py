@@ -49,14 +49,23 @@ class UnreadableRequest(UnsafeRequest):
 class OAuthError(Exception):
     """A refusal in RFC 6749's terms: redirected when `return_to` is proven, JSON otherwise.
 
-    `description` is plain ASCII English that repeats nothing the caller sent.
+    `description` is plain ASCII English that repeats nothing the caller sent. `challenge` is the value of
+    WWW-Authenticate that the answer has to carry (RFC 9110 11.6.1); None for none.
     """
 
-    def __init__(self, error: ErrorCode, description: str, return_to: ReturnAddress | None = None) -> None:
+    def __init__(
+        self,
+        error: ErrorCode,
+        description: str,
+        return_to: ReturnAddress | None = None,
+        *,
+        challenge: str | None = None,
+    ) -> None:
         super().__init__(description)
         self.error = error
         self.description = description
         self.return_to = return_to
+        self.challenge = challenge
 
     def returning_to(self, return_to: ReturnAddress) -> "OAuthError":
         """The same refusal, to be delivered to `return_to`."""

@@ -29,7 +29,7 @@ from app.domain.history import EventKind
 from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.ledger.ledger import ConnectionChanged, Ledger
-from app.stores.redis.client import Command, Question
+from app.stores.redis.client import Command, Lookup
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable
@@ -105,7 +105,7 @@ class ConsentFlow:
             language=request.language,
         )
 
-    def finding(self, request_id: str) -> Question[PendingRequest | None]:
+    def finding(self, request_id: str) -> Lookup[PendingRequest | None]:
         """What finds the request, for whoever wants something else in the same round trip."""
         return self.requests.finding(request_id)
 

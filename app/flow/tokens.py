@@ -28,6 +28,7 @@ from app.domain.tokens import (
     narrowed_scope,
 )
 from app.flow.events import log_administered, log_event
+from app.flow.withdrawal import withdraw
 from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed, Replayed
@@ -208,10 +209,7 @@ class TokenFlow:
             self._revoke(grant.consent_id)
 
     def _revoke(self, consent_id: str) -> None:
-        now = self.clock()
-        ended = self.connections.withdraw(consent_id, None, actor=Actor.CLIENT, now=now)
-        if ended is not None and ended.status_at(now) is GrantStatus.REVOKED:
-            log_event(EventKind.REVOKED, ended)
+        withdraw(self.connections, consent_id, None, actor=Actor.CLIENT, now=self.clock())
 
     def _introspect_refresh_token(self, token: str, client: Client) -> dict[str, Any]:
         grant = self._find_refreshable(token, client)

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from app.domain.clusters import DataCluster
+from app.domain.display_text import printable_line
 from app.domain.language import Bilingual
 from app.domain.registry import (
     LONGEST_CONSENT,
@@ -42,7 +43,6 @@ from app.domain.registry import (
     fault_in_redirect_uri,
 )
 from app.domain.tokens import hash_secret
-from app.domain.visible import visible
 from app.environment import PREFIX
 from app.registration.bank_secrets import secret_in_file, secret_in_variable
 from app.registration.branding import readable_colour, readable_logo
@@ -125,7 +125,7 @@ def logos_beside(path: Path) -> Path:
 
 def _visible(text: str) -> str:
     """`text` on one line, without what cannot be seen: a name must not change what stands around it."""
-    seen = visible(text)
+    seen = printable_line(text)
     if not seen:
         raise ValueError("has nothing that can be seen")
     return seen

@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key
 from joserfc.jws import JWSRegistry
 
-from app.domain.visible import visible
+from app.domain.display_text import printable_line
 from app.signin import Cause, SignInFailed
 
 # Signatures that only the bank can make. With a shared secret (HS…) or none, anybody who knows what is public
@@ -92,7 +92,7 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str):
         return ""
-    return visible(value.encode("utf-8", "ignore").decode("utf-8"))
+    return printable_line(value.encode("utf-8", "ignore").decode("utf-8"))
 
 
 def _options(expected: Expected) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
 from app.domain.sign_in import PendingSignIn
 from app.signin import Cause, Customer, Departure, SignInFailed, id_token
+from app.signin.bulkhead import Bulkhead
 from app.signin.http import Deadline, HttpAnswer, exchange
 from app.signin.server import OidcServer, ServerMetadata
-from app.signin.waiting import WaitingRoom
 
 # Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and
 # others that it may send. Whatever else stands there is not repeated anywhere.
@@ -52,7 +52,7 @@ class _Bank:
     registration: OidcRegistration
     redirect_uri: str
     server: OidcServer
-    waiting_room: WaitingRoom
+    bulkhead: Bulkhead
 
 
 class OidcSignIn:
@@ -60,7 +60,7 @@ class OidcSignIn:
 
     Each comes back at an address of its own, which is `callback` and its provider_id: of two banks that share
     one, a lying bank could have the other's codes brought to it (RFC 9700 4.4.2).
-    `seats` customers at a time wait for one provider, in this process, and each for `patience` at most.
+    `slots` customers at a time wait for one provider, in this process, and each for `patience` at most.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class OidcSignIn:
         providers: Iterable[DataProvider],
         *,
         callback: str,
-        seats: int,
+        slots: int,
         patience: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -79,7 +79,7 @@ class OidcSignIn:
                 provider.oidc,
                 f"{callback}/{provider.provider_id}",
                 OidcServer(provider.oidc.issuer, clock=clock),
-                WaitingRoom(seats=seats, patience=patience),
+                Bulkhead(slots=slots, patience=patience),
             )
             for provider in providers
             if provider.oidc is not None
@@ -96,7 +96,7 @@ class OidcSignIn:
     ) -> Departure:
         """Everything in the departure is of this sign-in alone: state, nonce and verifier."""
         bank = self._bank(provider)
-        metadata = bank.server.known_metadata() or bank.waiting_room.wait_for(bank.server.metadata)
+        metadata = bank.server.known_metadata() or bank.bulkhead.wait_for(bank.server.metadata)
         pending = PendingSignIn(
             state=secrets.token_urlsafe(32),
             browser_id=browser_id,
@@ -121,7 +121,7 @@ class OidcSignIn:
 
     def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> Customer:
         bank = self._bank(provider)
-        return bank.waiting_room.wait_for(lambda deadline: self._finish(bank, pending, answer, deadline))
+        return bank.bulkhead.wait_for(lambda deadline: self._finish(bank, pending, answer, deadline))
 
     def _finish(
         self, bank: _Bank, pending: PendingSignIn, answer: Mapping[str, str], deadline: Deadline

@@ -26,7 +26,7 @@ from app.stores.redis.sign_ins import SignInStore
 from app.web.edge.assets import Assets
 from app.web.edge.sessions import BrowserSession
 from app.web.text.catalogues import Catalogues
-from app.web.text.form_cache import PreparedPages
+from app.web.text.form_cache import FormCache
 
 EXTENSION = "accord"
 
@@ -43,7 +43,7 @@ class Services:
     evidence: EvidenceStore
     catalogues: Catalogues
     assets: Assets
-    prepared: PreparedPages
+    form_cache: FormCache
     attempts: AttemptStore
     rates: Rates
     keys: SigningKeys

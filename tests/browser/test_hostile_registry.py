@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from app.development.embedded import EmbeddedValkey
-from app.domain.visible import visible
+from app.domain.display_text import printable_line
 from tests.browser.accessibility import NARROW, WIDE, check_fits
 from tests.browser.visit import APPROVE, DENY, PATIENCE
 from tests.builders import CHALLENGE, EVERYTHING, a_query
@@ -15,7 +15,7 @@ from tests.conftest import DEMO_REGISTRY
 from tests.running_accord import RunningAccord
 
 MARKUP = r"<b>Free</b> money</h1><script>alert(1)</script> \u202elive\u2066 Bud\u200bget"
-MARKUP_SEEN = visible("<b>Free</b> money</h1><script>alert(1)</script> \u202elive\u2066 Bud\u200bget")
+MARKUP_SEEN = printable_line("<b>Free</b> money</h1><script>alert(1)</script> \u202elive\u2066 Bud\u200bget")
 WITHOUT_A_SPACE = "W" * 256
 PURPOSE = ("To show all of your accounts in one place and to help you plan ahead. " * 15)[:1000]
 APP = "com.budget.app:/callback"

@@ -16,10 +16,10 @@ from app.domain.consent import Answer, decide
 from app.domain.evidence import Screen as Shown
 from app.domain.registry import Client, DataProvider
 from app.signin import Customer
-from app.web.consent.pages import Notice, Shared, WhatIsAsked, form_with_holes
+from app.web.consent.pages import Notice, Shared, WhatIsAsked, form_with_placeholders
 from app.web.current import reference
 from app.web.edge import language
-from app.web.text.form_cache import PreparedPage
+from app.web.text.form_cache import CachedForm
 from app.web.text.template_filters import clock_time, in_words, long_date
 
 _BASIC = DataCluster.ACCOUNT_BASIC
@@ -65,7 +65,7 @@ def _form(
         "time_left": in_words(left),
         "clock_time": clock_time(NOW + left),
     }
-    return PreparedPage(form_with_holes(asked, who), Shown("", asked.language, "")).fill(values)
+    return CachedForm(form_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
 
 
 def _without_its_pictures() -> str:

@@ -7,9 +7,9 @@ from typing import Final
 from app.domain.authorization import AuthorizationRequest, PendingRequest
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import make_offer
+from app.domain.display_text import printable_line
 from app.domain.language import Bilingual
 from app.domain.registry import Client, DataProvider, SandboxCustomer, Status
-from app.domain.visible import visible
 from app.flow.consent import Parties
 from app.signin import Customer
 from app.web.edge import language
@@ -96,7 +96,7 @@ LONG_PURPOSE: Final = replace(BUDGET, purpose=Bilingual(_LONGEST_PURPOSE[:1000],
 # As a registration leaves it: names lose what cannot be seen when they are read.
 HOSTILE: Final = replace(
     BUDGET,
-    name=Bilingual(visible(_LONGEST_NAME)[:256], visible(_LONGEST_NAME)[:256]),
+    name=Bilingual(printable_line(_LONGEST_NAME)[:256], printable_line(_LONGEST_NAME)[:256]),
     legal_name=Bilingual("W" * 256, "É" * 256),
     agent=Bilingual("مؤسسة الميزانية", "מצפן תקציב"),
 )

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Select, and_, bindparam, or_, select
 from app.domain.consent import ConsentGrant
 from app.stores.ledger.database import Database
 from app.stores.ledger.rows import grant_from
-from app.stores.ledger.schema import Moment, agreements, decisions, events, grants, screens
+from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, screens
 
 AT_ONCE: Final = 500
 
@@ -29,7 +29,7 @@ class _Portions:
     def __init__(self, query: Select[Any], made_at: Column[datetime], key: Column[Any]) -> None:
         ordered = query.add_columns(made_at.label("read_at"), key.label("read_key"))
         ordered = ordered.order_by(made_at, key).limit(AT_ONCE)
-        since = bindparam("since", type_=Moment)
+        since = bindparam("since", type_=UtcDateTime)
         later = or_(made_at > since, key > bindparam("after", type_=key.type))
         self.first = ordered.where(made_at >= since)
         self.next = ordered.where(and_(made_at >= since, later))

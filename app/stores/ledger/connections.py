@@ -27,7 +27,7 @@ from app.domain.language import Language
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import GRANT, LOCKED_GRANT, OF_CONSENT, STANDING, append, end, find
 from app.stores.ledger.rows import agreement_from, event_from, event_row, grant_from
-from app.stores.ledger.schema import Moment, agreements, decisions, events, grants, refresh_tokens
+from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
 
 AT_ONCE = 500
 """How many are read, or written, in one statement or transaction, when there may be any number."""
@@ -65,9 +65,9 @@ _CONNECTIONS = (
 _CONNECTION = _CONNECTIONS.where(OF_CONSENT)
 _NEWEST_FIRST = (grants.c.approved_at.desc(), grants.c.consent_id.desc())
 _OLDER = (
-    grants.c.approved_at <= bindparam("approved_at", type_=Moment),
+    grants.c.approved_at <= bindparam("approved_at", type_=UtcDateTime),
     or_(
-        grants.c.approved_at < bindparam("approved_at", type_=Moment),
+        grants.c.approved_at < bindparam("approved_at", type_=UtcDateTime),
         grants.c.consent_id < bindparam("older"),
     ),
 )
@@ -78,7 +78,7 @@ _WHOSE = {
 }
 _BINDS = {"provider_id": "at_provider", "subject": "of_customer", "client_id": "to_client"}
 _OF_CUSTOMER = _CONNECTIONS.where(_WHOSE["provider_id"], _WHOSE["subject"]).order_by(*_NEWEST_FIRST)
-_NOW = bindparam("now", type_=Moment)
+_NOW = bindparam("now", type_=UtcDateTime)
 _ACTIVE = _OF_CUSTOMER.where(grants.c.ended_at.is_(None), grants.c.expires_at > _NOW)
 _ENDED = _OF_CUSTOMER.where(or_(grants.c.ended_at.is_not(None), grants.c.expires_at <= _NOW)).limit(
     bindparam("most", type_=Integer)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, Table, column, func, insert, or_, select, table
 
 from app.domain.evidence import hash_of
-from app.stores.ledger.database import Contradiction, Database
+from app.stores.ledger.database import Database, UniqueViolation
 from app.stores.ledger.schema import agreements, events, metadata, screens
 from app.stores.ledger.statements import DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
@@ -51,7 +51,7 @@ def copy_ledger(source: Database, target: Database) -> dict[str, int]:
             if new.kind == "postgresql" and counts[events.name]:
                 new.first(_NEXT_EVENT)
             return counts
-    except Contradiction as error:
+    except UniqueViolation as error:
         raise NotCopied(f"a row of {copying} contradicts another") from error
     except StoreUnavailable as error:
         raise NotCopied(f"{copying} could not be copied: {error}") from error

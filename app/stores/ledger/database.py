@@ -11,10 +11,10 @@ from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from app.stores.breaker import SECONDS_TO_FIND_OUT, Breaker
+from app.stores.instrumentation import store_span
 from app.stores.ledger import postgresql
 from app.stores.ledger.statements import CompiledStatements, DatabaseConnection
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
-from app.stores.watching import watched
 
 MOST_CONNECTIONS = 10
 
@@ -22,7 +22,7 @@ _LATELY: Final = 0.1
 _GAVE_UP: Final = "57014"  # PostgreSQL has ended a statement that ran longer than `statement_timeout`
 
 
-class Contradiction(Exception):
+class UniqueViolation(Exception):
     """What was to be written contradicts what is on record: a key is taken. Nothing was written."""
 
 
@@ -60,12 +60,17 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[DatabaseConnection]:
-        """One transaction, which happens whole or not at all. Raises Contradiction, too.
+        """One transaction, which happens whole or not at all. Raises UniqueViolation, too.
 
         The turn is taken before the circuit breaker: waiting for other writers of this process says nothing
         about whether the database answers.
         """
-        with watched("ledger write"), self._turn(), self._writers.passing(), self._connected() as connection:
+        with (
+            store_span("ledger write"),
+            self._turn(),
+            self._writers.passing(),
+            self._connected() as connection,
+        ):
             connection.begin()
             yield connection
             connection.commit()
@@ -74,7 +79,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[DatabaseConnection]:
         """For single queries."""
-        with watched("ledger read"), self._readers.passing(), self._connected() as connection:
+        with store_span("ledger read"), self._readers.passing(), self._connected() as connection:
             yield connection
         self._answered_at = monotonic()
 
@@ -114,7 +119,7 @@ class Database:
             if pooled is not None and not self._has_rolled_back(pooled):
                 pooled.invalidate()
             if isinstance(error, self._driver.IntegrityError):
-                raise Contradiction from error
+                raise UniqueViolation from error
             if isinstance(error, (self._driver.Error, SQLAlchemyError, OSError)):
                 gave_up = getattr(error, "sqlstate", None) == _GAVE_UP
                 raise StoreUnavailable(

@@ -13,10 +13,10 @@ from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
 from app.stores.ledger.rows import event_row, grant_from
-from app.stores.ledger.schema import Moment, events, grants, refresh_tokens
+from app.stores.ledger.schema import UtcDateTime, events, grants, refresh_tokens
 from app.stores.ledger.statements import DatabaseConnection
 
-_AT = bindparam("at", type_=Moment)
+_AT = bindparam("at", type_=UtcDateTime)
 _STANDING = (
     grants.c.provider_id == bindparam("at_provider"),
     grants.c.subject == bindparam("of_customer"),

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, insert, select, update
 
 from app.domain.registry import DataProvider
-from app.stores.ledger.database import Contradiction, Database
+from app.stores.ledger.database import Database, UniqueViolation
 from app.stores.ledger.schema import issuers
 
 _AT_PROVIDER = issuers.c.provider_id == bindparam("at_provider")
@@ -57,6 +57,6 @@ class IssuerStore:
         try:
             with self._database.writing() as connection:
                 connection.change(_FIRST, **row)
-        except Contradiction:
+        except UniqueViolation:
             pass
         return self._find(provider.provider_id)

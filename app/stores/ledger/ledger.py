@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, case, insert, or_, select, update
 
 from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
-from app.stores.ledger.database import MOST_CONNECTIONS, Contradiction, Database
+from app.stores.ledger.database import MOST_CONNECTIONS, Database, UniqueViolation
 from app.stores.ledger.grants import (
     LOCKED_GRANT,
     append,
@@ -31,12 +31,12 @@ from app.stores.ledger.rows import (
     grant_row,
     screen_row,
 )
-from app.stores.ledger.schema import Moment, agreements, decisions, grants, refresh_tokens, screens
+from app.stores.ledger.schema import UtcDateTime, agreements, decisions, grants, refresh_tokens, screens
 from app.stores.ledger.statements import DatabaseConnection, insert_once
 from app.stores.unavailable import StoreUnavailable
 
 # Built once: building a statement costs more than the database takes to run it.
-_AT = bindparam("at", type_=Moment)
+_AT = bindparam("at", type_=UtcDateTime)
 _ANY_DECISION = select(decisions.c.request_id).limit(1)
 _ANSWERS = select(
     decisions,
@@ -87,7 +87,7 @@ _USE_TOKEN_FIRST = (
     update(refresh_tokens)
     .where(
         *_LIVE_TOKEN,
-        or_(refresh_tokens.c.issued_at == _LAST_USED, bindparam("day", type_=Moment) > _LAST_USED),
+        or_(refresh_tokens.c.issued_at == _LAST_USED, bindparam("day", type_=UtcDateTime) > _LAST_USED),
     )
     .values(last_used_at=_AT)
 )
@@ -103,7 +103,7 @@ _REFRESHABLE = (
     .where(
         refresh_tokens.c.token_hash == bindparam("used"),
         refresh_tokens.c.revoked_at.is_(None),
-        refresh_tokens.c.last_used_at > bindparam("used_since", type_=Moment),
+        refresh_tokens.c.last_used_at > bindparam("used_since", type_=UtcDateTime),
         grants.c.client_id == bindparam("to_client"),
         grants.c.ended_at.is_(None),
         grants.c.expires_at > _AT,
@@ -171,7 +171,7 @@ class Ledger:
         try:
             with self.database.writing() as connection:
                 return _insert_decision(connection, decision, grant, shown)
-        except (Contradiction, ConnectionChanged) as error:
+        except (UniqueViolation, ConnectionChanged) as error:
             standing = self.find_answer(decision.request_id)
             if standing is not None:
                 return standing

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime, on databases that keep the zone and on SQLite, which does not."""
 
     impl = DateTime(timezone=True)
@@ -65,7 +65,7 @@ issuers = Table(
     # Whose subjects the ledger has under a provider's id: the same text from another issuer is somebody else.
     Column("provider_id", String(255), primary_key=True),
     Column("issuer", Text, nullable=False),
-    Column("accepted_at", Moment, nullable=False),
+    Column("accepted_at", UtcDateTime, nullable=False),
 )
 
 screens = Table(
@@ -76,7 +76,7 @@ screens = Table(
     Column("language", String(8), nullable=False),
     Column("catalogue_version", String(64), nullable=False),
     Column("text", Text, nullable=False),
-    Column("first_shown_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
+    Column("first_shown_at", UtcDateTime, nullable=False, index=True),  # what is old enough to be forgotten
 )
 
 agreements = Table(
@@ -85,7 +85,7 @@ agreements = Table(
     # SHA-256 of the document, in hex: what was agreed with whom, once for everybody who agreed to the same.
     Column("agreement_hash", String(64), primary_key=True),
     Column("document", Text, nullable=False),  # JSON, see app/domain/agreement.py
-    Column("first_agreed_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
+    Column("first_agreed_at", UtcDateTime, nullable=False, index=True),  # what is old enough to be forgotten
 )
 
 decisions = Table(
@@ -104,8 +104,8 @@ decisions = Table(
     Column("correlation_id", String(128), nullable=False),
     Column("screen_hash", String(64)),  # of `screens`; no key, so that adding it rewrites no table
     Column("agreement_hash", String(64)),  # of `agreements`, likewise; none before there were any
-    Column("asked_at", Moment, nullable=False),
-    Column("decided_at", Moment, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
     Index("ix_decisions_decided_at", "decided_at"),  # what is old enough to be forgotten
 )
@@ -120,10 +120,10 @@ grants = Table(
     Column("subject", String(255), nullable=False),
     Column("granted_scope", Text, nullable=False),
     Column("correlation_id", String(128), nullable=False),
-    Column("approved_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=False),
-    Column("redeemed_at", Moment),
-    Column("ended_at", Moment),
+    Column("approved_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("redeemed_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
     Index("ix_grants_customer_approved", "provider_id", "subject", "approved_at"),
     Index("ix_grants_client", "client_id", "approved_at"),
     # What has run out, and has no event of that yet.
@@ -150,9 +150,9 @@ refresh_tokens = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("consent_id", String(64), ForeignKey("grants.consent_id"), nullable=False, index=True),
-    Column("issued_at", Moment, nullable=False, index=True),  # what is old enough to be forgotten
-    Column("last_used_at", Moment, nullable=False),
-    Column("revoked_at", Moment),
+    Column("issued_at", UtcDateTime, nullable=False, index=True),  # what is old enough to be forgotten
+    Column("last_used_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
 )
 
 events = Table(
@@ -168,7 +168,7 @@ events = Table(
     Column("operator", String(255)),
     Column("note", Text),
     Column("correlation_id", String(128), nullable=False),
-    Column("happened_at", Moment, nullable=False, index=True),  # what auditors have not read yet
+    Column("happened_at", UtcDateTime, nullable=False, index=True),  # what auditors have not read yet
     # What happened to a consent is found whatever the number of its refreshed tokens.
     Index("ix_events_consent_kind", "consent_id", "kind"),
 )

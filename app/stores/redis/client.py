@@ -22,10 +22,10 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from app.stores.breaker import Breaker
+from app.stores.instrumentation import store_span
 from app.stores.redis.address import Kind, RedisAddress, parse_address
 from app.stores.redis.cluster import Cluster
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
-from app.stores.watching import watched
 
 T = TypeVar("T")
 
@@ -93,17 +93,17 @@ def _make_client(address: RedisAddress, seconds: float) -> Redis:
     serving = {**_options(seconds), **address.options, "ssl": address.has_tls}
     serving.pop("connection_class", None)  # Sentinel's own class asks who the primary is
     sentinel: Any = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(address.service, redis_class=_OneTry, **serving)
+    client: Redis = sentinel.master_for(address.service, redis_class=SingleAttemptRedis, **serving)
     return client
 
 
 def _own_pool(options: dict[str, Any]) -> Redis:
     if options.get("connection_class") is UnixDomainSocketConnection:
         del options["socket_connect_timeout"]  # it knows none
-    return _OneTry.from_pool(redis.ConnectionPool(**options))
+    return SingleAttemptRedis.from_pool(redis.ConnectionPool(**options))
 
 
-class _OneTry(redis.Redis):
+class SingleAttemptRedis(redis.Redis):
     """Sends each command once. What redis-py does around that, for retries and counts that nobody asked for
     here, takes longer than the command.
     """
@@ -160,7 +160,7 @@ def _options(seconds: float) -> dict[str, Any]:
 def answering(client: Redis) -> Iterator[None]:
     """Turns whatever goes wrong between here and Redis into `StoreUnavailable`; not all wait in vain."""
     breaker = _breakers.get(client)
-    with nullcontext() if breaker is None else breaker.passing(), watched("redis"):
+    with nullcontext() if breaker is None else breaker.passing(), store_span("redis"):
         try:
             yield
         except (redis.RedisError, OSError) as error:
@@ -178,14 +178,14 @@ def ask(client: Redis, *commands: Command) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
+class Lookup(Generic[T]):
     """Commands, and what their replies mean: for whoever asks for something else in the same round trip."""
 
     commands: tuple[Command, ...]
     understand: Callable[[list[Any]], T]
 
 
-def find(client: Redis, question: Question[T]) -> T:
+def find(client: Redis, question: Lookup[T]) -> T:
     """What the replies to `question` mean. Raises StoreUnavailable."""
     return question.understand(ask(client, *question.commands))
 

@@ -16,7 +16,7 @@ from typing import Any
 from app.domain.authorization import AuthorizationRequest, PendingRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
-from app.stores.redis.client import Command, Question, Redis, ask
+from app.stores.redis.client import Command, Lookup, Redis, ask
 from app.stores.redis.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
@@ -77,7 +77,7 @@ class RequestStore:
         if forgetting:
             ask(self._redis, *forgetting)
 
-    def finding(self, request_id: str) -> Question[PendingRequest | None]:
+    def finding(self, request_id: str) -> Lookup[PendingRequest | None]:
         """What finds it."""
         request = self._records.under(_key(request_id), partial(_pending, request_id))
         until = self._records.under(
@@ -90,7 +90,7 @@ class RequestStore:
                 return pending
             return replace(pending, expires_at=max(pending.expires_at, extended_to))
 
-        return Question((*request.commands, *until.commands), understand)
+        return Lookup((*request.commands, *until.commands), understand)
 
     def note_expiry(self, request_id: str) -> bool:
         """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from app.signatures import make_signer
-from app.stores.redis.client import Command, Question
+from app.stores.redis.client import Command, Lookup
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class SealedRecords:
         condition = ("NX",) if only_new else ()
         return ("SET", key, self.seal(key, record), "PX", milliseconds, *condition)
 
-    def under(self, key: str, make: Callable[[dict[str, Any]], T]) -> Question[T | None]:
+    def under(self, key: str, make: Callable[[dict[str, Any]], T]) -> Lookup[T | None]:
         """What `make` makes of the record under `key`; None where that is nothing, or there is none."""
 
         def understand(replies: list[Any]) -> T | None:
@@ -55,7 +55,7 @@ class SealedRecords:
             except (KeyError, TypeError, ValueError, AttributeError):
                 return None
 
-        return Question((("GET", key),), understand)
+        return Lookup((("GET", key),), understand)
 
 
 def parse(sealed: str | bytes | None) -> dict[str, Any] | None:

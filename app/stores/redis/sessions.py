@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from app.stores.redis.client import Command, Question, Redis, answering, ask, find
+from app.stores.redis.client import Command, Lookup, Redis, answering, ask, find
 from app.stores.redis.sealed import SealedRecords, parse
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class SessionStore:
         """The session's content, for which another idle period begins."""
         return find(self._redis, self._finding(session_id))
 
-    def find_and_ask(self, session_id: str | None, question: Question[T]) -> tuple[dict[str, Any] | None, T]:
+    def find_and_ask(self, session_id: str | None, question: Lookup[T]) -> tuple[dict[str, Any] | None, T]:
         """The session's content and what `question` finds, in one round trip."""
         if session_id is None:
             return None, find(self._redis, question)
@@ -52,9 +52,9 @@ class SessionStore:
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))
 
-    def _finding(self, session_id: str) -> Question[dict[str, Any] | None]:
+    def _finding(self, session_id: str) -> Lookup[dict[str, Any] | None]:
         key = _key(session_id)
-        return Question(
+        return Lookup(
             (("GETEX", key, "EX", self._idle),), lambda replies: self._records.open(key, replies[0])
         )
 

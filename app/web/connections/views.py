@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import ConsentGrant, narrowed_by
-from app.domain.history import Actor, EventKind
+from app.domain.history import Actor
 from app.domain.language import Language
-from app.flow.events import log_event
+from app.flow.withdrawal import withdraw
 from app.signin import Customer
 from app.stores.ledger.connections import Connection
 from app.stores.unavailable import StoreUnavailable
@@ -111,11 +111,13 @@ def _withdraw(shown: ShownConnection, stopping: Scope) -> None:
     if not stopping:
         return
     is_all = stopping == shown.grant.granted_scope
-    after = services().connections.withdraw(
-        shown.consent_id, None if is_all else stopping, actor=Actor.CUSTOMER, now=services().clock()
+    withdraw(
+        services().connections,
+        shown.consent_id,
+        None if is_all else stopping,
+        actor=Actor.CUSTOMER,
+        now=services().clock(),
     )
-    if after is not None:
-        log_event(EventKind.NARROWED if after.ended_at is None else EventKind.WITHDRAWN, after)
 
 
 def _stopping(shown: ShownConnection, asked: str | None) -> Scope:

@@ -27,7 +27,7 @@ from app.web.current import reference, services
 from app.web.edge import errors
 from app.web.edge.forms import DecisionForm, SignOutForm
 from app.web.edge.headers import allow_form_to_end_at
-from app.web.text.form_cache import PreparedPage, hole
+from app.web.text.form_cache import CachedForm, placeholder
 from app.web.text.template_filters import clock_time, long_date, time_left
 from app.web.text.wording import ClusterSection
 
@@ -67,7 +67,7 @@ def shown_consent(opened: OpenRequest, customer: Customer) -> ShownConsent:
 
 def _prepared(
     opened: OpenRequest, customer: Customer, notice: Notice | None
-) -> tuple[PreparedPage, ConsentGrant | None]:
+) -> tuple[CachedForm, ConsentGrant | None]:
     """The form for everybody who is asked the same, and the connection that an approval would replace."""
     pending, parties = opened.pending, opened.parties
     standing = _find_standing(opened, customer)
@@ -86,11 +86,11 @@ def _prepared(
     catalogues = services().catalogues
     version = catalogues.version()
     key = (version, catalogues.faults(), services().assets.version(), asked)
-    page = services().prepared.find(key)
+    page = services().form_cache.find(key)
     if page is None:
-        html = form_with_holes(asked, parties)
-        page = PreparedPage(html, Screen(visible_text(html), asked.language, version))
-        services().prepared.keep(key, page)
+        html = form_with_placeholders(asked, parties)
+        page = CachedForm(html, Screen(visible_text(html), asked.language, version))
+        services().form_cache.keep(key, page)
     return page, standing
 
 
@@ -122,8 +122,8 @@ class WhatIsAsked:
     names_customer: bool
 
 
-def form_with_holes(asked: WhatIsAsked, parties: Parties) -> str:
-    """The form, with holes for what is one customer's alone."""
+def form_with_placeholders(asked: WhatIsAsked, parties: Parties) -> str:
+    """The form, with placeholders for what is one customer's alone."""
     offer = asked.offer
     difference = None if asked.shared is None else compare(offer, asked.shared.scope)
     return render_template(
@@ -143,11 +143,11 @@ def form_with_holes(asked: WhatIsAsked, parties: Parties) -> str:
         callback_host=asked.callback_host,
         names_customer=asked.names_customer,
         notice=asked.notice,
-        **{name: hole(name) for name in HOLES},
+        **{name: placeholder(name) for name in PLACEHOLDERS},
     )
 
 
-HOLES = (
+PLACEHOLDERS = (
     "request_id",
     "customer",
     "sign_out_token",
@@ -161,7 +161,7 @@ HOLES = (
 
 
 def _values(opened: OpenRequest, customer: Customer, screen: Screen) -> dict[str, str]:
-    """What stands in the holes of the form."""
+    """What stands in the placeholders of the form."""
     request_id, expires_at = opened.pending.request_id, opened.pending.expires_at
     sign_out_token = SignOutForm.token(session_id=opened.session.id, request_id=request_id)
     return {

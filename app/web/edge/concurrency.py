@@ -1,4 +1,4 @@
-"""Requests take turns: so many work at a time, so many wait, and whoever else comes is told to come later.
+"""Limits the concurrency of a process: some requests run, some wait in a queue, the rest get 503 at once.
 
 A process that takes in more than it can do answers nobody in time. What costs next to nothing does not queue,
 so that a process is seen to live, and to be ready, however long its queue is: taken out of rotation for being
@@ -15,21 +15,21 @@ WSGIApp = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 TURNED_AWAY: Final = "accord.turned_away"
 """Set in the environment of a request that shall be told to come later."""
 
-THREADS_FOR_ONE_TURN: Final = 16
+THREADS_PER_SLOT: Final = 16
 """How many threads gunicorn has for each request that works: the others hold those who wait."""
 
 _PATIENCE = 1.8  # a page, or what stands in its place, is there within two seconds
 _WITHOUT_QUEUE = ("/healthz", "/readyz", "/static/", "/.well-known/", "/openapi.yaml")
 
 
-def take_turns(app: WSGIApp, *, turns: int) -> WSGIApp:
+def limit_concurrency(app: WSGIApp, *, turns: int) -> WSGIApp:
     """Serves `turns` requests at a time.
 
     Two threads stay free for who is turned away or need not wait: one of them may be finding out whether this
     process is ready, from a store that hangs.
     """
     working = BoundedSemaphore(turns)
-    waiting = BoundedSemaphore(turns * (THREADS_FOR_ONE_TURN - 1) - 2)
+    waiting = BoundedSemaphore(turns * (THREADS_PER_SLOT - 1) - 2)
 
     def has_turn() -> bool:
         if working.acquire(blocking=False):

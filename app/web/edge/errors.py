@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, redirect, render_template, request
+from flask import Flask, Response, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -207,21 +207,12 @@ def _refuse_oauth(error: OAuthError) -> BaseResponse:
         location = error_uri(error.return_to, error=error.error, description=error.description, issuer=issuer)
         return redirect(location, 302)
     response = _json(error.error, error.description, _STATUS.get(error.error, 400))
-    if error.error is ErrorCode.INVALID_CLIENT and g.get("used_basic"):
+    if error.challenge is not None:
         response.status_code = 401
-        response.headers["WWW-Authenticate"] = 'Basic realm="token"'
-    if error.error is ErrorCode.INVALID_TOKEN:
-        response.headers["WWW-Authenticate"] = _bearer_challenge(error)
+        response.headers["WWW-Authenticate"] = error.challenge
     if error.error is ErrorCode.TEMPORARILY_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
-
-
-def _bearer_challenge(error: OAuthError) -> str:
-    """RFC 6750 3: a caller who brought no token is told of none that is wrong."""
-    if g.get("brought_no_token"):
-        return 'Bearer realm="accord"'
-    return f'Bearer realm="accord", error="{error.error}", error_description="{error.description}"'
 
 
 def _show_problem(problem: Problem) -> Response:

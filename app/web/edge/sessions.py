@@ -19,7 +19,7 @@ from app.domain.language import Language, find_language, parse_language
 from app.domain.registry import DataProvider
 from app.signatures import make_signer
 from app.signin import Customer
-from app.stores.redis.client import Command, Question
+from app.stores.redis.client import Command, Lookup
 from app.stores.redis.sessions import SessionStore
 
 T = TypeVar("T")
@@ -150,7 +150,7 @@ class BrowserSession(SessionMixin):
         if old is not None:
             self._store.forget(old)
 
-    def ask(self, question: Question[T]) -> T:
+    def ask(self, question: Lookup[T]) -> T:
         """What `question` finds. The session is loaded in the same round trip, unless it has been."""
         self.was_touched = True
         if self._content is not None:

@@ -7,11 +7,12 @@ Nothing that could be replayed is taken from a query: queries end up in logs.
 import binascii
 import json
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import g, request
+from flask import request
 
 from app.domain.authorization import MOST_PARAMETERS, Params, parse_params
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
@@ -21,6 +22,7 @@ from app.web.current import services
 from app.web.edge.headers import name_parties, name_secret
 from app.web.edge.limits import wrong_secrets_counted
 
+_BEARER = 'Bearer realm="accord"'
 _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_token", "token", "code"}
 
 
@@ -46,7 +48,7 @@ def client_credentials(params: Params) -> ClientCredentials | None:
 def authenticated_client(params: Params) -> Client:
     """The client that calls. Raises OAuthError, Problem (429) for a guesser, and StoreUnavailable."""
     credentials = client_credentials(params)
-    with wrong_secrets_counted():
+    with wrong_secrets_counted(), _challenged(is_wanted="Authorization" in request.headers):
         client, used = authenticate_client(credentials, services().registry, now=services().clock())
     name_secret(used)
     return client
@@ -55,7 +57,7 @@ def authenticated_client(params: Params) -> Client:
 def authenticated_asker(params: Params) -> Client | ResourceServer:
     """The client or resource server that introspects. Raises what `authenticated_client` does."""
     credentials = client_credentials(params)
-    with wrong_secrets_counted():
+    with wrong_secrets_counted(), _challenged(is_wanted=True):  # RFC 7662 2.3
         asker, used = authenticate_asker(credentials, services().registry, now=services().clock())
     name_secret(used)
     return asker
@@ -70,7 +72,6 @@ def _client_credentials(params: Params) -> ClientCredentials | None:
         if client_id is None or client_secret is None:
             return None
         return ClientCredentials(client_id, client_secret)
-    g.used_basic = True
     if client_secret is not None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "Use one method of client authentication")
     credentials = _basic(header)
@@ -85,14 +86,35 @@ def bearer_token() -> str:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The token belongs in the Authorization header")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        g.brought_no_token = True
-        raise invalid_token()
+        raise _without_reason()
     return token.strip(" ")
 
 
 def invalid_token() -> OAuthError:
     """RFC 6750 3.1: the token is unknown, expired, revoked or malformed; which, is not said."""
-    return OAuthError(ErrorCode.INVALID_TOKEN, "The access token is missing, expired, revoked or unknown")
+    error = _without_reason()
+    error.challenge = f'{_BEARER}, error="{error.error}", error_description="{error.description}"'
+    return error
+
+
+def _without_reason() -> OAuthError:
+    """For whoever brought no token, and is told of none that is wrong (RFC 6750 3)."""
+    return OAuthError(
+        ErrorCode.INVALID_TOKEN,
+        "The access token is missing, expired, revoked or unknown",
+        challenge=_BEARER,
+    )
+
+
+@contextmanager
+def _challenged(*, is_wanted: bool) -> Iterator[None]:
+    """Where authentication fails, the answer says how to authenticate, if that `is_wanted` (RFC 6749 5.2)."""
+    try:
+        yield
+    except OAuthError as error:
+        if error.error is ErrorCode.INVALID_CLIENT and is_wanted:
+            error.challenge = 'Basic realm="token"'
+        raise
 
 
 def _basic(header: str) -> ClientCredentials | None:

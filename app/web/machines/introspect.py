@@ -2,7 +2,7 @@
 
 import uuid
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, jsonify
 
 from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
 from app.web.current import services
@@ -16,7 +16,6 @@ bp = Blueprint("introspect", __name__)
 def token() -> Response:
     """For a registered resource server, of tokens for its audience; for a client, of its own."""
     correlate(str(uuid.uuid4()))
-    g.used_basic = True  # RFC 7662 2.3: failed authentication is 401 here, by whichever method
     params = read_body(ONE_TOKEN_PARAMETERS)
     asker = authenticated_asker(params)
     return jsonify(services().tokens.introspect(validate_token_parameter(params), asker))

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import polib
 
-from app.domain.visible import first_invisible
+from app.domain.display_text import first_invisible
 
 FIELD = re.compile(r"%\((\w+)\)s")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, bindparam, create_engine, delete, func, insert, select, text
 
-from app.stores.ledger.database import Contradiction, Database
+from app.stores.ledger.database import Database, UniqueViolation
 from app.stores.ledger.ledger import Ledger
-from app.stores.ledger.schema import Moment, refresh_tokens, screens
+from app.stores.ledger.schema import UtcDateTime, refresh_tokens, screens
 from app.stores.ledger.statements import CompiledStatements
 from app.stores.unavailable import StoreUnavailable
 from tests.builders import NOON, a_decision, a_grant
@@ -56,7 +56,9 @@ def test_a_row_has_the_columns_names_and_its_moments_are_aware(opened: Database)
 
 def test_a_moment_is_the_same_whatever_zone_it_was_told_in(opened: Database) -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-5)))
-    exactly = select(screens.c.screen_hash).where(screens.c.first_shown_at == bindparam("at", type_=Moment))
+    exactly = select(screens.c.screen_hash).where(
+        screens.c.first_shown_at == bindparam("at", type_=UtcDateTime)
+    )
     with opened.reading() as connection:
         assert [
             row.screen_hash for row in connection.rows(exactly.order_by("screen_hash"), at=elsewhere)
@@ -105,7 +107,7 @@ def test_what_lives_as_long_as_the_process_is_compiled_once_and_nothing_else_is_
 def test_a_key_that_is_taken_is_a_contradiction_and_undoes_the_transaction(
     opened: Database, database: LedgerDatabase
 ) -> None:
-    with pytest.raises(Contradiction), opened.writing() as connection:  # noqa: PT012
+    with pytest.raises(UniqueViolation), opened.writing() as connection:  # noqa: PT012
         connection.change(KEEP, **a_screen("d"))
         connection.change(KEEP, **a_screen("a", text="another"))
     assert [row["screen_hash"] for row in database.rows("screens")] == ["a", "b", "c"]
@@ -129,7 +131,7 @@ def test_whatever_interrupts_a_transaction_undoes_it_and_is_not_changed(
 
 def test_a_reference_to_nothing_is_refused(opened: Database) -> None:
     token = {"token_hash": "h", "consent_id": "no such", "issued_at": NOON, "last_used_at": NOON}
-    with pytest.raises(Contradiction), opened.writing() as connection:
+    with pytest.raises(UniqueViolation), opened.writing() as connection:
         connection.change(insert(refresh_tokens), **token)
 
 

@@ -10,7 +10,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from app.logs import set_up_logging
 from app.settings import Settings
-from app.web.edge.concurrency import THREADS_FOR_ONE_TURN, TURNED_AWAY, take_turns
+from app.web.edge.concurrency import THREADS_PER_SLOT, TURNED_AWAY, limit_concurrency
 from tests.conftest import ROOT, Clock, make_app
 from tests.customer import BrowserCustomer
 from tests.page_contract import ContractClient
@@ -23,7 +23,7 @@ class House:
     def __init__(self) -> None:
         self.let_go = Event()
         self.is_working = Event()
-        self._app = take_turns(self._work, turns=1)
+        self._app = limit_concurrency(self._work, turns=1)
 
     def _work(self, environ: WSGIEnvironment, _: StartResponse) -> Iterable[bytes]:
         if environ.get(TURNED_AWAY):
@@ -57,10 +57,10 @@ def test_whoever_waits_is_served_when_the_turn_comes(house: House) -> None:
 
 
 def test_when_the_house_is_full_whoever_comes_is_turned_away_and_the_others_are_served(house: House) -> None:
-    with ThreadPoolExecutor(THREADS_FOR_ONE_TURN - 1) as pool:
+    with ThreadPoolExecutor(THREADS_PER_SLOT - 1) as pool:
         first = pool.submit(house.ask, "/works")
         assert house.is_working.wait(10)
-        others = [pool.submit(house.ask, "/waits") for _ in range(THREADS_FOR_ONE_TURN - 2)]
+        others = [pool.submit(house.ask, "/waits") for _ in range(THREADS_PER_SLOT - 2)]
         done, waiting = wait(others, timeout=10, return_when=FIRST_COMPLETED)
         assert [one.result() for one in done] == [b"turned away"], "one more than may wait"
         house.let_go.set()
@@ -90,7 +90,7 @@ def test_what_costs_nothing_is_served_whoever_waits(house: House, path: str) -> 
 
 
 def test_gunicorn_has_the_threads_that_turns_are_made_for() -> None:
-    assert f"threads = {THREADS_FOR_ONE_TURN} * _number(" in (ROOT / "gunicorn.conf.py").read_text()
+    assert f"threads = {THREADS_PER_SLOT} * _number(" in (ROOT / "gunicorn.conf.py").read_text()
 
 
 def test_who_is_turned_away_reads_that_nothing_was_sent_and_when_to_come_back(

@@ -10,7 +10,7 @@ from werkzeug.test import Client
 
 from app.metrics import Metrics
 from app.web.edge import http_metrics
-from app.web.edge.concurrency import take_turns
+from app.web.edge.concurrency import limit_concurrency
 from tests.builders import a_registry
 
 A_WHILE = 0.3
@@ -31,7 +31,7 @@ def test_the_time_that_a_request_waits_for_its_turn_is_measured() -> None:
     def waits() -> str:
         return "done at once"
 
-    client = Client(http_metrics.serve_metrics(take_turns(app.wsgi_app, turns=1), metrics, 9))
+    client = Client(http_metrics.serve_metrics(limit_concurrency(app.wsgi_app, turns=1), metrics, 9))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(client.get, "/works")
         assert is_working.wait(10)

@@ -1,4 +1,4 @@
-"""Who wants to know how long the stores take: nobody, unless `watch_with` was called."""
+"""An optional hook that wraps each use of a store in a tracing span. Off until `trace_with` is called."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,10 +12,10 @@ class _Watcher:
     watch: Watch | None = None
 
 
-def watch_with(watch: Watch | None) -> None:
+def trace_with(watch: Watch | None) -> None:
     """From now on, in this process, each use of a store happens inside `watch("redis")` or the like."""
     _Watcher.watch = watch
 
 
-def watched(what: str) -> AbstractContextManager[object]:
+def store_span(what: str) -> AbstractContextManager[object]:
     return _NOBODY if _Watcher.watch is None else _Watcher.watch(what)

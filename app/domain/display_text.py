@@ -22,6 +22,6 @@ def first_invisible(text: str) -> str | None:
     return None
 
 
-def visible(text: str) -> str:
+def printable_line(text: str) -> str:
     """`text` on one line, without what cannot be seen; empty when nothing is left."""
     return " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.visible import visible
+from app.domain.display_text import printable_line
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from app.domain.visible import visible
     ],
 )
 def test_only_what_can_be_seen_is_left_on_one_line(text: str, seen: str) -> None:
-    assert visible(text) == seen
+    assert printable_line(text) == seen

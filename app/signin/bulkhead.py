@@ -1,4 +1,4 @@
-"""Where customers wait for a bank: a few at a time, and not for long.
+"""Bulkhead: a few calls to one bank at a time, each answered within its timeout.
 
 A bank that hangs would otherwise hold every thread of this server, and with them the customers of all others.
 """
@@ -15,28 +15,28 @@ from app.signin.http import Deadline
 Found = TypeVar("Found")
 
 
-class WaitingRoom:
-    """For one bank: so many `seats`, and each for as long as `patience` at most.
+class Bulkhead:
+    """For one bank: at most `slots` calls at a time, each of which gets `patience` to answer.
 
     What has to be asked is asked in a thread of its own, so that the customer's page comes back in time even
-    from what cannot be interrupted (looking up a name). The seat is free when that thread has ended.
+    from what cannot be interrupted (looking up a name). The slot is free when that thread has ended.
     """
 
-    def __init__(self, *, seats: int, patience: timedelta) -> None:
-        self._seats = threading.BoundedSemaphore(seats)
+    def __init__(self, *, slots: int, patience: timedelta) -> None:
+        self._slots = threading.BoundedSemaphore(slots)
         self._patience = patience
 
     def wait_for(self, ask: Callable[[Deadline], Found]) -> Found:
-        """What `ask` returns or raises. Raises SignInFailed: at once without a free seat, else in time."""
-        if not self._seats.acquire(blocking=False):
-            raise SignInFailed(Cause.BUSY, "no_seat")
+        """What `ask` returns or raises. Raises SignInFailed: at once without a free slot, else in time."""
+        if not self._slots.acquire(blocking=False):
+            raise SignInFailed(Cause.BUSY, "no_slot")
         deadline = Deadline.after(self._patience)
         outcome: Future[Found] = Future()
-        errand = threading.Thread(target=self._run, args=(ask, deadline, outcome), name="bank", daemon=True)
+        thread = threading.Thread(target=self._run, args=(ask, deadline, outcome), name="bank", daemon=True)
         try:
-            errand.start()
+            thread.start()
         except RuntimeError as error:  # the machine has no thread to give
-            self._seats.release()
+            self._slots.release()
             raise SignInFailed(Cause.BUSY, "no_thread") from error
         try:
             return outcome.result(self._patience.total_seconds())
@@ -47,8 +47,8 @@ class WaitingRoom:
         try:
             found = ask(deadline)
         except Exception as error:  # noqa: BLE001  # raised again where it was asked for
-            self._seats.release()
+            self._slots.release()
             outcome.set_exception(error)
         else:
-            self._seats.release()
+            self._slots.release()
             outcome.set_result(found)

@@ -1,4 +1,4 @@
-"""The waiting room of one bank: seats, patience, and that a seat is free again afterwards."""
+"""The waiting room of one bank: slots, patience, and that a seat is free again afterwards."""
 
 import threading
 import time
@@ -7,22 +7,22 @@ from datetime import timedelta
 import pytest
 
 from app.signin import Cause, SignInFailed
+from app.signin.bulkhead import Bulkhead
 from app.signin.http import Deadline
-from app.signin.waiting import WaitingRoom
 from tests.oidc_server import wait_until
 
 SHORT = timedelta(milliseconds=50)
 LONG = timedelta(seconds=10)
 
 
-def cause_of(room: WaitingRoom, *, held: threading.Event) -> Cause:
+def cause_of(room: Bulkhead, *, held: threading.Event) -> Cause:
     with pytest.raises(SignInFailed) as raised:
         room.wait_for(lambda _: held.wait(10))
     return raised.value.cause
 
 
 def test_what_is_found_and_what_is_raised_come_back() -> None:
-    room = WaitingRoom(seats=1, patience=LONG)
+    room = Bulkhead(slots=1, patience=LONG)
     assert room.wait_for(lambda deadline: deadline.seconds_left() > 9)
     with pytest.raises(ZeroDivisionError):
         room.wait_for(lambda _: 1 // 0)
@@ -31,7 +31,7 @@ def test_what_is_found_and_what_is_raised_come_back() -> None:
 
 def test_nobody_waits_longer_than_their_patience_whatever_hangs() -> None:
     """Not even for what knows of no deadline, such as looking up a name."""
-    room, held = WaitingRoom(seats=1, patience=SHORT), threading.Event()
+    room, held = Bulkhead(slots=1, patience=SHORT), threading.Event()
     began = time.monotonic()
     assert cause_of(room, held=held) is Cause.UNAVAILABLE
     assert time.monotonic() - began < 5
@@ -39,7 +39,7 @@ def test_nobody_waits_longer_than_their_patience_whatever_hangs() -> None:
 
 
 def test_a_seat_is_taken_until_what_was_asked_for_has_ended() -> None:
-    room, held = WaitingRoom(seats=2, patience=SHORT), threading.Event()
+    room, held = Bulkhead(slots=2, patience=SHORT), threading.Event()
     causes = [cause_of(room, held=held) for _ in range(4)]
     assert causes == [Cause.UNAVAILABLE, Cause.UNAVAILABLE, Cause.BUSY, Cause.BUSY]
     held.set()
