@@ -6,11 +6,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 BIN := .venv/bin
 
-.PHONY: help run test test-webkit test-systemd check faults audit i18n gallery screenshots bench soak growth lock clean
+.PHONY: help run unit test test-webkit test-systemd check faults audit i18n gallery screenshots bench soak growth lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     start Accord and the example recipient; prints the address to open"
+	@echo "make unit    the tests that need no other program: domain, stores, flow, web; minutes"
 	@echo "make test    run every test, in Chromium and Firefox, behind nginx, too"
 	@echo "make test-webkit  the journeys that engines could stop, in WebKit"
 	@echo "make test-systemd  the units under a systemd in a container (needs root and systemd-nspawn)"
@@ -31,6 +32,13 @@ run: .venv/.complete
 
 # The files of tests side by side, one after the other on each core. Each process has servers of its own.
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 8 --dist loadfile
+
+# Everything that .venv brings along is there: Valkey, SQLite, PostgreSQL. ARGS: options of pytest, or other files.
+UNIT = tests/domain tests/registration tests/signin tests/stores tests/flow tests/web tests/test_layers.py \
+	--ignore tests/stores/ledger/test_pool.py
+
+unit: .venv/.complete
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(if $(filter tests/%,$(ARGS)),,$(UNIT)) $(ARGS)
 
 test: .venv/.complete
 	@$(BIN)/python -m tools.programs nginx pgbouncer chromium firefox

@@ -1,4 +1,4 @@
-"""What keeps threads from waiting, one after the other, for a store that has stopped answering."""
+"""Circuit breaker: keeps threads from waiting one after the other for a store that answers no more."""
 
 import time
 from datetime import timedelta
@@ -12,10 +12,10 @@ SECONDS_TO_FIND_OUT = 0.05
 
 
 class Breaker:
-    """Lets everybody through while the store answers.
+    """Closed while the store answers: every call passes.
 
-    Once it has let somebody wait in vain, one caller at a time finds out whether it answers again, and the
-    others are told at once that it does not. The first answer opens the way for all.
+    It opens when a call has failed after half of the `timeout` or more. While it is open, one caller at a
+    time tries the store, and the others get StoreUnavailable at once. The first answer closes it for all.
     """
 
     def __init__(self, store: str, *, timeout: timedelta) -> None:
