@@ -24,6 +24,7 @@ NEVER = {
     "app.registration": {"flask", "app.stores", "app.flow", "app.web", "app.signin"},
     "app.flow": {"flask", "app.web", "app.signin", "app.registration"},
     "app.signin": {"flask", "app.stores", "app.flow", "app.web", "app.registration"},
+    "app.serving": {"flask", "app.stores", "app.flow", "app.web", "app.signin", "app.registration"},
     "app.web": {"redis", "sqlalchemy", "app.registration"},
     # The rooms of the web: what is around every request knows no page, and no page knows another room's.
     "app.web.edge": {"app.flow", *rooms_but("edge")},
