@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.stores.keys import SigningKeys
 
 VERSION: Final = version("accord")
-_DIGITS: Final = 12
+_DIGITS: Final = 12  # of a SHA-256, in hexadecimal: enough to tell versions apart
 
 _log = structlog.get_logger()
 

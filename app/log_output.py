@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import RLock, Thread
 from typing import Final
 
-MOST_LINES: Final = 10_000
+MOST_LINES: Final = 10_000  # a few MB, when nobody reads the log
 """How many lines may wait in one process: some five megabytes, or minutes of a busy server."""
 
 _SECONDS_AT_EXIT = 2.0  # for what still waits when the process ends

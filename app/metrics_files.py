@@ -11,7 +11,7 @@ from typing import Final
 
 _KINDS: Final = ("counter", "gauge_livesum", "histogram")  # those that app/metrics.py has
 _FIRST_SIZE: Final = 128 * 1024  # bytes: some eight hundred series
-_BYTES_PER_SERIES: Final = 256
+_BYTES_PER_SERIES: Final = 256  # room for its name and labels in JSON, and two numbers
 _HEAD: Final = struct.Struct("i")  # how many bytes of a file are used
 
 

@@ -30,8 +30,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.environment import PREFIX, SECRETS, unknown_variables, value_from_file
 
-SHORTEST_SECRET_KEY = 32
-FEWEST_CHARACTERS = 8
+SHORTEST_SECRET_KEY = 32  # characters: 128 bits, in hexadecimal
+FEWEST_CHARACTERS = 8  # different ones: a key of fewer was typed, not drawn
 
 _LOOPBACK = ("localhost", "127.0.0.1")
 # No IPv6 address: Werkzeug cannot be told to trust one.
@@ -69,7 +69,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _file(path: Path) -> Path:
-    """There is one, and the way to it may be gone; what is in it, whoever reads it says."""
+    """`path`, which is a regular file that can be read. What it contains is checked by its reader."""
     try:
         status = path.stat()
     except OSError as error:
@@ -90,7 +90,7 @@ def _long_enough(secret: SecretStr) -> SecretStr:
 
 
 def _one_for_each_thread(known: dict[str, Any]) -> int:
-    """And two in reserve, for who does not queue for a turn."""
+    """One connection for each request that runs, and two for `/readyz`, which does not queue."""
     return int(known["threads"]) + 2
 
 

@@ -16,9 +16,9 @@ from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnreadableRe
 from app.domain.language import Language, requested_language
 from app.domain.registry import Client, DataProvider, Registry, Status
 
-LONGEST_STATE = 2048
-MOST_PARAMETERS = 100
-EXTENSIONS = 10
+LONGEST_STATE = 2048  # characters, as docs/connecting.md promises; an authorization URL is 8 kB at most
+MOST_PARAMETERS = 100  # of one request: libraries send some ten
+EXTENSIONS = 10  # of the time to answer: WCAG 2.2.1 wants ten at least
 
 KNOWN_PARAMETERS = (
     "client_id",

@@ -223,7 +223,7 @@ class ConsentFlow:
         return Denied(standing)
 
     def _may_mint(self, pending: PendingRequest, grant: ConsentGrant, now: datetime) -> bool:
-        """Whether an approval that is on record already still gets its code: one that has died stays dead."""
+        """Whether a recorded approval may get a code: in force, not redeemed, and no code of it has died."""
         if grant.redeemed_at is not None or grant.ended_at is not None:
             return False
         if not pending.is_expired_at(now) and not self.codes.was_minted(pending.request_id):

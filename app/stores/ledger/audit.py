@@ -18,7 +18,7 @@ from app.stores.ledger.database import Database
 from app.stores.ledger.rows import grant_from
 from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, screens
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 500  # rows of one query, each with a text of some kB: a few MB of memory
 
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 

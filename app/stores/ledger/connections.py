@@ -29,7 +29,7 @@ from app.stores.ledger.grants import GRANT, LOCKED_GRANT, OF_CONSENT, STANDING, 
 from app.stores.ledger.rows import agreement_from, event_from, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
 
-AT_ONCE = 500
+AT_ONCE = 500  # grants of one transaction, whose customers wait for its end
 """How many are read, or written, in one statement or transaction, when there may be any number."""
 
 

@@ -11,7 +11,7 @@ from app.stores.ledger.schema import agreements, events, metadata, screens
 from app.stores.ledger.statements import DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 500  # rows of one INSERT, each with a text of some kB: a few MB of memory
 
 _REVISION: Final[Select[Any]] = select(column("version_num")).select_from(table("alembic_version"))
 _NEXT_EVENT: Final = select(

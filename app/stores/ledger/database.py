@@ -16,9 +16,9 @@ from app.stores.ledger import postgresql
 from app.stores.ledger.statements import CompiledStatements, DatabaseConnection
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
 
-MOST_CONNECTIONS = 10
+MOST_CONNECTIONS = 10  # of a process: as many as ACCORD_THREADS asks for by default, and two
 
-_LATELY: Final = 0.1
+_LATELY: Final = 0.1  # second: an answer that is so young says that the ledger is there
 _GAVE_UP: Final = "57014"  # PostgreSQL has ended a statement that ran longer than `statement_timeout`
 
 
@@ -78,7 +78,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[DatabaseConnection]:
-        """For single queries."""
+        """A connection that commits each statement by itself. For several that belong together: `writing`."""
         with store_span("ledger read"), self._readers.passing(), self._connected() as connection:
             yield connection
         self._answered_at = monotonic()

@@ -43,7 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _without_zone(value: datetime | None) -> str | None:
-    """As SQLAlchemy writes it, too, which takes longer for it."""
+    """The text that SQLAlchemy's own type for SQLite writes (ISO 8601 with microseconds), in less time."""
     if value is None:
         return None
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -1,7 +1,7 @@
-"""Statements: SQLAlchemy writes them, once, and the driver runs them.
+"""Compiles SQLAlchemy statements once, and runs them on the driver's own cursor.
 
-What SQLAlchemy does around a statement, for results and transactions of every kind, takes longer than the
-statement.
+For statements on single rows that takes a third of the time of SQLAlchemy's own execution (ADR 12). It reads
+parts of a compiled statement that are not documented, for which pyproject.toml bounds the version.
 """
 
 from collections import namedtuple

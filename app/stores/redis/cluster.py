@@ -21,8 +21,8 @@ from app.stores.redis.address import Place
 
 Connect = Callable[[Place, float], redis.Redis]
 
-_SLOTS = 16384
-_MOST_REDIRECTS = 5
+_SLOTS = 16384  # as the protocol of Redis Cluster has it
+_MOST_REDIRECTS = 5  # as redis-py has it
 
 
 class Cluster(redis.Redis):

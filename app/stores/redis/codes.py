@@ -17,7 +17,7 @@ from app.signatures import make_signer
 from app.stores.redis.client import Redis, ask, find
 from app.stores.redis.sealed import SealedRecords
 
-LONGEST_CODE = 128
+LONGEST_CODE = 128  # characters; longer than any code of ours: what is longer is not looked for
 
 
 class CodeStore:

@@ -1,8 +1,8 @@
-"""Requests a minute, counted where they come in and added up in Redis, under `rates:<whom, hashed>:<minute>`.
+"""Rate limits by the minute, counted in each process, added up in Redis: `rates:<whom, hashed>:<minute>`.
 
-Redis is told of every twentieth part of a limit, not of every request: all servers together keep to the limit
-but for that part each, and a request that is within it costs no round trip. When Redis does not answer, each
-process keeps to the limit by itself, and nobody is turned away because of it.
+A process tells Redis of its requests when they make up a twentieth of the limit, so that most requests cost
+no round trip. The limit over all processes is exact but for that twentieth of each. When Redis does not
+answer, each process keeps to the limit by itself, and nobody is refused because of it.
 """
 
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from app.stores.redis.client import Redis, ask, key_for
 from app.stores.unavailable import StoreUnavailable
 
 _MINUTE: Final = 60
-_PARTS: Final = 20
+_PARTS: Final = 20  # 5 % of a limit: how far a process may be over it, for one round trip in so many requests
 # Whoever has more addresses than this makes us forget the ones that were seen first, at worst a minute early.
 _MOST_COUNTED: Final = 20_000
 

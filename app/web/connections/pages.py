@@ -13,7 +13,7 @@ from app.web.connections.receipt import ShownConnection, receipt
 from app.web.edge.forms import RequestForm, SignOutForm
 
 EVERYTHING = "all"
-MOST_ENDED = 20
+MOST_ENDED = 20  # on one page; those before are a link away
 """How many that have ended are on a page."""
 
 

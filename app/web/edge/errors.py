@@ -22,7 +22,7 @@ from app.web import current
 from app.web.edge import language
 from app.web.edge.concurrency import TURNED_AWAY
 
-RETRY_AFTER = 10
+RETRY_AFTER = 10  # seconds: a store that restarts is back by then
 _LATER = "Try again in a moment"
 
 _log = structlog.get_logger()

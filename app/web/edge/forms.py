@@ -21,7 +21,7 @@ from app.domain.language import Language, find_language
 from app.signin import Customer
 from app.web.current import services
 
-LONGEST_INPUT = 128
+LONGEST_INPUT = 128  # characters of a user name or a password
 
 
 class RequestBoundToken(CSRF):

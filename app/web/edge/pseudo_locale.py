@@ -25,7 +25,7 @@ _LETTERS: Final = str.maketrans(
     "ÅƁÇÐÉƑĜĤÎĴĶĻḾÑÖÞɊŔŜŢÜṼŴẊÝŽåƀçðéƒĝĥîĵķļḿñöþɋŕšţüṽŵẋýž",
 )
 _FILLING: Final = "öñé ţŵö ţĥŕéé ƒöüŕ ƒîṽé šîẋ šéṽéñ "
-_GROWTH: Final = 0.65
+_GROWTH: Final = 0.65  # short labels grow by more than half in French: a page has to bear that
 
 
 class Reading(StrEnum):
