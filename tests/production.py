@@ -88,15 +88,16 @@ def in_production(
             yield running
 
 
-def make_release(folder: Path) -> Path:
+def make_release(folder: Path, *, for_production: bool = False) -> Path:
     """`folder`, with the files of this version that are served, and with this machine's Python.
 
-    As in the container, what only development uses is not among them.
+    `for_production` as in the container, which has nothing of what only development uses.
     """
+    left_out = shutil.ignore_patterns("development", "__pycache__") if for_production else None
     for source, target in copied_into_the_container():
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("development"))
+            shutil.copytree(ROOT / source, folder / target, ignore=left_out)
         else:
             shutil.copyfile(ROOT / source, folder / target)
     (folder / ".venv").symlink_to(ROOT / ".venv")

@@ -6,18 +6,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from flask import Flask, template_rendered
 from jinja2 import Template
 from werkzeug.test import TestResponse
 
+from app.development.embedded import EmbeddedValkey
 from app.development.screens.gallery import GROUPS, SCREENS
 from app.domain.language import Language
 from app.web.edge import errors
-from tests.conftest import ROOT, Clock
+from tests.conftest import ROOT, Clock, write_production_registry
 from tests.page_contract import ContractClient, parse_page
 from tests.ports import free_port
+from tests.production import make_release
 from tests.pseudo_locale import untranslated
 from tests.web.machine_requests import failing_server
 
@@ -57,7 +60,7 @@ def test_everything_that_can_go_wrong_has_a_screen(client: ContractClient, rende
         if inspect.signature(function).return_annotation is errors.Problem
     ]
     assert len(problems) >= 9
-    source = (ROOT / "app" / "web" / "screens" / "errors.py").read_text(encoding="utf-8")
+    source = (ROOT / "app" / "development" / "screens" / "errors.py").read_text(encoding="utf-8")
     same_page = {"registration_changed": "unsafe_client", "no_such_provider": "not_found"}
     for name in problems:
         assert f"errors.{name}(" in source or f'"{same_page[name]}"' in source, name
@@ -136,11 +139,35 @@ def test_no_line_ends_between_a_day_and_its_month(client: ContractClient) -> Non
     assert "January\u00a022, 2027" in shown(client, "connection", "en").text
 
 
-def test_production_does_not_even_load_them() -> None:
-    loaded = "import sys, app; print(*(name for name in sys.modules if name.startswith('app.')))"
-    names = subprocess.check_output([sys.executable, "-c", loaded], cwd=ROOT, text=True).split()
-    assert "app.web.text.template_filters" in names
-    assert not [name for name in names if name.startswith("app.development.screens")]
+def test_production_serves_without_the_files_of_development(
+    tmp_path: Path, valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path
+) -> None:
+    """Every module that the container has can be imported there, and makes the application."""
+    release = make_release(tmp_path / "release", for_production=True)
+    assert not (release / "app" / "development").exists()
+    assert not (release / "app" / "templates" / "development").exists()
+    environment = {
+        "ACCORD_ENVIRONMENT": "production",
+        "ACCORD_ISSUER": "https://consent.bank.example",
+        "ACCORD_REGISTRY": str(write_production_registry(tmp_path)),
+        "ACCORD_REDIS_URL": valkey.url,
+        "ACCORD_LEDGER_URL": ledger_url,
+        "ACCORD_SIGNING_KEYS": str(signing_keys),
+        "SECRET_KEY": "the secret key of this one test, and long enough",
+    }
+    code = """
+        import importlib, pkgutil, app
+        for module in pkgutil.walk_packages(app.__path__, "app."):
+            if module.name != "app.tracing":
+                importlib.import_module(module.name)
+        from wsgi import app as served
+        client = served.test_client()
+        print(app.__file__, client.get("/readyz", base_url="https://consent.bank.example").status_code)
+    """
+    said = subprocess.check_output(
+        [sys.executable, "-c", dedent(code)], cwd=release, env=environment, text=True, timeout=60
+    )
+    assert said.splitlines()[-1] == f"{release / 'app' / '__init__.py'} 200"
 
 
 def test_a_hostile_name_stays_text_and_the_host_is_shown(client: ContractClient, lang: str) -> None:
