@@ -23,7 +23,7 @@ from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
-from app.registration.registry import RegistryError, logos_beside, read_registry
+from app.registration.file import RegistryError, logos_beside, read_registry
 from app.settings import ConfigurationError, Environment, Settings
 from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn

@@ -15,7 +15,7 @@ from app.domain.callback import ACCESS_DENIED_DESCRIPTION
 from app.domain.errors import ErrorCode
 from app.domain.registry import Registry
 from app.domain.tokens import hash_secret
-from app.registration.registry import read_registry
+from app.registration.file import read_registry
 from tests.conftest import DEMO_REGISTRY, ROOT
 from tests.running_accord import PATIENCE, answer_at
 from tests.running_demo import RunningDemo

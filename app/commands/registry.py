@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from app.domain.registry_changes import changes_between
-from app.registration.registry import RegistryError, new_secret, read_registry
+from app.registration.client_secrets import new_secret
+from app.registration.file import RegistryError, read_registry
 from app.settings import Environment
 
 

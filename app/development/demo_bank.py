@@ -8,7 +8,7 @@ from pathlib import Path
 from app.domain.consent import GrantStatus
 from app.domain.history import Actor
 from app.domain.registry import Trouble
-from app.registration.registry import read_registry
+from app.registration.file import read_registry
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.database import Database
 from app.stores.unavailable import StoreUnavailable

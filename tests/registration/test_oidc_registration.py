@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.registry import DataProvider, OidcRegistration
-from app.registration.registry import RegistryError, read_registry
+from app.registration.file import RegistryError, read_registry
 from tests.conftest import DEMO_REGISTRY
 
 DEMO = 'oidc = { issuer = "http://localhost:8002", client_id = "accord", demo_client_secret = "harbour-demo-secret" }'

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.language import Bilingual
-from app.registration.registry import RegistryError, read_registry
+from app.registration.file import RegistryError, read_registry
 from tests.conftest import DEMO_REGISTRY
 
 MAPLE = """

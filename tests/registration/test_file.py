@@ -11,7 +11,9 @@ from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
 from app.domain.registry import Client, PreviousSecret, Registry, Status, Trouble
 from app.domain.tokens import ClientCredentials, SecretUsed, authenticate_client, hash_secret
-from app.registration.registry import DEMO_HASHES, RegistryError, new_secret, read_registry
+from app.registration.client_secrets import new_secret
+from app.registration.demo_secrets import DEMO_HASHES
+from app.registration.file import RegistryError, read_registry
 from tests.builders import EVERYTHING, NOON
 from tests.conftest import DEMO_REGISTRY
 

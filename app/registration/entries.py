@@ -1,0 +1,298 @@
+"""What one entry of the registration says, and the faults that it has alone."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from app.domain.clusters import DataCluster
+from app.domain.language import Bilingual
+from app.domain.registry import (
+    LONGEST_CONSENT,
+    Client,
+    DataProvider,
+    OidcRegistration,
+    PreviousSecret,
+    ResourceServer,
+    SandboxCustomer,
+    Status,
+    Trouble,
+)
+from app.domain.tokens import hash_secret
+from app.registration.bank_secrets import secret_in_file, secret_in_variable
+from app.registration.branding import readable_colour
+from app.registration.demo_secrets import DEMO_HASHES
+from app.registration.places import Fault
+from app.registration.values import (
+    Clusters,
+    FilePath,
+    HttpsAddress,
+    Identifier,
+    Issuer,
+    Logo,
+    Name,
+    PurposeText,
+    RedirectUri,
+    ScopeWord,
+    SecretHash,
+    Variable,
+    among_clusters,
+    moment_with_zone,
+    path_segment,
+    with_basic,
+    with_openid,
+    without_repetition,
+)
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Names(_Entry):
+    en: Name
+    fr: Name
+
+    def bilingual(self) -> Bilingual:
+        return Bilingual(self.en, self.fr)
+
+
+class _Purpose(_Entry):
+    en: PurposeText
+    fr: PurposeText
+
+    def bilingual(self) -> Bilingual:
+        return Bilingual(self.en, self.fr)
+
+
+class _Addresses(_Entry):
+    en: HttpsAddress
+    fr: HttpsAddress
+
+    def bilingual(self) -> Bilingual:
+        return Bilingual(self.en, self.fr)
+
+
+class _PreviousSecret(_Entry):
+    sha256: SecretHash
+    until: Annotated[datetime, BeforeValidator(moment_with_zone)]
+
+    def to_secret(self) -> PreviousSecret:
+        return PreviousSecret(self.sha256, self.until)
+
+
+class _Recipient(_Entry):
+    client_id: Identifier
+    secret_sha256: SecretHash
+    previous_secret: _PreviousSecret | None = None
+    demo: bool = False
+    suspended: bool = False
+    name: _Names
+    legal_name: _Names
+    agent: _Names | None = None
+    site: _Addresses
+    privacy_policy: _Addresses
+    terms: _Addresses
+    logo: Logo | None = None
+    redirect_uris: Annotated[
+        list[RedirectUri], BeforeValidator(without_repetition), Field(min_length=1, max_length=50)
+    ]
+    clusters: Clusters
+    needs: Annotated[Clusters, AfterValidator(with_basic), AfterValidator(among_clusters)]
+    allow_subset: bool = True
+    purpose: _Purpose | None = None
+    cluster_purposes: Annotated[dict[DataCluster, _Purpose], AfterValidator(among_clusters)] = Field(
+        default_factory=dict
+    )
+    consent_days: Annotated[int, Field(ge=1, le=LONGEST_CONSENT.days)]
+    history_months: Annotated[int, Field(ge=1, le=120)] | None = None
+    pkce_required: bool = False
+    revocation_requires_client_authentication: bool = False
+    providers: dict[Identifier, Status]
+
+    def to_client(self) -> Client:
+        return Client(
+            client_id=self.client_id,
+            secret_hash=self.secret_sha256,
+            previous_secret=None if self.previous_secret is None else self.previous_secret.to_secret(),
+            is_suspended=self.suspended,
+            name=self.name.bilingual(),
+            legal_name=self.legal_name.bilingual(),
+            agent=None if self.agent is None else self.agent.bilingual(),
+            site=self.site.bilingual(),
+            privacy_policy=self.privacy_policy.bilingual(),
+            terms=self.terms.bilingual(),
+            logo=self.logo,
+            redirect_uris=frozenset(self.redirect_uris),
+            clusters=self.clusters,
+            needed_clusters=self.needs,
+            allow_subset=self.allow_subset,
+            purpose=None if self.purpose is None else self.purpose.bilingual(),
+            cluster_purposes={cluster: text.bilingual() for cluster, text in self.cluster_purposes.items()},
+            consent_duration=timedelta(days=self.consent_days),
+            history_months=self.history_months,
+            pkce_required=self.pkce_required,
+            revocation_requires_client_authentication=self.revocation_requires_client_authentication,
+            statuses=self.providers,
+        )
+
+
+class _SandboxCustomer(_Entry):
+    user_name: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
+    subject: Identifier
+    display_name: Name
+    trouble: Trouble | None = None
+
+
+class _Oidc(_Entry):
+    """A bank's OpenID Connect server. Only a demo's secret is in the registration file itself."""
+
+    issuer: Issuer
+    client_id: Annotated[str, Field(min_length=1, max_length=256)]
+    client_secret_env: Variable | None = None
+    client_secret_file: FilePath | None = None
+    demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
+    scopes: Annotated[
+        tuple[ScopeWord, ...],
+        BeforeValidator(without_repetition),
+        AfterValidator(with_openid),
+        Field(max_length=20),
+    ] = ("openid", "profile")
+    former_issuers: Annotated[
+        frozenset[Issuer], BeforeValidator(without_repetition), Field(max_length=20)
+    ] = frozenset()
+
+    def to_registration(self, client_secret: str) -> OidcRegistration:
+        return OidcRegistration(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            client_secret=client_secret,
+            scopes=self.scopes,
+            former_issuers=self.former_issuers,
+        )
+
+    def read_secret(self, *, allow_demo: bool) -> tuple[str, tuple[str, str] | None]:
+        """The secret; where there is none, the key that is at fault, and why."""
+        if self.demo_client_secret is not None:
+            return self.demo_client_secret, None
+        key = "client_secret_env" if self.client_secret_file is None else "client_secret_file"
+        try:
+            if self.client_secret_file is not None:
+                secret = secret_in_file(self.client_secret_file)
+            else:
+                secret = secret_in_variable(self.client_secret_env or "")
+        except ValueError as error:
+            return "", (key, str(error))
+        if not allow_demo and hash_secret(secret) in DEMO_HASHES:
+            return "", (key, "a demo secret does not work in production")
+        return secret, None
+
+
+class _Provider(_Entry):
+    provider_id: Annotated[Identifier, AfterValidator(path_segment)]
+    name: _Names
+    legal_name: _Names | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    logo: Logo | None = None
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$"), AfterValidator(readable_colour)]
+    clusters: Clusters
+    audience: HttpsAddress
+    complaints: _Addresses
+    sign_in: Literal["sandbox", "oidc"]
+    customers: list[_SandboxCustomer] = Field(default_factory=list)
+    oidc: _Oidc | None = None
+
+    def to_provider(self, *, allow_demo: bool) -> tuple[DataProvider, tuple[str, str] | None]:
+        """The provider; and where it is left out, what of its sign-in is at fault, and why."""
+        secret, unreadable = ("", None) if self.oidc is None else self.oidc.read_secret(allow_demo=allow_demo)
+        provider = DataProvider(
+            provider_id=self.provider_id,
+            name=self.name.bilingual(),
+            legal_name=None if self.legal_name is None else self.legal_name.bilingual(),
+            logo=self.logo,
+            colour=self.colour,
+            clusters=self.clusters,
+            audience=self.audience,
+            complaints=self.complaints.bilingual(),
+            sandbox_customers=tuple(SandboxCustomer(**customer.model_dump()) for customer in self.customers),
+            oidc=None if self.oidc is None else self.oidc.to_registration(secret),
+            is_left_out=unreadable is not None,
+        )
+        return provider, unreadable
+
+
+class _ResourceServer(_Entry):
+    server_id: Identifier
+    secret_sha256: SecretHash
+    previous_secret: _PreviousSecret | None = None
+    demo: bool = False
+    audience: HttpsAddress
+
+    def to_resource_server(self) -> ResourceServer:
+        return ResourceServer(
+            server_id=self.server_id,
+            secret_hash=self.secret_sha256,
+            previous_secret=None if self.previous_secret is None else self.previous_secret.to_secret(),
+            audience=self.audience,
+        )
+
+
+class _File(_Entry):
+    providers: Annotated[list[_Provider], Field(min_length=1)]
+    recipients: Annotated[list[_Recipient], Field(min_length=1)]
+    resource_servers: list[_ResourceServer] = Field(default_factory=list)
+
+
+def parse(document: dict[str, Any], logos: Path) -> tuple[_File | None, list[Fault]]:
+    """What it says, with what is in the files that it names; or the faults that an entry has alone."""
+    try:
+        return _File.model_validate(document, context=logos), []
+    except ValidationError as error:
+        return None, [(fault["loc"], _reason(fault)) for fault in error.errors(include_url=False)]
+
+
+# What is at fault, in the words of this file rather than in those of the library that found it.
+_REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "frozen_set_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "string_pattern_mismatch": "must be of the form {pattern}",
+    "string_too_short": "must have at least {min_length} character",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entry",
+    "too_long": "must have at most {max_length} entries",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
+}
+
+
+def _reason(fault: ErrorDetails) -> str:
+    reason = _REASONS.get(fault["type"])
+    return (
+        fault["msg"].removeprefix("Value error, ")
+        if reason is None
+        else reason.format(**fault.get("ctx", {}))
+    )
