@@ -197,7 +197,9 @@ class ConsentFlow:
             screen_hash=screen_hash,
             agreement=agree(parties.client, parties.provider),
             consent_id=str(uuid.uuid4()),
-            now=now,
+            # The machine that began the request may have a clock that is ahead of this one's: a consent that
+            # was answered before it was asked would last longer than it may.
+            now=max(now, pending.begun_at),
         )
         grant = grant_of(decision, ends_at=pending.consent_ends_at) if answer is Answer.APPROVE else None
         try:

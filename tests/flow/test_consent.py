@@ -46,3 +46,13 @@ def test_what_was_answered_in_time_gets_the_same_answer_a_moment_later(app: Flas
     first, again = answer(app.extensions["accord"].flow, clock, almost, timedelta(seconds=2))
     assert isinstance(first, Approved)
     assert again == first
+
+
+def test_a_clock_that_is_behind_the_one_that_began_the_request_keeps_nobody_from_an_answer(
+    app: Flask, clock: Clock, recorded: LedgerTables
+) -> None:
+    (result,) = answer(app.extensions["accord"].flow, clock, timedelta(seconds=-90))
+    assert isinstance(result, Approved)
+    assert result.decision.decided_at == result.decision.asked_at
+    (grant,) = recorded["grants"]
+    assert grant["expires_at"] - grant["approved_at"] == timedelta(days=365)
