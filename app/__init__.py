@@ -147,7 +147,7 @@ def create_app(
         app.register_blueprint(gallery.bp)
         pseudo_locale.init_app(app, is_https=settings.is_https)
     served = measure_bodies(app.wsgi_app, most=LARGEST_BODY)
-    served = normalize(limit_concurrency(served, turns=settings.threads))
+    served = normalize(limit_concurrency(served, slots=settings.threads))
     served = for_any_host(served, wellknown.HEALTH_PATHS, settings.hosts[0])
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:

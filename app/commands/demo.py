@@ -1,4 +1,4 @@
-"""`flask demo`."""
+"""`flask demo`: starts everything on this machine, to try it."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`flask version`."""
+"""`flask version`: says which version of Accord is installed."""
 
 from importlib.metadata import version
 

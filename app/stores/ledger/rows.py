@@ -105,15 +105,20 @@ def grant_row(grant: ConsentGrant) -> dict[str, Any]:
 
 
 def grant_from(row: Any) -> ConsentGrant:
+    return _grant_from(row, granted_scope=row.granted_scope, approved_at=row.approved_at)
+
+
+def _grant_from(row: Any, *, granted_scope: str, approved_at: datetime) -> ConsentGrant:
+    """The grant in `row`, whose scope and approval have other names where a decision stands beside it."""
     return ConsentGrant(
         consent_id=row.consent_id,
         request_id=row.request_id,
         client_id=row.client_id,
         provider_id=row.provider_id,
         subject=row.subject,
-        granted_scope=parse_scope(row.granted_scope),
+        granted_scope=parse_scope(granted_scope),
         correlation_id=row.correlation_id,
-        approved_at=row.approved_at,
+        approved_at=approved_at,
         expires_at=row.expires_at,
         redeemed_at=row.redeemed_at,
         ended_at=row.ended_at,
@@ -139,19 +144,7 @@ def answered_from(row: Any) -> Answered:
     )
     if decision.answer is Answer.DENY:
         return Answered(decision, None)
-    grant = ConsentGrant(
-        consent_id=row.consent_id,
-        request_id=row.request_id,
-        client_id=row.client_id,
-        provider_id=row.provider_id,
-        subject=row.subject,
-        granted_scope=parse_scope(row.current_scope),
-        correlation_id=row.correlation_id,
-        approved_at=row.decided_at,
-        expires_at=row.expires_at,
-        redeemed_at=row.redeemed_at,
-        ended_at=row.ended_at,
-    )
+    grant = _grant_from(row, granted_scope=row.current_scope, approved_at=row.decided_at)
     return Answered(decision, grant)
 
 

@@ -1,4 +1,4 @@
-"""The connection to Redis: timeouts, and no retry that nobody asked for.
+"""The connection to Redis: every command has a timeout, and none is ever sent twice.
 
 A command whose reply was lost may have run, and redis-py would send it again up to ten times. Here an
 unknown outcome is `StoreUnavailable`, and whoever asked decides.

@@ -18,33 +18,33 @@ TURNED_AWAY: Final = "accord.turned_away"
 THREADS_PER_SLOT: Final = 16
 """How many threads gunicorn has for each request that works: the others hold those who wait."""
 
-_PATIENCE = 1.8  # a page, or what stands in its place, is there within two seconds
+_QUEUE_TIMEOUT = 1.8  # a page, or what stands in its place, is there within two seconds
 _WITHOUT_QUEUE = ("/healthz", "/readyz", "/static/", "/.well-known/", "/openapi.yaml")
 
 
-def limit_concurrency(app: WSGIApp, *, turns: int) -> WSGIApp:
-    """Serves `turns` requests at a time.
+def limit_concurrency(app: WSGIApp, *, slots: int) -> WSGIApp:
+    """Serves `slots` requests at a time.
 
     Two threads stay free for who is turned away or need not wait: one of them may be finding out whether this
     process is ready, from a store that hangs.
     """
-    working = BoundedSemaphore(turns)
-    waiting = BoundedSemaphore(turns * (THREADS_PER_SLOT - 1) - 2)
+    working = BoundedSemaphore(slots)
+    waiting = BoundedSemaphore(slots * (THREADS_PER_SLOT - 1) - 2)
 
-    def has_turn() -> bool:
+    def has_slot() -> bool:
         if working.acquire(blocking=False):
             return True
         if not waiting.acquire(blocking=False):
             return False
         try:
-            return working.acquire(timeout=_PATIENCE)
+            return working.acquire(timeout=_QUEUE_TIMEOUT)
         finally:
             waiting.release()
 
     def queued(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(_WITHOUT_QUEUE):
             return app(environ, start_response)
-        if not has_turn():
+        if not has_slot():
             return app({**environ, TURNED_AWAY: True}, start_response)
         try:
             return app(environ, start_response)

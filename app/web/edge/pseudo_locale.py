@@ -1,4 +1,4 @@
-"""Other readings of the catalogues for who works on the texts, in development only: `lang=x` and `lang=keys`.
+"""Development only: `lang=x` shows every text in a pseudo-locale, `lang=keys` the message ids of the texts.
 
 A reading is none of the languages of Accord: whatever is stored, dated or formatted stays English.
 """

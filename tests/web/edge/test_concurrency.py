@@ -23,7 +23,7 @@ class House:
     def __init__(self) -> None:
         self.let_go = Event()
         self.is_working = Event()
-        self._app = limit_concurrency(self._work, turns=1)
+        self._app = limit_concurrency(self._work, slots=1)
 
     def _work(self, environ: WSGIEnvironment, _: StartResponse) -> Iterable[bytes]:
         if environ.get(TURNED_AWAY):

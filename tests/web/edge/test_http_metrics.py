@@ -31,7 +31,7 @@ def test_the_time_that_a_request_waits_for_its_turn_is_measured() -> None:
     def waits() -> str:
         return "done at once"
 
-    client = Client(http_metrics.serve_metrics(limit_concurrency(app.wsgi_app, turns=1), metrics, 9))
+    client = Client(http_metrics.serve_metrics(limit_concurrency(app.wsgi_app, slots=1), metrics, 9))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(client.get, "/works")
         assert is_working.wait(10)
