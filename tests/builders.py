@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import DataCluster
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant
 from app.domain.language import Bilingual, Language
+from app.domain.pending_request import PendingRequest
 from app.domain.registry import Client, DataProvider, Registry, Status
 from app.domain.tokens import hash_secret
 from app.stores.redis.sealed import SealedRecords

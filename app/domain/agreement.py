@@ -1,6 +1,7 @@
-"""What a customer agreed to with whom: the registered texts as they were when the consent was given.
+"""The agreement: the registered names and purposes as they were when the customer gave a consent.
 
-A registration changes; what was agreed does not. Whatever shows a past consent reads it from here.
+A registration may change later, and the agreement does not. Every page and record about a past consent shows
+the agreement.
 """
 
 import hashlib
@@ -32,12 +33,12 @@ class Agreement:
     provider_legal_name: Bilingual | None
 
     def history_months_of(self, scope: Scope) -> int | None:
-        """How many months back `scope` shows; None where nothing of it has a past, or no limit was named."""
+        """How many months of history `scope` shares; None where it has no history, or no limit was named."""
         return self.history_months if scope & WITH_HISTORY else None
 
     @property
     def document(self) -> str:
-        """The agreement as JSON, in which equal agreements are equal texts."""
+        """The agreement as JSON. Equal agreements give equal texts, since the text is hashed."""
         texts = {name: _texts(getattr(self, name)) for name in _BILINGUAL}
         purposes = {cluster.value: _texts(text) for cluster, text in self.cluster_purposes.items()}
         record = {**texts, "cluster_purposes": purposes, "history_months": self.history_months}
@@ -61,7 +62,7 @@ _BILINGUAL = (
 
 
 def agree(client: Client, provider: DataProvider) -> Agreement:
-    """What is agreed by whoever approves a request now."""
+    """The agreement that a customer makes who approves a request of `client` now."""
     return Agreement(
         recipient_name=client.name,
         recipient_legal_name=client.legal_name,
@@ -78,9 +79,10 @@ def agree(client: Client, provider: DataProvider) -> Agreement:
 def agreed(
     recorded: Agreement | None, client: Client | None, provider: DataProvider | None
 ) -> Agreement | None:
-    """What was agreed, as it was `recorded`.
+    """The agreement of a past consent: the `recorded` one, where there is one.
 
-    For a consent from before agreements were recorded, what its parties say today; None where one is gone.
+    Consents from before agreements were recorded have none. For those it is made from the registrations of
+    today, and it is None where one of the parties is no longer registered.
     """
     if recorded is not None or client is None or provider is None:
         return recorded

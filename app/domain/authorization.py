@@ -1,24 +1,20 @@
 """The authorization request (RFC 6749 4.1.1) and the rules that make one.
 
-One rule, one function named after the parameter it guards; `validate_authorization` is the order in
-which they apply. What comes out is frozen and is never looked up in the query again.
+Each rule is one function, named after the parameter that it checks, and `validate_authorization` applies them
+in their order. The result is frozen: nothing after it reads the query again.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from urllib.parse import parse_qsl
+from dataclasses import dataclass
 
 from app.domain import pkce
 from app.domain.clusters import DataCluster, Scope, parse_scope
-from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnreadableRequest, UnsafeRequest
+from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnsafeRequest
 from app.domain.language import Language, requested_language
+from app.domain.params import Params, check_form, is_text
 from app.domain.registry import Client, DataProvider, Registry, Status
 
-LONGEST_STATE = 2048  # characters, as docs/connecting.md promises; an authorization URL is 8 kB at most
-MOST_PARAMETERS = 100  # of one request: libraries send some ten
-EXTENSIONS = 10  # of the time to answer: WCAG 2.2.1 wants ten at least
+LONGEST_STATE = 2048  # characters, as docs/connecting.md promises: an authorization URL has at most 8 kB
 
 KNOWN_PARAMETERS = (
     "client_id",
@@ -37,40 +33,9 @@ KNOWN_PARAMETERS = (
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
-    """A query or a body, decoded: every value of every parameter, in order.
-
-    Empty values are absent (RFC 6749 3.1). A byte that is not UTF-8 is kept as a lone surrogate, so that it
-    equals nothing that is registered.
-    """
-
-    values: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> "Params":
-        """The parameters that `pairs` name, in order."""
-        values: dict[str, tuple[str, ...]] = {}
-        for name, value in pairs:
-            values[name] = (*values.get(name, ()), value)
-        return cls(values)
-
-    def single(self, name: str) -> str | None:
-        """The one value of `name`; None when it is absent or repeated."""
-        values = self.values.get(name, ())
-        return values[0] if len(values) == 1 else None
-
-    def is_repeated(self, name: str) -> bool:
-        return len(self.values.get(name, ())) > 1
-
-    def is_text(self, name: str) -> bool:
-        """Whether every value of `name` was valid UTF-8 without a NUL."""
-        return all(_is_text(value) for value in self.values.get(name, ()))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """A request in which everything has been proven. Only `validate_authorization` makes one."""
+    """An authorization request that has passed every check. Only `validate_authorization` makes one."""
 
     client_id: str
     redirect_uri: str
@@ -86,62 +51,13 @@ class AuthorizationRequest:
         return ReturnAddress(self.redirect_uri, self.state)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRequest:
-    """A request that waits for its answer in one browser.
-
-    `consent_ends_at` is when a consent would end that an approval gives: decided once, so that the page, the
-    grant and the tokens cannot differ in it, however late the answer comes. `language` and `checked_clusters`
-    are what the customer has chosen on the form so far.
-    """
-
-    request_id: str
-    browser_id: str
-    request: AuthorizationRequest
-    begun_at: datetime
-    expires_at: datetime
-    consent_ends_at: datetime
-    language: Language
-    checked_clusters: Scope = frozenset()
-
-    def is_expired_at(self, now: datetime) -> bool:
-        return now >= self.expires_at
-
-    def in_language(self, language: Language) -> "PendingRequest":
-        return replace(self, language=language)
-
-    def ending_at(self, moment: datetime) -> "PendingRequest":
-        """For a consent that ends at `moment`; it is not answered later than that."""
-        return replace(self, consent_ends_at=moment, expires_at=min(self.expires_at, moment))
-
-    def extended_at(self, now: datetime, lifetime: timedelta) -> "PendingRequest":
-        """With another `lifetime` from `now` on, ten times at the least and no longer (WCAG 2.2.1)."""
-        latest = self.begun_at + (1 + EXTENSIONS) * lifetime
-        return replace(self, expires_at=max(self.expires_at, min(now + lifetime, latest)))
-
-
-def parse_params(query: bytes) -> Params:
-    """The parameters of a raw query string. Raises UnreadableRequest when no client sends that many."""
-    try:
-        pairs = parse_qsl(
-            query.decode("utf-8", "surrogateescape"),
-            keep_blank_values=False,
-            encoding="utf-8",
-            errors="surrogateescape",
-            max_num_fields=MOST_PARAMETERS,
-        )
-    except ValueError as error:
-        raise UnreadableRequest(ErrorCode.INVALID_REQUEST, "The request has too many parameters") from error
-    return Params.of(pairs)
-
-
 def validate_authorization(
     params: Params, registry: Registry, *, fresh_correlation_id: str
 ) -> AuthorizationRequest:
-    """The request that `params` makes, or the first fault in it.
+    """The validated request, or an exception for the first fault in `params` (RFC 6749 4.1.2.1).
 
-    Raises UnsafeRequest until the client and its redirect_uri are proven, and OAuthError with the address
-    to return to from then on (RFC 6749 4.1.2.1).
+    Raises UnsafeRequest, which is shown on a page, for a fault in client_id or redirect_uri. These two are
+    checked first; for a fault after them raises OAuthError, with the address to redirect the error to.
     """
     client = check_client_id(params, registry)
     redirect_uri = check_redirect_uri(params, client)
@@ -179,7 +95,7 @@ def _validate_proven(
 
 
 def is_still_allowed(request: AuthorizationRequest, client: Client, provider: DataProvider) -> bool:
-    """Whether the registrations, which may have changed since `request` began, would accept it now."""
+    """Whether the registrations, which may have changed since `request` was validated, still accept it."""
     return (
         client.accepts_redirect_uri(request.redirect_uri)
         and client.status_with(provider.provider_id) is Status.ACTIVE
@@ -190,7 +106,7 @@ def is_still_allowed(request: AuthorizationRequest, client: Client, provider: Da
 
 
 def check_client_id(params: Params, registry: Registry) -> Client:
-    """RFC 6749 2.2 and 4.1.2.1: an unknown client is told to the customer, not to an address it chose."""
+    """RFC 6749 2.2 and 4.1.2.1: for an unknown client the customer sees a page, and nothing redirects."""
     client_id = params.single("client_id")
     if client_id is None:
         raise UnsafeRequest(ErrorCode.INVALID_CLIENT, "client_id is missing or repeated")
@@ -201,7 +117,7 @@ def check_client_id(params: Params, registry: Registry) -> Client:
 
 
 def check_redirect_uri(params: Params, client: Client) -> str:
-    """RFC 9700 2.1: exact comparison, nothing more helpful than that."""
+    """RFC 9700 2.1: redirect_uri must equal a registered one, character by character."""
     redirect_uri = params.single("redirect_uri")
     if redirect_uri is None:
         raise UnsafeRequest(ErrorCode.INVALID_REQUEST, "redirect_uri is missing or repeated")
@@ -210,18 +126,8 @@ def check_redirect_uri(params: Params, client: Client) -> str:
     return redirect_uri
 
 
-def check_form(params: Params, known: Iterable[str]) -> None:
-    """RFC 6749 3.1, 3.2: a parameter that is known appears at most once; malformed text is refused, never
-    repaired. What is not known is ignored, whatever it is.
-    """
-    if any(params.is_repeated(name) for name in known):
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
-    if not all(params.is_text(name) for name in known):
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is not valid UTF-8 text")
-
-
 def check_state(params: Params) -> str:
-    """RFC 6749 4.1.1, required here; returned unchanged."""
+    """RFC 6749 4.1.1: returns the state unchanged. Accord requires one, although the RFC does not."""
     state = params.single("state")
     if state is None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "state is missing")
@@ -231,7 +137,7 @@ def check_state(params: Params) -> str:
 
 
 def check_response_type(params: Params) -> None:
-    """RFC 6749 3.1.1."""
+    """RFC 6749 3.1.1: response_type is `code` and nothing else."""
     response_type = params.single("response_type")
     if response_type is None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "response_type is missing")
@@ -240,7 +146,7 @@ def check_response_type(params: Params) -> None:
 
 
 def check_scope(params: Params, client: Client) -> Scope:
-    """RFC 6749 3.3, within what the recipient's registration allows."""
+    """RFC 6749 3.3: the scope names known data clusters, all of which the recipient is registered for."""
     text = params.single("scope")
     if text is None:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "scope is missing")
@@ -256,7 +162,7 @@ def check_scope(params: Params, client: Client) -> Scope:
 
 
 def check_provider_is_there(provider: DataProvider) -> None:
-    """RFC 6749 4.1.2.1: nobody can sign in there now, and the recipient may send its customer later."""
+    """RFC 6749 4.1.2.1: temporarily_unavailable while the provider's sign-in cannot be used."""
     if provider.is_left_out:
         raise OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, "The provider cannot be reached now")
 
@@ -277,14 +183,14 @@ def check_registration(client: Client, provider: DataProvider) -> None:
 
 
 def check_provider_serves(client: Client, provider: DataProvider, requested_scope: Scope) -> None:
-    """A cluster that the recipient cannot work without must be one that the provider has."""
+    """The provider must serve every requested cluster that the recipient has registered as needed."""
     indispensable = requested_scope & client.needed_clusters
     if not indispensable <= provider.clusters:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "This provider does not serve a cluster that is needed")
 
 
 def check_code_challenge(params: Params, client: Client) -> str | None:
-    """RFC 7636 4.3 and 4.4.1; `plain`, which is also what an absent method means, is refused."""
+    """RFC 7636 4.3 and 4.4.1: only S256. The method `plain`, also the default of the RFC, is refused."""
     challenge = params.single("code_challenge")
     method = params.single("code_challenge_method")
     if challenge is None and method is None:
@@ -306,19 +212,10 @@ def check_correlation_id(params: Params) -> str | None:
 
 
 def find_correlation_id(params: Params) -> str | None:
-    """The caller's correlation id, if it sent one that can stand in a header and in a log."""
+    """The correlation id that was sent, if it is safe to copy into a header and into a log; else None."""
     correlation_id = params.single("correlation_id")
     return correlation_id if correlation_id and _CORRELATION_ID.fullmatch(correlation_id) else None
 
 
 def _is_state(text: str) -> bool:
-    return len(text) <= LONGEST_STATE and _is_text(text)
-
-
-def _is_text(text: str) -> bool:
-    """Whether `text` came from valid UTF-8 and has no NUL."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # a lone surrogate stands where a byte was not UTF-8
-        return False
-    return "\x00" not in text
+    return len(text) <= LONGEST_STATE and is_text(text)

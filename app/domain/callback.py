@@ -1,4 +1,4 @@
-"""The address that carries an answer back to the recipient (RFC 6749 4.1.2, RFC 9207)."""
+"""The redirect to the recipient that carries the answer: a code or an error (RFC 6749 4.1.2, RFC 9207)."""
 
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,14 +22,14 @@ def denied_uri(return_to: ReturnAddress, *, issuer: str) -> str:
 
 
 def has_private_scheme(uri: str) -> bool:
-    """Whether `uri` belongs to an app on the device (RFC 8252 7.1) rather than to a web server."""
+    """Whether `uri` has an app's private-use scheme (RFC 8252 7.1), so that it opens an app on the device."""
     return urlsplit(uri).scheme not in ("http", "https")
 
 
 def host_of(uri: str) -> str:
-    """What a customer should see of where they are sent: the host, or the app's own scheme.
+    """The part of `uri` that tells a customer where they are sent: the host, or the app's own scheme.
 
-    Without the port where it may be another one each time, at a loopback address (RFC 8252 7.3).
+    At a loopback address the port is left out, since an app may use another port each time (RFC 8252 7.3).
     """
     parts = urlsplit(uri)
     if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1"):
@@ -43,7 +43,7 @@ def origin_of(uri: str) -> str:
 
 
 def _extended(return_to: ReturnAddress, answer: dict[str, str], issuer: str) -> str:
-    """Adds the answer to whatever query the registered redirect_uri has. Nothing in it is left unescaped."""
+    """Adds the answer to the query of the registered redirect_uri, with every value percent-encoded."""
     if return_to.state is not None:
         answer = {**answer, "state": return_to.state}
     answer = {**answer, "iss": issuer}

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class DataCluster(StrEnum):
-    """One kind of data, declared from the least to the most identifying: the order every page uses."""
+    """One kind of data. The order is that of every page: from the least to the most identifying data."""
 
     ACCOUNT_BASIC = "ACCOUNT_BASIC"
     ACCOUNT_DETAILED = "ACCOUNT_DETAILED"
@@ -19,7 +19,7 @@ class DataCluster(StrEnum):
 
 Scope = frozenset[DataCluster]
 
-# What reaches back in time. Everything else is shared as it is on the day.
+# The clusters that have a history. Of all others only the present state is shared.
 WITH_HISTORY: Scope = frozenset({DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
 
 _BY_NAME = {cluster.value: cluster for cluster in DataCluster}
@@ -27,9 +27,10 @@ _POSITION = {cluster: position for position, cluster in enumerate(DataCluster)}
 
 
 def parse_scope(text: str) -> Scope:
-    """The clusters that `text` names, separated by spaces; case-sensitive, order and repeats do not matter.
+    """The clusters that the scope string `text` names (RFC 6749 3.3).
 
-    Raises ValueError for a word that is no cluster. The message does not repeat the word.
+    Words are separated by spaces and case-sensitive; their order and repetitions do not matter. Raises
+    ValueError for a word that is no cluster; the message does not repeat the word, which may be hostile.
     """
     words = set(text.split(" ")) - {""}
     if not words <= _BY_NAME.keys():
@@ -38,7 +39,7 @@ def parse_scope(text: str) -> Scope:
 
 
 def known_clusters(words: Iterable[str]) -> Scope:
-    """The clusters among `words`; anything else is passed over (a form may send whatever it likes)."""
+    """The clusters among `words`. Other words are ignored, since a forged form may send any."""
     return frozenset(_BY_NAME[word] for word in words if word in _BY_NAME)
 
 
@@ -48,5 +49,5 @@ def in_order(clusters: Iterable[DataCluster]) -> list[DataCluster]:
 
 
 def format_scope(clusters: Iterable[DataCluster]) -> str:
-    """The scope string for `clusters`, always in the same order."""
+    """The scope string for `clusters` (RFC 6749 3.3), always in the order of DataCluster."""
     return " ".join(in_order(clusters))

@@ -1,4 +1,4 @@
-"""The record that gives an authorization code its life, and what the code is bound to (RFC 6749 4.1.2)."""
+"""The record of an authorization code: how long the code works, and for which client (RFC 6749 4.1.2)."""
 
 import hmac
 from dataclasses import dataclass, replace
@@ -10,16 +10,18 @@ from app.domain.consent import ConsentGrant
 from app.domain.registry import Client
 
 LONGEST_CODE_LIFETIME = timedelta(seconds=600)
+"""Ten minutes, the maximum that RFC 6749 4.1.2 recommends."""
 TIME_TO_RETRY = timedelta(seconds=60)
-"""How long a client may take to come back after it was told that its redemption could not be answered."""
+"""How long a client may repeat a redemption that got 503 as its answer: a judgement (docs/adr/0015)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationCode:
-    """What a code stands for. The code itself, a signature of `request_id`, is in no record.
+    """What a code stands for. The code itself is a signature of `request_id` and is not stored.
 
-    `unanswered` are the hashes of refresh tokens that nobody was given: of redemptions that were told to come
-    back, and may have happened all the same. For those the code lives longer, until `last_retry_at` at most.
+    `unanswered` has the hex SHA-256 of the refresh token of each redemption that was answered with 503, since
+    the ledger may have recorded it before it failed. A client that was told to retry is no replay
+    (docs/adr/0015): the code then works longer, until `last_retry_at` at most.
     """
 
     request_id: str
@@ -38,10 +40,10 @@ class AuthorizationCode:
         return now < self.expires_at
 
     def is_bound_to(self, client: Client, *, redirect_uri: str, code_verifier: str | None) -> bool:
-        """Whether `client`, who presents the code, began the request that it answers.
+        """Whether the code was issued to `client`, for this redirect_uri and this code_verifier.
 
-        RFC 6749 4.1.3, RFC 7636 4.6. For a client that must use PKCE, a code without a challenge answers
-        none that could have begun.
+        Implements RFC 6749 4.1.3 and RFC 7636 4.6. A client that must use PKCE cannot redeem a code that was
+        issued without a code_challenge.
         """
         return (
             self.client_id == client.client_id
@@ -51,7 +53,7 @@ class AuthorizationCode:
         )
 
     def with_unanswered(self, token_hash: str, now: datetime) -> "AuthorizationCode":
-        """The record after a redemption that could not be answered, with the time to ask for it again."""
+        """The record after a redemption that was answered with 503, with TIME_TO_RETRY from `now` on."""
         retry_by = min(now + TIME_TO_RETRY, self.last_retry_at)
         expires_at = max(self.expires_at, retry_by)
         return replace(self, unanswered=self.unanswered | {token_hash}, expires_at=expires_at)
@@ -65,7 +67,7 @@ def mint(
     now: datetime,
     lifetime: timedelta,
 ) -> AuthorizationCode:
-    """The record of a code for a grant that is in the ledger already."""
+    """The record of a code for `grant`, which must be in the ledger already. `lifetime` is cut to 600 s."""
     return AuthorizationCode(
         request_id=grant.request_id,
         consent_id=grant.consent_id,

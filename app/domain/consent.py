@@ -1,19 +1,19 @@
-"""What a customer is asked, what they decide, and what lasts of it."""
+"""A consent: the offer that a customer sees, the decision that they make, and the grant that lasts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.agreement import Agreement
-from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster, Scope
 from app.domain.evidence import Screen
 from app.domain.language import Language
+from app.domain.pending_request import PendingRequest
 from app.domain.registry import LONGEST_CONSENT, Client, DataProvider
 
 
 class Answer(StrEnum):
-    """The machine value of the button that was pressed, never its label."""
+    """The customer's answer, by the machine value of the button and not by its translated label."""
 
     APPROVE = "approve"
     DENY = "deny"
@@ -23,7 +23,7 @@ _ANSWERS = {answer.value: answer for answer in Answer}
 
 
 def find_answer(value: str | None) -> Answer | None:
-    """The answer of exactly this machine value."""
+    """The answer with exactly this machine value; None for any other value."""
     return _ANSWERS.get(value or "")
 
 
@@ -37,7 +37,11 @@ class GrantStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConsentOffer:
-    """What the form shows: clusters that come with any approval, those with a box, those the bank lacks."""
+    """The requested clusters, by what the customer can do about each of them.
+
+    Every approval shares the `needed` ones. Each of the `optional` ones has a box to check. The bank does not
+    serve the `unavailable` ones.
+    """
 
     needed: Scope
     optional: Scope
@@ -46,7 +50,7 @@ class ConsentOffer:
 
 @dataclass(frozen=True, slots=True)
 class ScopeDifference:
-    """What a repeat request would change."""
+    """How the scope of a repeat request differs from the scope of the connection in force."""
 
     new: Scope
     already_shared: Scope
@@ -55,11 +59,12 @@ class ScopeDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentDecision:
-    """A customer's answer to one request. `granted_scope` is empty when the answer is deny, `screen_hash`
-    is the SHA-256 of the text that was on the page, and `language` is the language of that text. `agreement`
-    is what an approval agreed to; None for a denial, and for approvals from before it was recorded.
+    """A customer's answer to one request.
 
-    Raises ValueError when more is granted than was requested: such a decision cannot exist.
+    `granted_scope` is empty for a denial. `screen_hash` is the hex SHA-256 of the text on the page,
+    `language` the language of that text. `agreement` is None for a denial, and for approvals from before
+    agreements were recorded. Raises ValueError when more is granted than was requested: such a decision
+    cannot exist.
     """
 
     request_id: str
@@ -95,11 +100,11 @@ class ConsentDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentGrant:
-    """The lasting record of an approval.
+    """The lasting record of an approval (FDX ConsentGrant).
 
-    `redeemed_at` is when its code was redeemed, `ended_at` when it was withdrawn, superseded or revoked,
-    and `expires_at` once it has been seen to have run out. Narrowing takes from `granted_scope`.
-    Raises ValueError when it would last longer than a year.
+    `redeemed_at` is when its code was redeemed. `ended_at` is when the grant was withdrawn, superseded or
+    revoked; for a grant that ran out, it equals `expires_at` once that is on record. A narrowing removes
+    clusters from `granted_scope`. Raises ValueError for a grant that would last longer than 365 days.
     """
 
     consent_id: str
@@ -119,9 +124,10 @@ class ConsentGrant:
             raise ValueError("a grant lasts at most 365 days")
 
     def status_at(self, now: datetime) -> GrantStatus:
-        """The status at `now`; a grant is active until the very second at which it runs out.
+        """The status at `now`. A grant is active before `expires_at`, and expired from that moment on.
 
-        What was ended is over at once, whatever `now`: whoever ended it may have a clock that is ahead.
+        A grant with `ended_at` is over, even where `now` is earlier: the machine that ended it may have a
+        clock that is ahead of this one's.
         """
         if self.ended_at is not None:
             return GrantStatus.REVOKED if self.ended_at < self.expires_at else GrantStatus.EXPIRED
@@ -130,14 +136,17 @@ class ConsentGrant:
 
 @dataclass(frozen=True, slots=True)
 class ShownConsent:
-    """What a consent form says: its text, and the connection in force that an approval would replace."""
+    """A consent form as it was shown: its text, and the grant in force that an approval would replace."""
 
     screen: Screen
     standing: ConsentGrant | None
 
 
 def make_offer(requested_scope: Scope, client: Client, provider: DataProvider) -> ConsentOffer:
-    """What `client` asks of `provider`, sorted by what the customer can do about it."""
+    """Sorts `requested_scope` into needed, optional and unavailable clusters.
+
+    Where the registration of `client` allows no subset, every cluster that `provider` serves is needed.
+    """
     served = requested_scope & provider.clusters
     needed = served & client.needed_clusters if client.allow_subset else served
     return ConsentOffer(needed=needed, optional=served - needed, unavailable=requested_scope - served)
@@ -155,7 +164,7 @@ def decide(
     screen_hash: str | None = None,
     agreement: Agreement | None = None,
 ) -> ConsentDecision:
-    """The decision that a click makes. Of `checked`, only what was offered with a box counts."""
+    """The decision for the customer's `answer`. Of the `checked` clusters only the optional ones count."""
     request = pending.request
     granted = offer.needed | (checked & offer.optional) if answer is Answer.APPROVE else frozenset()
     return ConsentDecision(
@@ -177,13 +186,13 @@ def decide(
 
 
 def narrowed_by(granted_scope: Scope, withdrawn: Scope) -> Scope:
-    """What is left of `granted_scope`: nothing at all once ACCOUNT_BASIC is withdrawn."""
+    """What is left of `granted_scope`. Without ACCOUNT_BASIC nothing is left, since every scope needs it."""
     left = granted_scope - withdrawn
     return left if DataCluster.ACCOUNT_BASIC in left else frozenset()
 
 
 def compare(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
-    """How a repeat request differs from what the customer already shares with the same recipient."""
+    """How `offer` differs from the `standing` scope, which the customer shares with the recipient already."""
     asked = offer.needed | offer.optional
     return ScopeDifference(
         new=asked - standing, already_shared=asked & standing, no_longer_asked=standing - asked
@@ -191,7 +200,7 @@ def compare(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
 
 
 def grant_of(decision: ConsentDecision, *, ends_at: datetime) -> ConsentGrant:
-    """The grant that an approval creates. It ends when the page said that it would."""
+    """The grant that an approval creates. `ends_at` is the end that the consent form named."""
     return ConsentGrant(
         consent_id=decision.consent_id,
         request_id=decision.request_id,

@@ -1,7 +1,7 @@
-"""The two ways a request can be refused.
+"""The two exceptions with which a request is refused.
 
-They are two types so that a type checker keeps them apart: an `UnsafeRequest` never redirects, because
-neither the client nor its redirect_uri has been proven (RFC 6749 4.1.2.1, RFC 9700 4.11.2).
+They are two types, so that the type checker keeps them apart: an `UnsafeRequest` never redirects, because its
+client or its redirect_uri was not recognized (RFC 6749 4.1.2.1, RFC 9700 4.11.2).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """The `error` values on the wire."""
+    """The values of `error` in answers (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1, RFC 7009 2.2.1)."""
 
     ACCESS_DENIED = "access_denied"
     INVALID_REQUEST = "invalid_request"
@@ -27,14 +27,14 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReturnAddress:
-    """Where an answer may go: a redirect_uri that was proven, and the state to give back (None: none)."""
+    """Where an answer is redirected: a registered redirect_uri, and the state to repeat (None for none)."""
 
     redirect_uri: str
     state: str | None
 
 
 class UnsafeRequest(Exception):
-    """A request whose client or redirect_uri is not proven: a page, never a redirect."""
+    """The client or its redirect_uri is not registered, so that the customer sees a page and no redirect."""
 
     def __init__(self, error: ErrorCode, description: str) -> None:
         super().__init__(description)
@@ -43,14 +43,14 @@ class UnsafeRequest(Exception):
 
 
 class UnreadableRequest(UnsafeRequest):
-    """A request that was not looked into, because of its form."""
+    """The request is malformed as a whole, so that none of its parameters was read."""
 
 
 class OAuthError(Exception):
-    """A refusal in RFC 6749's terms: redirected when `return_to` is proven, JSON otherwise.
+    """An error of RFC 6749: it is redirected to `return_to`, or answered as JSON where that is None.
 
-    `description` is plain ASCII English that repeats nothing the caller sent. `challenge` is the value of
-    WWW-Authenticate that the answer has to carry (RFC 9110 11.6.1); None for none.
+    `description` is ASCII English and repeats nothing that the caller sent. `challenge` is the value of the
+    answer's WWW-Authenticate header (RFC 9110 11.6.1); None for no such header.
     """
 
     def __init__(
@@ -68,5 +68,5 @@ class OAuthError(Exception):
         self.challenge = challenge
 
     def returning_to(self, return_to: ReturnAddress) -> "OAuthError":
-        """The same refusal, to be delivered to `return_to`."""
+        """The same error, to be redirected to `return_to`."""
         return OAuthError(self.error, self.description, return_to)

@@ -1,4 +1,4 @@
-"""What was on the page when a customer decided, kept so that it can be shown again, word for word."""
+"""The evidence of a consent: the text of the page on which the customer decided, word for word."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from app.domain.language import Language
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """The text of a consent form, without what differs from one visit to the next (name, time left)."""
+    """The text of a consent form, without the customer's name and the time left, which differ at each visit.
+
+    `catalogue_version` names the texts from which it was rendered.
+    """
 
     text: str
     language: Language
@@ -16,7 +19,7 @@ class Screen:
 
     @property
     def screen_hash(self) -> str:
-        """The hex SHA-256 of the text."""
+        """The hex SHA-256 of the text in UTF-8."""
         return hash_of(self.text)
 
 

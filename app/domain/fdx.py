@@ -1,6 +1,7 @@
-"""A consent in the terms of the Financial Data Exchange: its ConsentGrant, with its revocation.
+"""A consent as the Financial Data Exchange (FDX) writes it: a ConsentGrant, with its revocation.
 
-Names are the English ones: a record for machines reads the same whatever language the customer used.
+The names of the parties are the English ones, whatever language the customer reads: the record is for
+machines.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from app.domain.clusters import in_order
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, Event, EventKind, Reason
 
-# FDX PartyType. Accord and its operator act for the bank.
+# The FDX party type of each actor. Accord and its operator act for the bank.
 _INITIATORS = {
     Actor.CUSTOMER: "INDIVIDUAL",
     Actor.CLIENT: "DATA_RECIPIENT",
@@ -28,7 +29,11 @@ def consent_grant(
     ending: Event | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """The record of `grant` at `now`. Where no `agreement` is known, the parties are identifiers only."""
+    """The FDX ConsentGrant for `grant` as of `now`, ready for JSON.
+
+    `ending` is the event that ended it, if it ended. Without an `agreement` the parties are named by their
+    identifiers alone.
+    """
     status = grant.status_at(now)
     record: dict[str, Any] = {
         "id": grant.consent_id,
@@ -55,7 +60,7 @@ def consent_grant(
 
 
 def _revocation(ending: Event) -> dict[str, str]:
-    """How it ended. What a newer consent replaced names it, where that was recorded."""
+    """How and by whom the grant was ended. For a superseded one it names the newer consent, where known."""
     revocation = {
         "reason": ending.reason.value,
         "initiator": _INITIATORS[ending.actor],
@@ -69,7 +74,7 @@ def _revocation(ending: Event) -> dict[str, str]:
 
 
 def days_of_history(months: int) -> int:
-    """Whole days in so many months of an average year, rounded down: never more than the form promised."""
+    """The days in `months` of an average year, rounded down: never more than the form promised."""
     return months * 365 // 12
 
 

@@ -1,5 +1,6 @@
-"""What happens to a consent, for the record: events are appended and never changed. They are deleted
-with everything else about the consent, years after its end (app/stores/ledger/retention.py).
+"""The events in the life of a consent, as the ledger keeps them.
+
+Events are appended and never changed. `flask ledger prune` deletes them, years after the end of the consent.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What can happen to a consent. A customer withdraws, a client revokes."""
+    """What can happen to a consent. When it is ended, a customer withdraws, and a client revokes."""
 
     ASKED = "asked"
     APPROVED = "approved"
@@ -24,7 +25,7 @@ class EventKind(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who made it happen."""
+    """Who caused an event."""
 
     CUSTOMER = "customer"
     CLIENT = "client"
@@ -33,7 +34,7 @@ class Actor(StrEnum):
 
 
 class Reason(StrEnum):
-    """FDX revocation reasons, used for every event."""
+    """The reason of an event, by the values of FDX's revocation reasons."""
 
     USER_ACTION = "USER_ACTION"
     BUSINESS_RULE = "BUSINESS_RULE"
@@ -47,10 +48,11 @@ ENDINGS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened to a consent.
+    """One event in the life of a consent.
 
-    `detail` is the scope string that a narrowing took away, or the id of the consent that superseded it. Of
-    what an operator did, `operator` is the name they gave, and `note` why, in their words.
+    `detail` of a narrowing is the scope string that was removed, and `detail` of a superseded consent the id
+    of the newer one. Where an operator acted, `operator` is their name and `note` their reason, as they gave
+    them.
     """
 
     consent_id: str

@@ -1,11 +1,11 @@
-"""The languages Accord speaks, and text that exists in English and French."""
+"""The languages of the pages, and registered texts, which exist in English and French."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Language(StrEnum):
-    """A language of the pages, by its ISO 639 code: the one list of them."""
+    """A language of the pages, by its ISO 639 code. This is the only list of them."""
 
     EN = "en", "en-CA", "English"
     FR = "fr", "fr-CA", "Français"
@@ -15,9 +15,10 @@ class Language(StrEnum):
     conventions: str
 
     def __new__(cls, code: str, *about: str) -> "Language":
-        """`about`: what `lang` attributes say, and what its speakers call it.
+        """`about` has the tag for `lang` attributes (BCP 47), and the name of the language in itself.
 
-        Then, where CLDR does not know the language, the tag of one whose dates and numbers it writes.
+        A third value is for languages that are not in CLDR: the tag of the language whose formats of dates
+        and numbers are used instead.
         """
         language = str.__new__(cls, code)
         language._value_ = code
@@ -35,20 +36,21 @@ _BY_CODE = {language.value: language for language in Language}
 
 
 def find_language(code: str | None) -> Language | None:
-    """The language of exactly this code."""
+    """The language with exactly this code; None where there is none."""
     return _BY_CODE.get(code or "")
 
 
 def parse_language(text: str | None) -> Language:
-    """The language that `text` asks for, by its first subtag (`FR`, `fr-CA`); English for anything else."""
+    """The language that `text` names by its first subtag (`FR`, `fr-CA`); English for anything else."""
     return _find_spoken(text or "") or Language.EN
 
 
 def requested_language(lang: str | None, ui_locales: str | None) -> Language:
-    """The language of a request: what `lang` asks for, where it is there.
+    """The language of an authorization request.
 
-    Otherwise the first of `ui_locales`, which are separated by spaces, that is spoken here (OpenID Connect
-    Core 1.0, 3.1.2.1).
+    The parameter `lang` decides, where it is present. Otherwise it is the first tag of `ui_locales`, which
+    are separated by spaces, for which there are pages (OpenID Connect Core 1.0, 3.1.2.1). The default is
+    English.
     """
     if lang:
         return parse_language(lang)
@@ -62,7 +64,7 @@ def _find_spoken(tag: str) -> Language | None:
 
 @dataclass(frozen=True, slots=True)
 class Bilingual:
-    """One registered text. Who reads another language than French reads English."""
+    """A registered text in English and French. Readers of every language but French get the English one."""
 
     en: str
     fr: str
@@ -72,5 +74,5 @@ class Bilingual:
 
     @staticmethod
     def language_for(language: Language) -> Language:
-        """The language of the text that a reader of `language` gets."""
+        """The language of the text that is shown to a reader of `language`."""
         return language if language is Language.FR else Language.EN

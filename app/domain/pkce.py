@@ -1,4 +1,4 @@
-"""Proof Key for Code Exchange, S256 only (RFC 7636)."""
+"""Proof Key for Code Exchange (PKCE, RFC 7636), with the method S256 only."""
 
 import hashlib
 import hmac
@@ -22,10 +22,10 @@ def challenge_of(verifier: str) -> str:
 
 
 def proves(verifier: str | None, challenge: str | None) -> bool:
-    """Whether `verifier` answers `challenge` (RFC 7636 4.6).
+    """Whether `verifier` proves `challenge` (RFC 7636 4.6).
 
-    No challenge wants no verifier: one that is sent all the same is refused, since it shows that the
-    request which carried its challenge was not this one (RFC 9700 4.8.2).
+    Without a challenge there must be no verifier either: a client that sends one has begun another request,
+    from whose address somebody removed the challenge (the PKCE downgrade attack, RFC 9700 4.8.2).
     """
     if challenge is None or verifier is None:
         return challenge is None and verifier is None

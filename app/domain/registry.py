@@ -1,6 +1,6 @@
-"""Who is registered: data recipients (RFC 6749 clients) and data providers, and what they may ask and serve.
+"""The registered parties: data recipients (RFC 6749 clients), data providers (banks) and their APIs.
 
-How a registration reads as a file is not known here, only what it may say.
+This module has the values of a registration and the rules for them; app/registration reads the file.
 """
 
 import re
@@ -14,7 +14,7 @@ from app.domain.clusters import WITH_HISTORY, Scope
 from app.domain.language import Bilingual
 
 LONGEST_CONSENT = timedelta(days=365)
-
+"""The longest time for which a consent may last: the limit of the project's specification."""
 _LOOPBACK_HOSTS = ("127.0.0.1", "::1")
 _OUR_PARAMETERS = {"code", "state", "error", "error_description", "iss"}
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()+,;=%\[\]]+", re.ASCII)
@@ -22,7 +22,7 @@ _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
 
 
 class Status(StrEnum):
-    """How far a recipient's registration with one provider has come."""
+    """The state of a recipient's registration with one provider. Only ACTIVE lets customers consent."""
 
     PENDING_APPROVAL = "PENDING_APPROVAL"
     PENDING_ACTIVATION = "PENDING_ACTIVATION"
@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PreviousSecret:
-    """The hex SHA-256 of a secret that is being replaced, and the moment from which it counts no more."""
+    """A secret that is being replaced, as its hex SHA-256, and the moment from which it no longer works."""
 
     secret_hash: str
     until: datetime
@@ -40,7 +40,11 @@ class PreviousSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A data recipient. `secret_hash` is the hex SHA-256 of its secret; times are spans."""
+    """A data recipient (RFC 6749 client). `secret_hash` is the hex SHA-256 of its secret.
+
+    `needed_clusters` are those that it cannot work without, `statuses` are by provider_id, and
+    `history_months` is how far back it asks for data (None: as far as the bank has any).
+    """
 
     client_id: str
     secret_hash: str
@@ -69,7 +73,7 @@ class Client:
         return self.statuses.get(provider_id)
 
     def history_months_of(self, scope: Scope) -> int | None:
-        """How far back `scope` shows; None where nothing of it has a past, or no limit is registered."""
+        """How many months of history `scope` shares; None where it has no history, or there is no limit."""
         return self.history_months if scope & WITH_HISTORY else None
 
     def accepts_redirect_uri(self, redirect_uri: str) -> bool:
@@ -86,7 +90,7 @@ class Client:
 
 
 class Trouble(StrEnum):
-    """What goes wrong for a test customer, so that a recipient's developer can see it."""
+    """What goes wrong for a test customer of the sandbox, so that a recipient's developer can try it."""
 
     DENIED = "denied"  # the bank lets nobody in, although the password is right
     SLOW = "slow"  # signing in takes some seconds
@@ -96,7 +100,10 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxCustomer:
-    """A test customer. The password is a demo value in the clear; production refuses sandbox sign-in."""
+    """A test customer of the sandbox, which production refuses.
+
+    The password is a demo value in clear text.
+    """
 
     user_name: str
     password: str = field(repr=False)
@@ -107,9 +114,10 @@ class SandboxCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcRegistration:
-    """Accord as a client of a provider's own OpenID Connect server.
+    """Accord's registration as a client of a provider's own OpenID Connect server.
 
-    `former_issuers` are those whose subjects are the same people's as the issuer's.
+    `former_issuers` are earlier issuer URLs of the same server: a `sub` from one of them is still the same
+    person (docs/adr/0021).
     """
 
     issuer: str
@@ -121,10 +129,10 @@ class OidcRegistration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataProvider:
-    """A bank. `audience` is what access tokens name as `aud` (RFC 9068 2.2); `colour` is `#rrggbb`.
+    """A bank. `audience` is the `aud` of its access tokens (RFC 9068 2.2); `colour` is `#rrggbb`.
 
-    Its customers sign in at its own server where it has registered one (`oidc`), else in the sandbox.
-    Nobody can sign in while it `is_left_out`, since what its registration names cannot be read.
+    Its customers sign in at its own server, where `oidc` has one, or else in the sandbox. A bank is left out
+    (`is_left_out`) while Accord's secret at its server cannot be read: nobody can sign in there.
     """
 
     provider_id: str
@@ -141,13 +149,16 @@ class DataProvider:
 
     @property
     def issuer(self) -> str:
-        """Who says who its customers are; empty for the sandbox. A subject means nobody without it."""
+        """The OpenID Connect issuer of its customers' subjects, without which a subject names nobody.
+
+        It is empty for the sandbox.
+        """
         return "" if self.oidc is None else self.oidc.issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceServer:
-    """A provider's API, which asks whether a token for its audience works (RFC 7662)."""
+    """A provider's API, which may introspect the tokens for its audience (RFC 7662)."""
 
     server_id: str
     secret_hash: str
@@ -157,15 +168,15 @@ class ResourceServer:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everybody who is registered, by identifier."""
+    """All registered parties, by their identifiers."""
 
     clients: Mapping[str, Client]
     providers: Mapping[str, DataProvider]
     resource_servers: Mapping[str, ResourceServer] = field(default_factory=dict)
     digest: str = ""
-    """A short name of the text that it was read from."""
+    """The first twelve hexadecimal digits of the SHA-256 of the file that it was read from."""
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Why a provider `is_left_out`, by its provider_id."""
+    """The reason why a provider `is_left_out`, by its provider_id."""
 
     def in_numbers(self) -> str:
         return (
@@ -183,7 +194,7 @@ class Registry:
 
 
 def fault_in_redirect_uri(uri: str) -> str | None:
-    """Why `uri` cannot be registered as a redirect_uri, or None when it can (RFC 9700 2.1, RFC 8252 7)."""
+    """The reason why `uri` cannot be a redirect_uri (RFC 9700 2.1, RFC 8252 7); None where it can."""
     if "#" in uri:
         return "has a fragment (RFC 6749 3.1.2)"
     if "*" in uri:
@@ -205,9 +216,9 @@ def fault_in_redirect_uri(uri: str) -> str | None:
 
 
 def fault_in_issuer(issuer: str) -> str | None:
-    """Why `issuer` cannot be an OpenID Connect issuer (Discovery 1.0, 3 and 4), or None when it can.
+    """The reason why `issuer` cannot be an issuer (OpenID Connect Discovery 1.0, 3 and 4); None where it can.
 
-    http is for loopback, where it never leaves the machine; whether even that is allowed is not known here.
+    Here http is accepted on loopback, where it never leaves the machine. Production refuses that, too.
     """
     if _URI_CHARACTERS.fullmatch(issuer) is None or "?" in issuer:
         return "must be a URL without query and fragment"
@@ -222,7 +233,7 @@ def fault_in_issuer(issuer: str) -> str | None:
 
 
 def is_protected(url: str) -> bool:
-    """Whether nobody on the way can read what is sent to `url`: https, or http that stays on loopback."""
+    """Whether nobody on the network can read what is sent to `url`: https, or http to loopback."""
     try:
         parts = urlsplit(url)
         hostname = parts.hostname
@@ -248,7 +259,7 @@ def _fault_in_scheme(parts: SplitResult) -> str | None:
 
 
 def _without_loopback_port(uri: str) -> str | None:
-    """`uri` less its port when it is http on a loopback address; None when it is not."""
+    """`uri` without its port, where it is http on a loopback address (RFC 8252 7.3); else None."""
     for host in ("http://127.0.0.1", "http://[::1]"):
         if uri.startswith(host):
             rest = uri.removeprefix(host)

@@ -1,4 +1,4 @@
-"""What another registration would change, in words for whoever reads it before it is in force."""
+"""Describes the difference between two registrations in words, for `flask registry diff`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -9,7 +9,7 @@ from typing import Any
 from app.domain.language import Bilingual
 from app.domain.registry import Registry
 
-# Never written out, though their change is said.
+# Fields whose values are never printed; only the fact that they change.
 _SECRETS = {
     "secret_hash": "secret changes: the one before it is wrong at once, unless it is the previous_secret",
     "previous_secret": "previous secret changes",
@@ -30,7 +30,7 @@ _WHAT_IT_MEANS = {
 
 
 def changes_between(old: Registry, new: Registry) -> list[str]:
-    """One line for each change: whose, what, from what to what. Of secrets only that they change."""
+    """One line for each change: the party, the field, the old and the new value (no values of secrets)."""
     kinds = (
         (
             "provider",

@@ -1,4 +1,6 @@
-"""The rules of tokens: who asks (RFC 6749 2.3), for what (4.1.3, 4.4, 6), what a token says (RFC 9068)."""
+"""The rules of the token endpoint: client authentication (RFC 6749 2.3), requests (4.1.3, 4.4, 6), claims
+of access tokens (RFC 9068).
+"""
 
 import hashlib
 import hmac
@@ -7,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.domain.authorization import Params, check_form
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.errors import ErrorCode, OAuthError
+from app.domain.params import Params, check_form
 from app.domain.registry import Client, Registry, ResourceServer
 
-LONGEST_PARAMETER = 4096
+LONGEST_PARAMETER = 4096  # characters: a judgement, several times the length of our own access tokens
 ADMIN_SCOPE = "client:admin"
 
-# What is known at the token endpoint, and where somebody revokes a token or asks about one.
+# The parameters of the token endpoint, and those of revocation and introspection. All others are ignored.
 TOKEN_PARAMETERS = (
     "grant_type",
     "code",
@@ -33,7 +35,7 @@ _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """What a client authenticates with, by whichever of the two methods."""
+    """The identifier and the secret of a client, by either of the two methods of RFC 6749 2.3.1."""
 
     client_id: str
     client_secret: str
@@ -50,7 +52,7 @@ class RedemptionRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """`grant_type=refresh_token` (RFC 6749 6). No `scope` means all that was granted."""
+    """`grant_type=refresh_token` (RFC 6749 6). `scope` is None where the client asks for all of the grant."""
 
     refresh_token: str
     scope: Scope | None
@@ -58,9 +60,9 @@ class RefreshRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """A successful answer (RFC 6749 5.1). `expires_in` is in whole seconds.
+    """A successful answer of the token endpoint (RFC 6749 5.1). `expires_in` is in whole seconds.
 
-    `consent_id` is the consent that the token is for; None for a client's own.
+    `consent_id` is the consent that the token is for; None for a client's own token (`client:admin`).
     """
 
     access_token: str
@@ -77,12 +79,15 @@ class AdminRequest:
 
 
 def hash_secret(secret: str) -> str:
-    """The hex SHA-256 of a client secret or refresh token: enough for 128 random bits, and fast."""
+    """The hex SHA-256 of a client secret or a refresh token.
+
+    A slow password hash is not needed: these have at least 128 random bits, so that nobody can guess them.
+    """
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class SecretUsed(StrEnum):
-    """Which of the two secrets that a party may have while one is being replaced."""
+    """Which secret a client used: while one is being replaced, it may have two."""
 
     CURRENT = "current"
     PREVIOUS = "previous"
@@ -91,9 +96,9 @@ class SecretUsed(StrEnum):
 def authenticate_client(
     credentials: ClientCredentials | None, registry: Registry, *, now: datetime
 ) -> tuple[Client, SecretUsed]:
-    """The client that `credentials` belong to, and by which secret. Raises OAuthError `invalid_client`.
+    """The client that `credentials` belong to, and which secret it used. Raises OAuthError `invalid_client`.
 
-    An unknown client and a wrong secret take the same way and the same time (RFC 6749 5.2).
+    An unknown client and a wrong secret get the same answer after the same time (RFC 6749 5.2).
     """
     if credentials is None:
         raise OAuthError(ErrorCode.INVALID_CLIENT, "Client authentication failed")
@@ -107,7 +112,7 @@ def authenticate_client(
 def authenticate_asker(
     credentials: ClientCredentials | None, registry: Registry, *, now: datetime
 ) -> tuple[Client | ResourceServer, SecretUsed]:
-    """Who introspects: a client, or a registered resource server (RFC 7662 2.1). Raises OAuthError."""
+    """The client or the resource server that introspects a token (RFC 7662 2.1). Raises OAuthError."""
     server = None if credentials is None else registry.resource_servers.get(credentials.client_id)
     if credentials is None or server is None:
         return authenticate_client(credentials, registry, now=now)
@@ -120,7 +125,7 @@ def authenticate_asker(
 def _secret_used(
     credentials: ClientCredentials, registered: Client | ResourceServer | None, now: datetime
 ) -> SecretUsed | None:
-    """None for a wrong one. Both are compared, whatever comes of the first: time tells nothing."""
+    """Which secret was presented; None for a wrong one. Both are always compared, for a constant time."""
     previous = None if registered is None else registered.previous_secret
     presented = hash_secret(credentials.client_secret)
     is_current = hmac.compare_digest(presented, _NOBODY if registered is None else registered.secret_hash)
@@ -131,14 +136,17 @@ def _secret_used(
 
 
 def check_token_params(params: Params, known: Collection[str]) -> None:
-    """RFC 6749 3.2, and that no parameter is too long. For every endpoint at which a client authenticates."""
+    """RFC 6749 3.2, and a limit on the length of each `known` parameter. Raises OAuthError.
+
+    It applies to every endpoint at which a client authenticates.
+    """
     check_form(params, known)
     if any(len(params.single(name) or "") > LONGEST_PARAMETER for name in known):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is too long")
 
 
 def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest | AdminRequest:
-    """What an authenticated client asks for. Raises OAuthError."""
+    """The token request of an authenticated client, by its grant_type. Raises OAuthError."""
     grant_type = params.single("grant_type")
     if grant_type is None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "grant_type is missing")
@@ -151,34 +159,34 @@ def validate_token_request(params: Params) -> RedemptionRequest | RefreshRequest
     if grant_type == "refresh_token":
         return RefreshRequest(_required(params, "refresh_token"), _refresh_scope(params))
     if grant_type == "client_credentials":
-        if params.single("scope") != ADMIN_SCOPE:  # never by default: who forgot something else gets no token
+        if params.single("scope") != ADMIN_SCOPE:  # no default: a client that forgot another parameter fails
             raise OAuthError(ErrorCode.INVALID_SCOPE, "scope must be client:admin")
         return AdminRequest()
     raise OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, "grant_type is not supported")
 
 
 def validate_token_parameter(params: Params) -> str:
-    """The token that a client revokes or asks about (RFC 7009 2.1, RFC 7662 2.1). Raises OAuthError.
+    """The token that a client revokes or introspects (RFC 7009 2.1, RFC 7662 2.1). Raises OAuthError.
 
-    A `token_type_hint` is only a hint: a token is looked for in every way, whatever it says.
+    A `token_type_hint` is not used, which both RFCs allow: tokens of every type are searched.
     """
     return _required(params, "token")
 
 
-def narrowed_scope(granted: Scope, asked: Scope | None) -> Scope:
-    """The scope of a refreshed token: what is granted now of what is asked for, all of it without a scope.
+def narrowed_scope(granted: Scope, requested: Scope | None) -> Scope:
+    """The scope of a refreshed token: the `requested` clusters that are granted now; None requests them all.
 
-    What is asked for beyond that is left out (RFC 6749 3.3): the customer may have shared less than was
-    asked for, or have stopped sharing some of it since. Raises OAuthError where nothing is left.
+    Requested clusters that are not granted are left out (RFC 6749 3.3, docs/adr/0019): the customer may have
+    granted less than was requested, or withdrawn a part since. Raises OAuthError where nothing is left.
     """
-    narrowed = granted if asked is None else granted & asked
+    narrowed = granted if requested is None else granted & requested
     if not narrowed:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "Nothing that scope names is granted now")
     return narrowed
 
 
 def access_token_lifetime(lifetime: timedelta, *, now: datetime, grant_expires_at: datetime) -> timedelta:
-    """How long a token issued at `now` lives: never past the end of its grant."""
+    """The lifetime of a token that is issued at `now`: it never outlives its grant."""
     return min(lifetime, grant_expires_at - now)
 
 
@@ -212,7 +220,7 @@ def access_token_claims(
 def admin_token_claims(
     *, issuer: str, client_id: str, token_id: str, now: datetime, lifetime: timedelta
 ) -> dict[str, str | int]:
-    """The claims of a client's own access token: its audience is this server, its subject the client."""
+    """The claims of a client's own access token (RFC 9068 2.2): `aud` is this server, `sub` the client."""
     issued_at = int(now.timestamp())
     return {
         "iss": issuer,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from app.domain import codes
 from app.domain.agreement import agree
-from app.domain.authorization import AuthorizationRequest, PendingRequest, is_still_allowed
+from app.domain.authorization import AuthorizationRequest, is_still_allowed
 from app.domain.clusters import Scope
 from app.domain.consent import (
     Answer,
@@ -26,6 +26,7 @@ from app.domain.consent import (
     make_offer,
 )
 from app.domain.history import EventKind
+from app.domain.pending_request import PendingRequest
 from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.ledger.ledger import ConnectionChanged, Ledger

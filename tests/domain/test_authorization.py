@@ -1,7 +1,7 @@
 """The fault table of an authorization request, row by row and in its order (RFC 6749 4.1.2.1)."""
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,16 +13,14 @@ from hypothesis import strategies as st
 from app.domain.authorization import (
     KNOWN_PARAMETERS,
     LONGEST_STATE,
-    MOST_PARAMETERS,
     AuthorizationRequest,
-    Params,
     is_still_allowed,
-    parse_params,
     validate_authorization,
 )
 from app.domain.clusters import DataCluster
 from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnsafeRequest
 from app.domain.language import Language
+from app.domain.params import MOST_PARAMETERS, parse_params
 from app.domain.registry import Status
 from tests.builders import (
     BASIC,
@@ -30,7 +28,6 @@ from tests.builders import (
     CHALLENGE,
     EVERYTHING,
     a_client,
-    a_pending_request,
     a_provider,
     a_registry,
     a_request,
@@ -396,15 +393,6 @@ def test_more_parameters_than_any_client_sends_are_refused_before_they_are_read(
         validate(b"&" * MOST_PARAMETERS)
 
 
-def test_params_say_what_is_there_once_and_what_more_often() -> None:
-    params = Params.of([("a", "1"), ("b", "2"), ("b", "2")])
-    assert params.single("a") == "1"
-    assert params.single("b") is None
-    assert params.single("c") is None
-    assert params.is_repeated("b")
-    assert not params.is_repeated("a")
-
-
 # Whatever comes
 
 ANYTHING = st.text(st.characters(), max_size=20) | st.binary(max_size=20).map(
@@ -502,35 +490,3 @@ def test_a_request_is_answered_only_while_the_registrations_would_still_accept_i
 def test_a_request_with_a_code_challenge_is_still_allowed_where_one_is_required() -> None:
     request = a_request(code_challenge="c" * 43)
     assert is_still_allowed(request, a_client(pkce_required=True), a_provider())
-
-
-def test_a_pending_request_expires_at_its_deadline_and_not_before() -> None:
-    pending = a_pending_request()
-    almost = pending.expires_at - pending.expires_at.resolution
-    assert not pending.is_expired_at(pending.begun_at)
-    assert not pending.is_expired_at(almost)
-    assert pending.is_expired_at(pending.expires_at)
-
-
-def test_more_time_is_a_lifetime_from_now_ten_times_over_and_never_less_than_there_was() -> None:
-    pending = a_pending_request()
-    lifetime = pending.expires_at - pending.begun_at
-    latest = pending.begun_at + 11 * lifetime
-    for now, expected in (
-        (pending.begun_at, pending.expires_at),
-        (pending.begun_at + lifetime / 2, pending.begun_at + 1.5 * lifetime),
-        (pending.begun_at + 10 * lifetime, latest),
-        (pending.begun_at + 10.5 * lifetime, latest),
-    ):
-        extended = pending.extended_at(now, lifetime)
-        assert extended.expires_at == expected
-        assert replace(extended, expires_at=pending.expires_at) == pending
-    late = replace(pending, expires_at=latest + lifetime)
-    assert late.extended_at(pending.begun_at, lifetime) == late, "no click takes time away"
-
-
-def test_a_pending_request_changes_its_language_and_nothing_else() -> None:
-    pending = a_pending_request(checked_clusters=BASIC)
-    in_french = pending.in_language(Language.FR)
-    assert in_french.language is Language.FR
-    assert in_french.in_language(Language.EN) == pending

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.authorization import Params
 from app.domain.clusters import DataCluster, Scope
 from app.domain.errors import ErrorCode, OAuthError
+from app.domain.params import Params
 from app.domain.registry import Client, PreviousSecret, Registry, ResourceServer
 from app.domain.tokens import (
     LONGEST_PARAMETER,

@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import make_offer
 from app.domain.display_text import printable_line
 from app.domain.language import Bilingual
+from app.domain.pending_request import PendingRequest
 from app.domain.registry import Client, DataProvider, SandboxCustomer, Status
 from app.flow.consent import Parties
 from app.signin import Customer

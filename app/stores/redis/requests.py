@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from app.domain.authorization import AuthorizationRequest, PendingRequest
+from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
+from app.domain.pending_request import PendingRequest
 from app.stores.redis.client import Command, Lookup, Redis, ask
 from app.stores.redis.sealed import SealedRecords
 

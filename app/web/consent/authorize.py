@@ -7,17 +7,12 @@ import structlog
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.authorization import (
-    AuthorizationRequest,
-    Params,
-    PendingRequest,
-    find_correlation_id,
-    parse_params,
-    validate_authorization,
-)
+from app.domain.authorization import AuthorizationRequest, find_correlation_id, validate_authorization
 from app.domain.clusters import format_scope
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.language import requested_language
+from app.domain.params import Params, parse_params
+from app.domain.pending_request import PendingRequest
 from app.stores.unavailable import StoreUnavailable
 from app.web.current import browser, services
 from app.web.edge import language

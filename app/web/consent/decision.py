@@ -5,9 +5,9 @@ from dataclasses import replace
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.authorization import PendingRequest
 from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
+from app.domain.pending_request import PendingRequest
 from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
 from app.signin import Customer
 from app.web.consent.open_request import OpenRequest, open_request

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import structlog
 from flask import request
 
-from app.domain.authorization import PendingRequest
 from app.domain.callback import denied_uri
+from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
 from app.signin import Customer
 from app.web.current import browser, services

@@ -13,11 +13,11 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 
-from app.domain.authorization import PendingRequest
 from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import Answer, find_answer
 from app.domain.evidence import Screen
 from app.domain.language import Language, find_language
+from app.domain.pending_request import PendingRequest
 from app.signin import Customer
 from app.web.current import services
 

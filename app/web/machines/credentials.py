@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes
 
 from flask import request
 
-from app.domain.authorization import MOST_PARAMETERS, Params, parse_params
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
+from app.domain.params import MOST_PARAMETERS, Params, parse_params
 from app.domain.registry import Client, ResourceServer
 from app.domain.tokens import ClientCredentials, authenticate_asker, authenticate_client, check_token_params
 from app.web.current import services

@@ -6,8 +6,8 @@ import structlog
 from flask import Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.authorization import Params, parse_params
 from app.domain.language import Language
+from app.domain.params import Params, parse_params
 from app.domain.sign_in import PendingSignIn
 from app.signin import Cause, Customer, SignInFailed
 from app.web.current import browser, services

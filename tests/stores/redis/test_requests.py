@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain.authorization import PendingRequest
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
+from app.domain.pending_request import PendingRequest
 from app.stores.redis.client import Redis, ask, find
 from app.stores.redis.requests import MOST_OPEN_REQUESTS, RequestStore
 from tests.builders import BASIC, CHALLENGE, NOON, RECORDS, a_pending_request, a_request
