@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, insert, or_, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
@@ -81,21 +81,13 @@ _GRANT_OF_TOKEN = (
     .select_from(refresh_tokens.join(grants, grants.c.consent_id == refresh_tokens.c.consent_id))
     .where(refresh_tokens.c.token_hash == bindparam("used"))
 )
-_LIVE_TOKEN = (refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None))
-_LAST_USED = refresh_tokens.c.last_used_at
-_USE_TOKEN_FIRST = (
-    update(refresh_tokens)
-    .where(
-        *_LIVE_TOKEN,
-        or_(refresh_tokens.c.issued_at == _LAST_USED, bindparam("day", type_=UtcDateTime) > _LAST_USED),
-    )
-    .values(last_used_at=_AT)
+_TOKEN = select(refresh_tokens).where(
+    refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None)
 )
-# Never backwards, whatever another machine's clock said.
-_USE_TOKEN_AGAIN = (
+_USE_TOKEN = (
     update(refresh_tokens)
-    .where(*_LIVE_TOKEN)
-    .values(last_used_at=case((_LAST_USED < _AT, _AT), else_=_LAST_USED))
+    .where(refresh_tokens.c.token_hash == bindparam("used"), refresh_tokens.c.revoked_at.is_(None))
+    .values(last_used_at=_AT)
 )
 _REFRESHABLE = (
     select(grants)
@@ -272,14 +264,21 @@ class Ledger:
         """
         day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         with self.database.writing() as connection:
+            # Parallel refreshes queue at the grant: the token is read as the one before has left it.
             grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
-            if grant is None:
+            token = connection.first(_TOKEN, used=token_hash)
+            if grant is None or token is None:
                 return None
-            if connection.change(_USE_TOKEN_FIRST, used=token_hash, at=now, day=day) == 1:
-                happened = event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
-                append(connection, happened)
-                return grant
-            return grant if connection.change(_USE_TOKEN_AGAIN, used=token_hash, at=now) == 1 else None
+            # Never backwards, whatever another machine's clock said, and never the moment of issue, which
+            # is how a token looks that nobody has used.
+            used_at = max(now, token.last_used_at, token.issued_at + timedelta.resolution)
+            if connection.change(_USE_TOKEN, used=token_hash, at=used_at) != 1:
+                return None
+            if token.last_used_at == token.issued_at or token.last_used_at < day:
+                append(
+                    connection, event_row(grant, EventKind.REFRESHED, Actor.CLIENT, Reason.USER_ACTION, now)
+                )
+            return grant
 
 
 def _insert_decision(

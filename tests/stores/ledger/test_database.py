@@ -29,26 +29,32 @@ OpenLedger = Callable[[str], Ledger]
 # Every ledger here waits a third of a second; a page must be there within two.
 
 
-def an_answer(number: int) -> tuple[Any, Any]:
-    names = {"request_id": f"request-{number}", "consent_id": f"consent-{number}"}
+def an_answer(number: int, **changes: str) -> tuple[Any, Any]:
+    names = {"request_id": f"request-{number}", "consent_id": f"consent-{number}", **changes}
     return a_decision(**names), a_grant(**names)
 
 
 WRITES: dict[str, Callable[[Ledger], Any]] = {
     "an answer": lambda ledger: ledger.record_decision(*an_answer(2)),
     "a redemption": lambda ledger: ledger.redeem("request-1", "dc-budget", token_hash="h", now=NOON),
-    "a refresh": lambda ledger: ledger.record_refresh("h", "consent-1", now=NOON),
+    "a refresh": lambda ledger: ledger.record_refresh("of-another", "consent-3", now=NOON),
     "a replay": lambda ledger: ledger.end_replayed(a_grant(), now=NOON),
 }
 each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
 
 
+def fill(ledger: Ledger) -> Ledger:
+    """Records one approval, and one of another customer, which is redeemed."""
+    ledger.record_decision(*an_answer(1))
+    ledger.record_decision(*an_answer(3, subject="another"))
+    ledger.redeem("request-3", "dc-budget", token_hash="of-another", now=NOON)
+    return ledger
+
+
 @pytest.fixture
 def ledger(database: LedgerDatabase, open_ledger: OpenLedger) -> Ledger:
-    """With one approval in it."""
-    ledger = open_ledger(database.url)
-    ledger.record_decision(*an_answer(1))
-    return ledger
+    """With what `fill` records in it."""
+    return fill(open_ledger(database.url))
 
 
 @contextmanager
@@ -155,7 +161,7 @@ def file(ledger_url: str) -> LedgerDatabase:
 def test_a_ledger_that_cannot_be_written_is_unavailable_and_nothing_is_recorded(
     file: LedgerDatabase, open_ledger: OpenLedger, write: Callable[[Ledger], Any]
 ) -> None:
-    open_ledger(file.url).record_decision(*an_answer(1))
+    fill(open_ledger(file.url))
     on_record = contents(file)
     reading_only = open_ledger(f"sqlite:///file:{path_of(file)}?mode=ro&uri=true")
     with unavailable_in_time():

@@ -515,6 +515,21 @@ def test_the_first_use_of_a_token_and_the_first_of_each_day_are_events(
     assert [row["last_used_at"] for row in database.rows("refresh_tokens")] == [used_at[-1]]
 
 
+@pytest.mark.parametrize("first_use", [timedelta(0), -INSTANT, -SECOND])
+def test_a_token_used_no_later_than_it_was_issued_has_been_used(
+    ledger: Ledger, database: LedgerDatabase, first_use: timedelta
+) -> None:
+    """The clock that dates the use may be behind the one that dated the token, or stand still between them."""
+    grant = redeemed_grant(ledger)
+    issued_at = NOON + SECOND
+    for used_at in (issued_at + first_use, issued_at, issued_at, issued_at + SECOND):
+        assert ledger.record_refresh(TOKEN, grant.consent_id, now=used_at)
+    assert [kind for _, kind in database.events()].count("refreshed") == 1
+    assert redeem(ledger, token_hash=hash_secret("another"), unanswered=frozenset({TOKEN})) == Replayed(
+        grant, ended_now=True
+    )
+
+
 def test_servers_whose_clocks_differ_at_midnight_write_one_event_for_the_day(
     ledger: Ledger, database: LedgerDatabase
 ) -> None:
