@@ -1,28 +1,29 @@
-"""gunicorn's way in: `gunicorn wsgi:app`. An incomplete configuration is listed and nothing starts."""
+"""The WSGI application for gunicorn: `gunicorn wsgi:app`. With a faulty configuration nothing starts."""
 
 import logging
 
 from click import get_current_context
 from flask.cli import NoAppException
 
-from app import create_app, faults_in_places, require_suitable_stores, say_what_was_loaded
+from app import create_app, say_what_was_loaded
 from app.log_output import OUTPUT
 from app.logs import fault_line
 from app.settings import ConfigurationError, Settings
+from app.startup import faults_in_files_and_stores, require_suitable_stores
 from app.web.text.template_filters import load_templates
 
 FAULTY_CONFIGURATION = 78
-"""EX_CONFIG: the exit code after which starting again is of no use."""
+"""EX_CONFIG of sysexits.h: a supervisor need not start the server again, since that cannot help."""
 
-logging.captureWarnings(capture=True)  # Python's own, which would not be JSON
+logging.captureWarnings(capture=True)  # Python would print its warnings as plain text, not as JSON
 try:
     settings = Settings()
     app = create_app(settings)
     require_suitable_stores(settings)
 except ConfigurationError as error:
-    faults = [*str(error).splitlines(), *faults_in_places(error.sound)]
+    faults = [*str(error).splitlines(), *faults_in_files_and_stores(error.sound)]
     if get_current_context(silent=True):
-        # The flask command says this, and goes on to what works without an application.
+        # The flask command prints this, and then runs those commands that need no application.
         raise NoAppException("\n".join(["not configured", *faults])) from None
     for fault in faults:
         OUTPUT.write(fault_line(fault))

@@ -1,15 +1,12 @@
 """Accord: the page on which a bank's customer decides what to share, and the OAuth 2.0 server behind it.
 
-`create_app` is the one place where the parts meet.
+`create_app` is the composition root: the only function that connects the settings, the stores, the rules and
+the views with each other.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from flask import Flask
 from flask_babel import Babel
@@ -23,17 +20,16 @@ from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
-from app.registration.file import RegistryError, logos_beside, read_registry
-from app.settings import ConfigurationError, Environment, Settings
+from app.registration.file import logos_beside
+from app.settings import ConfigurationError, Settings
 from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn
 from app.signin.sandbox import SandboxSignIn
+from app.startup import Parts, open_parts
 from app.stores.instrumentation import trace_with
-from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
 from app.stores.ledger.issuers import IssuerStore
-from app.stores.ledger.ledger import Ledger
 from app.stores.readiness import Readiness
 from app.stores.redis import client as redis
 from app.stores.redis.attempts import AttemptStore
@@ -43,7 +39,6 @@ from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords
 from app.stores.redis.sessions import SessionStore
 from app.stores.redis.sign_ins import SignInStore
-from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from app.web.connections import complaints
 from app.web.connections import views as connections
 from app.web.consent import authorize, consent_form, decision
@@ -61,32 +56,23 @@ from app.web.text.form_cache import FormCache
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
 STATIC = ROOT / "static"
-T = TypeVar("T")
 LARGEST_BODY = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What the settings name, found sound; nothing has been connected to."""
-
-    registry: Registry
-    keys: SigningKeys
-    redis: redis.Redis
-    ledger: Ledger
+"""Bytes of a request's body: a judgement, many times what the largest form or token request needs."""
 
 
 class _Application(Flask):
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
-        """Without Werkzeug's page, which would be in English, and repeat an authorization code."""
+        """A redirect with an empty body. Werkzeug's body is in English and repeats an authorization code."""
         return self.response_class(status=code, headers={"Location": location})
 
 
 def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, translations: Path = TRANSLATIONS
 ) -> Flask:
-    """The application for `settings`, in the texts of `translations`. Connects to nothing yet.
+    """The Flask application for `settings`, with the texts in the folder `translations`.
 
-    Raises ConfigurationError with every fault in the files and addresses that the settings name.
+    It opens no connection yet. Raises ConfigurationError with every fault in the files and addresses that the
+    settings name.
     """
     logs.set_up_logging()
     app = _Application(__name__, static_folder=None)
@@ -95,7 +81,7 @@ def create_app(
         TRUSTED_HOSTS=settings.hosts,
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
-        PROVIDE_AUTOMATIC_OPTIONS=False,  # there is no CORS here, and nothing else asks
+        PROVIDE_AUTOMATIC_OPTIONS=False,  # OPTIONS is for CORS, which no endpoint offers
         WTF_I18N_ENABLED=False,
     )
     app.jinja_env.undefined = StrictUndefined
@@ -107,7 +93,7 @@ def create_app(
     )
     catalogues = (LiveCatalogues if settings.is_development else PublishedCatalogues)(translations)
     babel.domain_instance = catalogues
-    parts = _open_parts(settings)
+    parts = open_parts(settings)
     if settings.traces_endpoint is not None:
         _start_tracing(app, settings.traces_endpoint)
     metrics = _start_counting(parts) if settings.metrics_port is not None else None
@@ -119,7 +105,8 @@ def create_app(
     )
     app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues, files)
     app.session_interface = RedisSessionInterface(
-        # Reading uses no session, so that one lasts at least as long as a request may be read.
+        # A customer who reads the form sends nothing that would keep the session alive: a session lasts at
+        # least as long as a request waits for its answer.
         SessionStore(
             parts.redis,
             SealedRecords(settings.secret_keys),
@@ -140,7 +127,7 @@ def create_app(
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)
     if settings.is_development:
-        from app.development import start  # production has neither of them
+        from app.development import start  # the production image does not contain app/development
         from app.development.screens import gallery
 
         app.register_blueprint(start.bp)
@@ -156,32 +143,10 @@ def create_app(
     return app
 
 
-def require_suitable_stores(settings: Settings) -> None:
-    """Asks the stores once whether they will ever do, and keeps no connection to them.
-
-    Raises ConfigurationError where one never will. One that does not answer now may do so later: `/readyz`
-    says when.
-    """
-    timeout, faults = settings.store_timeout, []
-    client = redis.connect(settings.redis_url.get_secret_value(), timeout=timeout)
-    ledger = Ledger(settings.ledger_url.get_secret_value(), timeout=timeout, connections=1)
-    with closing(client), closing(ledger):
-        questions = (partial(redis.require_suitable, client), ledger.database.require_suitable)
-        for ask in questions:
-            try:
-                ask()
-            except UnsuitableStore as error:
-                faults.append(str(error))
-            except StoreUnavailable:
-                continue
-    if faults:
-        raise ConfigurationError("\n".join(faults))
-
-
 def _start_tracing(app: Flask, endpoint: str) -> None:
-    """Raises ConfigurationError where what it needs is not installed."""
+    """Sends traces to `endpoint`. Raises ConfigurationError where accord[tracing] is not installed."""
     try:
-        from app.tracing import Tracing  # an extra, and slow to import
+        from app.tracing import Tracing  # needs the extra accord[tracing], and is slow to import
     except ImportError as error:
         raise ConfigurationError(
             f"ACCORD_TRACES_ENDPOINT needs accord[tracing]: {error.name} is not installed"
@@ -191,8 +156,11 @@ def _start_tracing(app: Flask, endpoint: str) -> None:
     http_tracing.init_app(app, tracing)
 
 
-def _start_counting(parts: _Parts) -> Metrics:
-    """Counts from now on what the log says, too. Raises ConfigurationError where there is no room for it."""
+def _start_counting(parts: Parts) -> Metrics:
+    """Makes the metrics, which count events of the log from now on.
+
+    Raises ConfigurationError where the folder for the counts cannot be written.
+    """
     samples = {
         "redis": lambda: redis.connections_in_use(parts.redis),
         "ledger": parts.ledger.database.connections_in_use,
@@ -203,13 +171,13 @@ def _start_counting(parts: _Parts) -> Metrics:
         raise ConfigurationError(
             f"ACCORD_METRICS_ADDRESS needs room for counts in {error.filename}: {error.strerror}"
         ) from error
-    logs.set_up_logging(metrics.note)
+    logs.set_up_logging(metrics.count_event)
     return metrics
 
 
 def _make_services(
     settings: Settings,
-    parts: _Parts,
+    parts: Parts,
     clock: Callable[[], datetime],
     catalogues: Catalogues,
     files: assets.Assets,
@@ -273,26 +241,8 @@ def _make_services(
     )
 
 
-def _open_parts(settings: Settings) -> _Parts:
-    """The files and stores that the settings name. Raises ConfigurationError with every fault in them."""
-    faults: list[str] = []
-    timeout = settings.store_timeout
-    registry = _attempt(lambda: read_registry(settings.registry, allow_demo=settings.is_development), faults)
-    keys = _attempt(lambda: SigningKeys(settings.signing_keys), faults)
-    client = _attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout), faults)
-    ledger = _attempt(
-        lambda: Ledger(
-            settings.ledger_url.get_secret_value(), timeout=timeout, connections=settings.ledger_connections
-        ),
-        faults,
-    )
-    if registry is None or keys is None or client is None or ledger is None:
-        raise ConfigurationError("\n".join(faults))
-    return _Parts(registry, keys, client, ledger)
-
-
 def _own_logos(file: Path, registry: Registry) -> dict[str, Path]:
-    """The registered logos that stand beside the registration file, and nothing else of that folder."""
+    """The registered logos in the folder beside the registration file; other files there are not served."""
     folder = logos_beside(file)
     of_recipients = {client.logo for client in registry.clients.values()}
     names = of_recipients | {provider.logo for provider in registry.providers.values()}
@@ -300,31 +250,7 @@ def _own_logos(file: Path, registry: Registry) -> dict[str, Path]:
 
 
 def say_what_was_loaded(app: Flask) -> None:
-    """Into the log: of which version, registration, keys and texts `app` is."""
+    """Logs the version of `app`, and the fingerprints of its registration, keys and texts."""
     made: Services = app.extensions[EXTENSION]
-    with app.app_context():  # texts are looked at once for each response
+    with app.app_context():  # the catalogues keep their state of a response in Flask's `g`
         loaded.say_what_was_loaded(made.settings, made.registry, made.keys, texts=made.catalogues.version())
-
-
-def faults_in_places(sound: Mapping[str, str]) -> list[str]:
-    """The faults in the files and addresses among `sound` settings, where other settings are at fault."""
-    faults: list[str] = []
-    allow_demo = sound.get("environment") == Environment.DEVELOPMENT
-    attempts: dict[str, Callable[[str], object]] = {
-        "registry": lambda path: read_registry(Path(path), allow_demo=allow_demo),
-        "signing_keys": lambda path: SigningKeys(Path(path)),
-        "redis_url": lambda url: redis.connect(url, timeout=timedelta(seconds=1)),
-        "ledger_url": lambda url: Ledger(url, timeout=timedelta(seconds=1)),
-    }
-    for field, attempt in attempts.items():
-        if field in sound:
-            _attempt(partial(attempt, sound[field]), faults)
-    return faults
-
-
-def _attempt(make: Callable[[], T], faults: list[str]) -> T | None:
-    try:
-        return make()
-    except (RegistryError, ValueError) as error:
-        faults += str(error).splitlines()
-        return None

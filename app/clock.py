@@ -1,4 +1,7 @@
-"""The one clock; everything that is told the time as `now` or `clock` is told by it, outside tests."""
+"""The system clock.
+
+All code gets the time from here, as a parameter `now` or `clock`; tests pass their own.
+"""
 
 from datetime import UTC, datetime
 

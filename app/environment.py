@@ -1,4 +1,4 @@
-"""The variables of the environment: a secret's may be read from a file, and what is no setting is named."""
+"""Environment variables: secrets that are read from files, and variables that are no settings."""
 
 import difflib
 import os
@@ -8,17 +8,17 @@ from typing import Final
 
 PREFIX: Final = "ACCORD_"
 SECRETS: Final = ("ACCORD_REDIS_URL", "ACCORD_LEDGER_URL", "SECRET_KEY", "SECRET_KEY_FALLBACKS")
-"""A secret, or an address with one in it. `<NAME>_FILE` names a file with it."""
+"""The settings that are secret or contain a password. `<NAME>_FILE` may name a file with the value."""
 
-# What gunicorn.conf.py reads, and `make run`.
+# Variables that are read by gunicorn.conf.py and by `make run`, not by app/settings.py.
 _OTHERS: Final = ("ACCORD_BIND", "ACCORD_PORT", "ACCORD_WORKERS", "ACCORD_MAX_REQUESTS")
 _OF_THE_DEMO: Final = ("ACCORD_INSTANCE", "ACCORD_IDP_PORT")
 
 
 def value_from_file(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """What the file that `<name>_FILE` names has in it, less the space around; None where that is not set.
+    """The content of the file that `<name>_FILE` names, stripped; None where `<name>_FILE` is not set.
 
-    Raises ValueError where `name` is set, too, or the file cannot be used.
+    Raises ValueError where `name` is set as well, or where the file cannot be read or is empty.
     """
     place = environ.get(f"{name}_FILE")
     if not place:
@@ -37,7 +37,7 @@ def value_from_file(name: str, environ: Mapping[str, str] = os.environ) -> str |
 
 
 def unknown_variables(settings: Iterable[str], environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """A fault for each variable of ours, in whatever case, that nobody reads, with the nearest that is."""
+    """One fault for each ACCORD_ variable that is no setting, with the name of the most similar setting."""
     known = {*settings, *_OTHERS, *_OF_THE_DEMO, *(f"{name}_FILE" for name in SECRETS)}
     for name in sorted(environ):
         if name.upper().startswith(PREFIX) and name not in known:

@@ -1,6 +1,7 @@
-"""What this process runs and has read: its version, and short names of its registration, keys and secret.
+"""What this process has loaded: its version, and fingerprints of its registration, keys and secret.
 
-Two machines of one service have the same. The names are hashes, from which nothing follows of what they name.
+An operator compares them between the machines of one service. A fingerprint is a part of a hash, from which
+the secret itself cannot be computed.
 """
 
 import hashlib
@@ -18,13 +19,13 @@ from app.settings import Settings
 from app.stores.keys import SigningKeys
 
 VERSION: Final = version("accord")
-_DIGITS: Final = 12  # of a SHA-256, in hexadecimal: enough to tell versions apart
+_DIGITS: Final = 12  # hexadecimal digits of a SHA-256: 48 bits, a judgement, enough to tell versions apart
 
 _log = structlog.get_logger()
 
 
-def names_of(settings: Settings, registry: Registry, keys: SigningKeys) -> dict[str, str]:
-    """As they are now: keys are read again when their file changes."""
+def fingerprints(settings: Settings, registry: Registry, keys: SigningKeys) -> dict[str, str]:
+    """The version and the fingerprints at this moment: the keys are read again when their file changes."""
     key_ids = " ".join(sorted(key["kid"] for key in keys.public["keys"]))
     secret = settings.secret_key.get_secret_value().encode()
     return {
@@ -36,19 +37,22 @@ def names_of(settings: Settings, registry: Registry, keys: SigningKeys) -> dict[
 
 
 class LoadedMetrics(Collector):
-    """The same for Prometheus, of the process that is asked: no two of one server differ for long."""
+    """The fingerprints and the numbers of registered parties, as metrics for Prometheus.
+
+    They are those of the process that answers the scrape; other workers of the same server have the same.
+    """
 
     def __init__(self, settings: Settings, registry: Registry, keys: SigningKeys) -> None:
         self._settings, self._registry, self._keys = settings, registry, keys
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        named = names_of(self._settings, self._registry, self._keys)
+        labels = fingerprints(self._settings, self._registry, self._keys)
         info = GaugeMetricFamily(
-            "accord_info", "What is running, and short names of what it has read", labels=list(named)
+            "accord_info", "The version, and fingerprints of what it has loaded", labels=list(labels)
         )
-        info.add_metric(list(named.values()), 1)
+        info.add_metric(list(labels.values()), 1)
         yield info
-        registered = GaugeMetricFamily("accord_registered", "Who is registered", labels=["kind"])
+        registered = GaugeMetricFamily("accord_registered", "Registered parties, by kind", labels=["kind"])
         registered.add_metric(["recipient"], len(self._registry.clients))
         registered.add_metric(["provider"], len(self._registry.providers))
         registered.add_metric(["resource_server"], len(self._registry.resource_servers))
@@ -62,10 +66,10 @@ class LoadedMetrics(Collector):
 
 
 def say_what_was_loaded(settings: Settings, registry: Registry, keys: SigningKeys, *, texts: str) -> None:
-    """One line of the log; and one for each bank that is left out."""
+    """Logs one `loaded` event, and one `bank_left_out` event for each bank at which nobody can sign in."""
     _log.info(
         "loaded",
-        **names_of(settings, registry, keys),
+        **fingerprints(settings, registry, keys),
         registry_path=str(settings.registry.resolve()),
         recipients=len(registry.clients),
         providers=len(registry.providers),

@@ -1,8 +1,8 @@
-"""Logs: one JSON object a line, whatever a header or parameter contains.
+"""The log: one JSON object for each line, whatever characters a header or a parameter contains.
 
-Events name the client, the provider and the outcome. A code, token, secret, state, cookie, query string or
-name of a person is never handed to a logger, and exceptions are logged without their messages, which may
-quote what was sent.
+Events name the client, the provider and the outcome. No code passes a code, token, secret, state, cookie,
+query string or name of a person to a logger. Exceptions are logged without their messages, which may quote a
+part of the request.
 """
 
 import json
@@ -22,10 +22,10 @@ from structlog.typing import EventDict, WrappedLogger
 from app.log_output import OUTPUT
 
 
-def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
-    """Sends every log line of this process, the libraries' included, to standard error as JSON.
+def set_up_logging(on_event: Callable[[EventDict], None] | None = None) -> None:
+    """Sends all log lines of this process, those of libraries included, to standard error as JSON.
 
-    `note` is told of each of our own.
+    `on_event` is called with each of our own events, before any is dropped; the metrics count there.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -36,12 +36,12 @@ def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
     structlog.configure(
         processors=[
             *shared,
-            *([] if note is None else [_telling(note)]),
+            *([] if on_event is None else [_calling(on_event)]),
             _Sampler(),
             structlog.processors.JSONRenderer(ensure_ascii=True, sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # Each line is one write: threads and processes that log at once do not write into each other's lines.
+        # Each line is one write, so that lines of several threads or processes do not mix.
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", OUTPUT)),
         cache_logger_on_first_use=False,
     )
@@ -61,26 +61,27 @@ def set_up_logging(note: Callable[[EventDict], None] | None = None) -> None:
 
 
 def fault_line(fault: str) -> str:
-    """The line of the log that says why nothing starts."""
+    """The line of the log that says why the server does not start."""
     entry = {"event": "faulty_configuration", "fault": fault, "level": "error"}
     return json.dumps({**entry, "timestamp": datetime.now(UTC).isoformat()}) + "\n"
 
 
 def operator_event(event: str, **facts: str | int) -> str:
-    """The line of the log that says what an operator's command has done, outside any consent."""
+    """The line of the log for an operator's command, with what it has done."""
     entry = {**facts, "event": event, "actor": "operator", "timestamp": datetime.now(UTC).isoformat()}
     return json.dumps(entry)
 
 
 class _Sampler:
-    """Leaves out lines that anybody can cause in any number, once there are many. Metrics count all.
+    """Drops lines of events that any caller can cause in any number, once there are many of them.
 
-    The next line that is written of the kind says how many were `left_out` before it.
+    The next line of the same kind that is written says how many were `left_out` before it. The metrics count
+    all of them.
     """
 
     EVENTS: Final = frozenset({"rate_limited", "forwarded_for_unreadable", "turned_away"})
     MOST: Final = 20
-    """Lines of one kind that are written in `SECONDS`: enough to see who and what, 700 kB an hour at most."""
+    """Lines of one kind that are written in `SECONDS`: a judgement, some 3 MB of log an hour at most."""
     SECONDS: Final = 10.0
 
     def __init__(self) -> None:
@@ -106,16 +107,16 @@ class _Sampler:
         return {**entry, "left_out": left_out} if left_out else entry
 
 
-def _telling(note: Callable[[EventDict], None]) -> structlog.typing.Processor:
-    def tell(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
-        note(entry)
+def _calling(on_event: Callable[[EventDict], None]) -> structlog.typing.Processor:
+    def call(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+        on_event(entry)
         return entry
 
-    return tell
+    return call
 
 
 def _without_messages_of_exceptions(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
-    """Says where an exception came from and of what type it is, not what it says."""
+    """Replaces an exception by its type and its traceback, without its message."""
     exception = entry.pop("exc_info", None)
     if exception is True:
         exception = sys.exc_info()[1]

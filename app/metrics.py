@@ -1,10 +1,10 @@
-"""What is counted, for Prometheus: consents, answers, latencies, failures. Never anything of a person.
+"""Metrics for Prometheus: consents, answers, latencies and failures, and never anything about a person.
 
-The counts follow the log: what is worth a line there is counted here, once, by the line itself. Every value
-of a label is one that is registered or written in the code; anything else is `unknown`, so that nobody can
-make the number of series grow by what they send.
+Most counters follow the log: `count_event` is called with every event of the log. A label has only values
+that are registered or written in the code; every other value becomes `unknown`, so that nobody can create new
+time series by what they send.
 
-Counting is a by-product: where it cannot be done, it is left out, which the log says once, and nothing fails.
+No request fails because of its metrics: an error while counting is logged once and otherwise ignored.
 """
 
 import os
@@ -29,7 +29,8 @@ from app.signin import Cause
 UNKNOWN: Final = "unknown"
 Entry = Mapping[str, Any]
 
-# From a page that touches no store to a bank's sign-in server at the end of its patience.
+# The buckets of the histogram: from a page that uses no store, to a bank's server that answers at its timeout
+# (ACCORD_BANK_TIMEOUT, 5 seconds at most).
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _STEPS = (EventKind.ASKED, "shown", EventKind.APPROVED, EventKind.DENIED, EventKind.EXPIRED)
 _LATER = (
@@ -46,13 +47,13 @@ _CLUSTERS = frozenset(DataCluster)
 _ERRORS = frozenset(ErrorCode)
 _OUTCOMES = frozenset({"ok", *Cause})
 _STATUSES = {hundreds: f"{hundreds}xx" for hundreds in range(1, 6)}
-_BETWEEN_SAMPLES = 1.0  # second
+_BETWEEN_SAMPLES = 1.0  # second, a judgement: Prometheus scrapes less often than that
 
 _log = structlog.get_logger()
 
 
 class Metrics:
-    """The numbers of one process; under gunicorn, those of all its workers together."""
+    """The metrics of one process; under gunicorn, those of all its workers together."""
 
     def __init__(
         self,
@@ -60,9 +61,10 @@ class Metrics:
         samples: Mapping[str, Callable[[], int]],
         lost_lines: Callable[[], int],
     ) -> None:
-        """`samples`: by store, how many connections to it are in use right now. `lost_lines`: how many lines
-        of this process's log could not be written. Raises OSError where several processes would count in
-        files, and there is no room for them.
+        """`samples` has, for each store, a function that returns how many connections are in use now.
+
+        `lost_lines` returns how many lines of this process's log could not be written. Raises OSError where
+        several processes count together and the files for that cannot be made.
         """
         self._files = MetricsFiles.of_environment()
         if self._files is not None:
@@ -85,7 +87,7 @@ class Metrics:
             registry=own,
         )
         self._events = Counter(
-            "accord_consent_events", "What became of consents", ["event", *parties], registry=own
+            "accord_consent_events", "Events after the answer to a request", ["event", *parties], registry=own
         )
         self._tokens = Counter(
             "accord_token_answers",
@@ -103,20 +105,20 @@ class Metrics:
             "accord_sign_ins", "Sign-ins that ended, by outcome", ["outcome", "provider_id"], registry=own
         )
         self._limited = Counter(
-            "accord_rate_limited", "Requests that were told to wait", ["limit"], registry=own
+            "accord_rate_limited", "Requests that exceeded a rate limit", ["limit"], registry=own
         )
         self._turned_away = Counter(
-            "accord_turned_away", "Requests that came when too many waited", registry=own
+            "accord_turned_away", "Requests that were refused because the queue was full", registry=own
         )
-        self._forms = Counter("accord_forms_refused", "Forms without their token (CSRF)", registry=own)
-        self._unexpected = Counter("accord_unexpected_errors", "Answers that are our fault", registry=own)
+        self._forms = Counter("accord_forms_refused", "Forms without a valid CSRF token", registry=own)
+        self._unexpected = Counter("accord_unexpected_errors", "Answers with status 500", registry=own)
         self._lines_lost = Counter(
             "accord_log_lines_lost",
             "Lines that the log could not take, sampled once a second while requests come",
             registry=own,
         )
         self._store_errors = Counter(
-            "accord_store_errors", "Times that a store did not answer", ["store"], registry=own
+            "accord_store_errors", "Requests that failed because of a store", ["store"], registry=own
         )
         self._requests = Histogram(
             "accord_http_request_seconds",
@@ -139,8 +141,8 @@ class Metrics:
         self._sampled_at = 0.0
         self._counts_as = os.getpid()
         self._can_count = True
-        self._has_complained = False
-        # The few combinations that occur, each looked up once.
+        self._has_logged_failure = False
+        # A cache of the histogram's children: finding one by its labels is slow.
         self._routes: dict[tuple[str, str, int], Histogram] = {}
         self._counted: dict[str, Callable[[Entry], None]] = {
             **dict.fromkeys(_STEPS, self._count_step),
@@ -157,7 +159,7 @@ class Metrics:
         }
 
     def _begin_at_zero(self) -> None:
-        """Prometheus sees no increase in a series that begins with 1: what alerts wait for is there."""
+        """Creates the series that alerts watch: `increase()` does not see a series that begins with 1."""
         for store in _STORES:
             self._store_errors.labels(store)
         for limit in _LIMITS:
@@ -167,20 +169,20 @@ class Metrics:
                 self._sign_ins.labels(outcome, provider_id)
 
     def expose(self, collector: Collector) -> None:
-        """What is not counted, but known to each process by itself."""
+        """Adds a collector whose values every process knows by itself and does not count."""
         self._own.register(collector)
         self._others.append(collector)
 
-    def note(self, entry: Entry) -> None:
-        """Counts what a line of the log says. Never raises."""
+    def count_event(self, entry: Entry) -> None:
+        """Counts one event of the log. Never raises."""
         count = self._counted.get(entry["event"])
         if count is not None:
             self._attempt(lambda: count(entry))
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One answer. `route` is a route's template and `method` one that is known, never what was sent.
+        """Records the duration of one answer. Never raises.
 
-        Never raises.
+        `route` is the template of a route, `method` one of the known methods: not what the caller sent.
         """
         self._attempt(lambda: self._observe(route, method, status, seconds))
 
@@ -188,11 +190,11 @@ class Metrics:
         try:
             if self._is_able():
                 count()
-        except Exception as error:  # noqa: BLE001  # whatever it is, what was to be counted has happened
-            self._complain(error)
+        except Exception as error:  # noqa: BLE001  # no error here may fail the request that is counted
+            self._log_failure(error)
 
     def _is_able(self) -> bool:
-        """Whether this process, which may be younger than this object, has room to count in."""
+        """Whether this process has a file to count in. After a fork it makes one of its own."""
         if self._counts_as != (process := os.getpid()):
             try:
                 if self._files is not None:
@@ -200,13 +202,13 @@ class Metrics:
                 self._can_count = True
             except OSError as error:
                 self._can_count = False
-                self._complain(error)
+                self._log_failure(error)
             self._lost_before, self._counts_as = 0, process
         return self._can_count
 
-    def _complain(self, error: Exception) -> None:
-        if not self._has_complained:
-            self._has_complained = True
+    def _log_failure(self, error: Exception) -> None:
+        if not self._has_logged_failure:
+            self._has_logged_failure = True
             _log.error("counting_failed", exc_info=error)
 
     def _observe(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -219,7 +221,7 @@ class Metrics:
         self._sample(monotonic())
 
     def exposition(self) -> bytes:
-        """Prometheus' text format. Where there are several workers, it is what all of them have counted."""
+        """All metrics in Prometheus' text format; with several workers, their sums."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._own)
         together = CollectorRegistry()
@@ -264,7 +266,7 @@ class Metrics:
 
     def _count_secret(self, entry: Entry) -> None:
         which = _known(entry.get("secret_used"), _SECRETS)
-        if which != UNKNOWN:  # a wrong one is neither
+        if which != UNKNOWN:  # a wrong secret is neither of the two
             self._secrets.labels(which, self._client(entry)).inc()
 
     def _count_store_error(self, entry: Entry) -> None:

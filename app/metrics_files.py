@@ -1,7 +1,7 @@
-"""Room for the counts of several processes, which prometheus_client keeps in files mapped into memory.
+"""Allocates the memory-mapped files in which prometheus_client keeps the counts of several processes.
 
-It makes them sparse. Where their file system is full, writing to one would end the process with SIGBUS, in
-the middle of a request; a file whose blocks are allocated beforehand cannot fail so.
+The library makes these files sparse. When the file system is full, a write into a sparse file ends the
+process with SIGBUS, in the middle of a request. A write into allocated blocks cannot fail in that way.
 """
 
 import os
@@ -9,36 +9,36 @@ import struct
 from pathlib import Path
 from typing import Final
 
-_KINDS: Final = ("counter", "gauge_livesum", "histogram")  # those that app/metrics.py has
-_FIRST_SIZE: Final = 128 * 1024  # bytes: some eight hundred series
-_BYTES_PER_SERIES: Final = 256  # room for its name and labels in JSON, and two numbers
-_HEAD: Final = struct.Struct("i")  # how many bytes of a file are used
+_KINDS: Final = ("counter", "gauge_livesum", "histogram")  # the kinds of metrics in app/metrics.py
+_FIRST_SIZE: Final = 128 * 1024  # bytes: about eight hundred series
+_BYTES_PER_SERIES: Final = 256  # for the name and the labels of a series in JSON, and two numbers
+_HEAD: Final = struct.Struct("i")  # prometheus_client's header: how many bytes of a file are used
 
 
 class MetricsFiles:
-    """The files of this process in `folder`; of another process after a fork."""
+    """The files of the current process in `folder`; in a child after a fork, those of the child."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @classmethod
     def of_environment(cls) -> "MetricsFiles | None":
-        """None where one process counts alone."""
+        """The files in the folder PROMETHEUS_MULTIPROC_DIR; None where a single process counts."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         return None if folder is None else cls(Path(folder))
 
     def reserve(self, series: int) -> None:
-        """Room to begin with, and for so many series that are there from the first. Raises OSError."""
+        """Makes the files, with room for `series` series that exist from the start. Raises OSError."""
         for path in self._paths():
             new = path.with_suffix(".new")
             _allocate(new, _FIRST_SIZE + series * _BYTES_PER_SERIES)
             if not path.exists():
-                new.replace(path)  # whoever reads all files finds none that is empty
+                new.replace(path)  # a reader of all files must not find an empty one
             else:
                 new.unlink()
 
     def make_room(self) -> None:
-        """Twice as much, where more than half is used. Raises OSError."""
+        """Doubles each file of which more than half is used. Raises OSError."""
         for path in self._paths():
             with path.open("rb") as file:
                 (used,) = _HEAD.unpack(file.read(_HEAD.size))

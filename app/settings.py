@@ -1,4 +1,4 @@
-"""Every setting, typed, from the environment. Whatever is missing or wrong is said all at once.
+"""The settings, with their types, from environment variables. All faults in them are reported at once.
 
 Production is the default: only `ACCORD_ENVIRONMENT=development` allows http on loopback, demo credentials
 and sandbox sign-in.
@@ -31,10 +31,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.environment import PREFIX, SECRETS, unknown_variables, value_from_file
 
 SHORTEST_SECRET_KEY = 32  # characters: 128 bits, in hexadecimal
-FEWEST_CHARACTERS = 8  # different ones: a key of fewer was typed, not drawn
+FEWEST_CHARACTERS = 8  # different ones, a judgement: 32 random hexadecimal digits nearly always have more
 
 _LOOPBACK = ("localhost", "127.0.0.1")
-# No IPv6 address: Werkzeug cannot be told to trust one.
+# An IPv6 address cannot be an origin here, since Werkzeug's TRUSTED_HOSTS does not take one.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?/?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
@@ -42,7 +42,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 class ConfigurationError(Exception):
     """The configuration is incomplete or wrong. The text has one line for each fault.
 
-    `sound` has those settings that were read and are not at fault, as text, by their fields.
+    `sound` has the text of every setting that has no fault, by its field of Settings.
     """
 
     def __init__(self, text: str, sound: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -69,7 +69,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _file(path: Path) -> Path:
-    """`path`, which is a regular file that can be read. What it contains is checked by its reader."""
+    """Checks that `path` is a readable regular file. The module that reads it checks the content."""
     try:
         status = path.stat()
     except OSError as error:
@@ -83,7 +83,7 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
     if len(text.encode()) < SHORTEST_SECRET_KEY:
         raise ValueError(f"must have at least {SHORTEST_SECRET_KEY} bytes")
-    # Not what a random key is like, in whatever digits it is written; or one that repeats itself.
+    # A random key has many different characters, in every notation, and is no repetition of a shorter text.
     if len(set(text)) < FEWEST_CHARACTERS or text in (text + text)[1:-1]:
         raise ValueError("can be guessed: it has too few different characters, or repeats itself")
     return secret
@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     session_idle: Annotated[Seconds, Field(le=timedelta(hours=8))] = timedelta(minutes=30)
     session_absolute: Annotated[Seconds, Field(le=timedelta(hours=24))] = timedelta(hours=8)
     sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
-    # A page that waits for one store and then for another one is still there within two seconds.
+    # A page that waits for both stores, one after the other, is still answered within two seconds.
     store_timeout: Annotated[Seconds, Field(le=timedelta(seconds=2))] = timedelta(seconds=0.9)
     threads: Annotated[int, Field(ge=1, le=64)] = 8
     ledger_connections: Annotated[int, Field(ge=1, le=1000, default_factory=_one_for_each_thread)]
@@ -210,7 +210,7 @@ class Settings(BaseSettings):
     @field_validator("bank_waiting")
     @classmethod
     def _a_bank_that_hangs_leaves_a_thread(cls, waiting: int, info: ValidationInfo) -> int:
-        # With one thread there is no other customer who could be left without.
+        # With a single thread there is no other request that could be served meanwhile.
         if waiting > max(1, info.data.get("threads", waiting + 1) - 1):
             raise ValueError("must be less than ACCORD_THREADS")
         return waiting
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
 
     @property
     def metrics_port(self) -> int | None:
-        """The port at which the metrics are, and nothing else; None where nothing is counted."""
+        """The port that serves the metrics and nothing else; None where there are no metrics."""
         return None if self.metrics_address is None else int(self.metrics_address.rpartition(":")[2])
 
     @property
@@ -245,11 +245,11 @@ class Settings(BaseSettings):
         return self._limit("wrong_secrets")
 
     def was_set(self, field: str) -> bool:
-        """Whether somebody asked for it, and it is not the default."""
+        """Whether the setting is in the environment, even where its value equals the default."""
         return field in self.model_fields_set
 
     def _limit(self, field: str) -> int:
-        """The limit; 0 for none. In development there is only what was asked for."""
+        """The limit, 0 for none. In development only limits that were set apply."""
         if self.is_development and not self.was_set(field):
             return 0
         limit: int = getattr(self, field)
@@ -257,12 +257,12 @@ class Settings(BaseSettings):
 
     @property
     def secret_keys(self) -> list[str]:
-        """Every key that may have signed, from the oldest to the one that signs now."""
+        """All keys whose signatures are valid, from the oldest to the one that signs now."""
         return [key.get_secret_value() for key in (*reversed(self.secret_key_fallbacks), self.secret_key)]
 
     @property
     def hosts(self) -> list[str]:
-        """The host names that requests may name; everything else is 400."""
+        """The names that a request's Host header may have. Every other name is answered with 400."""
         own = urlsplit(self.issuer).hostname or ""
         loopback = _LOOPBACK if self.is_development else ()
         return list(dict.fromkeys((own, *self.trusted_hosts, *loopback)))

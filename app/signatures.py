@@ -1,4 +1,4 @@
-"""Signatures with the secret keys of the settings: of codes, of the session's cookie, of forms."""
+"""Signatures of codes, session cookies and form tokens, with the secret keys (HMAC-SHA-256)."""
 
 import hmac
 from collections.abc import Sequence
@@ -11,16 +11,17 @@ _SHA256: Final = "sha256"
 
 
 class _HmacSha256(SigningAlgorithm):
-    """What itsdangerous does by default with SHA-256, in one call."""
+    """The same as itsdangerous' HMACAlgorithm with SHA-256, by a faster function of the standard library."""
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         return hmac.digest(key, value, _SHA256)
 
 
 def make_signer(secret_keys: Sequence[str], purpose: str) -> Signer:
-    """Signs for one purpose, and no other. `secret_keys`: from the oldest to the one that signs.
+    """A signer for one purpose, such as `session`, whose signatures are not valid for any other.
 
-    A key of its own is derived for the purpose here, where itsdangerous would do so for each signature.
+    `secret_keys` are sorted from the oldest to the one that signs. The key for the purpose is derived here,
+    once; itsdangerous would derive it for each signature.
     """
     salt = f"accord.{purpose}".encode()
     keys = [hmac.digest(key.encode(), salt, _SHA256) for key in secret_keys]

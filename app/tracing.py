@@ -1,8 +1,9 @@
-"""Traces (OpenTelemetry): where the time of a request goes. Off unless ACCORD_TRACES_ENDPOINT is set.
+"""OpenTelemetry traces: where the time of a request goes. They are off unless ACCORD_TRACES_ENDPOINT is set.
 
-Spans are made by hand. The instrumentation that there is for Flask, redis and SQLAlchemy records addresses
-with their queries, keys and statements: codes, states, the ids of sessions and requests. Here a span has a
-name of ours, a route's template, and whom of the registered it is about; nothing that was sent gets into one.
+Accord makes its own spans. The existing instrumentation for Flask, redis and SQLAlchemy records URLs with
+their queries, keys and statements, and with them codes, states and the ids of sessions and requests. A span
+of Accord has a name from the code, the template of a route, and the identifiers of registered parties:
+nothing that the caller has sent.
 """
 
 from collections.abc import Iterator
@@ -22,25 +23,25 @@ _trace_id: ContextVar[int] = ContextVar("trace_id")
 
 
 class _OurTraceIds(RandomIdGenerator):
-    """A trace has the id that the answer carries as `ob-trace-id`."""
+    """Gives a trace the same id that the answer has in its header `ob-trace-id`."""
 
     def generate_trace_id(self) -> int:
         return _trace_id.get(0) or randbits(128)
 
 
 class Tracing:
-    """Makes spans and sends them, a batch at a time, from a thread of its own."""
+    """Makes spans, and sends them in batches from a background thread."""
 
     def __init__(self, endpoint: str) -> None:
-        """`endpoint`: where a collector takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces."""
-        # Of the process's environment nothing is taken along: it holds secrets.
+        """`endpoint` is a collector's URL for OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces."""
+        # The default resource would include variables of the environment, which holds secrets.
         provider = TracerProvider(id_generator=_OurTraceIds(), resource=Resource({"service.name": "accord"}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
         self._tracer: Tracer = provider.get_tracer("accord")
 
     @contextmanager
     def request(self, trace_id: str, parent_span_id: str | None) -> Iterator[Span]:
-        """A span for one HTTP request, under the caller's span where it has one. Ids are hexadecimal."""
+        """A span for one HTTP request, below the caller's span where there is one. Ids are hexadecimal."""
         number = int(trace_id, 16)
         chosen = _trace_id.set(number)
         attached = context.attach(_under(number, parent_span_id))
@@ -55,7 +56,7 @@ class Tracing:
 
     @contextmanager
     def store(self, what: str) -> Iterator[None]:
-        """A span for one use of a store; how it failed is said by the type of the exception alone."""
+        """A span for one call of a store. Of an exception it records the type, and not the message."""
         with self._tracer.start_as_current_span(
             what, kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
         ) as span:

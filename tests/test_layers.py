@@ -37,7 +37,8 @@ NEVER = {
 }
 # What only development uses is imported by these two functions, where development is known to be meant.
 MAY_IMPORT_DEVELOPMENT = {"app": "create_app", "app.commands.demo": "demo"}
-# The domain knows the standard library, less what acts on the world or asks it; no clock but `now` as a value.
+# The domain knows the standard library, less what acts on the world or asks it; no clock but `now` as a
+# value.
 PURE = sys.stdlib_module_names - {
     "os",
     "pathlib",
@@ -145,8 +146,6 @@ def test_only_wsgi_and_tests_take_the_way_to_make_an_application_out_of_the_pack
     }
     assert taken == {
         ("wsgi", "from app import create_app"),
-        ("wsgi", "from app import faults_in_places"),
-        ("wsgi", "from app import require_suitable_stores"),
         ("wsgi", "from app import say_what_was_loaded"),
         ("tests", "from app import create_app"),
     }

@@ -269,7 +269,7 @@ def test_machines_that_have_read_the_same_say_the_same_and_no_secret(server: Ser
 def test_which_of_its_secrets_a_recipient_uses_is_counted() -> None:
     metrics = Metrics(a_registry(a_client()), {"redis": lambda: 0}, lambda: 0)
     for which in ("current", "previous", "previous", "another"):
-        metrics.note({"event": "redeemed", "client_id": "dc-budget", "secret_used": which})
+        metrics.count_event({"event": "redeemed", "client_id": "dc-budget", "secret_used": which})
     text = metrics.exposition().decode()
     assert 'accord_client_secret_used_total{client_id="dc-budget",which="current"} 1.0' in text
     assert 'accord_client_secret_used_total{client_id="dc-budget",which="previous"} 2.0' in text
