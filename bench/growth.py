@@ -26,10 +26,10 @@ from bench.journey import Latencies, a_browser, look_at_connections, use_connect
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from bench.load import LoadGenerator, run_bench
 from bench.stage import PAGE, Stage, on_stage, table, write_between
-from tests.builders import RECORDS, a_query
-from tests.conftest import DEMO_REGISTRY
-from tests.postgres import PostgresServer
-from tests.running_accord import PATIENCE, with_customers
+from tests.support.builders import RECORDS, a_query
+from tests.support.postgres import PostgresServer
+from tests.support.registrations import DEMO_REGISTRY, with_customers
+from tests.support.running_accord import PATIENCE
 
 WORKERS: Final = (1, 2, 4, 8)
 PENDING: Final = (10, 1_000, 10_000, 100_000)

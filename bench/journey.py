@@ -7,9 +7,9 @@ from typing import Any, Final
 import requests
 
 from bench.load import run_bench
-from tests.builders import CALLBACK
-from tests.customer import BUDGET, carried_params
-from tests.running_accord import PATIENCE, OpenForm, Served
+from tests.support.builders import CALLBACK
+from tests.support.customer import BUDGET, carried_params
+from tests.support.running_accord import PATIENCE, OpenForm, Served
 
 STEPS: Final = {
     ("GET", "api"): "authorize",

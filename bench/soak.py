@@ -21,9 +21,9 @@ from bench.accord import prepare
 from bench.load import LoadGenerator
 from bench.plateau import Limit
 from bench.stage import PAGE, Stage, on_stage, table, write_between
-from tests.ports import free_port
-from tests.postgres import PostgresServer
-from tests.running_accord import OpenForm
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.running_accord import OpenForm
 
 SECONDS: Final = 1800
 SAMPLES: Final = 60

@@ -10,9 +10,9 @@ from app.development.embedded import EmbeddedValkey
 from app.stores.keys import generate_signing_keys
 from app.stores.ledger import migrations
 from app.stores.redis.client import Redis, connect
-from tests.conftest import ROOT
-from tests.ports import free_port
-from tests.running_accord import RunningAccord
+from tests.support.ports import free_port
+from tests.support.repository import ROOT
+from tests.support.running_accord import RunningAccord
 
 PAGE = ROOT / "docs" / "performance.md"
 

@@ -11,12 +11,12 @@ import pytest
 import requests
 
 from app.development.embedded import EmbeddedValkey
-from tests.builders import CALLBACK
-from tests.customer import BUDGET, carried_params
-from tests.log_reader import LogReader
-from tests.ports import free_port
-from tests.redis_servers import wait_until
-from tests.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.builders import CALLBACK
+from tests.support.customer import BUDGET, carried_params
+from tests.support.log_reader import LogReader
+from tests.support.ports import free_port
+from tests.support.redis_servers import wait_until
+from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
 from tests.test_gunicorn_conf import counts_of
 
 # More lines than a pipe holds, which are some two hundred.

@@ -10,7 +10,7 @@ import pytest
 from app.domain.language import Language
 from app.web.text.catalogues import file_of
 from app.web.text.po_file import UnusablePo, read_po
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 from tools.catalogues import TRANSLATIONS, merged, update
 
 COMMA = "No box is checked for you. Check each type of data you agree to share."

@@ -16,9 +16,10 @@ from app.domain.errors import ErrorCode
 from app.domain.registry import Registry
 from app.domain.tokens import hash_secret
 from app.registration.file import read_registry
-from tests.conftest import DEMO_REGISTRY, ROOT
-from tests.running_accord import PATIENCE, answer_at
-from tests.running_demo import RunningDemo
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE, answer_at
+from tests.support.running_demo import RunningDemo
 
 PAGE = (ROOT / "docs" / "connecting.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

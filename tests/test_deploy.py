@@ -23,15 +23,22 @@ import yaml
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
-from tests.builders import CALLBACK, a_query
-from tests.conftest import DEMO_REGISTRY, ROOT
-from tests.customer import BUDGET, carried_params
-from tests.nginx import Nginx
-from tests.page_contract import parse_page
-from tests.ports import free_port
-from tests.production import DEPLOY, Production, copied_into_the_container, in_production, make_release
-from tests.running_accord import PATIENCE, OpenForm
-from tests.systemd import HasEnded, read_environment
+from tests.support.builders import CALLBACK, a_query
+from tests.support.customer import BUDGET, carried_params
+from tests.support.nginx import Nginx
+from tests.support.page_contract import parse_page
+from tests.support.ports import free_port
+from tests.support.production import (
+    DEPLOY,
+    Production,
+    copied_into_the_container,
+    in_production,
+    make_release,
+)
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE, OpenForm
+from tests.support.systemd import HasEnded, read_environment
 
 MARK = "marked-secret-value"
 

@@ -12,12 +12,12 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.settings import Settings
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.redis_servers import PATIENCE, SentinelSet, ValkeyCluster, commands_to
-from tests.web.expected_pages import check_json
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
+from tests.support.expected_pages import check_json
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient
+from tests.support.redis_servers import PATIENCE, SentinelSet, ValkeyCluster, commands_to
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.development.screens.gallery import SCREENS
-from tests.page_contract import parse_page
-from tests.screens import LANGUAGES, READINGS, ShownScreen
+from tests.support.page_contract import parse_page
+from tests.support.screens import LANGUAGES, READINGS, ShownScreen
 from tools.gallery import ELSEWHERE, INDEX, file_of, write_gallery
 
 NAMES_A_FILE = {"href", "src", "action", "srcset", "poster", "data", "formaction", "background", "cite"}

@@ -22,14 +22,14 @@ from pydantic import SecretStr
 from app import create_app
 from app.development.embedded import EmbeddedValkey, stop_child
 from app.settings import Settings
-from tests.conftest import DEMO_REGISTRY
-from tests.ports import free_port
-from tests.postgres import PostgresServer
-from tests.redis_servers import wait_until
-from tests.running_accord import PATIENCE, OpenForm, RunningAccord
 from tests.stores.ledger.test_postgresql import in_encoding
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.redis_servers import wait_until
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
 
-ROOT = Path(__file__).resolve().parent.parent
 MARK = "marked-secret-value"
 
 APPLICATION = """

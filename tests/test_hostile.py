@@ -13,12 +13,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.development.embedded import EmbeddedValkey
-from tests.builders import CALLBACK, CHALLENGE, EVERYTHING, VERIFIER, a_query
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, LOANS_APP_CALLBACK, LOANS_CALLBACK, BrowserCustomer, basic, carried_params
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.running_accord import PATIENCE, OpenForm, RunningAccord, sign_in
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.builders import CALLBACK, CHALLENGE, EVERYTHING, VERIFIER, a_query
+from tests.support.customer import (
+    BUDGET,
+    LOANS_APP_CALLBACK,
+    LOANS_CALLBACK,
+    BrowserCustomer,
+    basic,
+    carried_params,
+)
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient
+from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord, sign_in
 
 AUTHORIZE = "/api/v1/authorize"
 TOKEN = "/api/v1/token"

@@ -10,9 +10,9 @@ from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
 from app.settings import Settings
-from tests.builders import CALLBACK, EVERYTHING, NOON, VERIFIER
-from tests.conftest import Clock, make_app
-from tests.customer import (
+from tests.support.applications import Clock, make_app
+from tests.support.builders import CALLBACK, EVERYTHING, NOON, VERIFIER
+from tests.support.customer import (
     LOANS,
     LOANS_APP_CALLBACK,
     LOANS_APP_REQUEST,
@@ -23,8 +23,8 @@ from tests.customer import (
     carried_params,
     hidden_fields,
 )
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
 
 AUDIENCE = {"1000": "https://api.maple.example", "2000": "https://api.northern.example"}
 SUBJECT = {"1000": "maple-0001", "2000": "northern-0001"}

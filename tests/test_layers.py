@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 
 ROOMS = {"edge", "text", "machines", "consent", "signin", "connections"}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.log_output import LogOutput
-from tests.conftest import ROOT
 from tests.stores.ledger.test_database import no_file_grows_beyond
+from tests.support.repository import ROOT
 
 PIPE_IS_FULL_AFTER = 100  # lines of a kilobyte: Linux gives a pipe 64
 LINE = "x" * 1023 + "\n"

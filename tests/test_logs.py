@@ -12,7 +12,7 @@ import structlog
 
 from app.domain.history import ENDINGS, EventKind
 from app.logs import set_up_logging
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 
 HOSTILE = [
     "a\r\nb",

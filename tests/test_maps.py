@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 
 NAMED = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 HEADS = ("| what ", "|---")

@@ -20,12 +20,12 @@ from app.metrics import Metrics
 from app.settings import Settings
 from app.stores.keys import SigningKeys
 from app.stores.ledger import migrations
-from tests.builders import CALLBACK, a_client, a_query, a_registry
-from tests.conftest import ROOT
-from tests.customer import BUDGET, carried_params
-from tests.page_contract import ContractClient
-from tests.ports import free_port
-from tests.running_accord import PATIENCE, OpenForm, RunningAccord, sign_in
+from tests.support.builders import CALLBACK, a_client, a_query, a_registry
+from tests.support.customer import BUDGET, carried_params
+from tests.support.page_contract import ContractClient
+from tests.support.ports import free_port
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord, sign_in
 
 METRIC = re.compile(r"accord_[a-z_]+")
 SUFFIX = re.compile(r"_(total|bucket|count|sum|created)$")

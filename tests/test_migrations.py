@@ -15,8 +15,8 @@ from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import a_decision, a_grant
-from tests.postgres import PostgresServer
+from tests.support.builders import a_decision, a_grant
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -15,11 +15,11 @@ import requests
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
-from tests.builders import CALLBACK, a_query
-from tests.customer import BUDGET, carried_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import parse_page
-from tests.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.builders import CALLBACK, a_query
+from tests.support.customer import BUDGET, carried_params, hidden_fields
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import parse_page
+from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
 
 T = TypeVar("T")
 

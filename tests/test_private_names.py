@@ -13,7 +13,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 
 from app.settings import Settings, variable_name
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 _SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`|(required|none|from threads)) \|", re.MULTILINE)

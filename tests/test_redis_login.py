@@ -8,11 +8,12 @@ import pytest
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis import client as redis
 from app.stores.unavailable import StoreUnavailable
-from tests.conftest import ROOT, Clock, make_app, make_settings
-from tests.customer import BrowserCustomer
-from tests.page_contract import ContractClient
-from tests.ports import free_port
-from tests.redis_servers import commands_to
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BrowserCustomer
+from tests.support.page_contract import ContractClient
+from tests.support.ports import free_port
+from tests.support.redis_servers import commands_to
+from tests.support.repository import ROOT
 
 DOCUMENTED = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 

@@ -7,10 +7,10 @@ import pytest
 from redis.connection import AbstractConnection
 
 from app.development.embedded import EmbeddedValkey
-from tests.builders import EVERYTHING, a_query
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.page_contract import ContractClient, parse_page
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.builders import EVERYTHING, a_query
+from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
+from tests.support.page_contract import ContractClient, parse_page
 
 MOST_ROUND_TRIPS = 6
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from app import create_app
 from app.environment import SECRETS
 from app.settings import ConfigurationError, Settings, variable_name
-from tests.conftest import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY
 
 KEY = "a secret key of the tests, long enough"
 OLD_KEY = "the key before that one in 32 bytes"

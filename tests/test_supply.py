@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 from tools.checkers import CHECKERS, CLIENTS
 from tools.secret_scan import check, findings, sources
 

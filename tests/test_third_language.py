@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from app.domain.language import Language
-from tests.conftest import ROOT
-from tests.other_languages import add_two_languages, run
-from tests.page_contract import Element, parse_page
+from tests.support.other_languages import add_two_languages, run
+from tests.support.page_contract import Element, parse_page
+from tests.support.repository import ROOT
 from tools.gallery import file_of
 
 MARKS = {"ar": "نص", "cr": "ᐁᑯᓯ"}

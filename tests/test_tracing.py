@@ -13,11 +13,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from app.development.embedded import EmbeddedValkey
 from app.settings import ConfigurationError, Settings
 from app.stores.ledger import migrations
-from tests.builders import CALLBACK, CHALLENGE, VERIFIER, a_query
-from tests.collector import Collector
-from tests.conftest import Clock, make_app
-from tests.customer import BUDGET, carried_params
-from tests.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.applications import Clock, make_app
+from tests.support.builders import CALLBACK, CHALLENGE, VERIFIER, a_query
+from tests.support.collector import Collector
+from tests.support.customer import BUDGET, carried_params
+from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
 
 FROM_ELSEWHERE = "4bf92f3577b34da6a3ce929d0e0e4736"
 THEIR_SPAN = "00f067aa0ba902b7"

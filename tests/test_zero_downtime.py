@@ -22,11 +22,11 @@ from sqlalchemy import Column, NullPool, Text, create_engine, text
 from app.development.embedded import EmbeddedValkey
 from app.stores.keys import generate_signing_keys
 from app.stores.ledger import migrations
-from tests.conftest import ROOT
-from tests.load import under_load
-from tests.postgres import PostgresServer
-from tests.production import DEPLOY, Production, in_production, is_ready, make_release
-from tests.running_accord import PATIENCE, RunningAccord
+from tests.support.load import under_load
+from tests.support.postgres import PostgresServer
+from tests.support.production import DEPLOY, Production, in_production, is_ready, make_release
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE, RunningAccord
 
 FLASK = [sys.executable, "-m", "flask"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from app.development.screens.gallery import SCREENS
-from tests.page_contract import ContractClient
-from tests.screens import GALLERY, LANGUAGES, READINGS, gallery_client, same_each_time, show_screens
+from tests.support.page_contract import ContractClient
+from tests.support.screens import GALLERY, LANGUAGES, READINGS, gallery_client, same_each_time, show_screens
 
 INDEX, ELSEWHERE = "index.html", "elsewhere.html"
 

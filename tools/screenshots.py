@@ -17,7 +17,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from app.development.screens.gallery import GROUPS, SCREENS
 from app.development.screens.screen import Screen
 from app.domain.language import Language
-from tests.browser.chromium import launch
+from tests.support.chromium import launch
 from tools.gallery import write_gallery
 
 Scheme = Literal["light", "dark"]

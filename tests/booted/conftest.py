@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.booted.machine import PYTHON, Machine
-from tests.builders import SECRET_KEY
-from tests.conftest import DEMO_REGISTRY, ROOT
-from tests.production import DEPLOY, make_release
-from tests.systemd import read_environment
+from tests.support.builders import SECRET_KEY
+from tests.support.production import DEPLOY, make_release
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
+from tests.support.systemd import read_environment
 
 UNITS = (
     "accord.service",

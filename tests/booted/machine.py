@@ -15,7 +15,7 @@ from typing import Self
 
 import psutil
 
-from tests.running_accord import PATIENCE
+from tests.support.running_accord import PATIENCE
 
 CLONE_NEWNET = 0x40000000
 PYTHON = "/opt/python"

@@ -11,9 +11,9 @@ import requests
 
 from tests.booted.conftest import FLASK, UNITS
 from tests.booted.machine import Machine
-from tests.builders import SECRET_KEY
-from tests.load import one_flow, under_load
-from tests.running_accord import PATIENCE
+from tests.support.builders import SECRET_KEY
+from tests.support.load import one_flow, under_load
+from tests.support.running_accord import PATIENCE
 
 
 @dataclass(frozen=True)

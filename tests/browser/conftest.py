@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from tests.browser import chromium
 from tests.browser.visit import PATIENCE, Visit, visiting
-from tests.running_demo import RunningDemo
+from tests.support import chromium
+from tests.support.running_demo import RunningDemo
 from tools.gallery import write_gallery
 
 

@@ -5,7 +5,7 @@ import pytest
 from app.domain.clusters import DataCluster
 from tests.browser.visit import APPROVE, DENY, Visit
 from tests.browser.watch import origin_of
-from tests.customer import LOANS_CALLBACK, LOANS_REQUEST, carried_params
+from tests.support.customer import LOANS_CALLBACK, LOANS_REQUEST, carried_params
 
 BANKS = {
     "1000": {"en": "Maple Credit Union", "fr": "Caisse Érable"},

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from app.signin import Cause
 from tests.browser.visit import Visit
-from tests.web.expected_pages import HEADINGS
+from tests.support.expected_pages import HEADINGS
 
 SIGN_IN_AT_BANK = "/oauth2/authorize?"
 

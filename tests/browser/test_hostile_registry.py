@@ -10,9 +10,9 @@ from app.development.embedded import EmbeddedValkey
 from app.domain.display_text import printable_line
 from tests.browser.accessibility import NARROW, WIDE, check_fits
 from tests.browser.visit import APPROVE, DENY, PATIENCE
-from tests.builders import CHALLENGE, EVERYTHING, a_query
-from tests.conftest import DEMO_REGISTRY
-from tests.running_accord import RunningAccord
+from tests.support.builders import CHALLENGE, EVERYTHING, a_query
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.running_accord import RunningAccord
 
 MARKUP = r"<b>Free</b> money</h1><script>alert(1)</script> \u202elive\u2066 Bud\u200bget"
 MARKUP_SEEN = printable_line("<b>Free</b> money</h1><script>alert(1)</script> \u202elive\u2066 Bud\u200bget")

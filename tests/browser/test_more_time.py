@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.accessibility import check_accessible
 from tests.browser.visit import APPROVE, DENY, Visit
-from tests.running_demo import RunningDemo
+from tests.support.running_demo import RunningDemo
 
 OFFER = "#time-offer button"
 BESIDE_THE_TIME = "#decision > p button[name=extend]"

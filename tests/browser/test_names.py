@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.accessibility import check_accessible
-from tests.screens import LANGUAGES
+from tests.support.screens import LANGUAGES
 from tools.gallery import file_of, write_gallery
 
 # Whether all of a text stands where it should: to the right of what comes before it, or on a later line. Within a

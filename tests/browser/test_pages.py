@@ -7,8 +7,8 @@ import pytest
 
 from tests.browser.accessibility import check_accessible
 from tests.browser.visit import APPROVE, DENY, Visit
-from tests.customer import LOANS_APP_REQUEST, LOANS_REQUEST
-from tests.running_demo import RunningDemo
+from tests.support.customer import LOANS_APP_REQUEST, LOANS_REQUEST
+from tests.support.running_demo import RunningDemo
 
 Way = Callable[[Visit, str], None]
 

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.visit import APPROVE, DENY, PATIENCE
-from tests.builders import a_query
-from tests.running_demo import RunningDemo
+from tests.support.builders import a_query
+from tests.support.running_demo import RunningDemo
 
 # The same page is where the customer begins and, in the window, where the answer arrives.
 _PAGE = b"""<!doctype html><html lang="en"><title>A recipient</title><h1>A recipient</h1><script>

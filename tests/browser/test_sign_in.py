@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.browser.visit import Visit
-from tests.web.expected_pages import HEADINGS
+from tests.support.expected_pages import HEADINGS
 
 
 def test_a_failure_keeps_the_user_name_and_takes_the_focus_to_what_is_wrong(either_visit: Visit) -> None:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.visit import APPROVE, DENY, Visit
-from tests.running_demo import RunningDemo
-from tests.web.expected_pages import HEADINGS
+from tests.support.expected_pages import HEADINGS
+from tests.support.running_demo import RunningDemo
 
 ANSWERED = HEADINGS["answered"]
 

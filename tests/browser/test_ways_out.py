@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Playwright, expect
 
-from tests.browser import chromium
 from tests.browser.visit import APPROVE, DENY, Visit
-from tests.customer import LOANS_APP_CALLBACK, LOANS_APP_REQUEST, carried_params
-from tests.running_demo import RunningDemo
-from tests.web.expected_pages import HEADINGS
+from tests.support import chromium
+from tests.support.customer import LOANS_APP_CALLBACK, LOANS_APP_REQUEST, carried_params
+from tests.support.expected_pages import HEADINGS
+from tests.support.running_demo import RunningDemo
 
 
 @pytest.fixture

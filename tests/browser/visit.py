@@ -9,8 +9,8 @@ from urllib.parse import urlencode, urlsplit
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.watch import Watch
-from tests.builders import a_query
-from tests.running_demo import RunningDemo
+from tests.support.builders import a_query
+from tests.support.running_demo import RunningDemo
 
 PATIENCE = 20_000  # milliseconds
 

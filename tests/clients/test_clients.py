@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from app.development.embedded import EmbeddedValkey
-from tests.conftest import ROOT
-from tests.ports import free_port
-from tests.running_accord import PATIENCE, RunningAccord, answer_at
+from tests.support.ports import free_port
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE, RunningAccord, answer_at
 from tools.checkers import CLIENTS, NODE
 
 # What each makes of a customer who says no: the error of the callback, or what it asked for instead.

@@ -19,7 +19,8 @@ from app.commands.ledger import ledger
 from app.commands.registry import registry
 from app.domain.tokens import hash_secret
 from app.stores.keys import SigningKeys
-from tests.conftest import DEMO_REGISTRY, ROOT
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
 
 
 def flask(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":

@@ -15,9 +15,9 @@ from app.commands.ledger import ledger as ledger_commands
 from app.domain.history import Actor
 from app.stores.ledger.connections import AT_ONCE, ConnectionStore
 from app.stores.ledger.ledger import Ledger
-from tests.builders import NOON, a_decision, a_grant
-from tests.customer import BrowserCustomer
-from tests.ledger_tables import LedgerTables
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.customer import BrowserCustomer
+from tests.support.ledger_tables import LedgerTables
 
 Operate = Callable[..., Result]
 YEAR = timedelta(days=365)

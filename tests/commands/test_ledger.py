@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from app.commands.ledger import ledger as ledger_commands
 from app.stores.ledger.ledger import Ledger
-from tests.builders import a_decision, a_grant
-from tests.customer import BrowserCustomer
-from tests.ledger_tables import LedgerTables
+from tests.support.builders import a_decision, a_grant
+from tests.support.customer import BrowserCustomer
+from tests.support.ledger_tables import LedgerTables
 
 Operate = Callable[..., Result]
 LONG_AGO = datetime.now(UTC) - timedelta(days=9 * 365.25)

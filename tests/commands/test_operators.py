@@ -27,11 +27,11 @@ from app.stores.keys import (
 )
 from app.stores.ledger.connections import AT_ONCE
 from app.stores.ledger.ledger import Ledger
-from tests.builders import NOON, a_decision, a_grant
-from tests.conftest import make_app
-from tests.customer import BrowserCustomer
-from tests.page_contract import parse_page
-from tests.stores.parallel import all_at_once
+from tests.support.applications import make_app
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.customer import BrowserCustomer
+from tests.support.page_contract import parse_page
+from tests.support.parallel import all_at_once
 
 Operate = Callable[..., Result]
 WHY = ("--reason", "a breach at the recipient", "--by", "Robin Roy")

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from app.development.demo import run_demo
-from tests.ports import free_port
-from tests.running_demo import RunningDemo
+from tests.support.ports import free_port
+from tests.support.running_demo import RunningDemo
 
 PATIENCE = 10
 

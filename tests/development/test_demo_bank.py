@@ -5,10 +5,11 @@ from datetime import timedelta
 from app.development.demo_bank import ENDED_AFTER, DemoBanks
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
-from tests.conftest import DEMO_REGISTRY, Clock
-from tests.customer import BrowserCustomer
-from tests.ledger_tables import LedgerTables
-from tests.web.machine_requests import admin_token, connect, record
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import admin_token, connect, record
+from tests.support.registrations import DEMO_REGISTRY
 
 
 def as_customer(customer: BrowserCustomer, user_name: str) -> dict[str, str]:

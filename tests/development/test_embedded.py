@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from app.development.embedded import EmbeddedValkey, EmbeddedValkeyError, kill_child, start_child, stop_child
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture

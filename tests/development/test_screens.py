@@ -17,12 +17,14 @@ from app.development.embedded import EmbeddedValkey
 from app.development.screens.gallery import GROUPS, SCREENS
 from app.domain.language import Language
 from app.web.edge import errors
-from tests.conftest import ROOT, Clock, write_production_registry
-from tests.page_contract import ContractClient, parse_page
-from tests.ports import free_port
-from tests.production import make_release
-from tests.pseudo_locale import untranslated
-from tests.web.machine_requests import failing_server
+from tests.support.applications import Clock
+from tests.support.machine_requests import failing_server
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.ports import free_port
+from tests.support.production import make_release
+from tests.support.pseudo_locale import untranslated
+from tests.support.registrations import write_production_registry
+from tests.support.repository import ROOT
 
 TEMPLATES = ROOT / "app" / "templates"
 NO_PAGES = {"base.html", "errors/page.html", "development/screens.html"}

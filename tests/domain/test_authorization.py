@@ -22,7 +22,7 @@ from app.domain.errors import ErrorCode, OAuthError, ReturnAddress, UnsafeReques
 from app.domain.language import Language
 from app.domain.params import MOST_PARAMETERS, parse_params
 from app.domain.registry import Status
-from tests.builders import (
+from tests.support.builders import (
     BASIC,
     CALLBACK,
     CHALLENGE,

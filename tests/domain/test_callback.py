@@ -15,7 +15,7 @@ from app.domain.callback import (
     success_uri,
 )
 from app.domain.errors import ErrorCode, ReturnAddress
-from tests.builders import CALLBACK
+from tests.support.builders import CALLBACK
 
 ISSUER = "https://consent.bank.example"
 ISS = "iss=https%3A%2F%2Fconsent.bank.example"

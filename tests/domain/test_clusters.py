@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.clusters import DataCluster, format_scope, in_order, known_clusters, parse_scope
-from tests.builders import BASIC, EVERYTHING
+from tests.support.builders import BASIC, EVERYTHING
 
 BASIC_AND_TRANSACTIONS = frozenset({DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS})
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.codes import TIME_TO_RETRY, mint
-from tests.builders import CALLBACK, CHALLENGE, NOON, VERIFIER, a_client, a_grant
+from tests.support.builders import CALLBACK, CHALLENGE, NOON, VERIFIER, a_client, a_grant
 
 MINUTE = timedelta(seconds=60)
 

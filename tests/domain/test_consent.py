@@ -17,7 +17,7 @@ from app.domain.consent import (
     make_offer,
 )
 from app.domain.language import Language
-from tests.builders import (
+from tests.support.builders import (
     BASIC,
     EVERYTHING,
     NOON,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app.domain.language import Language
-from tests.builders import BASIC, a_pending_request
+from tests.support.builders import BASIC, a_pending_request
 
 
 def test_a_pending_request_expires_at_its_deadline_and_not_before() -> None:

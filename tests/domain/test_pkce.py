@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain import pkce
-from tests.builders import CHALLENGE, VERIFIER
+from tests.support.builders import CHALLENGE, VERIFIER
 
 VERIFIER_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 

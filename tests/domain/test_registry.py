@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.domain.registry import SandboxCustomer, Status, fault_in_redirect_uri
-from tests.builders import a_client, a_provider, a_registry
+from tests.support.builders import a_client, a_provider, a_registry
 
 REGISTERED = "https://loans.example/callback?tenant=a"
 LOOPBACK = "http://127.0.0.1:8001/callback"

@@ -28,7 +28,7 @@ from app.domain.tokens import (
     narrowed_scope,
     validate_token_request,
 )
-from tests.builders import BASIC, CALLBACK, EVERYTHING, NOON, VERIFIER, a_client, a_registry
+from tests.support.builders import BASIC, CALLBACK, EVERYTHING, NOON, VERIFIER, a_client, a_registry
 
 SECRET = "budget-demo-secret"
 REGISTRY = a_registry(

@@ -8,7 +8,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.running_accord import PATIENCE
+from tests.support.running_accord import PATIENCE
 
 
 class BidiError(Exception):

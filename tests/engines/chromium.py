@@ -6,9 +6,9 @@ from typing import Self
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.chromium import launch
 from tests.engines.tab import Tab
-from tests.running_accord import PATIENCE
+from tests.support.chromium import launch
+from tests.support.running_accord import PATIENCE
 
 
 class Chromium:

@@ -8,14 +8,14 @@ import pytest
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
-from tests.conftest import DEMO_REGISTRY
 from tests.engines.chromium import Chromium
 from tests.engines.customer import Customer
 from tests.engines.firefox import Firefox
 from tests.engines.recipient import Recipient
 from tests.engines.tab import Engine
 from tests.engines.webkit import WebKit
-from tests.running_accord import RunningAccord
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.running_accord import RunningAccord
 
 ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
     "chromium": Chromium,

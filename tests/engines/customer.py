@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import requests
 
-from tests.builders import a_query
-from tests.customer import BUDGET, carried_params
 from tests.engines.recipient import Callback, Recipient
 from tests.engines.tab import Tab
-from tests.running_accord import PATIENCE, RunningAccord
+from tests.support.builders import a_query
+from tests.support.customer import BUDGET, carried_params
+from tests.support.running_accord import PATIENCE, RunningAccord
 
 APPROVE = "button[name=decision][value=approve]"
 DENY = "button[name=decision][value=deny]"

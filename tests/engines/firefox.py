@@ -16,7 +16,7 @@ from app.development.embedded import start_child, stop_child
 from tests.engines.bidi import BidiConnection, BidiError, bidi_session, text_of
 from tests.engines.nobody import Nobody
 from tests.engines.tab import Tab, soon
-from tests.running_accord import PATIENCE
+from tests.support.running_accord import PATIENCE
 from tools.programs import FIREFOX
 
 _LISTENS = re.compile(r"WebDriver BiDi listening on (ws://\S+)")

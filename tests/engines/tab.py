@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from tests.running_accord import PATIENCE
+from tests.support.running_accord import PATIENCE
 
 T = TypeVar("T")
 

@@ -3,9 +3,9 @@
 import pytest
 import requests
 
-from tests.builders import query_params
 from tests.engines.customer import Customer
-from tests.web.expected_pages import HEADINGS
+from tests.support.builders import query_params
+from tests.support.expected_pages import HEADINGS
 
 STATE = query_params()["state"]
 ANSWERED = HEADINGS["answered"]["en"]

@@ -11,8 +11,8 @@ import requests
 
 from app.development.embedded import start_child, stop_child
 from tests.engines.tab import Tab, soon
-from tests.ports import free_port
-from tests.running_accord import PATIENCE
+from tests.support.ports import free_port
+from tests.support.running_accord import PATIENCE
 from tools.programs import MINI_BROWSER, SCREEN, WEBKIT
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the protocol gives to a reference

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 from bench.stage import write_between
-from tests.conftest import ROOT
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.stage import Outcome, Stage
-from tests.postgres import PostgresServer
+from tests.support.postgres import PostgresServer
+from tests.support.repository import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
 HEAD = (

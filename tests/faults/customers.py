@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from tests.builders import CALLBACK, a_query
-from tests.customer import BUDGET, hidden_fields
 from tests.faults.history import Exchange, History
-from tests.page_contract import parse_page
+from tests.support.builders import CALLBACK, a_query
+from tests.support.customer import BUDGET, hidden_fields
+from tests.support.page_contract import parse_page
 
 PASSWORD = "maple-syrup"
 PATIENCE = 15.0

@@ -12,10 +12,9 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Self
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.repository import ROOT
 
 
 class HealthWatch:

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from app.domain.tokens import hash_secret
-from tests.ledger_tables import LedgerTables
+from tests.support.ledger_tables import LedgerTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,11 @@ import psutil
 import requests
 from sqlalchemy import NullPool, create_engine, text
 
-from tests.conftest import ROOT
-from tests.faults.proxy import Proxy
 from tests.faults.stage import Needs, Stage
-from tests.oidc_server import KEYS, METADATA, TOKEN, hang, hang_up
-from tests.ports import free_port
+from tests.support.oidc_server import KEYS, METADATA, TOKEN, hang, hang_up
+from tests.support.ports import free_port
+from tests.support.proxy import Proxy
+from tests.support.repository import ROOT
 
 Fault = Callable[[Stage], AbstractContextManager[None]]
 

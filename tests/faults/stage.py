@@ -17,14 +17,15 @@ from app.stores.ledger import migrations
 from tests.faults.customers import PASSWORD, Customer
 from tests.faults.health import HealthWatch
 from tests.faults.history import History, violations
-from tests.faults.proxy import Proxy, to_port, to_socket
-from tests.ledger_tables import LedgerTables
-from tests.log_reader import LogReader
-from tests.oidc_server import OidcServer
-from tests.ports import free_port
-from tests.postgres import PostgresServer
-from tests.redis_servers import SentinelSet, commands_to
-from tests.running_accord import RunningAccord, with_customers
+from tests.support.ledger_tables import LedgerTables
+from tests.support.log_reader import LogReader
+from tests.support.oidc_server import OidcServer
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.proxy import Proxy, to_port, to_socket
+from tests.support.redis_servers import SentinelSet, commands_to
+from tests.support.registrations import with_customers
+from tests.support.running_accord import RunningAccord
 
 CUSTOMERS = 8
 _MOST_SECONDS_TO_RECOVER = 40.0

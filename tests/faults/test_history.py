@@ -12,9 +12,9 @@ import pytest
 from app.domain.consent import Answer
 from app.domain.tokens import hash_secret
 from app.stores.ledger.ledger import Ledger
-from tests.builders import NOON, a_decision, a_grant
 from tests.faults.history import Exchange, violations
-from tests.ledger_tables import LedgerTables
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
 
 SUBJECTS = {"c0": "maple-0001", "c1": "maple-0002"}
 

@@ -12,13 +12,13 @@ from werkzeug.test import TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
 from app.stores.redis import client as redis
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
-from tests.faults.proxy import Proxy, to_socket
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
-from tests.postgres import PostgresServer
-from tests.web.expected_pages import check_json
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
+from tests.support.expected_pages import check_json
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.postgres import PostgresServer
+from tests.support.proxy import Proxy, to_socket
 
 SHORT = timedelta(milliseconds=300)
 TOLD_TO_WAIT = timedelta(seconds=10)

@@ -21,7 +21,7 @@ from tests.faults.scenarios import (
     to_ledger,
 )
 from tests.faults.stage import Stage
-from tests.postgres import PostgresServer
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture(scope="module")

@@ -24,19 +24,26 @@ from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.stores.readiness import A_SECOND
 from app.stores.redis import client as redis
-from tests.builders import a_query
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, carried_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.ports import free_port
-from tests.web.expected_pages import (
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.builders import a_query
+from tests.support.customer import (
+    BUDGET,
+    BrowserCustomer,
+    answer_params,
+    basic,
+    carried_params,
+    hidden_fields,
+)
+from tests.support.expected_pages import (
     check_error_page,
     check_json,
     check_page,
     complaints_page,
     ways_out,
 )
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient
+from tests.support.ports import free_port
 
 SHORT = timedelta(milliseconds=300)
 

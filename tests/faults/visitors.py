@@ -8,7 +8,7 @@ import http.client
 import sys
 import threading
 
-from tests.builders import a_query
+from tests.support.builders import a_query
 
 
 def main(port: int, number: int) -> None:

@@ -8,9 +8,9 @@ from app.domain.consent import Answer, ShownConsent
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.flow.consent import Approved, ConsentFlow, Expired
-from tests.builders import a_request
-from tests.conftest import Clock
-from tests.ledger_tables import LedgerTables
+from tests.support.applications import Clock
+from tests.support.builders import a_request
+from tests.support.ledger_tables import LedgerTables
 
 
 def answer(flow: ConsentFlow, clock: Clock, *times: timedelta) -> list[object]:

@@ -13,7 +13,7 @@ from app.domain.history import Actor
 from app.flow.withdrawal import withdraw
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
-from tests.builders import BASIC, NOON, a_decision, a_grant
+from tests.support.builders import BASIC, NOON, a_decision, a_grant
 
 LATER = NOON + timedelta(hours=1)
 TRANSACTIONS = frozenset({DataCluster.TRANSACTIONS})

@@ -7,8 +7,9 @@ import pytest
 
 from app.registration import branding
 from app.registration.branding import ON_COLOUR, readable_colour, readable_logo
+from tests.support.repository import ROOT
 
-CSS = Path(__file__).resolve().parents[2] / "static" / "accord.css"
+CSS = ROOT / "static" / "accord.css"
 PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h1"/></svg>'
 
 

@@ -14,8 +14,8 @@ from app.domain.tokens import ClientCredentials, SecretUsed, authenticate_client
 from app.registration.client_secrets import new_secret
 from app.registration.demo_secrets import DEMO_HASHES
 from app.registration.file import RegistryError, read_registry
-from tests.builders import EVERYTHING, NOON
-from tests.conftest import DEMO_REGISTRY
+from tests.support.builders import EVERYTHING, NOON
+from tests.support.registrations import DEMO_REGISTRY
 
 GOOD = """\
 [[providers]]

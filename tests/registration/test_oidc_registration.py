@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.registry import DataProvider, OidcRegistration
 from app.registration.file import RegistryError, read_registry
-from tests.conftest import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY
 
 DEMO = 'oidc = { issuer = "http://localhost:8002", client_id = "accord", demo_client_secret = "harbour-demo-secret" }'
 SECRET = "a secret of the tests"

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.language import Bilingual
 from app.registration.file import RegistryError, read_registry
-from tests.conftest import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY
 
 MAPLE = """
 [[resource_servers]]

@@ -15,8 +15,8 @@ import pytest
 
 from app.signin import Cause, SignInFailed
 from app.signin.http import Address, Deadline, connect, exchange, get_json, http_connection, tls
-from tests.oidc_server import METADATA, OidcServer, say
-from tests.ports import free_port
+from tests.support.oidc_server import METADATA, OidcServer, say
+from tests.support.ports import free_port
 
 
 def soon() -> Deadline:

@@ -7,7 +7,7 @@ import pytest
 from app.domain.registry import DataProvider, SandboxCustomer, Trouble
 from app.signin import Cause, Customer, SignInFailed
 from app.signin.sandbox import SLOW_SECONDS, SandboxSignIn
-from tests.builders import a_provider
+from tests.support.builders import a_provider
 
 PASSWORD = "maple-syrup"
 

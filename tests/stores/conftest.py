@@ -2,20 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, delete, select
 
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
-from app.stores.ledger.schema import metadata
 from app.stores.redis import client as redis
 from app.stores.redis.cluster import Cluster
-from tests.postgres import PostgresServer
-from tests.redis_servers import SentinelSet, ValkeyCluster
+from tests.support.ledger_tables import LedgerTables
+from tests.support.postgres import PostgresServer
+from tests.support.redis_servers import SentinelSet, ValkeyCluster
 
 TIMEOUT = timedelta(seconds=0.3)
 
@@ -59,43 +56,20 @@ def redis_client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
     client.close()
 
 
-@dataclass(frozen=True)
-class LedgerDatabase:
-    """What stands in the tables, whatever the ledger says about it."""
-
-    url: str
-
-    def rows(self, table: str, **wanted: Any) -> list[dict[str, Any]]:
-        """The rows of `table` that have these values, in the order of their first column."""
-        columns = metadata.tables[table].c
-        query = select(metadata.tables[table]).filter_by(**wanted).order_by(columns[0])
-        with create_engine(self.url, poolclass=NullPool).connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def events(self) -> list[tuple[str, str]]:
-        """What happened to which consent, in order."""
-        return [(row["consent_id"], row["kind"]) for row in self.rows("events")]
-
-    def clear(self) -> None:
-        with create_engine(self.url, poolclass=NullPool).begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(delete(table))
-
-
 @pytest.fixture(scope="session")
-def postgres_ledger(postgres: PostgresServer) -> LedgerDatabase:
+def postgres_ledger(postgres: PostgresServer) -> LedgerTables:
     """A migrated ledger in PostgreSQL; `database` empties it before each test."""
     url = postgres.new_database()
     migrations.upgrade(url)
-    return LedgerDatabase(url)
+    return LedgerTables(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> LedgerDatabase:
+def database(request: pytest.FixtureRequest) -> LedgerTables:
     """An empty ledger: the test runs on each of the two databases."""
     if request.param == "sqlite":
-        return LedgerDatabase(request.getfixturevalue("ledger_url"))
-    database: LedgerDatabase = request.getfixturevalue("postgres_ledger")
+        return LedgerTables(request.getfixturevalue("ledger_url"))
+    database: LedgerTables = request.getfixturevalue("postgres_ledger")
     database.clear()
     return database
 
@@ -115,7 +89,7 @@ def open_ledger() -> Iterator[Callable[[str], Ledger]]:
 
 
 @pytest.fixture
-def ledger(database: LedgerDatabase) -> Iterator[Ledger]:
+def ledger(database: LedgerTables) -> Iterator[Ledger]:
     ledger = Ledger(database.url, timeout=timedelta(seconds=2))
     yield ledger
     ledger.close()

@@ -16,9 +16,9 @@ from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis import client as redis
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import RECORDS
-from tests.postgres import PostgresServer
 from tests.stores.ledger.test_database import an_answer
+from tests.support.builders import RECORDS
+from tests.support.postgres import PostgresServer
 
 TIMEOUT = timedelta(seconds=0.3)
 PASSWORD = "marked-password"

@@ -7,7 +7,7 @@ import ssl
 import threading
 from typing import Self
 
-from tests.certificates import Certificates
+from tests.support.certificates import Certificates
 
 
 class TlsProxy:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.development.embedded import EmbeddedValkey
-from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
-from tests.page_contract import ContractClient
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.page_contract import ContractClient
+from tests.support.registrations import DEMO_REGISTRY
 
 
 @pytest.fixture

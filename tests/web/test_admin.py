@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Clock
-from tests.customer import BUDGET, LOANS, BrowserCustomer, basic
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.web.machine_requests import (
+from tests.support.applications import Clock
+from tests.support.customer import BUDGET, LOANS, BrowserCustomer, basic
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import (
     MAPLE_API,
     NOBODYS_CONSENT,
     TOKEN,
@@ -19,6 +18,7 @@ from tests.web.machine_requests import (
     introspect,
     record,
 )
+from tests.support.page_contract import ContractClient
 
 
 def test_a_client_gets_a_token_for_itself(client: ContractClient, recorded: LedgerTables) -> None:

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import NullPool, create_engine, update
 
 from app.stores.ledger.schema import decisions
-from tests.conftest import DEMO_REGISTRY, Clock
-from tests.customer import BrowserCustomer
-from tests.page_contract import ContractClient, parse_page
-from tests.web.machine_requests import admin_token, connect, record
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer
+from tests.support.machine_requests import admin_token, connect, record
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.registrations import DEMO_REGISTRY
 
 Register = Callable[..., ContractClient]
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conftest import Clock
-from tests.customer import BrowserCustomer
-from tests.page_contract import ContractClient, Element, parse_page
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 Register = Callable[..., ContractClient]
 

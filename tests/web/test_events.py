@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Clock
-from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
-from tests.web.machine_requests import admin_token, connect, revoke
+from tests.support.applications import Clock
+from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
+from tests.support.machine_requests import admin_token, connect, revoke
 
 Log = Callable[[], list[dict[str, Any]]]
 

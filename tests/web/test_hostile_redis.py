@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 
 from app.stores.redis import client as redis
-from tests.builders import CALLBACK, RECORDS, VERIFIER
-from tests.customer import LOANS, LOANS_CALLBACK, LOANS_REQUEST, BrowserCustomer, answer_params
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.web.expected_pages import check_json, check_page
+from tests.support.builders import CALLBACK, RECORDS, VERIFIER
+from tests.support.customer import LOANS, LOANS_CALLBACK, LOANS_REQUEST, BrowserCustomer, answer_params
+from tests.support.expected_pages import check_json, check_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient
 
 PURPOSES = ("session", "request", "code", "sign_ins", "minted")
 

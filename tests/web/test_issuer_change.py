@@ -8,11 +8,12 @@ from flask import Flask
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis import client as redis
-from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
-from tests.customer import BrowserCustomer
-from tests.oidc_server import OidcServer
-from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import check_error_page
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BrowserCustomer
+from tests.support.expected_pages import check_error_page
+from tests.support.oidc_server import OidcServer
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.registrations import DEMO_REGISTRY
 
 HARBOUR = "3000"
 ACCORD = "http://localhost:8000"

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.builders import a_query
-from tests.customer import BrowserCustomer, carried_params
-from tests.page_contract import ContractClient, parse_page
+from tests.support.builders import a_query
+from tests.support.customer import BrowserCustomer, carried_params
+from tests.support.page_contract import ContractClient, parse_page
 
 Register = Callable[..., ContractClient]
 LOST = ('demo_client_secret = "harbour-demo-secret"', 'client_secret_file = "/nowhere/secret"')

@@ -1,6 +1,6 @@
 """A bank that lies stays its own problem: what another bank says is never brought to it (RFC 9700 4.4).
 
-Two banks, each with a server of its own (tests/oidc_server.py), of which one does what it likes.
+Two banks, each with a server of its own (tests/support/oidc_server.py), of which one does what it likes.
 """
 
 import io
@@ -18,11 +18,12 @@ from werkzeug.test import TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.stores.redis import client as redis
-from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
-from tests.customer import BrowserCustomer
-from tests.oidc_server import METADATA, NotRegistered, OidcServer
-from tests.page_contract import ContractClient
-from tests.web.expected_pages import check_error_page
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BrowserCustomer
+from tests.support.expected_pages import check_error_page
+from tests.support.oidc_server import METADATA, NotRegistered, OidcServer
+from tests.support.page_contract import ContractClient
+from tests.support.registrations import DEMO_REGISTRY
 
 HONEST, LIAR = "3000", "2000"
 ACCORD = "http://localhost:8000"

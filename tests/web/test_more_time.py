@@ -6,11 +6,11 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.stores.redis.client import Redis
-from tests.conftest import Clock
-from tests.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import Element
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
+from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import Element
 
 ALMOST_OVER = timedelta(minutes=14, seconds=59)
 LIFETIME = timedelta(minutes=15)

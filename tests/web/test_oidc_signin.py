@@ -1,6 +1,6 @@
 """Sign-in at a bank's own server: there and back, and everything that can go wrong on the way.
 
-The bank is tests/oidc_server.py, over real HTTP; tests/signin/test_provider_mock.py is about somebody else's server.
+The bank is tests/support/oidc_server.py, over real HTTP; tests/signin/test_provider_mock.py is about somebody else's server.
 """
 
 import io
@@ -21,9 +21,10 @@ from werkzeug.test import Cookie, TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.stores.redis import client as redis
-from tests.conftest import DEMO_REGISTRY, Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, carried_params, hidden_fields
-from tests.oidc_server import (
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BrowserCustomer, carried_params, hidden_fields
+from tests.support.expected_pages import check_error_page, check_page
+from tests.support.oidc_server import (
     CLIENT_ID,
     CLIENT_SECRET,
     KEYS,
@@ -42,9 +43,9 @@ from tests.oidc_server import (
     say,
     wait_until,
 )
-from tests.page_contract import ContractClient, Element, parse_page
-from tests.ports import free_port
-from tests.web.expected_pages import check_error_page, check_page
+from tests.support.page_contract import ContractClient, Element, parse_page
+from tests.support.ports import free_port
+from tests.support.registrations import DEMO_REGISTRY
 
 HARBOUR = "3000"
 SHORT = timedelta(milliseconds=400)  # for what must run into its time limit

@@ -22,11 +22,9 @@ from schemathesis.specs.openapi.checks import (
 from werkzeug.test import TestResponse
 
 from app.domain.errors import ErrorCode
-from tests.builders import CALLBACK, CHALLENGE
-from tests.conftest import ROOT
-from tests.customer import BUDGET, BrowserCustomer, basic
-from tests.page_contract import ContractClient
-from tests.web.machine_requests import (
+from tests.support.builders import CALLBACK, CHALLENGE
+from tests.support.customer import BUDGET, BrowserCustomer, basic
+from tests.support.machine_requests import (
     CONSENTS,
     INTROSPECT,
     MAPLE_API,
@@ -38,6 +36,8 @@ from tests.web.machine_requests import (
     claims_of,
     connect,
 )
+from tests.support.page_contract import ContractClient
+from tests.support.repository import ROOT
 from tools.checkers import CHECKERS, NODE
 
 CONTRACT = ROOT / "app" / "openapi.yaml"

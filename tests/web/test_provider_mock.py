@@ -10,12 +10,13 @@ import requests
 
 from app.development.embedded import EmbeddedValkey, start_child, stop_child
 from app.stores.redis import client as redis
-from tests.conftest import DEMO_REGISTRY, make_app, make_settings
-from tests.customer import BrowserCustomer
-from tests.oidc_server import wait_until
-from tests.page_contract import ContractClient
-from tests.ports import free_port
-from tests.web.expected_pages import check_error_page, check_page
+from tests.support.applications import make_app, make_settings
+from tests.support.customer import BrowserCustomer
+from tests.support.expected_pages import check_error_page, check_page
+from tests.support.oidc_server import wait_until
+from tests.support.page_contract import ContractClient
+from tests.support.ports import free_port
+from tests.support.registrations import DEMO_REGISTRY
 
 PATIENCE = 10
 

@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 
 from app.settings import Settings
-from tests.conftest import Clock, make_app
-from tests.customer import LOANS_REQUEST, BrowserCustomer, answer_params
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, Element, parse_page
-from tests.web.expected_pages import check_page
-from tests.web.machine_requests import connect, introspect
+from tests.support.applications import Clock, make_app
+from tests.support.customer import LOANS_REQUEST, BrowserCustomer, answer_params
+from tests.support.expected_pages import check_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import connect, introspect
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 NEW = {"en": "New", "fr": "Nouveau"}
 SHARED = {"en": "You share this now", "fr": "Déjà partagé"}

@@ -7,10 +7,11 @@ import pytest
 from flask import Flask
 
 from app.web.consent.visible_text import visible_text
-from tests.conftest import DEMO_REGISTRY, Clock
-from tests.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.registrations import DEMO_REGISTRY
 
 Register = Callable[..., ContractClient]
 

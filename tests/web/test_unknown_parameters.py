@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.builders import a_query
-from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
-from tests.web.machine_requests import CONSENTS, INTROSPECT, REVOKE, TOKEN, bearer, connect
+from tests.support.builders import a_query
+from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
+from tests.support.machine_requests import CONSENTS, INTROSPECT, REVOKE, TOKEN, bearer, connect
 
 UNKNOWN = {
     "not UTF-8": "utm_campaign=%E9t%E9",

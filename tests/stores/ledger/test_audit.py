@@ -11,7 +11,7 @@ from app.stores.ledger.audit import AT_ONCE, Audit
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.rows import screen_row
 from app.stores.ledger.schema import agreements, decisions, events, grants, screens
-from tests.builders import NOON, a_client, a_decision, a_grant, a_provider
+from tests.support.builders import NOON, a_client, a_decision, a_grant, a_provider
 
 HOUR = timedelta(hours=1)
 AGREEMENT = agree(a_client(), a_provider())

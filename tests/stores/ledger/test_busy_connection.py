@@ -17,9 +17,9 @@ from app.stores.ledger.audit import Audit
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.retention import Policy, RetentionStore
-from tests.builders import BASIC, NOON, a_decision, a_grant
-from tests.postgres import PostgresServer
 from tests.stores.work import Ask, counting_steps, rows_read
+from tests.support.builders import BASIC, NOON, a_decision, a_grant
+from tests.support.postgres import PostgresServer
 
 REFRESHES = 200_000
 HANDFUL = 50

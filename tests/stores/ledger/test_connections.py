@@ -15,9 +15,9 @@ from app.domain.tokens import hash_secret
 from app.stores.ledger.connections import AT_ONCE, Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import BASIC, EVERYTHING, NOON, a_decision, a_grant
-from tests.stores.conftest import LedgerDatabase
-from tests.stores.parallel import all_at_once
+from tests.support.builders import BASIC, EVERYTHING, NOON, a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
+from tests.support.parallel import all_at_once
 
 MANY = 12
 SECOND = timedelta(seconds=1)
@@ -213,7 +213,7 @@ def test_whoever_ends_a_connection_ends_it_at_once_and_is_on_record(
 
 
 def test_a_code_on_its_way_cannot_be_redeemed_after_a_withdrawal(
-    ledger: Ledger, connections: ConnectionStore, database: LedgerDatabase
+    ledger: Ledger, connections: ConnectionStore, database: LedgerTables
 ) -> None:
     connect(ledger)
     withdraw(connections)
@@ -358,7 +358,7 @@ def test_what_has_run_out_is_written_down_in_portions(ledger: Ledger, connection
 
 
 def test_events_are_appended_and_what_was_written_is_never_changed(
-    ledger: Ledger, connections: ConnectionStore, database: LedgerDatabase
+    ledger: Ledger, connections: ConnectionStore, database: LedgerTables
 ) -> None:
     seen: list[dict[str, Any]] = []
 

@@ -18,9 +18,9 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.copying import AT_ONCE
 from app.stores.ledger.ledger import Ledger, Redeemed
 from app.stores.ledger.schema import agreements, metadata, screens
-from tests.builders import BASIC, NOON, a_decision, a_grant
-from tests.ledger_tables import LedgerTables
-from tests.postgres import PostgresServer
+from tests.support.builders import BASIC, NOON, a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
+from tests.support.postgres import PostgresServer
 
 NewUrl = Callable[[], str]
 SHOWN = Screen("Voulez-vous partager\N{NO-BREAK SPACE}? \N{BANK}", Language.FR, "catalogue-1")

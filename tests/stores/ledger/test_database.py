@@ -17,12 +17,12 @@ from sqlalchemy import NullPool, create_engine, func, make_url, select, text
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import NOON, a_decision, a_grant
-from tests.faults.proxy import Proxy, to_socket
-from tests.ports import free_port
-from tests.redis_servers import wait_until
 from tests.stores import in_time
-from tests.stores.conftest import LedgerDatabase
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
+from tests.support.ports import free_port
+from tests.support.proxy import Proxy, to_socket
+from tests.support.redis_servers import wait_until
 
 OpenLedger = Callable[[str], Ledger]
 
@@ -52,7 +52,7 @@ def fill(ledger: Ledger) -> Ledger:
 
 
 @pytest.fixture
-def ledger(database: LedgerDatabase, open_ledger: OpenLedger) -> Ledger:
+def ledger(database: LedgerTables, open_ledger: OpenLedger) -> Ledger:
     """With what `fill` records in it."""
     return fill(open_ledger(database.url))
 
@@ -65,16 +65,16 @@ def unavailable_in_time() -> Iterator[pytest.ExceptionInfo[StoreUnavailable]]:
     assert "dc-budget" not in str(raised.value)
 
 
-def contents(database: LedgerDatabase) -> list[Any]:
+def contents(database: LedgerTables) -> list[Any]:
     return [database.rows(table) for table in metadata.tables]
 
 
-def path_of(database: LedgerDatabase) -> Path:
+def path_of(database: LedgerTables) -> Path:
     return Path(database.url.removeprefix("sqlite:///"))
 
 
 @contextmanager
-def locked(database: LedgerDatabase) -> Iterator[None]:
+def locked(database: LedgerTables) -> Iterator[None]:
     """Somebody else holds the ledger inside the block."""
     if database.url.startswith("sqlite"):
         with closing(sqlite3.connect(path_of(database), isolation_level=None)) as other:
@@ -92,7 +92,7 @@ def locked(database: LedgerDatabase) -> Iterator[None]:
 
 @each_write
 def test_a_locked_ledger_is_unavailable_in_time_and_nothing_is_recorded(
-    ledger: Ledger, database: LedgerDatabase, write: Callable[[Ledger], Any]
+    ledger: Ledger, database: LedgerTables, write: Callable[[Ledger], Any]
 ) -> None:
     on_record = contents(database)
     with locked(database), unavailable_in_time():
@@ -100,27 +100,27 @@ def test_a_locked_ledger_is_unavailable_in_time_and_nothing_is_recorded(
     assert contents(database) == on_record
 
 
-def test_a_locked_ledger_can_still_be_read(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_a_locked_ledger_can_still_be_read(ledger: Ledger, database: LedgerTables) -> None:
     with locked(database):
         ledger.check()
         assert ledger.find_answer("request-1") is not None
 
 
-def test_when_the_lock_is_gone_the_same_call_works(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_when_the_lock_is_gone_the_same_call_works(ledger: Ledger, database: LedgerTables) -> None:
     with locked(database), unavailable_in_time():
         ledger.record_decision(*an_answer(2))
     assert ledger.record_decision(*an_answer(2)).decision.consent_id == "consent-2"
 
 
 def test_a_ledger_that_is_locked_when_it_is_first_opened_is_unavailable_in_time(
-    database: LedgerDatabase, open_ledger: OpenLedger
+    database: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     with locked(database), unavailable_in_time():
         open_ledger(database.url).record_decision(*an_answer(2))
     assert database.rows("decisions") == []
 
 
-def test_who_waited_in_vain_for_a_turn_closes_the_ledger_to_nobody(file: LedgerDatabase) -> None:
+def test_who_waited_in_vain_for_a_turn_closes_the_ledger_to_nobody(file: LedgerTables) -> None:
     with closing(Ledger(file.url, timeout=timedelta(seconds=1))) as ledger, ThreadPoolExecutor(4) as pool:
         with ledger.database.writing():
             with pytest.raises(StoreUnavailable, match="too many writers"):
@@ -132,7 +132,7 @@ def test_who_waited_in_vain_for_a_turn_closes_the_ledger_to_nobody(file: LedgerD
 
 
 def test_while_another_process_holds_the_lock_one_writer_finds_out_and_the_others_are_told_at_once(
-    file: LedgerDatabase,
+    file: LedgerTables,
 ) -> None:
     with (
         closing(Ledger(file.url, timeout=timedelta(seconds=1))) as ledger,
@@ -153,13 +153,13 @@ def test_while_another_process_holds_the_lock_one_writer_finds_out_and_the_other
 
 
 @pytest.fixture
-def file(ledger_url: str) -> LedgerDatabase:
-    return LedgerDatabase(ledger_url)
+def file(ledger_url: str) -> LedgerTables:
+    return LedgerTables(ledger_url)
 
 
 @each_write
 def test_a_ledger_that_cannot_be_written_is_unavailable_and_nothing_is_recorded(
-    file: LedgerDatabase, open_ledger: OpenLedger, write: Callable[[Ledger], Any]
+    file: LedgerTables, open_ledger: OpenLedger, write: Callable[[Ledger], Any]
 ) -> None:
     fill(open_ledger(file.url))
     on_record = contents(file)
@@ -182,7 +182,7 @@ def no_file_grows_beyond(size: int) -> Iterator[None]:
 
 
 def test_a_full_disk_is_unavailable_and_nothing_is_recorded(
-    file: LedgerDatabase, open_ledger: OpenLedger
+    file: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     ledger = open_ledger(file.url)
     ledger.record_decision(*an_answer(1))
@@ -194,7 +194,7 @@ def test_a_full_disk_is_unavailable_and_nothing_is_recorded(
 
 
 def test_a_sqlite_ledger_keeps_a_write_ahead_log_so_that_readers_never_wait(
-    file: LedgerDatabase, open_ledger: OpenLedger
+    file: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     open_ledger(file.url).record_decision(*an_answer(1))
     with closing(sqlite3.connect(path_of(file))) as other:
@@ -245,7 +245,7 @@ def test_a_ledger_that_is_not_there_is_unavailable_to_readers_and_writers(
 
 
 def test_more_threads_than_connections_take_turns_and_all_are_answered(
-    postgres_ledger: LedgerDatabase,
+    postgres_ledger: LedgerTables,
 ) -> None:
     postgres_ledger.clear()
     others = text(
@@ -264,7 +264,7 @@ def test_more_threads_than_connections_take_turns_and_all_are_answered(
     assert len(answers) == len(postgres_ledger.rows("decisions")) == 40
 
 
-def test_who_gets_no_connection_in_time_is_told_so(postgres_ledger: LedgerDatabase) -> None:
+def test_who_gets_no_connection_in_time_is_told_so(postgres_ledger: LedgerTables) -> None:
     with closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=0.33), connections=1)) as ledger:
         with ledger.database.reading(), unavailable_in_time():
             ledger.check()
@@ -275,7 +275,7 @@ def test_who_gets_no_connection_in_time_is_told_so(postgres_ledger: LedgerDataba
 
 
 def test_connections_that_the_server_has_closed_are_replaced_without_a_word(
-    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+    postgres_ledger: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     postgres_ledger.clear()
     ledger = open_ledger(postgres_ledger.url)
@@ -292,14 +292,14 @@ def test_connections_that_the_server_has_closed_are_replaced_without_a_word(
 
 
 @pytest.fixture
-def on_the_way(postgres_ledger: LedgerDatabase) -> Iterator[Proxy]:
+def on_the_way(postgres_ledger: LedgerTables) -> Iterator[Proxy]:
     """Between Accord and PostgreSQL."""
     with Proxy(to_socket(f"{make_url(postgres_ledger.url).query['host']}/.s.PGSQL.5432")) as proxy:
         yield proxy
 
 
 def test_a_postgresql_that_says_nothing_is_unavailable_in_time_and_heals(
-    on_the_way: Proxy, postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+    on_the_way: Proxy, postgres_ledger: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     """Its own limits are of no use then: it does not say that they have passed."""
     url = make_url(postgres_ledger.url).set(host="127.0.0.1", port=on_the_way.port)
@@ -315,7 +315,7 @@ def test_a_postgresql_that_says_nothing_is_unavailable_in_time_and_heals(
 
 
 def test_statements_that_run_too_long_keep_nobody_else_from_their_answers(
-    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+    postgres_ledger: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     ledger = open_ledger(postgres_ledger.url)
     too_long = select(func.pg_sleep(5))
@@ -338,7 +338,7 @@ def test_statements_that_run_too_long_keep_nobody_else_from_their_answers(
 
 
 def test_a_wait_for_a_lock_is_told_from_a_statement_that_runs_too_long(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     if database.url.startswith("sqlite"):
         said = "ledger: OperationalError, SQLITE_BUSY"

@@ -10,8 +10,8 @@ from app.domain.registry import DataProvider, OidcRegistration
 from app.stores.ledger.issuers import IssuerStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import NOON, a_provider
-from tests.stores.conftest import LedgerDatabase
+from tests.support.builders import NOON, a_provider
+from tests.support.ledger_tables import LedgerTables
 
 FIRST, SECOND, THIRD = (f"https://{name}.example" for name in ("first", "second", "third"))
 
@@ -36,7 +36,7 @@ def accepted(store: IssuerStore, *banks: DataProvider) -> list[bool]:
     return [store.accept(bank, now=NOON) for bank in banks]
 
 
-def test_the_first_issuer_is_the_one_and_no_other_is(store: IssuerStore, database: LedgerDatabase) -> None:
+def test_the_first_issuer_is_the_one_and_no_other_is(store: IssuerStore, database: LedgerTables) -> None:
     assert accepted(store, a_bank(FIRST), a_bank(FIRST), a_bank(SECOND), a_bank(FIRST)) == [
         True,
         True,

@@ -11,9 +11,9 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.retention import Policy, RetentionStore
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
-from tests.builders import NOON, a_decision, a_grant
-from tests.postgres import PostgresServer
 from tests.stores.work import Ask, rows_read
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.postgres import PostgresServer
 
 GRANTS = 20_000
 HANDFUL = 50

@@ -13,9 +13,9 @@ from app.domain.history import Actor
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger, Redeemed
-from tests.builders import NOON, a_decision, a_grant
-from tests.conftest import ROOT
-from tests.postgres import PostgresServer
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.postgres import PostgresServer
+from tests.support.repository import ROOT
 
 REWRITING = [
     "UPDATE events SET kind = 'denied'",

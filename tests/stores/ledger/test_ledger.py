@@ -19,9 +19,9 @@ from app.stores.ledger.ledger import ConnectionChanged, Ledger, NotRedeemable, R
 from app.stores.ledger.rows import Answered
 from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import EVERYTHING, NOON, a_client, a_decision, a_grant, a_provider
-from tests.stores.conftest import LedgerDatabase
-from tests.stores.parallel import all_at_once
+from tests.support.builders import EVERYTHING, NOON, a_client, a_decision, a_grant, a_provider
+from tests.support.ledger_tables import LedgerTables
+from tests.support.parallel import all_at_once
 
 MANY = 20
 IDLE = timedelta(days=30)
@@ -76,7 +76,7 @@ def test_an_approval_is_found_again_as_it_was(ledger: Ledger) -> None:
     assert ledger.find_answer("request-1") == recorded == Answered(decision, a_grant())
 
 
-def test_a_denial_is_found_again_and_creates_no_grant(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_a_denial_is_found_again_and_creates_no_grant(ledger: Ledger, database: LedgerTables) -> None:
     decision = a_denial()
     assert ledger.record_decision(decision, None) == Answered(decision, None)
     assert ledger.find_answer("request-1") == Answered(decision, None)
@@ -114,7 +114,7 @@ def test_a_request_that_nobody_answered_has_no_answer(ledger: Ledger) -> None:
 )
 def test_the_first_answer_wins_for_ever(
     ledger: Ledger,
-    database: LedgerDatabase,
+    database: LedgerTables,
     first: tuple[ConsentDecision, ConsentGrant | None],
     later: tuple[ConsentDecision, ConsentGrant | None],
 ) -> None:
@@ -125,7 +125,7 @@ def test_the_first_answer_wins_for_ever(
 
 
 def test_of_twenty_parallel_answers_one_is_recorded_and_all_learn_which(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     answers = [an_approval(consent_id=f"consent-{number}") for number in range(MANY)]
     results = all_at_once([partial(ledger.record_decision, *answer) for answer in answers])
@@ -139,7 +139,7 @@ def test_of_twenty_parallel_answers_one_is_recorded_and_all_learn_which(
     assert len(database.events()) == 2
 
 
-def test_of_parallel_approvals_and_denials_one_stands(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_of_parallel_approvals_and_denials_one_stands(ledger: Ledger, database: LedgerTables) -> None:
     approvals = [an_approval(consent_id=f"approved-{number}") for number in range(MANY // 2)]
     denials = [(a_denial(consent_id=f"denied-{number}"), None) for number in range(MANY // 2)]
     results = all_at_once([partial(ledger.record_decision, *answer) for answer in (*approvals, *denials)])
@@ -152,7 +152,7 @@ def test_of_parallel_approvals_and_denials_one_stands(ledger: Ledger, database: 
 # One redemption per code
 
 
-def test_a_redemption_keeps_the_hash_of_the_refresh_token(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_a_redemption_keeps_the_hash_of_the_refresh_token(ledger: Ledger, database: LedgerTables) -> None:
     ledger.record_decision(*an_approval())
     assert redeem(ledger) == Redeemed(standing_grant(ledger))
     assert standing_grant(ledger).redeemed_at == NOON + SECOND
@@ -162,7 +162,7 @@ def test_a_redemption_keeps_the_hash_of_the_refresh_token(ledger: Ledger, databa
 
 
 def test_of_twenty_parallel_redemptions_exactly_one_succeeds_and_the_others_are_replays(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     ledger.record_decision(*an_approval())
     hashes = [hash_secret(f"token {number}") for number in range(MANY)]
@@ -176,7 +176,7 @@ def test_of_twenty_parallel_redemptions_exactly_one_succeeds_and_the_others_are_
     assert refreshable(ledger, token_hash=winner) is None
 
 
-def test_a_replay_ends_the_grant_and_its_refresh_token(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_a_replay_ends_the_grant_and_its_refresh_token(ledger: Ledger, database: LedgerTables) -> None:
     ledger.record_decision(*an_approval())
     redeem(ledger)
     later = NOON + timedelta(days=3)
@@ -210,7 +210,7 @@ def test_a_code_that_is_presented_again_when_its_record_is_gone_ends_the_grant_t
 
 
 def test_a_redemption_takes_the_place_of_one_whose_token_nobody_was_given(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     ledger.record_decision(*an_approval())
     redeem(ledger)
@@ -246,7 +246,7 @@ def test_a_token_that_somebody_was_given_makes_the_next_redemption_a_replay(ledg
     assert standing_grant(ledger).ended_at is not None
 
 
-def test_of_twenty_parallel_retries_exactly_one_succeeds(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_of_twenty_parallel_retries_exactly_one_succeeds(ledger: Ledger, database: LedgerTables) -> None:
     ledger.record_decision(*an_approval())
     redeem(ledger)
     retries = [
@@ -260,7 +260,7 @@ def test_of_twenty_parallel_retries_exactly_one_succeeds(ledger: Ledger, databas
 
 @pytest.mark.parametrize("is_redeemed", [False, True], ids=["before", "after"])
 def test_another_clients_redemption_changes_nothing(
-    ledger: Ledger, database: LedgerDatabase, is_redeemed: bool
+    ledger: Ledger, database: LedgerTables, is_redeemed: bool
 ) -> None:
     ledger.record_decision(*an_approval())
     if is_redeemed:
@@ -270,7 +270,7 @@ def test_another_clients_redemption_changes_nothing(
     assert [database.rows(table) for table in metadata.tables] == on_record
 
 
-def test_what_was_never_granted_cannot_be_redeemed(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_what_was_never_granted_cannot_be_redeemed(ledger: Ledger, database: LedgerTables) -> None:
     ledger.record_decision(a_denial(), None)
     assert redeem(ledger) == NotRedeemable()
     assert redeem(ledger, request_id="request-9") == NotRedeemable()
@@ -284,7 +284,7 @@ def test_a_grant_cannot_be_redeemed_from_the_very_instant_at_which_it_expires(le
     assert isinstance(redeem(ledger, now=grant.expires_at - INSTANT), Redeemed)
 
 
-def test_a_superseded_grant_cannot_be_redeemed(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_a_superseded_grant_cannot_be_redeemed(ledger: Ledger, database: LedgerTables) -> None:
     ledger.record_decision(*an_approval(1))
     ledger.record_decision(*an_approval(2))
     assert redeem(ledger) == NotRedeemable()
@@ -296,7 +296,7 @@ def test_a_superseded_grant_cannot_be_redeemed(ledger: Ledger, database: LedgerD
 
 
 def test_a_new_approval_supersedes_the_connection_and_its_refresh_token(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     ledger.record_decision(*an_approval(1))
     redeem(ledger)
@@ -364,7 +364,7 @@ def page_that_shows(standing: ConsentGrant | None) -> ShownConsent:
 
 
 def test_an_approval_replaces_the_connection_that_its_page_showed(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     first = ledger.record_decision(*an_approval(1), page_that_shows(None)).grant
     second = ledger.record_decision(*an_approval(2), page_that_shows(first)).grant
@@ -376,7 +376,7 @@ def test_an_approval_replaces_the_connection_that_its_page_showed(
 
 @pytest.mark.parametrize("shown", ["none", "another", "wider"])
 def test_an_approval_that_would_replace_what_its_page_did_not_show_is_not_recorded(
-    ledger: Ledger, database: LedgerDatabase, shown: str
+    ledger: Ledger, database: LedgerTables, shown: str
 ) -> None:
     _, first = an_approval(1)
     ledger.record_decision(*an_approval(1))
@@ -393,7 +393,7 @@ def test_an_approval_that_would_replace_what_its_page_did_not_show_is_not_record
 
 
 def test_an_approval_whose_page_showed_a_connection_that_was_stopped_is_not_recorded(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     _, first = an_approval(1)
     with pytest.raises(ConnectionChanged):
@@ -411,7 +411,7 @@ def test_the_same_approval_again_is_the_one_on_record_whatever_its_page_showed(l
 
 
 def test_what_was_agreed_is_on_record_once_for_all_who_agreed_to_the_same(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     agreement = agree(a_client(), a_provider())
     for number in (1, 2):
@@ -425,7 +425,7 @@ def test_what_was_agreed_is_on_record_once_for_all_who_agreed_to_the_same(
 
 
 def test_two_requests_approved_at_the_same_moment_leave_one_connection(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     for number in range(1, 20, 2):
         pair = [an_approval(number), an_approval(number + 1)]
@@ -437,7 +437,7 @@ def test_two_requests_approved_at_the_same_moment_leave_one_connection(
 
 
 def test_of_thirty_requests_approved_at_the_same_moment_all_are_recorded_and_one_connection_stands(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     answers = [an_approval(number) for number in range(1, 31)]
     results = all_at_once([partial(ledger.record_decision, *answer) for answer in answers])
@@ -447,7 +447,7 @@ def test_of_thirty_requests_approved_at_the_same_moment_all_are_recorded_and_one
 
 
 def test_a_connection_is_superseded_in_the_transaction_that_records_the_new_one_or_not_at_all(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     ledger.record_decision(*an_approval(1))
     redeem(ledger)
@@ -476,7 +476,7 @@ def test_a_refresh_token_dies_after_thirty_idle_days_to_the_instant(ledger: Ledg
     assert refreshable(ledger, now=issued_at + IDLE) is None
 
 
-def test_every_use_begins_the_idle_period_anew(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_every_use_begins_the_idle_period_anew(ledger: Ledger, database: LedgerTables) -> None:
     grant = redeemed_grant(ledger)
     used_at = NOON + IDLE
     assert ledger.record_refresh(TOKEN, grant.consent_id, now=used_at)
@@ -485,7 +485,7 @@ def test_every_use_begins_the_idle_period_anew(ledger: Ledger, database: LedgerD
     assert database.events()[-1] == ("consent-1", "refreshed")
 
 
-def test_twenty_parallel_refreshes_all_work(ledger: Ledger, database: LedgerDatabase) -> None:
+def test_twenty_parallel_refreshes_all_work(ledger: Ledger, database: LedgerTables) -> None:
     grant = redeemed_grant(ledger)
     refreshes = [
         partial(ledger.record_refresh, TOKEN, grant.consent_id, now=NOON + number * SECOND)
@@ -497,7 +497,7 @@ def test_twenty_parallel_refreshes_all_work(ledger: Ledger, database: LedgerData
 
 
 def test_the_first_use_of_a_token_and_the_first_of_each_day_are_events(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     grant = redeemed_grant(ledger)
     midnight = NOON + timedelta(hours=12)
@@ -517,7 +517,7 @@ def test_the_first_use_of_a_token_and_the_first_of_each_day_are_events(
 
 @pytest.mark.parametrize("first_use", [timedelta(0), -INSTANT, -SECOND])
 def test_a_token_used_no_later_than_it_was_issued_has_been_used(
-    ledger: Ledger, database: LedgerDatabase, first_use: timedelta
+    ledger: Ledger, database: LedgerTables, first_use: timedelta
 ) -> None:
     """The clock that dates the use may be behind the one that dated the token, or stand still between them."""
     grant = redeemed_grant(ledger)
@@ -531,7 +531,7 @@ def test_a_token_used_no_later_than_it_was_issued_has_been_used(
 
 
 def test_servers_whose_clocks_differ_at_midnight_write_one_event_for_the_day(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     grant = redeemed_grant(ledger)
     midnight = NOON + timedelta(hours=12)
@@ -559,7 +559,7 @@ def test_a_refresh_token_dies_with_its_consent(ledger: Ledger) -> None:
 
 
 def test_a_token_that_is_revoked_between_finding_and_using_it_does_not_work(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     grant = redeemed_grant(ledger)
     assert refreshable(ledger) == grant
@@ -592,7 +592,7 @@ def test_a_token_that_is_revoked_between_finding_and_using_it_does_not_work(
     ],
 )
 def test_a_row_that_must_not_be_is_refused_by_the_database(
-    ledger: Ledger, database: LedgerDatabase, table: str, values: dict[str, Any]
+    ledger: Ledger, database: LedgerTables, table: str, values: dict[str, Any]
 ) -> None:
     ledger.record_decision(*an_approval(1))
     ledger.record_decision(a_denial(2), None)
@@ -603,7 +603,7 @@ def test_a_row_that_must_not_be_is_refused_by_the_database(
 
 
 def test_a_grant_without_its_decision_is_refused_and_neither_is_recorded(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     decision, _ = an_approval(1)
     _, of_another_request = an_approval(2)
@@ -613,7 +613,7 @@ def test_a_grant_without_its_decision_is_refused_and_neither_is_recorded(
 
 
 def test_nothing_of_a_refresh_token_or_a_code_is_in_the_ledger(
-    ledger: Ledger, database: LedgerDatabase
+    ledger: Ledger, database: LedgerTables
 ) -> None:
     ledger.record_decision(*an_approval())
     redeem(ledger)

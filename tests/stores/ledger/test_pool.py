@@ -13,10 +13,10 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger, Redeemed
 from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import NOON, a_decision, a_grant
-from tests.pgbouncer import PgBouncer
-from tests.postgres import PostgresServer
-from tests.stores.conftest import LedgerDatabase
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
+from tests.support.pgbouncer import PgBouncer
+from tests.support.postgres import PostgresServer
 
 FLOWS = 60
 
@@ -31,7 +31,7 @@ def pool(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[P
 
 @pytest.fixture
 def ledger(pool: PgBouncer) -> Iterator[Ledger]:
-    LedgerDatabase(pool.url).clear()
+    LedgerTables(pool.url).clear()
     with closing(Ledger(pool.url, timeout=timedelta(seconds=2), connections=8)) as ledger:
         yield ledger
 
@@ -99,7 +99,7 @@ def test_names_in_every_script_go_through_the_pool(ledger: Ledger) -> None:
     assert answered.decision.subject == subject
 
 
-def test_a_server_that_is_reached_directly_limits_single_queries_too(postgres_ledger: LedgerDatabase) -> None:
+def test_a_server_that_is_reached_directly_limits_single_queries_too(postgres_ledger: LedgerTables) -> None:
     asleep = select(func.pg_sleep(60))
     with (
         closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=0.5))) as ledger,

@@ -10,9 +10,9 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
-from tests.builders import a_decision, a_grant
-from tests.postgres import PostgresServer
-from tests.stores.conftest import LedgerDatabase
+from tests.support.builders import a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
+from tests.support.postgres import PostgresServer
 
 
 def in_encoding(postgres: PostgresServer, encoding: str) -> str:
@@ -103,7 +103,7 @@ def test_an_address_of_another_kind_is_refused(url: str, refusal: str) -> None:
         Ledger(url, timeout=timedelta(seconds=1))
 
 
-def test_what_libpq_knows_may_be_said(postgres_ledger: LedgerDatabase) -> None:
+def test_what_libpq_knows_may_be_said(postgres_ledger: LedgerTables) -> None:
     url = make_url(postgres_ledger.url).update_query_dict(
         {"application_name": "accord at two", "keepalives_idle": "30", "options": "-c search_path=public"}
     )

@@ -16,8 +16,8 @@ from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.retention import MOST_AT_ONCE, Forgettable, Policy, RetentionStore
 from app.stores.ledger.rows import agreement_row, screen_row
 from app.stores.ledger.schema import agreements, screens
-from tests.builders import NOON, a_client, a_decision, a_grant, a_provider
-from tests.stores.conftest import LedgerDatabase
+from tests.support.builders import NOON, a_client, a_decision, a_grant, a_provider
+from tests.support.ledger_tables import LedgerTables
 
 YEAR = timedelta(days=365)
 DAY = timedelta(days=1)
@@ -83,7 +83,7 @@ def kept(ledger: Ledger) -> Kept:
 
 
 def test_a_consent_is_kept_for_years_after_it_ran_out_and_then_forgotten_entirely(
-    kept: Kept, database: LedgerDatabase
+    kept: Kept, database: LedgerTables
 ) -> None:
     kept.approve("a")
     assert kept.forget(8 * YEAR - SECOND).consents == 0
@@ -92,7 +92,7 @@ def test_a_consent_is_kept_for_years_after_it_ran_out_and_then_forgotten_entirel
     assert [database.rows(table) for table in EVERY_TABLE] == [[]] * 4
 
 
-def test_the_years_of_a_consent_that_was_withdrawn_begin_there(kept: Kept, database: LedgerDatabase) -> None:
+def test_the_years_of_a_consent_that_was_withdrawn_begin_there(kept: Kept, database: LedgerTables) -> None:
     kept.approve("a")
     kept.approve("b")
     kept.withdraw("a", after=10 * DAY)
@@ -102,7 +102,7 @@ def test_the_years_of_a_consent_that_was_withdrawn_begin_there(kept: Kept, datab
     assert {consent_id for consent_id, _ in database.events()} == {"c-b"}
 
 
-def test_a_denial_is_kept_for_years_too(kept: Kept, database: LedgerDatabase) -> None:
+def test_a_denial_is_kept_for_years_too(kept: Kept, database: LedgerTables) -> None:
     kept.deny("a")
     assert kept.forget(7 * YEAR - SECOND) == Forgettable()
     assert kept.forget(7 * YEAR) == Forgettable(consents=1, events=2)
@@ -111,7 +111,7 @@ def test_a_denial_is_kept_for_years_too(kept: Kept, database: LedgerDatabase) ->
 
 @pytest.mark.parametrize("after", [timedelta(0), 364 * DAY, YEAR - SECOND])
 def test_nothing_of_a_consent_in_force_is_ever_forgotten(
-    ledger: Ledger, database: LedgerDatabase, after: timedelta
+    ledger: Ledger, database: LedgerTables, after: timedelta
 ) -> None:
     impatient = Policy(records=timedelta(0), tokens=timedelta(0), token_idle=YEAR)
     kept = Kept(ledger, RetentionStore(ledger.database, impatient))
@@ -129,7 +129,7 @@ def test_nothing_of_a_consent_in_force_is_ever_forgotten(
     ids=["idle for thirty days", "revoked"],
 )
 def test_a_refresh_token_is_forgotten_a_year_after_it_died_and_its_consent_is_not(
-    kept: Kept, database: LedgerDatabase, withdrawn_after: timedelta | None, dead_after: timedelta
+    kept: Kept, database: LedgerTables, withdrawn_after: timedelta | None, dead_after: timedelta
 ) -> None:
     kept.approve("a")
     if withdrawn_after is not None:
@@ -140,14 +140,14 @@ def test_a_refresh_token_is_forgotten_a_year_after_it_died_and_its_consent_is_no
     assert len(database.rows("grants")) == 1
 
 
-def test_a_refresh_token_that_is_used_lives(kept: Kept, database: LedgerDatabase) -> None:
+def test_a_refresh_token_that_is_used_lives(kept: Kept, database: LedgerTables) -> None:
     kept.approve("a")
     kept.ledger.record_refresh("t-a", "c-a", now=NOON + 300 * DAY)
     assert kept.forget(600 * DAY) == Forgettable()
     assert len(database.rows("refresh_tokens")) == 1
 
 
-def test_a_page_is_kept_while_an_answer_refers_to_it(kept: Kept, database: LedgerDatabase) -> None:
+def test_a_page_is_kept_while_an_answer_refers_to_it(kept: Kept, database: LedgerTables) -> None:
     kept.show("the page")
     kept.approve("a", shown="the page", redeemed=False)
     assert kept.forget(8 * YEAR - SECOND).screens == 0
@@ -155,7 +155,7 @@ def test_a_page_is_kept_while_an_answer_refers_to_it(kept: Kept, database: Ledge
     assert database.rows("screens") == []
 
 
-def test_a_page_that_nobody_answered_is_kept_for_thirty_days(kept: Kept, database: LedgerDatabase) -> None:
+def test_a_page_that_nobody_answered_is_kept_for_thirty_days(kept: Kept, database: LedgerTables) -> None:
     kept.show("old")
     kept.show("new", after=2 * DAY)
     assert kept.forget(30 * DAY - SECOND) == Forgettable()
@@ -163,7 +163,7 @@ def test_a_page_that_nobody_answered_is_kept_for_thirty_days(kept: Kept, databas
     assert [row["text"] for row in database.rows("screens")] == ["new"]
 
 
-def test_what_was_agreed_is_kept_while_an_answer_refers_to_it(kept: Kept, database: LedgerDatabase) -> None:
+def test_what_was_agreed_is_kept_while_an_answer_refers_to_it(kept: Kept, database: LedgerTables) -> None:
     """Two consents agree to the same, of which the second ends a year later."""
     kept.approve("a", agreement=AGREEMENT, redeemed=False)
     kept.approve("b", agreement=AGREEMENT, redeemed=False)
@@ -175,7 +175,7 @@ def test_what_was_agreed_is_kept_while_an_answer_refers_to_it(kept: Kept, databa
 
 
 def test_what_was_agreed_and_nobody_refers_to_is_kept_for_thirty_days(
-    kept: Kept, database: LedgerDatabase
+    kept: Kept, database: LedgerTables
 ) -> None:
     new = agree(a_client(history_months=12), a_provider())
     kept.leave_agreement(AGREEMENT)
@@ -186,7 +186,7 @@ def test_what_was_agreed_and_nobody_refers_to_is_kept_for_thirty_days(
 
 
 def test_more_than_one_portion_is_forgotten_in_several_transactions(
-    kept: Kept, database: LedgerDatabase
+    kept: Kept, database: LedgerTables
 ) -> None:
     for number in range(MOST_AT_ONCE + 3):
         kept.deny(str(number))
@@ -195,7 +195,7 @@ def test_more_than_one_portion_is_forgotten_in_several_transactions(
     assert database.rows("decisions") == []
 
 
-def test_what_was_announced_is_only_announced(kept: Kept, database: LedgerDatabase) -> None:
+def test_what_was_announced_is_only_announced(kept: Kept, database: LedgerTables) -> None:
     kept.deny("a")
     assert kept.store.count(now=NOON + 9 * YEAR).consents == 1
     assert len(database.rows("decisions")) == 1

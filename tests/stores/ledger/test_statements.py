@@ -13,8 +13,8 @@ from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import UtcDateTime, refresh_tokens, screens
 from app.stores.ledger.statements import CompiledStatements
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import NOON, a_decision, a_grant
-from tests.stores.conftest import LedgerDatabase
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.ledger_tables import LedgerTables
 
 OpenLedger = Callable[[str], Ledger]
 
@@ -35,7 +35,7 @@ def a_screen(
 
 
 @pytest.fixture
-def opened(database: LedgerDatabase, open_ledger: OpenLedger) -> Database:
+def opened(database: LedgerTables, open_ledger: OpenLedger) -> Database:
     """With three screens in it."""
     opened = open_ledger(database.url).database
     with opened.writing() as connection:
@@ -105,7 +105,7 @@ def test_what_lives_as_long_as_the_process_is_compiled_once_and_nothing_else_is_
 
 
 def test_a_key_that_is_taken_is_a_contradiction_and_undoes_the_transaction(
-    opened: Database, database: LedgerDatabase
+    opened: Database, database: LedgerTables
 ) -> None:
     with pytest.raises(UniqueViolation), opened.writing() as connection:  # noqa: PT012
         connection.change(KEEP, **a_screen("d"))
@@ -117,7 +117,7 @@ def test_a_key_that_is_taken_is_a_contradiction_and_undoes_the_transaction(
 
 
 def test_whatever_interrupts_a_transaction_undoes_it_and_is_not_changed(
-    opened: Database, database: LedgerDatabase
+    opened: Database, database: LedgerTables
 ) -> None:
     with pytest.raises(LookupError, match="of mine"), opened.writing() as connection:  # noqa: PT012
         connection.change(KEEP, **a_screen("d"))
@@ -136,7 +136,7 @@ def test_a_reference_to_nothing_is_refused(opened: Database) -> None:
 
 
 def test_a_connection_that_dies_in_a_transaction_is_replaced(
-    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+    postgres_ledger: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     postgres_ledger.clear()
     ledger = open_ledger(postgres_ledger.url)
@@ -151,7 +151,7 @@ def test_a_connection_that_dies_in_a_transaction_is_replaced(
 
 
 def test_a_statement_that_took_too_long_leaves_its_connection_usable(
-    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+    postgres_ledger: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     database = open_ledger(postgres_ledger.url).database
     own_pid = select(func.pg_backend_pid().label("pid"))
@@ -164,7 +164,7 @@ def test_a_statement_that_took_too_long_leaves_its_connection_usable(
 
 
 def test_nothing_is_left_open_on_the_server_after_a_transaction(
-    postgres_ledger: LedgerDatabase, open_ledger: OpenLedger
+    postgres_ledger: LedgerTables, open_ledger: OpenLedger
 ) -> None:
     postgres_ledger.clear()
     ledger = open_ledger(postgres_ledger.url)

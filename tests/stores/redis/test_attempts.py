@@ -8,7 +8,7 @@ import pytest
 
 from app.stores.redis.attempts import Allowance, AttemptStore
 from app.stores.redis.client import Redis
-from tests.stores.parallel import all_at_once
+from tests.support.parallel import all_at_once
 
 WINDOW = timedelta(minutes=5)
 ALEX = Allowance(("customer", "1000", "alex"), most=5)

@@ -16,10 +16,10 @@ from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
 from app.stores.redis.sessions import SessionStore
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
-from tests.builders import RECORDS
-from tests.ports import free_port
 from tests.stores.in_time import unavailable_in_time
 from tests.stores.proxy import LosingProxy
+from tests.support.builders import RECORDS
+from tests.support.ports import free_port
 
 Connect = Callable[[str], Redis]
 

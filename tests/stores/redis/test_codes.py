@@ -13,8 +13,8 @@ from app.domain.codes import AuthorizationCode, mint
 from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
 from app.stores.redis.codes import LONGEST_CODE, CodeStore
-from tests.builders import CALLBACK, CHALLENGE, NOON, RECORDS, a_grant
-from tests.ports import free_port
+from tests.support.builders import CALLBACK, CHALLENGE, NOON, RECORDS, a_grant
+from tests.support.ports import free_port
 
 KEY = "a secret key of the tests, long enough"
 OLD_KEY = "the secret key before that one, retired"

@@ -9,9 +9,9 @@ import pytest
 from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
 from app.stores.redis.rates import Rates
-from tests.conftest import Clock
-from tests.ports import free_port
-from tests.stores.parallel import all_at_once
+from tests.support.applications import Clock
+from tests.support.parallel import all_at_once
+from tests.support.ports import free_port
 
 BUDGET = ("authorize", "dc-budget", "192.0.2.1")
 LOANS = ("authorize", "dc-loans", "192.0.2.1")

@@ -18,12 +18,12 @@ from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
 from app.stores.redis.cluster import Cluster
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import RECORDS
-from tests.certificates import certify
-from tests.ports import free_port
-from tests.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to, wait_until
 from tests.stores.in_time import IN_TIME, unavailable_in_time
 from tests.stores.tls import TlsProxy
+from tests.support.builders import RECORDS
+from tests.support.certificates import certify
+from tests.support.ports import free_port
+from tests.support.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to, wait_until
 
 HOUR = timedelta(hours=1)
 

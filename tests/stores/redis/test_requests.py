@@ -15,7 +15,7 @@ from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.stores.redis.client import Redis, ask, find
 from app.stores.redis.requests import MOST_OPEN_REQUESTS, RequestStore
-from tests.builders import BASIC, CHALLENGE, NOON, RECORDS, a_pending_request, a_request
+from tests.support.builders import BASIC, CHALLENGE, NOON, RECORDS, a_pending_request, a_request
 
 Found = Callable[[str], PendingRequest | None]
 

@@ -11,7 +11,7 @@ from app.signatures import make_signer
 from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
 from app.stores.redis.sealed import SealedRecords, parse
-from tests.builders import RECORDS, SECRET_KEY
+from tests.support.builders import RECORDS, SECRET_KEY
 
 HOUR = timedelta(hours=1)
 OLD_KEY = "the secret key before that one, retired"

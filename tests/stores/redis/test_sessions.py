@@ -7,7 +7,7 @@ import pytest
 
 from app.stores.redis.client import Redis
 from app.stores.redis.sessions import SessionStore
-from tests.builders import RECORDS
+from tests.support.builders import RECORDS
 
 IDLE = timedelta(minutes=30)
 CONTENT = {"browser": "b-1", "lang": "fr", "customers": {"1000": {"display_name": "Zoë \u202e \x00"}}}

@@ -10,8 +10,8 @@ from app.domain.sign_in import PendingSignIn
 from app.stores.redis import client as redis
 from app.stores.redis.sign_ins import SignInStore
 from app.stores.unavailable import StoreUnavailable
-from tests.builders import NOON, RECORDS
-from tests.ports import free_port
+from tests.support.builders import NOON, RECORDS
+from tests.support.ports import free_port
 
 
 def a_sign_in(**changes: Any) -> PendingSignIn:

@@ -16,13 +16,13 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import decisions, metadata
 from app.web.connections.pages import MOST_ENDED
-from tests.builders import NOON, a_decision, a_grant
-from tests.conftest import Clock
-from tests.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, Element, parse_page
-from tests.web.expected_pages import check_error_page, check_page
-from tests.web.machine_requests import connect, end, failing_server, introspect, locked
+from tests.support.applications import Clock
+from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
+from tests.support.expected_pages import check_error_page, check_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import connect, end, failing_server, introspect, locked
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 NOTHING_CHANGED = {
     "en": "Nothing was shared or changed.",

@@ -16,9 +16,9 @@ from app.development.embedded import EmbeddedValkey
 from app.domain.language import Language
 from app.settings import Settings
 from app.stores.redis import client as redis
-from tests.builders import CALLBACK, a_query, query_params
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import (
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.builders import CALLBACK, a_query, query_params
+from tests.support.customer import (
     BUDGET,
     LOANS_CALLBACK,
     LOANS_REQUEST,
@@ -27,9 +27,9 @@ from tests.customer import (
     basic,
     carried_params,
 )
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import check_error_page, check_json, check_page, complaints_page, ways_out
+from tests.support.expected_pages import check_error_page, check_json, check_page, complaints_page, ways_out
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
 
 AUTHORIZE = "/api/v1/authorize"
 ISSUER = "http://localhost:8000"

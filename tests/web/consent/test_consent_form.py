@@ -9,18 +9,24 @@ from werkzeug.test import TestResponse
 
 from app.domain.language import Language
 from app.stores.redis import client as redis
-from tests.builders import EVERYTHING
-from tests.conftest import Clock
-from tests.customer import (
+from tests.support.applications import Clock
+from tests.support.builders import EVERYTHING
+from tests.support.customer import (
     LOANS_APP_REQUEST,
     LOANS_REQUEST,
     BrowserCustomer,
     carried_params,
     hidden_fields,
 )
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, Element, parse_page
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, complaints_page, ways_out
+from tests.support.expected_pages import (
+    NOTHING_RECORDED,
+    check_error_page,
+    check_page,
+    complaints_page,
+    ways_out,
+)
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 EVERY_CLUSTER = " ".join(EVERYTHING)
 IN_ORDER = [

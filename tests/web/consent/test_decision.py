@@ -8,9 +8,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.stores.redis import client as redis
-from tests.builders import CALLBACK, EVERYTHING, NOON, VERIFIER
-from tests.conftest import Clock
-from tests.customer import (
+from tests.support.applications import Clock
+from tests.support.builders import CALLBACK, EVERYTHING, NOON, VERIFIER
+from tests.support.customer import (
     LOANS,
     LOANS_APP_CALLBACK,
     LOANS_APP_REQUEST,
@@ -21,10 +21,10 @@ from tests.customer import (
     carried_params,
     hidden_fields,
 )
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
-from tests.redis_contents import texts_in
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.redis_contents import texts_in
 
 EVERY_CLUSTER = " ".join(EVERYTHING)
 ISSUER = "http://localhost:8000"

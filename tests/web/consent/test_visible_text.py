@@ -10,12 +10,18 @@ from flask import Flask
 from app.development.embedded import EmbeddedValkey
 from app.domain.evidence import hash_of
 from app.web.consent.visible_text import visible_text
-from tests.conftest import Clock
-from tests.customer import LOANS_APP_REQUEST, LOANS_REQUEST, BrowserCustomer, answer_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page
-from tests.web.machine_requests import failing_server, locked
+from tests.support.applications import Clock
+from tests.support.customer import (
+    LOANS_APP_REQUEST,
+    LOANS_REQUEST,
+    BrowserCustomer,
+    answer_params,
+    hidden_fields,
+)
+from tests.support.expected_pages import NOTHING_RECORDED, check_error_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import failing_server, locked
+from tests.support.page_contract import ContractClient, parse_page
 
 Register = Callable[..., ContractClient]
 

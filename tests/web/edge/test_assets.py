@@ -9,12 +9,14 @@ import pytest
 
 from app.settings import Settings
 from app.web.edge.assets import Assets
-from tests.conftest import DEMO_REGISTRY, Clock, make_app
-from tests.customer import BrowserCustomer
-from tests.page_contract import ContractClient, parse_page
+from tests.support.applications import Clock, make_app
+from tests.support.customer import BrowserCustomer
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
 
 GZIP = {"Accept-Encoding": "gzip, br"}
-STATIC = Path(__file__).resolve().parents[3] / "static"
+STATIC = ROOT / "static"
 
 
 def named_by_a_page(client: ContractClient) -> list[str]:

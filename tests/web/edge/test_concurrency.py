@@ -11,10 +11,11 @@ from werkzeug.test import create_environ, run_wsgi_app
 from app.logs import set_up_logging
 from app.settings import Settings
 from app.web.edge.concurrency import THREADS_PER_SLOT, TURNED_AWAY, limit_concurrency
-from tests.conftest import ROOT, Clock, make_app
-from tests.customer import BrowserCustomer
-from tests.page_contract import ContractClient
-from tests.web.expected_pages import check_error_page, check_json
+from tests.support.applications import Clock, make_app
+from tests.support.customer import BrowserCustomer
+from tests.support.expected_pages import check_error_page, check_json
+from tests.support.page_contract import ContractClient
+from tests.support.repository import ROOT
 
 
 class House:

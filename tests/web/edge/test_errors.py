@@ -7,17 +7,17 @@ from datetime import datetime
 import pytest
 
 from app.settings import Settings
-from tests.builders import a_query
-from tests.conftest import make_app
-from tests.customer import BUDGET, BrowserCustomer, basic
-from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import (
+from tests.support.applications import make_app
+from tests.support.builders import a_query
+from tests.support.customer import BUDGET, BrowserCustomer, basic
+from tests.support.expected_pages import (
     check_error_page,
     check_json,
     check_page,
     complaints_page,
     ways_out,
 )
+from tests.support.page_contract import ContractClient, parse_page
 
 
 def broken_clock() -> datetime:

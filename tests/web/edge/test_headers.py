@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.builders import a_query
-from tests.customer import BUDGET, BrowserCustomer, basic
-from tests.page_contract import ContractClient, opener_policy_of, parse_page
+from tests.support.builders import a_query
+from tests.support.customer import BUDGET, BrowserCustomer, basic
+from tests.support.page_contract import ContractClient, opener_policy_of, parse_page
 
 JSON = {"Accept": "application/json"}
 POLICY = {

@@ -11,7 +11,7 @@ from werkzeug.test import Client
 from app.metrics import Metrics
 from app.web.edge import http_metrics
 from app.web.edge.concurrency import limit_concurrency
-from tests.builders import a_registry
+from tests.support.builders import a_registry
 
 A_WHILE = 0.3
 

@@ -7,11 +7,10 @@ import pytest
 from flask import Flask
 
 from app.stores.redis import client as redis
-from tests.builders import a_query
-from tests.conftest import Clock
-from tests.customer import BrowserCustomer, hidden_fields
-from tests.page_contract import ContractClient
-from tests.web.expected_pages import (
+from tests.support.applications import Clock
+from tests.support.builders import a_query
+from tests.support.customer import BrowserCustomer, hidden_fields
+from tests.support.expected_pages import (
     HEADINGS,
     NOTHING_RECORDED,
     check_error_page,
@@ -19,7 +18,8 @@ from tests.web.expected_pages import (
     complaints_page,
     ways_out,
 )
-from tests.web.machine_requests import failing_server
+from tests.support.machine_requests import failing_server
+from tests.support.page_contract import ContractClient
 
 OTHER = {"en": "fr", "fr": "en"}
 COMPLAINTS = {"en": "complaints", "fr": "fr/plaintes"}

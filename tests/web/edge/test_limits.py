@@ -9,13 +9,13 @@ from werkzeug.test import TestResponse
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis.client import Redis
-from tests.builders import a_query
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, answer_params, basic
-from tests.page_contract import ContractClient
-from tests.ports import free_port
-from tests.web.expected_pages import check_error_page, check_json, complaints_page, ways_out
-from tests.web.machine_requests import INTROSPECT, MAPLE_API, REVOKE, TOKEN
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.builders import a_query
+from tests.support.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, answer_params, basic
+from tests.support.expected_pages import check_error_page, check_json, complaints_page, ways_out
+from tests.support.machine_requests import INTROSPECT, MAPLE_API, REVOKE, TOKEN
+from tests.support.page_contract import ContractClient
+from tests.support.ports import free_port
 
 AUTHORIZE = "/api/v1/authorize"
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"

@@ -9,11 +9,11 @@ from werkzeug.test import TestResponse
 
 from app.web.consent.visible_text import visible_text
 from app.web.edge.pseudo_locale import key, pseudo
-from tests.builders import EVERYTHING, a_query
-from tests.customer import BrowserCustomer, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
-from tests.pseudo_locale import untranslated
+from tests.support.builders import EVERYTHING, a_query
+from tests.support.customer import BrowserCustomer, hidden_fields
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.pseudo_locale import untranslated
 from tools.catalogues import TEMPLATE
 
 Register = Callable[..., ContractClient]

@@ -16,12 +16,12 @@ from werkzeug.http import dump_cookie
 from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.stores.redis import client as redis
-from tests.builders import RECORDS, SECRET_KEY, a_query
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, BrowserCustomer, basic, hidden_fields
-from tests.faults.proxy import Proxy, to_socket
-from tests.page_contract import ContractClient
-from tests.web.expected_pages import check_error_page, check_page
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.builders import RECORDS, SECRET_KEY, a_query
+from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
+from tests.support.expected_pages import check_error_page, check_page
+from tests.support.page_contract import ContractClient
+from tests.support.proxy import Proxy, to_socket
 
 AUTHORIZE = "/api/v1/authorize"
 NEXT_KEY = "the secret key after that one, long enough"

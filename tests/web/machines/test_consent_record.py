@@ -11,10 +11,9 @@ from app.domain.clusters import DataCluster
 from app.domain.history import Actor
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
-from tests.conftest import Clock
-from tests.customer import BUDGET, LOANS, BrowserCustomer, answer_params, basic
-from tests.page_contract import ContractClient
-from tests.web.machine_requests import (
+from tests.support.applications import Clock
+from tests.support.customer import BUDGET, LOANS, BrowserCustomer, answer_params, basic
+from tests.support.machine_requests import (
     CONSENTS,
     NOBODYS_CONSENT,
     Serve,
@@ -27,6 +26,7 @@ from tests.web.machine_requests import (
     failing_server,
     record,
 )
+from tests.support.page_contract import ContractClient
 
 
 @pytest.fixture

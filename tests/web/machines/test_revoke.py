@@ -12,11 +12,10 @@ from app.development.embedded import EmbeddedValkey
 from app.domain.history import Actor
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
-from tests.conftest import Clock
-from tests.customer import BUDGET, LOANS, BrowserCustomer, basic
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.web.machine_requests import (
+from tests.support.applications import Clock
+from tests.support.customer import BUDGET, LOANS, BrowserCustomer, basic
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import (
     REVOKE,
     Serve,
     admin_token,
@@ -29,6 +28,7 @@ from tests.web.machine_requests import (
     locked,
     revoke,
 )
+from tests.support.page_contract import ContractClient
 
 End = Callable[[ContractClient, dict[str, Any]], TestResponse]
 

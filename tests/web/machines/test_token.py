@@ -14,9 +14,9 @@ from werkzeug.test import TestResponse
 
 from app.domain.tokens import hash_secret
 from app.stores.redis import client as redis
-from tests.builders import CALLBACK, CHALLENGE, NOON, VERIFIER
-from tests.conftest import Clock
-from tests.customer import (
+from tests.support.applications import Clock
+from tests.support.builders import CALLBACK, CHALLENGE, NOON, VERIFIER
+from tests.support.customer import (
     BUDGET,
     LOANS,
     LOANS_CALLBACK,
@@ -26,10 +26,10 @@ from tests.customer import (
     basic,
     hidden_fields,
 )
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient
-from tests.redis_contents import texts_in
-from tests.web.expected_pages import check_json
+from tests.support.expected_pages import check_json
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient
+from tests.support.redis_contents import texts_in
 
 TOKEN = "/api/v1/token"
 WIDE = "ACCOUNT_BASIC TRANSACTIONS STATEMENTS INVESTMENTS"

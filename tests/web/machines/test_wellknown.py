@@ -8,10 +8,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.domain.language import Language
-from tests.builders import CHALLENGE, VERIFIER, a_query
-from tests.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
-from tests.page_contract import ContractClient, parse_page
-from tests.web.expected_pages import check_json, check_page
+from tests.support.builders import CHALLENGE, VERIFIER, a_query
+from tests.support.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
+from tests.support.expected_pages import check_json, check_page
+from tests.support.page_contract import ContractClient, parse_page
 
 METADATA = "/.well-known/oauth-authorization-server"
 ISSUER = "http://localhost:8000"

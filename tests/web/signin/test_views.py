@@ -15,12 +15,12 @@ from app.domain.registry import Trouble
 from app.settings import Settings
 from app.signatures import make_signer
 from app.stores.redis import client as redis
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, Element, parse_page
-from tests.web.expected_pages import NOTHING_RECORDED, check_error_page, check_page
-from tests.web.machine_requests import admin_token, claims_of, record
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
+from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page
+from tests.support.ledger_tables import LedgerTables
+from tests.support.machine_requests import admin_token, claims_of, record
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 PROVIDER = {"en": "Maple Credit Union", "fr": "Caisse Érable"}
 CONTINUE_TO = {"en": "Sign in to continue to Budget Compass.", "fr": "pour continuer vers Boussole Budget."}

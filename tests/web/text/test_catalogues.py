@@ -13,11 +13,11 @@ from app import create_app
 from app.settings import ConfigurationError, Environment, Settings
 from app.web.text.catalogues import PublishedCatalogues
 from app.web.text.po_file import UnusablePo, compile_po
-from tests.conftest import Clock
-from tests.customer import BrowserCustomer
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, parse_page
-from tests.pseudo_locale import untranslated
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, parse_page
+from tests.support.pseudo_locale import untranslated
 from tools.catalogues import TRANSLATIONS
 
 HEADING = 'msgid "Data sharing"\nmsgstr "Partage de données"\n'

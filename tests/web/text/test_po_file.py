@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.domain.language import Language
 from app.web.text.catalogues import file_of
 from app.web.text.po_file import PluralRule, UnusablePo, compile_po
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 from tools.catalogues import TRANSLATIONS
 
 SAMPLES = ROOT / "tests" / "translators"

@@ -10,10 +10,10 @@ from app.development.screens import parties
 from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
 from app.web.text.template_filters import long_date, long_time
-from tests.conftest import Clock
-from tests.customer import BrowserCustomer
-from tests.ledger_tables import LedgerTables
-from tests.page_contract import ContractClient, Element, parse_page
+from tests.support.applications import Clock
+from tests.support.customer import BrowserCustomer
+from tests.support.ledger_tables import LedgerTables
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 START = {"en": "January\N{NO-BREAK SPACE}1, 2027", "fr": "1er\N{NO-BREAK SPACE}janvier 2027"}
 END = {"en": "January\N{NO-BREAK SPACE}1, 2028", "fr": "1er\N{NO-BREAK SPACE}janvier 2028"}

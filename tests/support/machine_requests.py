@@ -11,9 +11,9 @@ from typing import Any
 from joserfc import jws
 from werkzeug.test import TestResponse
 
-from tests.conftest import Clock, make_app, make_settings
-from tests.customer import BUDGET, BrowserCustomer, basic
-from tests.page_contract import ContractClient
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.customer import BUDGET, BrowserCustomer, basic
+from tests.support.page_contract import ContractClient
 
 REVOKE = "/api/v1/revoke"
 INTROSPECT = "/api/v1/introspect"

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -14,11 +13,12 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from app.development.embedded import start_child, stop_child
-from tests.builders import SECRET_KEY, a_query
-from tests.conftest import DEMO_REGISTRY, ROOT
-from tests.customer import hidden_fields
-from tests.page_contract import parse_page
-from tests.ports import free_port
+from tests.support.builders import SECRET_KEY, a_query
+from tests.support.customer import hidden_fields
+from tests.support.page_contract import parse_page
+from tests.support.ports import free_port
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
 
 PATIENCE = 60
 
@@ -93,18 +93,6 @@ class RunningAccord:
 
     def __exit__(self, *_: object) -> None:
         stop_child(self._process, seconds=PATIENCE)
-
-
-def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup") -> str:
-    """The demo's registration with more customers of its first bank: a subject for each user name.
-
-    A customer's display name is Customer- and the user name.
-    """
-    lines = [
-        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", display_name = "Customer-{name}" }},\n'
-        for name, subject in subjects.items()
-    ]
-    return DEMO_REGISTRY.read_text().replace("customers = [\n", f"customers = [\n{''.join(lines)}", 1)
 
 
 class Served(Protocol):

@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import Self
 
 from app.development.embedded import start_child, stop_child
-from tests.certificates import certify
-from tests.ports import free_port
+from tests.support.certificates import certify
+from tests.support.ports import free_port
+from tests.support.repository import ROOT
 from tools.programs import NGINX
 
-SHIPPED = Path(__file__).resolve().parent.parent / "deploy" / "nginx.conf"
+SHIPPED = ROOT / "deploy" / "nginx.conf"
 NAME = "consent.bank.example"
 
 

@@ -2,7 +2,7 @@
 
 from werkzeug.test import TestResponse
 
-from tests.page_contract import Element, parse_page
+from tests.support.page_contract import Element, parse_page
 
 # By the page's template: the beginning of its h1.
 HEADINGS = {

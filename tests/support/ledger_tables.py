@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, select
+from sqlalchemy import NullPool, create_engine, delete, select
 
 from app.stores.ledger.schema import metadata
 
@@ -16,10 +16,18 @@ class LedgerTables:
 
     def __getitem__(self, table: str) -> list[dict[str, Any]]:
         """Every row of `table`, in the order of its first column."""
+        return self.rows(table)
+
+    def rows(self, table: str, **wanted: Any) -> list[dict[str, Any]]:
+        """The rows of `table` that have these values, in the order of their first column."""
         columns = metadata.tables[table].c
+        query = select(metadata.tables[table]).filter_by(**wanted).order_by(columns[0])
         with create_engine(self.url, poolclass=NullPool).connect() as connection:
-            rows = connection.execute(select(metadata.tables[table]).order_by(columns[0]))
-            return [dict(row) for row in rows.mappings()]
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def events(self) -> list[tuple[str, str]]:
+        """What happened to which consent, in order."""
+        return [(row["consent_id"], row["kind"]) for row in self["events"]]
 
     @property
     def nothing_happened(self) -> bool:
@@ -27,3 +35,8 @@ class LedgerTables:
         tables = [metadata.tables[name] for name in ("decisions", "grants", "refresh_tokens", "events")]
         with create_engine(self.url, poolclass=NullPool).connect() as connection:
             return not any(connection.execute(select(table)).first() for table in tables)
+
+    def clear(self) -> None:
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))

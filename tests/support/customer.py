@@ -6,8 +6,8 @@ from urllib.parse import parse_qs
 
 from werkzeug.test import TestResponse
 
-from tests.builders import CALLBACK, CHALLENGE, a_query
-from tests.page_contract import ContractClient, Element, parse_page
+from tests.support.builders import CALLBACK, CHALLENGE, a_query
+from tests.support.page_contract import ContractClient, Element, parse_page
 
 BUDGET = ("dc-budget", "budget-demo-secret")
 LOANS = ("dc-loans", "loans-demo-secret")

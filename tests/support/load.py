@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import requests
 
-from tests.builders import CALLBACK
-from tests.customer import BUDGET, carried_params
-from tests.running_accord import PATIENCE, OpenForm, Served
+from tests.support.builders import CALLBACK
+from tests.support.customer import BUDGET, carried_params
+from tests.support.running_accord import PATIENCE, OpenForm, Served
 
 # Each has a connection of its own, so that nobody's approval replaces another's.
 CUSTOMERS = [("alex", "1000"), ("sam", "1000"), ("alex", "2000"), ("sam", "2000")]

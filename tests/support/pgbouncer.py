@@ -10,8 +10,8 @@ import psycopg
 from sqlalchemy import make_url
 
 from app.development.embedded import start_child, stop_child
-from tests.ports import free_port
-from tests.redis_servers import wait_until
+from tests.support.ports import free_port
+from tests.support.redis_servers import wait_until
 from tools.programs import PGBOUNCER
 
 _CONFIGURATION = """

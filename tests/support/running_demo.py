@@ -9,9 +9,9 @@ from typing import Self
 
 import psutil
 
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "flask", "demo"]
 
 

@@ -1,0 +1,65 @@
+"""The application in the process of the test, on the stores and at the time of the test."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
+
+from app import create_app
+from app.settings import Settings
+from tests.support.builders import NOON, SECRET_KEY
+from tests.support.page_contract import ContractClient
+from tests.support.registrations import DEMO_REGISTRY
+
+
+class Clock:
+    """The time of a test, which moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, span: timedelta) -> None:
+        self.now += span
+
+
+def make_settings(redis_url: str, ledger_url: str, signing_keys: Path, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "environment": "development",
+        "issuer": "http://localhost:8000",
+        "redis_url": redis_url,
+        "ledger_url": ledger_url,
+        "registry": DEMO_REGISTRY,
+        "signing_keys": signing_keys,
+        "secret_key": SECRET_KEY,
+    }
+    return Settings(**{**values, **changes})
+
+
+class CompiledTemplates(BytecodeCache):
+    """Keeps what compiling gave: each test has an application of its own, and all have the same templates."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED_TEMPLATES = CompiledTemplates()
+
+
+def make_app(settings: Settings, clock: Callable[[], datetime]) -> Flask:
+    app = create_app(settings, clock=clock)
+    app.jinja_env.bytecode_cache = COMPILED_TEMPLATES
+    app.test_client_class = ContractClient
+    return app

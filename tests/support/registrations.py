@@ -1,0 +1,58 @@
+"""Registration files: the demo's, the demo's with more customers, and one that production takes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.domain.tokens import hash_secret
+from tests.support.repository import ROOT
+
+DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
+
+
+def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup") -> str:
+    """The demo's registration with more customers of its first bank: a subject for each user name.
+
+    A customer's display name is Customer- and the user name.
+    """
+    lines = [
+        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", display_name = "Customer-{name}" }},\n'
+        for name, subject in subjects.items()
+    ]
+    return DEMO_REGISTRY.read_text().replace("customers = [\n", f"customers = [\n{''.join(lines)}", 1)
+
+
+PRODUCTION_REGISTRY = """
+[[providers]]
+provider_id = "1000"
+name = {{ en = "Maple Credit Union", fr = "Caisse Érable" }}
+country = "CA"
+colour = "#8c1d2f"
+clusters = ["ACCOUNT_BASIC", "TRANSACTIONS"]
+audience = "https://api.maple.example"
+complaints = {{ en = "https://maple.example/complaints", fr = "https://maple.example/fr/plaintes" }}
+sign_in = "oidc"
+oidc = {{ issuer = "https://sign-in.maple.example", client_id = "accord", client_secret_file = "{secret_file}" }}
+
+[[recipients]]
+client_id = "dc-budget"
+secret_sha256 = "{secret_hash}"
+name = {{ en = "Budget Compass", fr = "Boussole Budget" }}
+legal_name = {{ en = "Budget Compass Technologies Inc.", fr = "Technologies Boussole Budget inc." }}
+site = {{ en = "https://budget.example", fr = "https://budget.example/fr" }}
+privacy_policy = {{ en = "https://budget.example/privacy", fr = "https://budget.example/fr/confidentialite" }}
+terms = {{ en = "https://budget.example/terms", fr = "https://budget.example/fr/conditions" }}
+redirect_uris = ["https://budget.example/callback"]
+clusters = ["ACCOUNT_BASIC", "TRANSACTIONS"]
+needs = ["ACCOUNT_BASIC"]
+consent_days = 365
+providers = {{ "1000" = "ACTIVE" }}
+"""
+
+
+def write_production_registry(folder: Path) -> Path:
+    """A registration in `folder` that production takes: a bank with a sign-in of its own, and one recipient."""
+    registry, secret_file = folder / "production.toml", folder / "bank_secret"
+    secret_file.write_text("a secret that the bank gave")
+    text = PRODUCTION_REGISTRY.format(secret_file=secret_file, secret_hash=hash_secret("budget-secret"))
+    registry.write_text(text, encoding="utf-8")
+    return registry
