@@ -1,1 +1,1 @@
-"""The commands of operators, `flask …`: one file for each noun."""
+"""The operators' commands, `flask <noun> <verb>`: one file for each noun."""

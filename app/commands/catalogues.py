@@ -1,4 +1,4 @@
-"""`flask catalogues`: whether a server would start with these texts."""
+"""`flask catalogues check`: whether a server would start with the texts of a folder."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def catalogues() -> None:
     default=Path(__file__).resolve().parents[2] / "translations",
 )
 def check_catalogues(folder: Path) -> None:
-    """Says every fault for which a server would not start with the texts of FOLDER."""
+    """Lists every fault for which a server would not start with the texts of FOLDER."""
     from app.web.text.catalogues import PublishedCatalogues  # slow to import
 
     try:

@@ -1,6 +1,7 @@
-"""Commands on what customers share: `flask connections`.
+"""`flask connections`: lists what customers share, and ends connections.
 
-An ending is an event in the ledger, with who ended it and why, and a line in the journal.
+When an operator ends a connection, an event in the ledger has their name and reason, and the system's journal
+gets a line.
 """
 
 from collections.abc import Iterator
@@ -10,19 +11,20 @@ import click
 
 from app.clock import utc_now
 from app.commands.journal import record_operation
-from app.commands.open_stores import at_the_ledger, open_database, parted
+from app.commands.open_stores import ledger_option, open_database, parse_customer
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.display_text import printable_line
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.unavailable import StoreUnavailable
 
-# In one transaction: customers whose connections are among them wait for so many at most.
+# How many connections one transaction ends: a judgement. A customer who changes one of them waits for that
+# long.
 _AT_ONCE = 100
 
 
-class _Words(click.ParamType[str]):
-    """Text on one line, of so many characters at most, that can be seen."""
+class _Line(click.ParamType[str]):
+    """An option of printable text on one line, of at most `most` characters."""
 
     name = "text"
 
@@ -42,17 +44,17 @@ def connections() -> None:
 
 
 @connections.command(name="list")
-@at_the_ledger
+@ledger_option
 @click.option("--customer", metavar="PROVIDER/SUBJECT", help="Those of one customer.")
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="Those of one recipient.")
 def list_connections(url: str, customer: str | None, client_id: str | None) -> None:
     """Lists the connections of a customer, or of a recipient, the newest first."""
     if (customer is None) is (client_id is None):
         raise click.UsageError("name either --customer or --client")
-    whose = _whose(customer, client_id, None)
+    columns = _common_columns(customer, client_id, None)
     now, count = utc_now(), 0
     with open_database(url) as database:
-        for one in ConnectionStore(database).of(**whose):
+        for one in ConnectionStore(database).of(**columns):
             grant = one.grant
             click.echo(
                 f"{grant.consent_id} {one.status_at(now)} {grant.provider_id}/{grant.subject} "
@@ -63,14 +65,14 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
 
 
 @connections.command(name="end")
-@at_the_ledger
+@ledger_option
 @click.argument("consent_id", required=False)
 @click.option("--customer", metavar="PROVIDER/SUBJECT", help="All of one customer.")
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="All of one recipient.")
 @click.option("--provider", "provider_id", metavar="PROVIDER_ID", help="All at one bank.")
 @click.option("--from", "file", type=click.File(), help="Those whose consent ids are in FILE, one a line.")
-@click.option("--reason", "note", type=_Words(500), required=True, help="Why, for the record.")
-@click.option("--by", "operator", type=_Words(255), required=True, help="Your name, for the record.")
+@click.option("--reason", "note", type=_Line(500), required=True, help="Why, for the record.")
+@click.option("--by", "operator", type=_Line(255), required=True, help="Your name, for the record.")
 @click.option("--yes", is_flag=True, help="End them; without it, only how many would end is said.")
 def end_connections(
     url: str,
@@ -83,20 +85,20 @@ def end_connections(
     operator: str,
     yes: bool,
 ) -> None:
-    """Ends a connection at once, or many: no token of them works any more.
+    """Ends one connection, or many, at once: none of their tokens works any more.
 
-    CONSENT_ID ends right away. --customer, --client and --provider name all that have not ended, and together
-    those that all of them name; they, and --from, need --yes.
+    CONSENT_ID ends one connection. --customer, --client and --provider select the connections that have not
+    ended and to which all of the given options apply. These options, and --from, need --yes.
     """
-    whose = _whose(customer, client_id, provider_id)
-    if [consent_id is not None, file is not None, bool(whose)].count(True) != 1:
+    columns = _common_columns(customer, client_id, provider_id)
+    if [consent_id is not None, file is not None, bool(columns)].count(True) != 1:
         raise click.UsageError("name CONSENT_ID, or --from, or any of --customer, --client and --provider")
     with open_database(url) as database:
         store = ConnectionStore(database)
         if consent_id is not None:
             _end_one(store, consent_id, operator, note)
             return
-        consent_ids = store.standing(**whose) if file is None else _named_in(file)
+        consent_ids = store.standing(**columns) if file is None else _named_in(file)
         if not yes:
             click.echo(f"would end {len(consent_ids)} connections; with --yes it does")
             return
@@ -127,7 +129,7 @@ def _end_many(store: ConnectionStore, consent_ids: list[str], operator: str, not
 
 
 def _end_some(store: ConnectionStore, consent_ids: list[str], operator: str, note: str) -> list[ConsentGrant]:
-    """Ends them in one transaction, and then says so of each."""
+    """Ends the connections in one transaction, and then writes a line to the journal for each of them."""
     ended = store.end_all(consent_ids, operator=operator, note=note, now=utc_now())
     for grant in ended:
         record_operation(
@@ -157,13 +159,13 @@ def _named_in(file: TextIO) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line and "\0" not in line))
 
 
-def _whose(customer: str | None, client_id: str | None, provider_id: str | None) -> dict[str, str]:
-    """What the connections have in common, by the columns of the ledger. Raises UsageError."""
-    whose = {} if client_id is None else {"client_id": client_id}
+def _common_columns(customer: str | None, client_id: str | None, provider_id: str | None) -> dict[str, str]:
+    """The values that all selected connections have, by the columns of the ledger. Raises UsageError."""
+    columns = {} if client_id is None else {"client_id": client_id}
     if provider_id is not None:
-        whose["provider_id"] = provider_id
+        columns["provider_id"] = provider_id
     if customer is not None:
-        at_provider, whose["subject"] = parted(customer)
-        if whose.setdefault("provider_id", at_provider) != at_provider:
+        at_provider, columns["subject"] = parse_customer(customer)
+        if columns.setdefault("provider_id", at_provider) != at_provider:
             raise click.UsageError("--customer is at another bank than --provider")
-    return whose
+    return columns

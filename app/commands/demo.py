@@ -1,11 +1,11 @@
-"""`flask demo`: starts everything on this machine, to try it."""
+"""`flask demo`: starts Accord with its stores and an example recipient, to try it."""
 
 import click
 
 
 @click.command()
 def demo() -> None:
-    """Everything on this machine, to try it: stores, server and an example recipient."""
-    from app.development.demo import run_demo  # needs what only development installs
+    """Starts Accord, its stores and an example recipient on this machine."""
+    from app.development.demo import run_demo  # needs packages of requirements/dev.txt
 
     raise SystemExit(run_demo())

@@ -1,4 +1,4 @@
-"""What operators' commands did, on standard error and in the system's journal, however they were called."""
+"""Reports what an operator's command did, on standard error and in the journal of systemd."""
 
 import os
 import socket
@@ -10,11 +10,11 @@ from app.logs import operator_event
 
 SOCKET = Path("/run/systemd/journal/socket")
 
-_IDENTIFIER = "accord"  # as the lines of the service have it
+_IDENTIFIER = "accord"  # the same SyslogIdentifier as in deploy/accord.service
 
 
 def record_operation(event: str, **facts: str | int) -> None:
-    """Says in one line of JSON what was done, and sends the same to the journal where there is one."""
+    """Writes one line of JSON to standard error, and sends it to the journal where there is one."""
     line = operator_event(event, **facts)
     click.echo(line, err=True)
     if not SOCKET.exists() or _is_standard_error():
@@ -26,7 +26,7 @@ def record_operation(event: str, **facts: str | int) -> None:
 
 
 def _is_standard_error() -> bool:
-    """Whether the journal reads standard error anyway, as a unit's (JOURNAL_STREAM in systemd.exec)."""
+    """Whether the journal reads standard error already, as in a unit (JOURNAL_STREAM, systemd.exec)."""
     try:
         status = os.fstat(2)
     except OSError:
@@ -35,7 +35,7 @@ def _is_standard_error() -> bool:
 
 
 def _send(line: str) -> None:
-    """In systemd's own protocol: a datagram of fields, one a line."""
+    """Sends `line` by the journal's native protocol: one datagram with one field on each line."""
     fields = f"MESSAGE={line}\nPRIORITY=6\nSYSLOG_IDENTIFIER={_IDENTIFIER}\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.settimeout(5)

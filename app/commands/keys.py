@@ -48,9 +48,9 @@ def rotate(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("kid")
 def revoke(file: Path, kid: str) -> None:
-    """Takes the key KID out of FILE at once: it became known to somebody. Every token that it signed is dead.
+    """Removes the key KID from FILE at once, because it was exposed. Every token that it signed is invalid.
 
-    Another key signs from now on, a new one where there is no other.
+    Another key of the file signs from now on; where there is none, a new key is made.
     """
     try:
         signing = key_store.revoke_signing_key(file, kid, now=utc_now())

@@ -1,4 +1,4 @@
-"""`flask ledger`: the schema of its database, and whatever else is done to the ledger as a whole."""
+"""`flask ledger`: the schema of the ledger's database, and commands on the ledger as a whole."""
 
 import click
 
@@ -8,7 +8,7 @@ from app.commands.ledger_export import export, reconcile
 from app.commands.ledger_prune import prune
 from app.commands.ledger_show import show
 from app.commands.open_stores import (
-    at_the_ledger,
+    ledger_option,
     one_line_faults,
     open_database,
 )
@@ -23,9 +23,9 @@ def ledger() -> None:
 
 
 @ledger.command()
-@at_the_ledger
+@ledger_option
 def upgrade(url: str) -> None:
-    """Brings the ledger to the newest schema. One that a newer version has upgraded is left as it is."""
+    """Migrates the ledger to the newest schema. A ledger that is newer than this version is not changed."""
     with one_line_faults():
         is_known = migrations.upgrade(url)
     click.echo(
@@ -34,9 +34,9 @@ def upgrade(url: str) -> None:
 
 
 @ledger.command()
-@at_the_ledger
+@ledger_option
 def expire(url: str) -> None:
-    """Writes down the end of connections that have run out. They ended without this, too."""
+    """Records an event for each connection that has run out. A connection ends on its date without this."""
     count, now = 0, utc_now()
     with open_database(url) as database:
         while written := ConnectionStore(database).record_expired(now=now):
@@ -48,9 +48,9 @@ def expire(url: str) -> None:
 @click.option("--from", "source", required=True, metavar="URL", help="The ledger to copy.")
 @click.option("--to", "target", required=True, metavar="URL", help="One that is migrated and empty.")
 def copy(source: str, target: str) -> None:
-    """Copies a ledger into another database, whole or not at all.
+    """Copies a ledger into another database, completely or not at all.
 
-    Stop Accord first. The rows are counted on both sides, and each text is held against its hash.
+    Stop Accord first. The command counts the rows on both sides, and checks each text against its hash.
     """
     if source == target:
         raise click.UsageError("--from and --to are the same ledger")

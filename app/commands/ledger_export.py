@@ -1,4 +1,4 @@
-"""`flask ledger export` and `reconcile`: what the ledger says, for auditors."""
+"""`flask ledger export` and `flask ledger reconcile`, for auditors."""
 
 import json
 from collections import Counter
@@ -9,7 +9,7 @@ import click
 
 from app.clock import utc_now
 from app.commands.open_stores import (
-    at_the_ledger,
+    ledger_option,
     open_database,
 )
 from app.domain.codes import LONGEST_CODE_LIFETIME
@@ -17,8 +17,8 @@ from app.domain.consent import ConsentGrant
 from app.stores.ledger.audit import Audit, Record
 
 
-class _Moment(click.ParamType[datetime]):
-    """A date, its first moment in UTC; or a date and time, in UTC where it names no zone."""
+class _Timestamp(click.ParamType[datetime]):
+    """A date, which means midnight in UTC, or a date and time, which is UTC where it names no time zone."""
 
     name = "moment"
 
@@ -33,18 +33,18 @@ class _Moment(click.ParamType[datetime]):
 
 _SINCE = click.option(
     "--since",
-    type=_Moment(),
+    type=_Timestamp(),
     help="Nothing that is older. A date begins at midnight in UTC; 2026-03-31T00:00-04:00 says its zone.",
 )
 
 
 @click.command()
-@at_the_ledger
+@ledger_option
 @_SINCE
 def export(url: str, since: datetime | None) -> None:
-    """Writes screens, agreements, decisions, grants and events as JSON, one a line, the oldest of each first.
+    """Writes screens, agreements, decisions, grants and events as JSON lines, the oldest of each kind first.
 
-    It says who shared what with whom: keep it as carefully as the ledger.
+    The output says who shared what with whom: protect it as you protect the ledger.
     """
     with open_database(url) as database:
         for record in Audit(database).records(since=since):
@@ -52,13 +52,13 @@ def export(url: str, since: datetime | None) -> None:
 
 
 @click.command()
-@at_the_ledger
+@ledger_option
 @_SINCE
 def reconcile(url: str, since: datetime | None) -> None:
-    """Lists approvals whose code nobody redeemed, and says so of each recipient.
+    """Lists approvals whose code was never redeemed, and counts them for each recipient.
 
-    The customer said yes, and the recipient never came: the browser was lost on the way, or the recipient's
-    callback failed. No token exists, and nothing was shared. Names no customer.
+    The customer approved, and the recipient did not redeem the code: the browser did not reach the callback,
+    or the callback failed. No token exists, and nothing was shared. The output names no customer.
     """
     now = utc_now()
     by_client: Counter[str] = Counter()

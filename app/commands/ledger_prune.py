@@ -1,4 +1,4 @@
-"""`flask ledger prune`: deletes what nobody has to keep any longer."""
+"""`flask ledger prune`: deletes records whose retention period is over."""
 
 import math
 from datetime import timedelta
@@ -9,24 +9,20 @@ import click
 from app.clock import utc_now
 from app.commands.journal import record_operation
 from app.commands.open_stores import (
-    at_the_ledger,
+    ledger_option,
     open_database,
 )
 from app.stores.ledger.retention import Forgettable, Policy, RetentionStore
 
-# Nobody who was party to a consent can be asked about it for less: claims expire after three years in Quebec
-# (Civil Code, article 2925), and elsewhere in Canada after two or more.
+# The bank needs the record for as long as a customer may bring a claim: three years in Quebec (Civil Code,
+# article 2925), and two or more elsewhere in Canada.
 _FEWEST_YEARS = 3
-
-
-_MOST_YEARS = 1000  # a date that far back still has a name
-
-
+_MOST_YEARS = 1000  # Python's dates begin with the year 1, so that subtracting more would fail
 _YEAR = timedelta(days=365.25)
 
 
 class _Seconds(click.FloatRange):
-    """A number of seconds within a range, which what is no number is not."""
+    """A number of seconds within a range. Click's FloatRange would accept `nan`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         seconds: float = super().convert(value, param, ctx)
@@ -36,7 +32,7 @@ class _Seconds(click.FloatRange):
 
 
 @click.command()
-@at_the_ledger
+@ledger_option
 @click.option(
     "--years",
     type=click.IntRange(min=_FEWEST_YEARS, max=_MOST_YEARS),
@@ -61,11 +57,11 @@ class _Seconds(click.FloatRange):
 )
 @click.option("--yes", is_flag=True, help="Delete; without it, only what would be deleted is said.")
 def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes: bool) -> None:
-    """Deletes what the law no longer asks anybody to keep, or says what that is.
+    """Deletes records whose retention period is over; without --yes it only counts them.
 
-    Decisions, grants and events go some years after the consent ended, or was denied; refresh tokens some
-    days after they died; and pages that were shown, and what was agreed, when no answer that is kept refers
-    to them. What is in force is never touched.
+    Decisions, grants and events are deleted --years after the consent ended or was denied, refresh tokens
+    --token-days after they stopped working, and the texts of pages and agreements when no remaining decision
+    refers to them. Consents in force are never deleted.
     """
     policy = Policy(
         records=years * _YEAR,

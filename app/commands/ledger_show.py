@@ -1,4 +1,4 @@
-"""`flask ledger show`: everything that is on record about one consent."""
+"""`flask ledger show`: prints everything that the ledger has about one consent."""
 
 from contextlib import closing
 
@@ -7,7 +7,7 @@ import click
 from app.clock import utc_now
 from app.commands.open_stores import (
     TIMEOUT,
-    at_the_ledger,
+    ledger_option,
     one_line_faults,
 )
 from app.domain.agreement import Agreement
@@ -21,10 +21,10 @@ from app.stores.ledger.rows import Answered
 
 
 @click.command()
-@at_the_ledger
+@ledger_option
 @click.argument("consent_id")
 def show(url: str, consent_id: str) -> None:
-    """Says everything about a consent: who, what, what happened, and what the customer saw, word for word."""
+    """Prints a consent: the parties, the scope, the events, and the text that the customer saw."""
     with one_line_faults(), closing(Ledger(url, timeout=TIMEOUT)) as kept:
         answered = kept.find_consent(consent_id)
         if answered is None:
@@ -63,7 +63,7 @@ def _show_facts(answered: Answered) -> None:
 
 
 def _show_agreement(agreement: Agreement | None) -> None:
-    """With whom it was agreed, for what, and how far back, in each language."""
+    """Prints the agreement: the parties, the purposes and the look-back, in each language."""
     if agreement is None:
         click.echo("what was agreed is not on record")
         return
@@ -93,7 +93,7 @@ def _show_event(event: Event) -> None:
 
 
 def _show_screen(evidence: EvidenceStore, screen_hash: str | None) -> None:
-    """What was on the page. Raises ClickException when the text is not the one that was hashed."""
+    """Prints the text of the page. Raises ClickException when its hash is not the recorded one."""
     screen = None if screen_hash is None else evidence.find(screen_hash)
     if screen is None:
         raise click.ClickException("what was on the page is not on record")

@@ -1,4 +1,4 @@
-"""How commands reach the stores: the option that says where the ledger is, and faults in one line."""
+"""How commands open the stores: options for their addresses, and one-line messages for their errors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,13 +10,16 @@ from app.environment import value_from_file
 from app.stores.ledger.database import Database
 from app.stores.unavailable import StoreUnavailable
 
-TIMEOUT = timedelta(seconds=10)
-
+TIMEOUT = timedelta(seconds=10)  # for one call: a judgement, since an operator waits longer than a customer
 Command = Callable[..., None]
 
 
 def address_option(option: str, variable: str) -> Callable[[Command], Command]:
-    """An option for a store's address, else in `variable`, else in the file that `<variable>_FILE` names."""
+    """An option for the address of a store.
+
+    Without the option, the environment variable `variable` has the address, or the file that
+    `<variable>_FILE` names.
+    """
 
     def or_from_file(context: click.Context, option: click.Parameter, given: str | None) -> str:
         try:
@@ -32,12 +35,12 @@ def address_option(option: str, variable: str) -> Callable[[Command], Command]:
     )
 
 
-def at_the_ledger(command: Command) -> Command:
-    """Adds the option that says where the ledger is."""
+def ledger_option(command: Command) -> Command:
+    """Adds the option for the address of the ledger."""
     return address_option("--url", "ACCORD_LEDGER_URL")(command)
 
 
-def parted(customer: str | None) -> tuple[str, str]:
+def parse_customer(customer: str | None) -> tuple[str, str]:
     """The provider and the subject of PROVIDER/SUBJECT. Raises UsageError."""
     provider_id, slash, subject = (customer or "").partition("/")
     if not slash or not subject:
@@ -57,7 +60,10 @@ def open_database(url: str) -> Iterator[Database]:
 
 @contextmanager
 def one_line_faults() -> Iterator[None]:
-    """What goes wrong in our own words: what a store's library says may quote its address, and a password."""
+    """Turns errors into one-line messages of our own.
+
+    A library's message may quote an address with a password.
+    """
     try:
         yield
     except StoreUnavailable as error:

@@ -1,4 +1,4 @@
-"""`flask registry`: checks the registration, says what another one would change, makes secrets."""
+"""`flask registry`: checks a registration file, compares two of them, and makes client secrets."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from app.domain.registry_changes import changes_between
-from app.registration.client_secrets import new_secret
+from app.registration.client_secrets import make_client_secret
 from app.registration.file import RegistryError, read_registry
 from app.settings import Environment
 
@@ -25,10 +25,10 @@ def registry() -> None:
     help="Whether demo secrets and sandbox sign-in are faults. Without it ACCORD_ENVIRONMENT decides.",
 )
 def check(file: Path, in_production: bool | None) -> None:
-    """Says every fault in FILE, with its line and reason.
+    """Lists every fault in FILE, with its line and reason.
 
-    Where neither an option nor ACCORD_ENVIRONMENT says what the file is for, what would be a fault in
-    production only is said, too, but does not fail the check.
+    Without an option and without ACCORD_ENVIRONMENT, faults that only production has are listed as well, but
+    the check does not fail because of them.
     """
     environment = os.environ.get("ACCORD_ENVIRONMENT")
     if in_production is None and environment:
@@ -59,7 +59,7 @@ def _say_what_production_would_refuse(file: Path) -> None:
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 def diff(old: Path, new: Path) -> None:
-    """Says in words what NEW would change for customers, recipients and banks' APIs."""
+    """Describes in words what NEW changes for customers, recipients and banks' APIs."""
     try:
         changed = changes_between(*(read_registry(file, allow_demo=True) for file in (old, new)))
     except RegistryError as error:
@@ -73,7 +73,7 @@ def diff(old: Path, new: Path) -> None:
 
 @registry.command()
 def secret() -> None:
-    """Makes a client secret; only the hash goes into the file."""
-    made, hashed = new_secret()
+    """Makes a client secret, and its hash for the registration file."""
+    made, hashed = make_client_secret()
     click.echo(f"secret for the recipient, shown once: {made}")
     click.echo(f'secret_sha256 = "{hashed}"')

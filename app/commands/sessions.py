@@ -1,4 +1,4 @@
-"""`flask sessions`: signs customers out."""
+"""`flask sessions end`: signs a customer out of every browser."""
 
 from contextlib import closing
 from typing import Any
@@ -10,7 +10,7 @@ from app.commands.open_stores import (
     TIMEOUT,
     address_option,
     one_line_faults,
-    parted,
+    parse_customer,
 )
 from app.stores.redis import client as redis
 from app.stores.redis.sessions import forget_all
@@ -26,7 +26,7 @@ def sessions() -> None:
 @click.option("--customer", required=True, metavar="PROVIDER/SUBJECT")
 def end_sessions(redis_url: str, customer: str) -> None:
     """Signs a customer out of every browser."""
-    provider_id, subject = parted(customer)
+    provider_id, subject = parse_customer(customer)
     with one_line_faults(), closing(redis.connect(redis_url, timeout=TIMEOUT)) as client:
         count = forget_all(client, lambda content: _is_of(content, provider_id, subject))
     record_operation("sessions_ended", provider_id=provider_id, sessions=count)

@@ -1,4 +1,4 @@
-"""`flask version`: says which version of Accord is installed."""
+"""`flask version`: prints the version of Accord that is installed."""
 
 from importlib.metadata import version
 
@@ -7,5 +7,5 @@ import click
 
 @click.command(name="version")
 def show_version() -> None:
-    """Says which version of Accord this is."""
+    """Prints the version of Accord."""
     click.echo(f"accord {version('accord')}")

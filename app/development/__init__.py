@@ -1,1 +1,1 @@
-"""What only the demo, development and tests use. Production neither imports nor ships it."""
+"""Code for the demo, for development and for tests. The production image does not contain this package."""

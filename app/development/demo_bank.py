@@ -1,4 +1,4 @@
-"""What the demo's banks do by themselves: they end the connections of customers for whom that goes wrong."""
+"""The demo's banks, which end the connections of the test customers with the trouble `ended`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,12 +13,12 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.database import Database
 from app.stores.unavailable import StoreUnavailable
 
-ENDED_AFTER = timedelta(seconds=10)
-_TIMEOUT = timedelta(seconds=1)
+ENDED_AFTER = timedelta(seconds=10)  # as docs/connecting.md says: enough to see the connection work first
+_TIMEOUT = timedelta(seconds=1)  # of a call to the ledger
 
 
 class DemoBanks:
-    """Every bank of a registration with test customers."""
+    """All banks of a registration that have test customers."""
 
     def __init__(self, registry: Path, connections: ConnectionStore) -> None:
         providers = read_registry(registry, allow_demo=True).providers
@@ -31,7 +31,10 @@ class DemoBanks:
         ]
 
     def end_connections(self, *, now: datetime) -> None:
-        """Ends what these customers have shared for ten seconds; later, where the ledger does not answer."""
+        """Ends the connections of these customers that are older than ENDED_AFTER.
+
+        When the ledger does not answer, they are ended by a later call.
+        """
         with suppress(StoreUnavailable):
             for provider_id, subject in self._customers:
                 for connection in self._connections.of_customer(provider_id, subject):
@@ -43,7 +46,7 @@ class DemoBanks:
 
 @contextmanager
 def demo_banks(registry: Path, ledger_url: str) -> Iterator[DemoBanks]:
-    """The banks of a demo, at its ledger, which is there already."""
+    """The banks of a demo, with a connection to its ledger, which must be migrated already."""
     database = Database(ledger_url, timeout=_TIMEOUT)
     try:
         yield DemoBanks(registry, ConnectionStore(database))

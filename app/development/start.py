@@ -1,4 +1,4 @@
-"""`/` in development: what this is, and one link that starts a flow at the example recipient."""
+"""`/` in development: the start page of the demo, with a link to the example recipient."""
 
 from flask import Blueprint, render_template
 

@@ -1,1 +1,1 @@
-"""Reads the registration of recipients, providers and resource servers."""
+"""Reads the registration of recipients, providers and resource servers from a TOML file."""

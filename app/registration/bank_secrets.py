@@ -1,11 +1,14 @@
-"""Accord's secret at a bank: in a variable of the environment or in a file, never in the registration."""
+"""Reads Accord's client secret at a bank's server, from an environment variable or from a file.
+
+The registration file names the variable or the file, and never contains the secret.
+"""
 
 import os
 from pathlib import Path
 
 
 def secret_in_variable(name: str) -> str:
-    """Raises ValueError with the reason why there is none."""
+    """The value of the environment variable `name`. Raises ValueError with the reason where it has none."""
     secret = os.environ.get(name)
     if not secret:
         raise ValueError("names an environment variable that is not set, or is empty")
@@ -13,7 +16,7 @@ def secret_in_variable(name: str) -> str:
 
 
 def secret_in_file(name: str) -> str:
-    """Without the space around it. Raises ValueError with the reason why there is none."""
+    """The content of the file `name`, stripped. Raises ValueError with the reason where there is none."""
     try:
         text = Path(name).read_text(encoding="utf-8").strip()
     except OSError as error:

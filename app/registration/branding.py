@@ -1,21 +1,21 @@
-"""What is asked of a registered logo and colour, so that pages stay readable. Checks raise ValueError."""
+"""Checks a registered logo and colour, so that pages stay readable. The checks raise ValueError."""
 
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from app.registration.contrast import LEAST, contrast
+from app.registration.contrast import LEAST_CONTRAST, contrast
 
 LOGOS: Final = Path(__file__).resolve().parents[2] / "static" / "logos"
 ON_COLOUR: Final = "#ffffff"
-"""The text on a provider's colour, as `--on-band` in the style sheet."""
+"""The colour of text on a provider's colour, the same as `--on-band` in static/accord.css."""
 
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 _SIGNATURES: Final = {".png": b"\x89PNG\r\n\x1a\n", ".webp": b"RIFF"}
 
 
 def readable_logo(name: str, beside: Path | None = None) -> str:
-    """`name`, of a picture in the folder `beside`, or else under static/logos."""
+    """Checks that `name` is a picture in the folder `beside` or in static/logos, and returns `name`."""
     folders = [LOGOS] if beside is None else [beside, LOGOS]
     path = next((folder / name for folder in folders if (folder / name).is_file()), None)
     if path is None:
@@ -29,12 +29,15 @@ def readable_logo(name: str, beside: Path | None = None) -> str:
 
 
 def readable_colour(colour: str) -> str:
-    """`colour`, on which the bank's name can be read: white, on light pages and on dark ones alike."""
+    """Checks that white text is readable on `colour` (WCAG 2.2, 1.4.3), and returns `colour`.
+
+    Light and dark pages have the same band with the bank's name.
+    """
     found = contrast(colour, ON_COLOUR)
-    if found < LEAST:
+    if found < LEAST_CONTRAST:
         raise ValueError(
             f"has a contrast of {found:.2f}:1 with the white text on it, in light and dark; "
-            f"{LEAST}:1 is the least (WCAG 1.4.3)"
+            f"{LEAST_CONTRAST}:1 is the least (WCAG 1.4.3)"
         )
     return colour
 

@@ -1,17 +1,17 @@
-"""How well two colours can be told apart (WCAG 2.2, 1.4.3)."""
+"""The contrast ratio of two colours (WCAG 2.2, 1.4.3)."""
 
-LEAST = 4.5
-"""What text needs at the least."""
+LEAST_CONTRAST = 4.5
+"""The minimum for text (WCAG 2.2, 1.4.3, level AA)."""
 
 
 def contrast(colour: str, other: str) -> float:
-    """The contrast ratio of two colours, each `#rrggbb`: from 1, the same, to 21, black and white."""
+    """The contrast ratio of two colours, each `#rrggbb`: from 1 for equal ones to 21 for black and white."""
     lighter, darker = sorted((_luminance(colour), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def _luminance(colour: str) -> float:
-    """The relative luminance, from 0 to 1."""
+    """The relative luminance of WCAG 2.2, from 0 to 1."""
     red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

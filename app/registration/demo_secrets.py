@@ -1,4 +1,4 @@
-"""The secrets of the demo, which everybody knows."""
+"""The secrets of the demo, which are public and which production refuses."""
 
 from app.domain.tokens import hash_secret
 
@@ -6,4 +6,4 @@ DEMO_HASHES = frozenset(
     hash_secret(f"{name}-demo-secret")
     for name in ("budget", "loans", "own-app", "maple-api", "northern-api", "harbour-api", "harbour")
 )
-"""Of the secrets in registry/demo.toml, which everybody knows, whatever a file says that they are."""
+"""The hex SHA-256 of each secret in registry/demo.toml. They are refused even where `demo` is not set."""

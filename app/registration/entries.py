@@ -1,8 +1,8 @@
-"""What one entry of the registration says, and the faults that it has alone."""
+"""The entries of the registration file as pydantic models, which find the faults within one entry."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -31,7 +31,7 @@ from app.domain.tokens import hash_secret
 from app.registration.bank_secrets import secret_in_file, secret_in_variable
 from app.registration.branding import readable_colour
 from app.registration.demo_secrets import DEMO_HASHES
-from app.registration.places import Fault
+from app.registration.locations import Fault
 from app.registration.values import (
     Clusters,
     FilePath,
@@ -45,13 +45,20 @@ from app.registration.values import (
     ScopeWord,
     SecretHash,
     Variable,
-    among_clusters,
-    moment_with_zone,
-    path_segment,
-    with_basic,
-    with_openid,
-    without_repetition,
+    refuse_dot_segment,
+    refuse_repetition,
+    require_account_basic,
+    require_openid,
+    require_registered_clusters,
+    require_time_zone,
 )
+
+
+class UnreadableSecret(NamedTuple):
+    """Why a client secret cannot be read; `key` is the key of the entry that names its place."""
+
+    key: str
+    reason: str
 
 
 class _Entry(BaseModel):
@@ -84,7 +91,7 @@ class _Addresses(_Entry):
 
 class _PreviousSecret(_Entry):
     sha256: SecretHash
-    until: Annotated[datetime, BeforeValidator(moment_with_zone)]
+    until: Annotated[datetime, BeforeValidator(require_time_zone)]
 
     def to_secret(self) -> PreviousSecret:
         return PreviousSecret(self.sha256, self.until)
@@ -104,14 +111,16 @@ class _Recipient(_Entry):
     terms: _Addresses
     logo: Logo | None = None
     redirect_uris: Annotated[
-        list[RedirectUri], BeforeValidator(without_repetition), Field(min_length=1, max_length=50)
+        list[RedirectUri], BeforeValidator(refuse_repetition), Field(min_length=1, max_length=50)
     ]
     clusters: Clusters
-    needs: Annotated[Clusters, AfterValidator(with_basic), AfterValidator(among_clusters)]
+    needs: Annotated[
+        Clusters, AfterValidator(require_account_basic), AfterValidator(require_registered_clusters)
+    ]
     allow_subset: bool = True
     purpose: _Purpose | None = None
-    cluster_purposes: Annotated[dict[DataCluster, _Purpose], AfterValidator(among_clusters)] = Field(
-        default_factory=dict
+    cluster_purposes: Annotated[dict[DataCluster, _Purpose], AfterValidator(require_registered_clusters)] = (
+        Field(default_factory=dict)
     )
     consent_days: Annotated[int, Field(ge=1, le=LONGEST_CONSENT.days)]
     history_months: Annotated[int, Field(ge=1, le=120)] | None = None
@@ -155,7 +164,7 @@ class _SandboxCustomer(_Entry):
 
 
 class _Oidc(_Entry):
-    """A bank's OpenID Connect server. Only a demo's secret is in the registration file itself."""
+    """A bank's OpenID Connect server. Only the secret of a demo may be in the registration file itself."""
 
     issuer: Issuer
     client_id: Annotated[str, Field(min_length=1, max_length=256)]
@@ -164,13 +173,13 @@ class _Oidc(_Entry):
     demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
     scopes: Annotated[
         tuple[ScopeWord, ...],
-        BeforeValidator(without_repetition),
-        AfterValidator(with_openid),
+        BeforeValidator(refuse_repetition),
+        AfterValidator(require_openid),
         Field(max_length=20),
     ] = ("openid", "profile")
-    former_issuers: Annotated[
-        frozenset[Issuer], BeforeValidator(without_repetition), Field(max_length=20)
-    ] = frozenset()
+    former_issuers: Annotated[frozenset[Issuer], BeforeValidator(refuse_repetition), Field(max_length=20)] = (
+        frozenset()
+    )
 
     def to_registration(self, client_secret: str) -> OidcRegistration:
         return OidcRegistration(
@@ -181,8 +190,8 @@ class _Oidc(_Entry):
             former_issuers=self.former_issuers,
         )
 
-    def read_secret(self, *, allow_demo: bool) -> tuple[str, tuple[str, str] | None]:
-        """The secret; where there is none, the key that is at fault, and why."""
+    def read_secret(self, *, allow_demo: bool) -> tuple[str, UnreadableSecret | None]:
+        """The client secret and None, or an empty text and the reason why there is no secret."""
         if self.demo_client_secret is not None:
             return self.demo_client_secret, None
         key = "client_secret_env" if self.client_secret_file is None else "client_secret_file"
@@ -192,14 +201,14 @@ class _Oidc(_Entry):
             else:
                 secret = secret_in_variable(self.client_secret_env or "")
         except ValueError as error:
-            return "", (key, str(error))
+            return "", UnreadableSecret(key, str(error))
         if not allow_demo and hash_secret(secret) in DEMO_HASHES:
-            return "", (key, "a demo secret does not work in production")
+            return "", UnreadableSecret(key, "a demo secret does not work in production")
         return secret, None
 
 
 class _Provider(_Entry):
-    provider_id: Annotated[Identifier, AfterValidator(path_segment)]
+    provider_id: Annotated[Identifier, AfterValidator(refuse_dot_segment)]
     name: _Names
     legal_name: _Names | None = None
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -212,8 +221,8 @@ class _Provider(_Entry):
     customers: list[_SandboxCustomer] = Field(default_factory=list)
     oidc: _Oidc | None = None
 
-    def to_provider(self, *, allow_demo: bool) -> tuple[DataProvider, tuple[str, str] | None]:
-        """The provider; and where it is left out, what of its sign-in is at fault, and why."""
+    def to_provider(self, *, allow_demo: bool) -> tuple[DataProvider, UnreadableSecret | None]:
+        """The provider, and the reason why it is left out, if it is."""
         secret, unreadable = ("", None) if self.oidc is None else self.oidc.read_secret(allow_demo=allow_demo)
         provider = DataProvider(
             provider_id=self.provider_id,
@@ -253,15 +262,18 @@ class _File(_Entry):
     resource_servers: list[_ResourceServer] = Field(default_factory=list)
 
 
-def parse(document: dict[str, Any], logos: Path) -> tuple[_File | None, list[Fault]]:
-    """What it says, with what is in the files that it names; or the faults that an entry has alone."""
+def parse_entries(document: dict[str, Any], logos: Path) -> tuple[_File | None, list[Fault]]:
+    """The entries of `document`, the parsed TOML file, and no faults; or None and the faults.
+
+    `logos` is the folder of the registered logos.
+    """
     try:
         return _File.model_validate(document, context=logos), []
     except ValidationError as error:
         return None, [(fault["loc"], _reason(fault)) for fault in error.errors(include_url=False)]
 
 
-# What is at fault, in the words of this file rather than in those of the library that found it.
+# A message of our own for each type of error of pydantic, since those of the library speak of its types.
 _REASONS = {
     "missing": "is missing",
     "extra_forbidden": "is not known here",

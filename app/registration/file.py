@@ -1,6 +1,6 @@
-"""The registration file (TOML), read and validated: every fault with its place and reason, all at once.
+"""Reads and validates the registration file (TOML), and reports all its faults at once.
 
-What a registration may say is the domain's business; how it is written down is decided here.
+The rules for the values of a registration are in app/domain/registry.py; this package has the file's format.
 """
 
 import hashlib
@@ -11,12 +11,12 @@ from app.domain.registry import (
     Registry,
 )
 from app.registration.contradictions import contradictions, demo_faults
-from app.registration.entries import parse
-from app.registration.places import line_of, named
+from app.registration.entries import parse_entries
+from app.registration.locations import describe_location, line_of
 
 
 class RegistryError(Exception):
-    """The registration file has faults. `faults` has a line for each: place, reason."""
+    """The registration file has faults. `faults` has one line for each: the place in the file, the reason."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -26,13 +26,13 @@ class RegistryError(Exception):
 def read_registry(path: Path, *, allow_demo: bool) -> Registry:
     """The registry in the file at `path`. Raises RegistryError with every fault in it.
 
-    With `allow_demo` false, which is production, demo clients and sandbox sign-in are faults. A secret that
-    cannot be read, in a file or a variable that a provider names, is that provider's own: it is left out.
+    Without `allow_demo`, in production, demo secrets and sandbox sign-in are faults. A client secret at a
+    bank that cannot be read is no fault of the file: only that bank is left out (docs/adr/0018).
     """
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
-        parsed, faults = parse(document, logos_beside(path))
+        parsed, faults = parse_entries(document, logos_beside(path))
     except OSError as error:
         raise RegistryError([f"{path}: cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -40,14 +40,19 @@ def read_registry(path: Path, *, allow_demo: bool) -> Registry:
     faults += [*contradictions(document), *([] if allow_demo else demo_faults(document))]
     if parsed is None or faults:
         raise RegistryError(
-            [f"{path}:{line_of(text, place)}: {named(place, document)}: {why}" for place, why in faults]
+            [
+                f"{path}:{line_of(text, location)}: {describe_location(location, document)}: {why}"
+                for location, why in faults
+            ]
         )
     providers, left_out = {}, {}
     for index, entry in enumerate(parsed.providers):
         providers[entry.provider_id], unreadable = entry.to_provider(allow_demo=allow_demo)
         if unreadable is not None:
-            where, why = ("providers", index, "oidc", unreadable[0]), unreadable[1]
-            left_out[entry.provider_id] = f"{path}:{line_of(text, where)}: {named(where, document)}: {why}"
+            where = ("providers", index, "oidc", unreadable.key)
+            left_out[entry.provider_id] = (
+                f"{path}:{line_of(text, where)}: {describe_location(where, document)}: {unreadable.reason}"
+            )
     return Registry(
         clients={entry.client_id: entry.to_client() for entry in parsed.recipients},
         providers=providers,

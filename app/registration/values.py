@@ -1,4 +1,4 @@
-"""The kinds of values that an entry of the registration may have, each with what it must be."""
+"""The types of the values in an entry of the registration, and the rules that a value must meet."""
 
 from datetime import datetime
 from pathlib import Path
@@ -21,26 +21,17 @@ from app.domain.registry import (
 from app.environment import PREFIX
 from app.registration.branding import readable_logo
 
-LONGEST_NAME = 256
-
-
-LONGEST_PURPOSE = 1000
-
+LONGEST_NAME = 256  # characters: a judgement, and tests render a form with names of this length
+LONGEST_PURPOSE = 1000  # characters: the same
 
 _IDENTIFIER = r"^[A-Za-z0-9._~-]{1,64}$"
-
-
 _SCOPE_WORD = r"^[!#-\[\]-~]{1,128}$"  # RFC 6749 3.3
-
-
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
-
-
 _LOGO = r"^[a-z0-9][a-z0-9-]*\.(svg|png|webp)$"
 
 
 def _visible(text: str) -> str:
-    """`text` on one line, without what cannot be seen: a name must not change what stands around it."""
+    """`text` on one line, without invisible characters: a name must not change the page around it."""
     seen = printable_line(text)
     if not seen:
         raise ValueError("has nothing that can be seen")
@@ -70,8 +61,8 @@ def _redirect_uri(uri: str) -> str:
     return uri
 
 
-def path_segment(provider_id: str) -> str:
-    """A provider's id is a part of addresses, from which a browser would remove these."""
+def refuse_dot_segment(provider_id: str) -> str:
+    """A provider's id is a segment of URLs, and a browser removes the segments `.` and `..`."""
     if provider_id in (".", ".."):
         raise ValueError("must not be . or ..")
     return provider_id
@@ -84,7 +75,7 @@ def _issuer(issuer: str) -> str:
     return issuer
 
 
-def with_openid(scopes: tuple[str, ...]) -> tuple[str, ...]:
+def require_openid(scopes: tuple[str, ...]) -> tuple[str, ...]:
     if "openid" not in scopes:
         raise ValueError("must contain openid")
     return scopes
@@ -106,7 +97,7 @@ def _absolute(name: str) -> str:
     return name
 
 
-def moment_with_zone(value: Any) -> Any:
+def require_time_zone(value: Any) -> Any:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError(
             "must be a moment with its zone, such as 2026-12-31T12:00:00Z, without quotation marks"
@@ -114,55 +105,33 @@ def moment_with_zone(value: Any) -> Any:
     return value
 
 
-def without_repetition(value: Any) -> Any:
+def refuse_repetition(value: Any) -> Any:
     if isinstance(value, list) and len(value) != len({str(item) for item in value}):
         raise ValueError("names something twice")
     return value
 
 
-def with_basic(needs: frozenset[DataCluster]) -> frozenset[DataCluster]:
+def require_account_basic(needs: frozenset[DataCluster]) -> frozenset[DataCluster]:
     if DataCluster.ACCOUNT_BASIC not in needs:
         raise ValueError("must contain ACCOUNT_BASIC")
     return needs
 
 
-def among_clusters(value: Any, info: ValidationInfo) -> Any:
+def require_registered_clusters(value: Any, info: ValidationInfo) -> Any:
     if "clusters" in info.data and not set(value) <= info.data["clusters"]:
         raise ValueError("names a cluster that clusters does not")
     return value
 
 
 Name = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_NAME)]
-
-
 PurposeText = Annotated[str, AfterValidator(_visible), _at_most(LONGEST_PURPOSE)]
-
-
 HttpsAddress = Annotated[str, AfterValidator(_https), Field(max_length=2048)]
-
-
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri), Field(max_length=2048)]
-
-
 Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(_logo)]
-
-
-Clusters = Annotated[frozenset[DataCluster], BeforeValidator(without_repetition), Field(min_length=1)]
-
-
+Clusters = Annotated[frozenset[DataCluster], BeforeValidator(refuse_repetition), Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
-
-
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
-
-
 ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
-
-
 Variable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_no_setting)]
-
-
 FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
-
-
 SecretHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -11,7 +11,7 @@ from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
 from app.domain.registry import Client, PreviousSecret, Registry, Status, Trouble
 from app.domain.tokens import ClientCredentials, SecretUsed, authenticate_client, hash_secret
-from app.registration.client_secrets import new_secret
+from app.registration.client_secrets import make_client_secret
 from app.registration.demo_secrets import DEMO_HASHES
 from app.registration.file import RegistryError, read_registry
 from tests.support.builders import EVERYTHING, NOON
@@ -577,14 +577,14 @@ def test_no_fault_repeats_a_password_or_a_hash(write: Write) -> None:
 
 
 def test_a_new_secret_has_256_random_bits_and_comes_with_the_hash_to_register() -> None:
-    secret, hashed = new_secret()
+    secret, hashed = make_client_secret()
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", secret)
     assert hashed == hash_secret(secret)
-    assert len({new_secret()[0] for _ in range(100)}) == 100
+    assert len({make_client_secret()[0] for _ in range(100)}) == 100
 
 
 def test_a_new_secret_works_when_its_hash_is_registered(write: Write) -> None:
-    secret, hashed = new_secret()
+    secret, hashed = make_client_secret()
     text = edited("8478dab97e7b5922fa862c43853ee013ba310452ae748d01c4446276ad9d526d", hashed)
     registry = read(write(text))
     assert (

@@ -1,4 +1,4 @@
-"""`/dev/screens`, in development only: every page in every state, from values that stand here.
+"""`/dev/screens`, in development only: every page in each of its states, with fixed example values.
 
-A translator sees each text in its place, and a test looks at every page there is.
+Translators see each text on its page there, and tests check all pages in every language and browser.
 """

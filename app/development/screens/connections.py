@@ -1,4 +1,4 @@
-"""What is shared, its receipts, and how it stops."""
+"""The pages about connections: the list, one connection with its receipt, and stopping it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -127,7 +127,7 @@ def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
 
 
 def _renamed() -> str:
-    """The recipient has another name since, and is suspended."""
+    """A connection whose recipient has changed its name since, and is suspended."""
     today = replace(BUDGET, name=Bilingual("Budget Pilot", "Pilote Budget"), is_suspended=True)
     return detail_page(_shown(today, agreement=agree(BUDGET, MAPLE)), _BEGAN)
 

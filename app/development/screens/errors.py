@@ -1,4 +1,4 @@
-"""Every page that says what went wrong."""
+"""All error pages."""
 
 from datetime import timedelta
 from functools import partial

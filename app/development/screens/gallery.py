@@ -1,4 +1,4 @@
-"""`/dev/screens`: the list, each screen in all languages side by side, and each screen alone."""
+"""`/dev/screens`: a page with every screen in all languages side by side, and one address for each screen."""
 
 from flask import Blueprint, Response, abort, render_template
 

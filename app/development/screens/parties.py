@@ -1,4 +1,4 @@
-"""Who is on the screens: banks, recipients of every kind, a customer, and the moment of it all."""
+"""The example values of the screens: banks, recipients, a customer, and the present time."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -94,7 +94,7 @@ WITHOUT_PURPOSE: Final = replace(BUDGET, purpose=None, logo=None, history_months
 ALL_OR_NOTHING: Final = replace(BUDGET, allow_subset=False)
 NEEDS_EVERYTHING: Final = replace(BUDGET, needed_clusters=EVERYTHING)
 LONG_PURPOSE: Final = replace(BUDGET, purpose=Bilingual(_LONGEST_PURPOSE[:1000], _LONGEST_PURPOSE[:1000]))
-# As a registration leaves it: names lose what cannot be seen when they are read.
+# The names are as the reader of a registration returns them: without invisible characters.
 HOSTILE: Final = replace(
     BUDGET,
     name=Bilingual(printable_line(_LONGEST_NAME)[:256], printable_line(_LONGEST_NAME)[:256]),
@@ -109,7 +109,7 @@ NAMELESS: Final = replace(ALEX, display_name="")
 def pending(
     client: Client, *, requested: Scope = EVERYTHING, provider: DataProvider = MAPLE
 ) -> PendingRequest:
-    """A request of `client` that was begun a moment ago."""
+    """A pending request of `client` that has just begun."""
     spoken = language.language()
     request = AuthorizationRequest(
         client_id=client.client_id,

@@ -1,4 +1,4 @@
-"""One page in one state."""
+"""A screen: one page in one state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

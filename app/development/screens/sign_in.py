@@ -1,4 +1,4 @@
-"""Signing in and out, and where one begins in development."""
+"""The pages for signing in and out, and the start page of the demo."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from app.web.signin.sandbox_page import sandbox_page
 def _sandbox(
     client: Client | None = BUDGET, *, has_failed: bool = False, wait: timedelta | None = None
 ) -> str:
-    session = browser()  # which nobody asks for anything
+    session = browser()  # the page does not read the session, so that no store is used
     opened = OpenRequest(fixtures.pending(client), fixtures.parties(client), session) if client else None
     purpose = Purpose(MAPLE, session, opened)
     came_back = has_failed or wait is not None

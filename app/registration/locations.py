@@ -1,4 +1,4 @@
-"""Where something stands in the registration file: for whoever has to mend it."""
+"""Finds the line of a fault in the registration file, so that an operator can correct it."""
 
 import functools
 import re
@@ -7,26 +7,26 @@ from typing import Any
 
 _IDENTIFIERS = ("client_id", "provider_id", "server_id", "user_name")
 
+Location = tuple[str | int, ...]
+"""The keys and the indices that lead from the document to a value, such as `("providers", 0, "name")`."""
 
-Place = tuple[str | int, ...]
+Fault = tuple[Location, str]
+"""The location of a fault, and the reason."""
 
 
-Fault = tuple[Place, str]
-
-
-def entries_in(document: dict[str, Any], place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """The tables in the list at `place`, with their own places; nothing where there is no such list."""
-    entries: Any = functools.reduce(_step, place, document)
+def entries_in(document: dict[str, Any], location: Location) -> Iterator[tuple[Location, dict[str, Any]]]:
+    """The tables in the list at `location`, each with its own location; none where there is no such list."""
+    entries: Any = functools.reduce(_step, location, document)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
-            yield (*place, index), entry
+            yield (*location, index), entry
 
 
-def named(place: Place, document: dict[str, Any]) -> str:
-    """`place` in words, entries by their identifiers where they have one."""
+def describe_location(location: Location, document: dict[str, Any]) -> str:
+    """`location` as text, in which an entry has its identifier, where it has one, or else its index."""
     words = ""
     node: Any = document
-    for part in place:
+    for part in location:
         node = _step(node, part)
         if isinstance(part, int):
             entry: dict[str, Any] = node if isinstance(node, dict) else {}
@@ -36,10 +36,10 @@ def named(place: Place, document: dict[str, Any]) -> str:
     return words.encode("unicode_escape").decode("ascii")  # a fault is one line, whatever a name contains
 
 
-def line_of(text: str, place: Place) -> int:
-    """The line that `place` is at: that of its key, or else of the entry it belongs to."""
+def line_of(text: str, location: Location) -> int:
+    """The number of the line with the key at `location`, or else of the line that begins its entry."""
     lines = text.splitlines()
-    match place:
+    match location:
         case (str() as table, int() as index, *rest):
             headers = [number for number, line in enumerate(lines) if line.strip().startswith(f"[[{table}]]")]
             if index >= len(headers):
