@@ -103,13 +103,15 @@ def create_app(
     files = assets.Assets(
         STATIC, is_live=settings.is_development, others=_own_logos(settings.registry, parts.registry)
     )
-    app.extensions[EXTENSION] = _make_services(settings, parts, clock, catalogues, files)
+    services = _make_services(settings, parts, clock, catalogues, files)
+    app.extensions[EXTENSION] = services
     app.session_interface = RedisSessionInterface(
         # A customer who reads the form sends nothing that would keep the session alive: a session lasts at
         # least as long as a request waits for its answer.
         SessionStore(
             parts.redis,
             SealedRecords(settings.secret_keys),
+            services.flow.requests,
             idle=max(settings.session_idle, settings.request_lifetime),
         ),
         settings.secret_keys,

@@ -30,7 +30,6 @@ from app.domain.pending_request import PendingRequest
 from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.ledger.ledger import ConnectionChanged, Ledger
-from app.stores.redis.client import Command, Lookup
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable
@@ -90,7 +89,7 @@ class ConsentFlow:
     clock: Callable[[], datetime]
 
     def begin(self, request: AuthorizationRequest, browser_id: str) -> PendingRequest:
-        """`request`, waiting for the browser's answer, once it is kept.
+        """`request`, waiting for the browser's answer, once its session has kept it.
 
         The ledger is asked first: nobody should read a form that cannot be answered.
         """
@@ -105,18 +104,6 @@ class ConsentFlow:
             consent_ends_at=now + self.registry.clients[request.client_id].consent_duration,
             language=request.language,
         )
-
-    def finding(self, request_id: str) -> Lookup[PendingRequest | None]:
-        """What finds the request, for whoever wants something else in the same round trip."""
-        return self.requests.finding(request_id)
-
-    def opening(self, pending: PendingRequest) -> list[Command]:
-        """What keeps `pending` as its browser's newest; what the last of it replies is to be given up."""
-        return self.requests.opening(pending, now=self.clock())
-
-    def give_up(self, pending: PendingRequest, request_ids: list[str]) -> None:
-        """Forgets what `pending` has pushed out."""
-        self.requests.give_up(pending.browser_id, request_ids)
 
     def open(self, pending: PendingRequest) -> None:
         """Keeps `pending` as its browser's newest."""

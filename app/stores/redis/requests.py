@@ -17,7 +17,7 @@ from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
-from app.stores.redis.client import Command, Lookup, Redis, ask
+from app.stores.redis.client import Command, Lookup, Redis, ask, find
 from app.stores.redis.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
@@ -53,7 +53,10 @@ class RequestStore:
         self.give_up(pending.browser_id, too_many)
 
     def opening(self, pending: PendingRequest, *, now: datetime) -> list[Command]:
-        """What does that; the reply to the last command is what to `give_up` afterwards."""
+        """The commands of `open`, for a store that sends others in the same round trip.
+
+        The reply to the last one lists the requests that must be given up afterwards, with `give_up`.
+        """
         opened = _opened(pending.browser_id)
         return [
             self._saving(pending, now),
@@ -78,8 +81,12 @@ class RequestStore:
         if forgetting:
             ask(self._redis, *forgetting)
 
-    def finding(self, request_id: str) -> Lookup[PendingRequest | None]:
-        """What finds it."""
+    def find_request(self, request_id: str) -> PendingRequest | None:
+        """The pending request, with the latest of its ends."""
+        return find(self._redis, self.lookup(request_id))
+
+    def lookup(self, request_id: str) -> Lookup[PendingRequest | None]:
+        """What `find_request` asks, for a store that asks something else in the same round trip."""
         request = self._records.under(_key(request_id), partial(_pending, request_id))
         until = self._records.under(
             _until(request_id), lambda record: datetime.fromisoformat(record["expires"])

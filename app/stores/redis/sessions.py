@@ -6,21 +6,27 @@ live is renewed by the very command that reads, so that nothing is written when 
 
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any
 
+from app.domain.pending_request import PendingRequest
 from app.stores.redis.client import Command, Lookup, Redis, answering, ask, find
+from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords, parse
-
-T = TypeVar("T")
 
 
 class SessionStore:
-    """Finds, saves and forgets sessions. Every method but `new_id` raises StoreUnavailable."""
+    """Finds, saves and forgets sessions. Every method but `new_id` raises StoreUnavailable.
 
-    def __init__(self, redis: Redis, records: SealedRecords, *, idle: timedelta) -> None:
+    A page needs its browser's session and one pending request of `requests`: both take one round trip here.
+    """
+
+    def __init__(
+        self, redis: Redis, records: SealedRecords, requests: RequestStore, *, idle: timedelta
+    ) -> None:
         self._redis = redis
         self._records = records
+        self._requests = requests
         self._idle = int(idle.total_seconds())
 
     @staticmethod
@@ -28,31 +34,48 @@ class SessionStore:
         """192 random bits, URL-safe."""
         return secrets.token_urlsafe(24)
 
-    def find(self, session_id: str) -> dict[str, Any] | None:
+    def find_session(self, session_id: str) -> dict[str, Any] | None:
         """The session's content, for which another idle period begins."""
-        return find(self._redis, self._finding(session_id))
+        return find(self._redis, self._lookup(session_id))
 
-    def find_and_ask(self, session_id: str | None, question: Lookup[T]) -> tuple[dict[str, Any] | None, T]:
-        """The session's content and what `question` finds, in one round trip."""
-        if session_id is None:
-            return None, find(self._redis, question)
-        mine = self._finding(session_id)
-        content, *replies = ask(self._redis, *mine.commands, *question.commands)
-        return mine.understand([content]), question.understand(replies)
+    def find_with_request(
+        self, session_id: str, request_id: str
+    ) -> tuple[dict[str, Any] | None, PendingRequest | None]:
+        """The session's content and the pending request, whoever began it."""
+        session, request = self._lookup(session_id), self._requests.lookup(request_id)
+        content, *replies = ask(self._redis, *session.commands, *request.commands)
+        return session.understand([content]), request.understand(replies)
 
-    def save(self, session_id: str, content: dict[str, Any], *beside: Command) -> list[Any]:
-        """Saves the session, and asks in the same round trip what is `beside` it; the replies to that."""
-        return ask(self._redis, self._saving(session_id, content), *beside)[1:]
+    def find_request(self, request_id: str) -> PendingRequest | None:
+        """The pending request, whoever began it, where the session is known."""
+        return self._requests.find_request(request_id)
 
-    def replace(self, session_id: str, content: dict[str, Any], *beside: Command) -> list[Any] | None:
-        """Like `save`, if there still is a session; None when it was ended in the meantime."""
-        reply, *others = ask(self._redis, (*self._saving(session_id, content), "XX"), *beside)
-        return others if reply else None
+    def save(
+        self, session_id: str, content: dict[str, Any], *, opened: PendingRequest | None = None, now: datetime
+    ) -> None:
+        """Saves the session, and keeps the request that is `opened` as its browser's newest."""
+        self._save_with(self._saving(session_id, content), opened, now)
+
+    def replace(
+        self, session_id: str, content: dict[str, Any], *, opened: PendingRequest | None = None, now: datetime
+    ) -> bool:
+        """Like `save` where there is a session; False where it was ended in the meantime.
+
+        The request is kept either way.
+        """
+        return self._save_with((*self._saving(session_id, content), "XX"), opened, now)
+
+    def _save_with(self, saving: Command, opened: PendingRequest | None, now: datetime) -> bool:
+        if opened is None:
+            return bool(ask(self._redis, saving)[0])
+        saved, *_, too_many = ask(self._redis, saving, *self._requests.opening(opened, now=now))
+        self._requests.give_up(opened.browser_id, too_many)
+        return bool(saved)
 
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))
 
-    def _finding(self, session_id: str) -> Lookup[dict[str, Any] | None]:
+    def _lookup(self, session_id: str) -> Lookup[dict[str, Any] | None]:
         key = _key(session_id)
         return Lookup(
             (("GETEX", key, "EX", self._idle),), lambda replies: self._records.open(key, replies[0])

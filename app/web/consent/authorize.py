@@ -1,7 +1,6 @@
 """`GET /api/v1/authorize`: where every consent begins (RFC 6749 4.1.1)."""
 
 import uuid
-from dataclasses import replace
 
 import structlog
 from flask import Blueprint, Response, redirect, request, url_for
@@ -66,11 +65,7 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
         session = browser()
         session.language = asked.language
         pending = services().flow.begin(asked, session.browser_id)
-        *_, too_many = session.save(*services().flow.opening(pending))
-        services().flow.give_up(pending, too_many)
-        if pending.browser_id != session.browser_id:  # whoever was signed in has just signed out
-            pending = replace(pending, browser_id=session.browser_id)
-            services().flow.open(pending)
+        pending = session.save_with_request(pending)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
         raise OAuthError(

@@ -53,7 +53,7 @@ def open_request(request_id: str) -> OpenRequest:
     A `lang` in the page's address switches the request to that language, for this page and those that follow.
     """
     session = browser()
-    pending = session.ask(services().flow.finding(request_id))
+    pending = session.find_request(request_id)
     if not session.is_known:
         raise _without_session(session)
     language.use(language.asked_language() or session.language)

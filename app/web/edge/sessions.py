@@ -7,22 +7,20 @@ the operator, and nothing of the authorization request is in it.
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
 from app.domain.language import Language, find_language, parse_language
+from app.domain.pending_request import PendingRequest
 from app.domain.registry import DataProvider
 from app.signatures import make_signer
 from app.signin import Customer
-from app.stores.redis.client import Command, Lookup
 from app.stores.redis.sessions import SessionStore
-
-T = TypeVar("T")
 
 FindProvider = Callable[[str], DataProvider | None]
 
@@ -121,26 +119,35 @@ class BrowserSession(SessionMixin):
         left = sorted({*kept.get("left", []), *kept.get("customers", {})})
         self._start_anew({"lang": kept.get("lang"), "left": left})
 
-    def save(self, *beside: Command) -> list[Any]:
-        """Writes the session, and what else is asked `beside` it in the same round trip; the replies to that.
+    def save(self) -> None:
+        """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
+        self._save(None)
 
-        Where the session has ended meanwhile, that is asked twice, and these are the second replies. A
-        browser of which nothing was remembered gets an id of the server's making.
+    def save_with_request(self, pending: PendingRequest) -> PendingRequest:
+        """Writes the session, and keeps `pending` as this browser's newest request, in one round trip.
+
+        Returns the request as it is kept: where the session was ended meanwhile, it is bound to this browser
+        under its new browser_id.
         """
-        content = self._load()
+        self._save(pending)
+        return replace(pending, browser_id=self.browser_id)
+
+    def _save(self, opened: PendingRequest | None) -> None:
+        content, now = self._load(), self._clock()
         content.setdefault("browser", _new_browser_id())
-        replies = None if self._id is None else self._store.replace(self._id, content, *beside)
-        if replies is not None:
-            if self.cookie_language is not self.language:
-                self.cookie_to_set = self._id
-            return replies
-        if self._id is not None and content.pop("customers", None):
-            # Ended while this request was under way: nobody is signed in any more, and nothing is theirs.
-            content["browser"] = _new_browser_id()
+        if self._id is not None:
+            if self._store.replace(self._id, content, opened=opened, now=now):
+                if self.cookie_language is not self.language:
+                    self.cookie_to_set = self._id
+                return
+            if content.pop("customers", None):
+                # Ended while this request was under way: nobody is signed in any more, and nothing is theirs.
+                content["browser"] = _new_browser_id()
+        if opened is not None:
+            opened = replace(opened, browser_id=content["browser"])
         new_id = self._store.new_id()
-        replies = self._store.save(new_id, content, *beside)
+        self._store.save(new_id, content, opened=opened, now=now)
         self._id = self.cookie_to_set = new_id
-        return replies
 
     def _start_anew(self, content: dict[str, Any]) -> None:
         old = self._id
@@ -150,19 +157,23 @@ class BrowserSession(SessionMixin):
         if old is not None:
             self._store.forget(old)
 
-    def ask(self, question: Lookup[T]) -> T:
-        """What `question` finds. The session is loaded in the same round trip, unless it has been."""
+    def find_request(self, request_id: str) -> PendingRequest | None:
+        """The pending request, whoever began it.
+
+        The session is loaded in the same round trip, unless it has been.
+        """
         self.was_touched = True
-        if self._content is not None:
-            return self._store.find_and_ask(None, question)[1]
-        found, answer = self._store.find_and_ask(self._id, question)
+        if self._content is not None or self._id is None:
+            self._load()
+            return self._store.find_request(request_id)
+        found, pending = self._store.find_with_request(self._id, request_id)
         self._take(found)
-        return answer
+        return pending
 
     def _load(self) -> dict[str, Any]:
         self.was_touched = True
         if self._content is None:
-            return self._take(None if self._id is None else self._store.find(self._id))
+            return self._take(None if self._id is None else self._store.find_session(self._id))
         return self._content
 
     def _take(self, found: dict[str, Any] | None) -> dict[str, Any]:

@@ -14,21 +14,27 @@ from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
+from app.stores.redis.requests import RequestStore
 from app.stores.redis.sessions import SessionStore
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from tests.stores.in_time import unavailable_in_time
 from tests.stores.proxy import LosingProxy
-from tests.support.builders import RECORDS
+from tests.support.builders import NOON, RECORDS
 from tests.support.ports import free_port
 
 Connect = Callable[[str], Redis]
 
 HOUR = timedelta(hours=1)
 
+
+def a_session_store(client: Redis) -> SessionStore:
+    return SessionStore(client, RECORDS, RequestStore(client, RECORDS), idle=HOUR)
+
+
 COMMANDS: dict[str, Callable[[Redis], Any]] = {
     "a ping": redis.ping,
-    "a read": lambda client: SessionStore(client, RECORDS, idle=HOUR).find("s"),
-    "a write": lambda client: SessionStore(client, RECORDS, idle=HOUR).save("s", {"lang": "fr"}),
+    "a read": lambda client: a_session_store(client).find_session("s"),
+    "a write": lambda client: a_session_store(client).save("s", {"lang": "fr"}, now=NOON),
     "two writes": lambda client: redis.ask(client, RECORDS.put("a", {}, HOUR), RECORDS.put("b", {}, HOUR)),
 }
 each_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
@@ -120,14 +126,14 @@ def test_a_full_server_is_unavailable_to_writers_and_readable(
 ) -> None:
     with EmbeddedValkey(tmp_path, options={"maxmemory-policy": "noeviction"}) as full:
         client = connect(full.url)
-        store = SessionStore(client, RECORDS, idle=HOUR)
-        store.save("s", {"lang": "fr"})
+        store = a_session_store(client)
+        store.save("s", {"lang": "fr"}, now=NOON)
         client.config_set("maxmemory", 1)
         with unavailable_in_time("redis"):
-            store.save("s", {"lang": "en"})
-        assert store.find("s") == {"lang": "fr"}
+            store.save("s", {"lang": "en"}, now=NOON)
+        assert store.find_session("s") == {"lang": "fr"}
         client.config_set("maxmemory", 0)
-        store.save("s", {"lang": "en"})
+        store.save("s", {"lang": "en"}, now=NOON)
 
 
 def test_a_replica_that_cannot_be_written_is_unavailable_to_writers(client: Redis) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.domain.clusters import DataCluster
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
-from app.stores.redis.client import Redis, ask, find
+from app.stores.redis.client import Redis, ask
 from app.stores.redis.requests import MOST_OPEN_REQUESTS, RequestStore
 from tests.support.builders import BASIC, CHALLENGE, NOON, RECORDS, a_pending_request, a_request
 
@@ -26,9 +26,9 @@ def requests(redis_client: Redis) -> RequestStore:
 
 
 @pytest.fixture
-def found(requests: RequestStore, redis_client: Redis) -> Found:
+def found(requests: RequestStore) -> Found:
     """Looks for a request."""
-    return lambda request_id: find(redis_client, requests.finding(request_id))
+    return requests.find_request
 
 
 @pytest.mark.parametrize(
