@@ -19,7 +19,6 @@ import requests
 from sqlalchemy import NullPool, create_engine, select, text
 
 from app.stores.ledger.schema import grants
-from app.stores.redis.client import find
 from app.stores.redis.requests import RequestStore
 from bench.accord import prepare
 from bench.journey import Latencies, a_browser, look_at_connections, use_connection, whole_flow
@@ -107,7 +106,7 @@ def _begin(stage: Stage) -> str:
 def _begin_like(stage: Stage, request_id: str, number: int) -> None:
     """So many more pending requests, of other browsers."""
     store = RequestStore(stage.redis, RECORDS)
-    pending = find(stage.redis, store.finding(request_id))
+    pending = store.find_request(request_id)
     assert pending is not None
     for _ in range(number):
         another = replace(pending, request_id=secrets.token_urlsafe(24), browser_id=secrets.token_urlsafe(24))
