@@ -1,1 +1,1 @@
-"""What a customer shares already: the list, the details, the receipt, how to stop."""
+"""The pages about what a customer shares: the list, one connection, its receipt, and how to stop it."""

@@ -10,7 +10,10 @@ _LONGEST_LINE = 75  # bytes, RFC 5545 3.1
 
 
 def end_date_event(grant: ConsentGrant, receipt: Receipt) -> str:
-    """An all-day event in the receipt's language, with an alarm a week ahead. The date is the pages'."""
+    """An all-day event in the receipt's language, with an alarm one week before.
+
+    It is on the date that the pages show, in the time zone of ACCORD_TIME_ZONE.
+    """
     summary = gettext(
         "Sharing with %(recipient)s ends (%(provider)s)",
         recipient=receipt.recipient,
@@ -39,7 +42,7 @@ def end_date_event(grant: ConsentGrant, receipt: Receipt) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` as a value (RFC 5545 3.3.11), on one line."""
+    """`text` on one line, escaped as a TEXT value (RFC 5545 3.3.11)."""
     text = " ".join(text.splitlines())
     for character in ("\\", ";", ","):
         text = text.replace(character, "\\" + character)
@@ -47,7 +50,7 @@ def _escaped(text: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """`line` in pieces of at most 75 bytes, none of which cuts a character in two."""
+    """`line`, folded after at most 75 bytes (RFC 5545 3.1), never within a character."""
     pieces, piece = [], ""
     for character in line:
         if len((piece + character).encode()) >= _LONGEST_LINE:

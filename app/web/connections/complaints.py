@@ -1,4 +1,4 @@
-"""`/complaints`: where a complaint about each bank goes. No store is asked, which may be away."""
+"""`/complaints`: the address for complaints of each bank. The page works without the stores."""
 
 from flask import Blueprint, render_template
 

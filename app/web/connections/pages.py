@@ -1,4 +1,4 @@
-"""The pages about what is shared: rendered from what has been fetched already."""
+"""Renders the pages about connections. The views have loaded the data before."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,12 +13,12 @@ from app.web.connections.receipt import ShownConnection, receipt
 from app.web.edge.forms import RequestForm, SignOutForm
 
 EVERYTHING = "all"
-MOST_ENDED = 20  # on one page; those before are a link away
-"""How many that have ended are on a page."""
+MOST_ENDED = 20
+"""How many ended connections are on one page: a judgement. A link leads to the older ones."""
 
 
 def choose_page(providers: Iterable[DataProvider]) -> str:
-    """At which bank somebody could sign in to see what they share."""
+    """The page for choosing a bank to sign in at."""
     return render_template("connections/choose.html", providers=list(providers))
 
 
@@ -31,9 +31,9 @@ def list_page(
     providers: Mapping[str, DataProvider],
     session_id: str | None,
 ) -> str:
-    """Everything that `customers`, who are one person at different banks, share, and what has ended.
+    """The list of active and of ended connections of `customers`, who are one person at several banks.
 
-    Of `ended`, where there is more than fits on the page, the rest is older and left for the next one.
+    `ended` may have one connection more than a page shows, which means that there is a next page.
     """
     signed_in_at = {customer.provider_id for customer in customers}
     return render_template(
@@ -45,13 +45,13 @@ def list_page(
         signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
         others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
         sign_out=SignOutForm(session_id=session_id, request_id=""),
-        # A page about one bank looks like that bank's.
+        # A page about a single bank has that bank's colour and logo.
         **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
     )
 
 
 def detail_page(shown: ShownConnection, history: Iterable[Event]) -> str:
-    """One connection: its receipt in every language, what happened, and how to stop it."""
+    """The page of one connection: its receipt in every language, its history, and how to stop it."""
     return render_template(
         "connections/detail.html",
         shown=shown,
@@ -63,7 +63,10 @@ def detail_page(shown: ShownConnection, history: Iterable[Event]) -> str:
 
 
 def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, session_id: str | None) -> str:
-    """What would follow from stopping, which is `asked` for, to be confirmed."""
+    """The page on which a customer confirms that sharing of `stopping` stops.
+
+    `asked` is the parameter `stop` of the page's address: a cluster, or `all`.
+    """
     left = shown.grant.granted_scope - stopping
     needed = frozenset() if shown.client is None else shown.client.needed_clusters
     return render_template(
@@ -82,5 +85,5 @@ def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, ses
 
 
 def stop_form(consent_id: str, session_id: str | None) -> RequestForm:
-    """The form that confirms it, bound to one session and one connection."""
+    """The form that confirms stopping. Its token is bound to one session and one connection."""
     return RequestForm(session_id=session_id, request_id=consent_id)

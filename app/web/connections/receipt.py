@@ -1,4 +1,4 @@
-"""The receipt of a connection: who, why, what exactly, from which bank, until when, how to stop."""
+"""The receipt of a connection: the parties, the purpose, the data, the dates, and how to stop."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,7 +21,10 @@ from app.web.text.wording import WORDING
 
 @dataclass(frozen=True, slots=True)
 class ShownConnection:
-    """A connection, and who its parties are today; `client` is None once the recipient is gone."""
+    """A connection with the present registrations of its parties.
+
+    `client` is None where the recipient is no longer registered.
+    """
 
     connection: Connection
     client: Client | None
@@ -38,12 +41,12 @@ class ShownConnection:
 
     @property
     def agreement(self) -> Agreement | None:
-        """What was agreed; None where nobody knows any more."""
+        """The agreement; None where none was recorded and the recipient is no longer registered."""
         return agreed(self.connection.agreement, self.client, self.provider)
 
     @property
     def recipient_name(self) -> Bilingual:
-        """What the recipient was called when the customer agreed."""
+        """The recipient's name at the time of the consent."""
         agreement = self.agreement
         if agreement is not None:
             return agreement.recipient_name
@@ -51,20 +54,20 @@ class ShownConnection:
 
     @property
     def new_recipient_name(self) -> Bilingual | None:
-        """What the recipient is called today, where that is something else."""
+        """The recipient's present name; None where it has not changed or the recipient is gone."""
         if self.client is None or self.client.name == self.recipient_name:
             return None
         return self.client.name
 
     @property
     def provider_name(self) -> Bilingual:
-        """What the bank was called when the customer agreed."""
+        """The bank's name at the time of the consent."""
         agreement = self.agreement
         return self.provider.name if agreement is None else agreement.provider_name
 
     @property
     def is_on_hold(self) -> bool:
-        """Whether the recipient gets nothing although the consent is in force: it is suspended, or gone."""
+        """Whether the consent is in force but the recipient gets no data, as it is suspended or gone."""
         if self.client is None or self.client.is_suspended:
             return self.is_active
         return self.is_active and self.client.status_with(self.grant.provider_id) is not Status.ACTIVE
@@ -79,14 +82,14 @@ class ShownConnection:
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it ended, on its end date at the latest; None while it is active."""
+        """When it ended, which is at its end date at the latest; None while it is active."""
         if self.is_active:
             return None
         return min(self.grant.ended_at or self.grant.expires_at, self.grant.expires_at)
 
 
 def _name_of_somebody_gone(client_id: str) -> Bilingual:
-    """What a recipient is called whose name nobody has registered any more."""
+    """The name that is shown for a recipient that is no longer registered."""
 
     def said_in(spoken: Language) -> str:
         with speaking(spoken):
@@ -99,7 +102,7 @@ def _name_of_somebody_gone(client_id: str) -> Bilingual:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedData:
-    """One cluster of a receipt. `purpose` is the recipient's for this cluster, where it has its own."""
+    """One cluster of a receipt. `purpose` is None where the recipient has none for this cluster alone."""
 
     cluster: str
     name: str
@@ -109,7 +112,10 @@ class SharedData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A connection in one language, ready to be read or printed. Dates are written out, and as ISO 8601."""
+    """The texts of a receipt in one language.
+
+    Fields that end in `_on` are dates for people to read, and those that end in `_at` are ISO 8601.
+    """
 
     reference: str
     status: str

@@ -1,4 +1,4 @@
-"""`/connections`: what a customer shares, with whom, until when; and how it stops."""
+"""`/connections`: shows customers what they share, with whom and until when, and lets them stop it."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -37,9 +37,9 @@ _log = structlog.get_logger()
 
 @bp.get("/connections")
 def show_all() -> str:
-    """Everything that is shared by whoever is signed in, at every provider; then what has ended, by pages.
+    """The active connections at all banks where the customer is signed in, and a page of the ended ones.
 
-    `older_than` is the last connection of the page before.
+    The parameter `older_than` is the consent id of the last connection on the page before.
     """
     _speak()
     signed_in = customers()
@@ -59,20 +59,20 @@ def show_all() -> str:
 
 @bp.get("/connections/<consent_id>")
 def show(consent_id: str) -> str:
-    """One connection with its receipt; with `stop`, what would follow from stopping, to be confirmed."""
+    """One connection with its receipt; with the parameter `stop`, the page that asks for confirmation."""
     _speak()
     shown = _load(consent_id)
     asked = request.args.get("stop")
     stopping = _stopping(shown, asked)
     if stopping:
         return stop_page(shown, stopping, asked=asked, session_id=browser().id)
-    # Not each time that data was asked for.
+    # The history leaves out refreshes, of which there may be one on every day.
     return detail_page(shown, services().connections.history_without_use(consent_id))
 
 
 @bp.post("/connections/<consent_id>")
 def stop(consent_id: str) -> BaseResponse:
-    """Stops sharing, all of it or one cluster, or keeps it. Effective before the answer is sent."""
+    """Stops sharing, completely or one cluster, before the answer is sent."""
     try:
         _speak()
         shown = _load(consent_id)
@@ -83,14 +83,14 @@ def stop(consent_id: str) -> BaseResponse:
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="503")
         raise errors.not_stopped(consent_id) from error
-    # To the sentence that says so, which takes the focus.
+    # The anchor moves the focus to the sentence that says that sharing has stopped.
     said_at = "stopped" if stopping or not shown.is_active else None
     return redirect(url_for("connections.show", consent_id=consent_id, _anchor=said_at), 303)
 
 
 @bp.get("/connections/<consent_id>/receipt.json")
 def receipt_as_json(consent_id: str) -> Response:
-    """The receipt in every language, by their codes."""
+    """The receipt in every language, as a JSON object by language code."""
     _speak()
     shown = _load(consent_id)
     return jsonify({spoken.value: receipt(shown, spoken).as_json() for spoken in Language})
@@ -98,7 +98,7 @@ def receipt_as_json(consent_id: str) -> Response:
 
 @bp.get("/connections/<consent_id>/end-date.ics")
 def end_date_as_calendar(consent_id: str) -> Response:
-    """A reminder of the end date (RFC 5545)."""
+    """A calendar entry for the end date (RFC 5545)."""
     _speak()
     shown = _load(consent_id)
     event = end_date_event(shown.grant, receipt(shown, language.language()))
@@ -121,7 +121,7 @@ def _withdraw(shown: ShownConnection, stopping: Scope) -> None:
 
 
 def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
-    """The clusters to stop, of those that are shared: all of them where nothing else could be left."""
+    """The clusters to stop. These are all shared ones, where ACCOUNT_BASIC is among those to stop."""
     shared = shown.grant.granted_scope
     if asked is None or not shown.is_active:
         return frozenset()
@@ -130,7 +130,7 @@ def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
 
 
 def _load(consent_id: str) -> ShownConnection:
-    """The connection, for the customer whose it is. Raises Problem (404) for anybody else."""
+    """The connection, if it belongs to a customer who is signed in here. Else raises Problem (404)."""
     found = services().connections.find(consent_id) if browser().is_known else None
     if found is None or found.grant.provider_id not in services().registry.providers:
         raise errors.connection_unknown()
@@ -156,7 +156,7 @@ def _active_of(customer: Customer) -> list[Connection]:
 
 
 def _ended_of(customer: Customer, before: ConsentGrant | None) -> list[Connection]:
-    """One more than a page shows, which says whether there is another."""
+    """The ended connections for one page, and one more, which shows that there is a next page."""
     return services().connections.ended_of(
         customer.provider_id,
         customer.subject,
@@ -167,7 +167,7 @@ def _ended_of(customer: Customer, before: ConsentGrant | None) -> list[Connectio
 
 
 def _last_of_the_page_before(consent_id: str | None, signed_in: Sequence[Customer]) -> ConsentGrant | None:
-    """None where there is none, or it is nobody's who is signed in: that is the first page."""
+    """The connection `consent_id`; None, for the first page, where no signed-in customer has it."""
     found = None if consent_id is None else services().connections.find(consent_id)
     if found is None:
         return None
@@ -183,7 +183,7 @@ def _newest_first(found: Iterable[Connection]) -> list[ShownConnection]:
 
 
 def _speak() -> None:
-    """The switch decides the language, else what this browser spoke last."""
+    """Sets the language: that of the parameter `lang`, or else the language of the session."""
     if not browser().is_known:
         return
     asked = language.asked_language()

@@ -1,1 +1,1 @@
-"""The authorization request, the consent form and the decision: the three blueprints, and their pages."""
+"""The authorization endpoint, the consent form and the decision, and the pages that belong to them."""

@@ -1,4 +1,4 @@
-"""`GET /consent/<request_id>`: the scope-by-scope form."""
+"""`GET /consent/<request_id>`: the consent form, with a box for each optional data cluster."""
 
 import structlog
 from flask import Blueprint, redirect, request, url_for

@@ -1,7 +1,7 @@
-"""What a rendered page says to its reader, as text: the evidence of what a customer saw.
+"""Extracts the text of a rendered page, as the evidence of what a customer saw (docs/adr/0010).
 
-Elements marked `data-varies` are left out: the customer's name, the time left, a summary of problems. What is
-folded away is in it, and a box is written as one.
+Elements with `data-varies` are left out: the customer's name, the time left, a summary of problems. Collapsed
+details are included, and a checkbox becomes `[ ]`.
 """
 
 import re
@@ -29,7 +29,7 @@ _SPACES = re.compile(r"[ \t\r\f]+")
 
 
 def visible_text(html: str) -> str:
-    """The text of `html` as it reads from top to bottom, a line for each block. No-break spaces stay."""
+    """The text of `html` from top to bottom, with one line for each block. No-break spaces are kept."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -38,7 +38,7 @@ def visible_text(html: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Collects text in `parts`; within an element that is left out, remembers what is open."""
+    """Collects the text in `parts`. `_unseen` has the open elements within one that is left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class _Reader(HTMLParser):
             self.parts.append("\n")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """`<br/>` is a `<br>`; `<rect/>`, within a picture, is nothing to read."""
+        """`<br/>` is the same as `<br>`. Others, such as `<rect/>` in an SVG picture, have no text."""
         if tag in _VOID:
             self.handle_starttag(tag, attrs)
 

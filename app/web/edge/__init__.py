@@ -1,1 +1,1 @@
-"""Around every request: sessions, headers, limits, errors, language, static files, metrics."""
+"""Code around every request: sessions, headers, limits, errors, language, static files, metrics."""

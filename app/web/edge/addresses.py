@@ -1,6 +1,7 @@
-"""The address that a request comes from: read in every form that a proxy writes, in one place.
+"""Parses the IP address from which a request comes, in every notation that proxies use.
 
-RFC 7239 6 and the usual X-Forwarded-For: with a port, in brackets, with a zone, IPv4 within IPv6.
+These are the notations of RFC 7239 6 and of X-Forwarded-For: with a port, in brackets, with a zone, and IPv4
+addresses within IPv6.
 """
 
 import re
@@ -10,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
-# What one customer of a provider of internet access has to themselves.
+# A provider of internet access gives each subscriber a network of at least this size (RFC 6177).
 _IPV6_PREFIX = 64
 
 _BRACKETED = re.compile(r"\[(?P<address>[^\]]+)\](:[0-9]{1,5})?", re.ASCII)
@@ -32,7 +33,7 @@ def parse_address(text: str) -> IPAddress | None:
 
 
 def peer_of(remote_addr: str | None) -> IPAddress:
-    """The peer's address. A peer at a Unix socket has none: it is on this machine."""
+    """The peer's address. For a peer at a Unix socket, which has none, it is that of loopback."""
     return parse_address(remote_addr or "") or IPv4Address("127.0.0.1")
 
 
@@ -42,10 +43,10 @@ def is_within(address: IPAddress, networks: Collection[IPNetwork]) -> bool:
 
 
 def forwarded_for(peer: IPAddress, header: str, proxies: Collection[IPNetwork]) -> tuple[IPAddress, bool]:
-    """Who sent a request to `peer`, a trusted proxy, by its X-Forwarded-For; and whether that was readable.
+    """The client's address by the X-Forwarded-For of `peer`, a trusted proxy; and whether it was readable.
 
-    From the right, the first address that is not a trusted proxy's. Where one cannot be read, the last hop
-    that was: what is claimed beyond it is nobody's word.
+    It is the first address from the right that is no trusted proxy's. When an address cannot be read, the
+    result is the last one that could: no trusted proxy vouches for what stands to the left of it.
     """
     nearest = peer
     for part in reversed(header.split(",")) if header.strip() else ():
@@ -59,7 +60,7 @@ def forwarded_for(peer: IPAddress, header: str, proxies: Collection[IPNetwork]) 
 
 
 def network_of(address: IPAddress) -> str:
-    """What is counted together: an IPv4 address alone, of IPv6 the network of one subscriber (/64)."""
+    """The key under which rate limits count `address`: IPv4 as it is, IPv6 by its /64 network."""
     if isinstance(address, IPv6Address):
         return str(ip_network((address, _IPV6_PREFIX), strict=False))
     return str(address)

@@ -1,8 +1,8 @@
-"""`/static/…`: style sheet, script and pictures, each under a name that changes with its content.
+"""`/static/…`: the style sheet, the script and the pictures, with a hash of the content in their names.
 
-What has such a name may be kept for a year (RFC 8246). The plain names work too, and are asked for again each
-time. Texts are compressed once, when they are read; pages are not compressed here, since a proxy does that
-for whoever it serves.
+A browser may cache such a name for a year (RFC 8246). The names without a hash work too, and browsers
+revalidate them each time. Text files are compressed once, when they are read. Pages are not compressed here,
+which is the task of a proxy.
 """
 
 import gzip
@@ -27,7 +27,7 @@ _TEXTS: Final = {"text/css", "text/javascript", "image/svg+xml"}
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent. `compressed` is None where that would not make it smaller."""
+    """A file as it is sent. `compressed` (gzip) is None where compression does not make it smaller."""
 
     name: str
     content: bytes
@@ -37,15 +37,15 @@ class Asset:
 
     @property
     def hashed_name(self) -> str:
-        """`accord.css` is `accord.<digest>.css`."""
+        """The name with the digest in it: for `accord.css` it is `accord.<digest>.css`."""
         stem, dot, suffix = self.name.rpartition(".")
         return f"{stem}.{self.digest}{dot}{suffix}"
 
 
 class Assets:
-    """The files under `folder`, read once; with `is_live`, anew whenever one of them has changed.
+    """The files in `folder`, which are read once, or with `is_live` again after each change of one of them.
 
-    `others` are files elsewhere, by the names under which they are served, before those of the same name.
+    `others` are further files by the names under which they are served; they replace files of the same name.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class Assets:
         return {name: path for name, path in {**own, **self._others}.items() if path.is_file()}
 
     def address(self, name: str) -> str:
-        """Where the file is served. Raises KeyError for one that does not exist."""
+        """The path at which the file is served. Raises KeyError for a file that does not exist."""
         return f"{PATH}/{self._current()[name].hashed_name}"
 
     def version(self) -> tuple[str, ...]:
-        """What differs as soon as one of the files does."""
+        """The digests of all files: a value that changes when one of the files changes."""
         return tuple(asset.digest for asset in self._current().values())
 
     def find(self, name: str) -> tuple[Asset, bool] | None:
-        """The file under its own name or the one of its content, and whether it was the latter."""
+        """The file with this name, with or without the digest, and whether `name` has the digest."""
         asset = self._current().get(name)
         return None if asset is None else (asset, name != asset.name)
 
@@ -84,7 +84,10 @@ class Assets:
 
 
 def init_app(app: Flask, assets: Assets) -> None:
-    """Serves `assets`, and tells templates where, even for a Host that was refused before routing."""
+    """Serves `assets`, and adds the template filter `static_address`.
+
+    The filter needs no URL adapter, so that it works on the error page for a wrong Host header, too.
+    """
 
     def send(filename: str) -> Response:
         found = assets.find(filename)
@@ -95,7 +98,7 @@ def init_app(app: Flask, assets: Assets) -> None:
 
     @pass_context
     def static_address(_context: Context, name: str) -> str:
-        """Without a context, Jinja would compute it for a constant once and for all."""
+        """The path of a file. With `pass_context` Jinja does not evaluate it at compile time."""
         return assets.address(name)
 
     app.add_url_rule(f"{PATH}/<path:filename>", "static", send)
@@ -121,7 +124,7 @@ def _stamps(files: Mapping[str, Path]) -> dict[str, int]:
 
 
 def _read(files: Mapping[str, Path]) -> dict[str, Asset]:
-    """Every one of the files, under both of its names."""
+    """All files, each by its name with the digest and by its name without."""
     assets: dict[str, Asset] = {}
     for name, path in files.items():
         asset = _asset(name, path.read_bytes())

@@ -1,32 +1,32 @@
-"""Limits the concurrency of a process: some requests run, some wait in a queue, the rest get 503 at once.
+"""A concurrency limit for each process: some requests run, some wait in a queue, the others get 503 at once.
 
-A process that takes in more than it can do answers nobody in time. What costs next to nothing does not queue,
-so that a process is seen to live, and to be ready, however long its queue is: taken out of rotation for being
-busy, it would leave its customers to others that are as busy.
+Without a limit an overloaded process answers no request in time. Health checks and static files bypass the
+queue: a load balancer must not take a process out of rotation because it is busy, since its customers would
+only move to other processes that are as busy.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from threading import BoundedSemaphore
 from typing import Final
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-WSGIApp = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
+from app.web.edge.middleware import WSGIApp
 
 TURNED_AWAY: Final = "accord.turned_away"
-"""Set in the environment of a request that shall be told to come later."""
+"""The key in the WSGI environment of a request that is to be answered with 503, since the queue is full."""
 
 THREADS_PER_SLOT: Final = 16
-"""How many threads gunicorn has for each request that works: the others hold those who wait."""
+"""How many threads gunicorn has for each request that may run: a judgement. The others hold the queue."""
 
-_QUEUE_TIMEOUT = 1.8  # a page, or what stands in its place, is there within two seconds
+_QUEUE_TIMEOUT = 1.8  # seconds: so that every request, refused ones included, is answered within two seconds
 _WITHOUT_QUEUE = ("/healthz", "/readyz", "/static/", "/.well-known/", "/openapi.yaml")
 
 
 def limit_concurrency(app: WSGIApp, *, slots: int) -> WSGIApp:
-    """Serves `slots` requests at a time.
+    """Runs at most `slots` requests at the same time, and lets up to 15 * `slots` - 2 requests wait.
 
-    Two threads stay free for who is turned away or need not wait: one of them may be finding out whether this
-    process is ready, from a store that hangs.
+    Two threads stay free for 503 answers and for requests that bypass the queue: `/readyz` may occupy one of
+    them while a store hangs.
     """
     working = BoundedSemaphore(slots)
     waiting = BoundedSemaphore(slots * (THREADS_PER_SLOT - 1) - 2)

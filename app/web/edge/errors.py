@@ -1,6 +1,7 @@
-"""The one exit for everything that goes wrong: a page for people, JSON for machines, a redirect where proven.
+"""Turns every exception into an answer: a page for people, JSON for machines, or a redirect to the recipient.
 
-Every page says first whether anything was shared, then what to do, then a reference number.
+Nothing redirects before the redirect_uri has been checked. Each error page says first whether anything was
+shared, then what the customer can do, and then a reference number.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from app.web import current
 from app.web.edge import language
 from app.web.edge.concurrency import TURNED_AWAY
 
-RETRY_AFTER = 10  # seconds: a store that restarts is back by then
+RETRY_AFTER = 10  # seconds, a judgement: a store that restarts is back by then
 _LATER = "Try again in a moment"
 
 _log = structlog.get_logger()
@@ -43,9 +44,11 @@ _MACHINE_PATHS = ("/api/", "/.well-known/", "/healthz", "/readyz", "/openapi.yam
 
 
 class Problem(Exception):
-    """A page that ends a customer's request, by its template under errors/ and its status.
+    """An error page for a customer, by its template in errors/ and its HTTP status.
 
-    `event` is what the log calls it, where that is more than a page, and `limit` which limit was reached.
+    `event` is the event of the log, for errors that operators should see, and `limit` the rate limit that was
+    exceeded. `retry_after` is the value of Retry-After; for 503 it is RETRY_AFTER. `context` is the
+    template's.
     """
 
     def __init__(
@@ -68,46 +71,47 @@ class Problem(Exception):
 
 
 def request_lost() -> Problem:
-    """No such request in this browser: it never was, it is gone, or it is another browser's."""
+    """This browser has no such request: it never existed, was deleted, or began in another browser."""
     return Problem("request_lost", 404)
 
 
 def session_over() -> Problem:
-    """The request may still be open, but nobody can tell whose it is."""
+    """The session has ended, so that the server cannot know whose request it is."""
     return Problem("session_over", 404)
 
 
 def cookies_blocked() -> Problem:
-    """The browser brought no cookie at all: it blocks them, or the request was begun in another browser.
+    """The browser sent no cookie: it blocks cookies, or the request began in another browser.
 
-    Where its address does not say either, nothing is known of the language, and the page is in all of them.
+    Without a cookie the language is unknown, unless the page's address has it. The page is then in all
+    languages.
     """
     return Problem("cookies_blocked", 404, is_language_known=language.asked_language() is not None)
 
 
 def request_expired(client: Client, provider: DataProvider, way_back: str) -> Problem:
-    """`way_back` is the proven redirect_uri, carrying access_denied."""
+    """The time to answer is over. `way_back` is the registered redirect_uri with the error access_denied."""
     return Problem("request_expired", 410, client=client, provider=provider, way_back=way_back)
 
 
 def registration_changed() -> Problem:
-    """The client or its redirect_uri is no longer registered: no link anywhere."""
+    """The client or its redirect_uri is no longer registered, so that the page has no link to it."""
     return Problem("unsafe_client", 400)
 
 
 def form_refused(request_id: str, provider: DataProvider | None = None) -> Problem:
-    """A form without the token of this session and request: nothing was recorded."""
+    """The form has no valid CSRF token for this session and request. Nothing was recorded."""
     known: dict[str, Any] = {} if provider is None else {"provider": provider}
     return Problem("form_refused", 400, event="csrf_refused", request_id=request_id, **known)
 
 
 def no_such_provider() -> Problem:
-    """A page for a bank that nobody has registered."""
+    """The address names a bank that is not registered."""
     return Problem("not_found", 404)
 
 
 def sign_in_lost() -> Problem:
-    """What came back from a bank belongs to no sign-in of this browser."""
+    """The bank's answer belongs to no sign-in that this browser began."""
     return Problem("sign_in_lost", 404)
 
 
@@ -120,9 +124,10 @@ def sign_in_failed(
     way_back: str | None,
     in_languages: Mapping[Language, str],
 ) -> Problem:
-    """Nobody signed in at the provider; `retry` leads to its sign-in again, for the same purpose.
+    """Signing in at the provider failed. `retry` is the address at which the same sign-in begins again.
 
-    `client` and `way_back`, the proven redirect_uri carrying access_denied: who asks, if somebody does.
+    For a sign-in that answers a request, `client` is the recipient and `way_back` its redirect_uri with the
+    error access_denied; else both are None.
     """
     return Problem(
         "sign_in_failed",
@@ -137,27 +142,27 @@ def sign_in_failed(
 
 
 def too_many(limit: str, wait: timedelta) -> Problem:
-    """The limit of this name is reached for now; nothing was begun, and nothing was looked at."""
+    """The rate limit `limit` is exceeded for the time `wait`. The request was not processed."""
     return Problem("too_many", 429, event="rate_limited", limit=limit, retry_after=wait, wait=wait)
 
 
 def connection_unknown() -> Problem:
-    """No such connection for whoever is signed in here: another customer's looks the same."""
+    """The customers who are signed in here have no such connection; another customer may have it."""
     return Problem("connection_unknown", 404)
 
 
 def stop_refused(consent_id: str, provider: DataProvider) -> Problem:
-    """A form to stop sharing without the token of this session: nothing changed."""
+    """The form to stop sharing has no valid CSRF token for this session. Nothing changed."""
     return Problem("stop_refused", 400, event="csrf_refused", consent_id=consent_id, provider=provider)
 
 
 def not_stopped(consent_id: str) -> Problem:
-    """It could not be recorded that sharing stops, and nobody is told that it did."""
+    """The ledger could not record that sharing stops, so that the page does not say that it has."""
     return Problem("not_stopped", 503, consent_id=consent_id)
 
 
 def prefers_json() -> bool:
-    """Whether the caller is a machine: it prefers JSON, or asks where only machines ask."""
+    """Whether to answer with JSON: at an endpoint for machines, or where Accept prefers JSON to HTML."""
     if request.path.startswith("/api/v1/authorize") or not request.path.startswith(_MACHINE_PATHS):
         accepted = request.accept_mimetypes
         return accepted["application/json"] > accepted["text/html"]
@@ -175,7 +180,7 @@ def init_app(app: Flask) -> None:
 
 
 def _turn_away() -> Response | None:
-    """Whoever comes when too many wait already is told so at once, before anything is asked of a store."""
+    """Answers 503 when the queue is full, before the request uses any store."""
     if TURNED_AWAY not in request.environ:
         return None
     _log.warning("turned_away", endpoint=request.endpoint, outcome="503")
@@ -183,7 +188,7 @@ def _turn_away() -> Response | None:
 
 
 def _refuse_unsafe(error: UnsafeRequest) -> Response:
-    """RFC 6749 4.1.2.1: the customer is told, and nobody is redirected."""
+    """RFC 6749 4.1.2.1: shows the error to the customer, and does not redirect."""
     _log.info("refused", error=error.error.value, description=error.description, outcome="page")
     return _answer(_unsafe_page(error), 400, error.error, error.description)
 
@@ -218,7 +223,7 @@ def _refuse_oauth(error: OAuthError) -> BaseResponse:
 def _show_problem(problem: Problem) -> Response:
     if problem.event is not None:
         _log.warning(problem.event, **problem.limit, outcome="refused")
-    if problem.status != 429:  # which has said so
+    if problem.status != 429:  # for which `rate_limited` has just been logged
         _log.info("problem", page=problem.template, outcome=str(problem.status))
     is_for_now = problem.retry_after is not None
     error = ErrorCode.TEMPORARILY_UNAVAILABLE if is_for_now else ErrorCode.INVALID_REQUEST
@@ -229,13 +234,13 @@ def _show_problem(problem: Problem) -> Response:
 
 
 def say_unavailable(error: StoreUnavailable, description: str = _LATER) -> Response:
-    """`description` is for machines; why the store failed is in the log alone."""
+    """Answers 503. `description` is for machines; the reason of the failure is only in the log."""
     _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome="503")
     return _unavailable(description)
 
 
 def say_not_found(description: str) -> Response:
-    """For a machine that looks for something that does not exist here: what does."""
+    """Answers 404 with JSON; `description` says what exists instead."""
     return _json(ErrorCode.INVALID_REQUEST, description, 404)
 
 

@@ -1,4 +1,4 @@
-"""What every response carries: security headers, trace and correlation ids."""
+"""The headers of every response: security headers, the trace id and the correlation id."""
 
 import secrets
 from collections.abc import Iterable
@@ -26,19 +26,20 @@ _POLICY: Final = {
 }
 _ALWAYS: Final = (
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
-    ("Referrer-Policy", "same-origin"),  # nothing leaves the site, and forms still pass Origin checks
+    ("X-Frame-Options", "DENY"),  # for browsers that do not know frame-ancestors
+    ("Referrer-Policy", "same-origin"),  # no referrer leaves the site, and forms still send their Origin
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),
 )
-# Where a request for consent leads, from the recipient and back to it, errors included. A recipient may have
-# opened it in a window, which must stay its own (docs/adr/0020); nothing else is an opener's business.
+# The pages of an authorization request, from the recipient and back to it, errors included. The recipient may
+# have opened them in a popup, to which it must keep access (docs/adr/0020). Other pages give no opener
+# access.
 _ON_THE_WAY: Final = ("/api/v1/authorize", "/sign-in/", "/sign-out", "/consent/")
 _HTTPS_ONLY: Final = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
 
 def secure(app: WSGIApp, *, is_https: bool) -> WSGIApp:
-    """`app`, with the security headers that every answer has, or every one of its address."""
+    """Adds the security headers to every answer of `app`."""
     always = [*_ALWAYS, _HTTPS_ONLY] if is_https else list(_ALWAYS)
 
     def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -53,7 +54,7 @@ def secure(app: WSGIApp, *, is_https: bool) -> WSGIApp:
 
 
 def init_app(app: Flask) -> None:
-    """Makes every response of `app`, errors and static files included, carry what is its own."""
+    """Adds the policy, the ids and the cache headers to every response of `app`, errors included."""
 
     @app.before_request
     def name_this_request() -> None:
@@ -74,7 +75,10 @@ def init_app(app: Flask) -> None:
 
 
 def name_request(trace_id: str | None = None) -> None:
-    """Gives this HTTP request its trace id, once; before routing has failed as well as after."""
+    """Gives this HTTP request its trace id, once.
+
+    It is called before and after a request, since Flask calls only the latter when routing has failed.
+    """
     if "trace_id" not in g:
         g.trace_id = trace_id or secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
@@ -82,33 +86,33 @@ def name_request(trace_id: str | None = None) -> None:
 
 
 def correlate(correlation_id: str) -> None:
-    """Marks this response, and its log lines, as part of a flow."""
+    """Adds the correlation id to this response and to the log lines of this request."""
     g.correlation_id = correlation_id
     structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
 
 
 def name_parties(client_id: str | None, provider_id: str | None) -> None:
-    """Names, in the log lines of this request, whom of the registered it is about."""
+    """Adds the registered parties of this request to its log lines."""
     named = {"client_id": client_id, "provider_id": provider_id}
     structlog.contextvars.bind_contextvars(**{name: value for name, value in named.items() if value})
 
 
 def name_secret(used: SecretUsed) -> None:
-    """Says, in the log lines of this request, which of its secrets the caller has presented."""
+    """Adds to the log lines of this request which of its two secrets the client has used."""
     structlog.contextvars.bind_contextvars(secret_used=used.value)
 
 
 def allow_form_to_end_at(*sources: str) -> None:
-    """Lets the redirect after this page's form leave the site.
+    """Lets the redirect that answers this page's form lead to `sources` outside of the site.
 
-    Chromium and WebKit apply form-action to redirects too. Naming the callback's own origin would still
-    break a callback that redirects onward, so https is allowed as a scheme.
+    Chromium and WebKit apply form-action to redirects, too. The callback's own origin would not be enough,
+    since a callback may redirect again: the caller allows https as a scheme.
     """
     allow("form-action", "'self'", *sources)
 
 
 def allow(directive: str, *sources: str) -> None:
-    """Changes one directive of this response's policy."""
+    """Replaces one directive of this response's Content-Security-Policy by `sources`."""
     changes: tuple[tuple[str, str], ...] = g.get("policy_changes", ())
     g.policy_changes = (*changes, (directive, " ".join(sources)))
 

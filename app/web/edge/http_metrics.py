@@ -1,6 +1,6 @@
-"""How long each answer takes, by route; and `/metrics`, which is at a port of its own and nowhere else.
+"""Measures the duration of each answer by its route, and serves `/metrics` at a port of its own.
 
-What is measured is what the customer waits for: a request's turn, too.
+The duration includes the time in the queue, since the customer waits for that, too.
 """
 
 import secrets
@@ -22,7 +22,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def init_app(app: Flask, metrics: Metrics) -> None:
-    """Measures every answer of `app`, its errors included, from when `serve_metrics` has seen the request."""
+    """Measures every answer of `app`, errors included. The time begins in `serve_metrics`."""
 
     @app.after_request
     def observe(response: Response) -> Response:
@@ -38,10 +38,10 @@ def init_app(app: Flask, metrics: Metrics) -> None:
 
 
 def serve_metrics(app: WSGIApp, metrics: Metrics, port: int) -> WSGIApp:
-    """`app`, but for what comes in at `port`: that gets the metrics and nothing else.
+    """Serves the metrics, and nothing else, to requests at `port`; all other requests go to `app`.
 
-    The port is that of the socket, as the kernel tells it: no header of any request reaches the metrics, and
-    no page of a customer is served where they are.
+    The kernel names the port of the socket: no header can make a request reach the metrics, and no page of a
+    customer is served at their port.
     """
 
     def apart(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -59,7 +59,7 @@ def serve_metrics(app: WSGIApp, metrics: Metrics, port: int) -> WSGIApp:
 
 
 def _port_of(environ: WSGIEnvironment) -> int | None:
-    """Where the request came in; None for a Unix socket, or under a server that does not tell."""
+    """The port at which the request arrived; None for a Unix socket, or for another server than gunicorn."""
     sock = environ.get("gunicorn.socket")
     address = None if sock is None else sock.getsockname()
     return address[1] if isinstance(address, tuple) else None

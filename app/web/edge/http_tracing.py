@@ -1,4 +1,4 @@
-"""A span for each HTTP request, in the trace that its answer names."""
+"""Makes a span for each HTTP request, in the trace that the answer's `ob-trace-id` names."""
 
 import re
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ def init_app(app: Flask, tracing: "Tracing") -> None:
 
 
 def _parent() -> re.Match[str] | None:
-    """The caller's span, from a proxy that is trusted to have made it; nobody else's word counts."""
+    """The caller's `traceparent`, which is used only where a trusted proxy has sent it."""
     if not request.environ.get(PEER_IS_TRUSTED):
         return None
     return _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))

@@ -1,8 +1,8 @@
-"""Choosing a page's language and announcing it.
+"""Chooses the language of a page, and names it in the headers.
 
-The request's `lang` decides, then the switch; `Accept-Language` is not asked, since the recipient knows which
-language its customer reads. What this browser read last is in its cookie too, for the pages that come when
-nothing else can be known: a store is away, or a session is over.
+The `lang` of the authorization request decides first, and then the language switch on the pages.
+`Accept-Language` is not used, since the recipient knows which language its customer reads. The session cookie
+has the language that the browser used last: error pages need it when Redis is down or the session has ended.
 """
 
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from app.domain.language import Language, parse_language
 if TYPE_CHECKING:
     from app.web.edge.sessions import BrowserSession
 
-# How each language writes dates and numbers.
+# The CLDR locale by which each language writes dates and numbers.
 LOCALES = {spoken: Locale.parse(spoken.conventions, sep="-") for spoken in Language}
 
 
 def use(language: Language) -> None:
-    """Everything this response says is in `language` from now on."""
+    """Sets the language of this response."""
     g.language = language
     g.pop("catalogue", None)
 
 
 @contextmanager
 def speaking(other: Language) -> Iterator[None]:
-    """What is said within is in `other`, whatever language the response is in."""
+    """Within the block, texts are in the language `other`; after it, in that of the response again."""
     own = language()
     use(other)
     try:
@@ -40,13 +40,13 @@ def speaking(other: Language) -> Iterator[None]:
 
 
 def asked_language() -> Language | None:
-    """The language that this page's address asks for; None when it does not say."""
+    """The language that the query parameter `lang` names; None without one."""
     text = asked_text()
     return None if not text else parse_language(text)
 
 
 def asked_text() -> str | None:
-    """What this page's address says of its language, whatever that is."""
+    """The query parameter `lang` as it was sent; None without one."""
     return request.args.get("lang")
 
 
@@ -63,12 +63,12 @@ def locale() -> Locale:
 
 
 def direction(spoken: Language) -> str:
-    """The direction in which `spoken` is read, as the `dir` of HTML."""
+    """The direction in which `spoken` is read, as HTML's `dir` has it: `ltr` or `rtl`."""
     return "rtl" if LOCALES[spoken].character_order == "right-to-left" else "ltr"
 
 
 def announce(response: Response) -> Response:
-    """Names the language of a page in its headers."""
+    """Adds Content-Language to a page."""
     if response.mimetype == "text/html":
         response.headers["Content-Language"] = language().tag
     return response

@@ -1,8 +1,7 @@
-"""Rate limits (429): what an address may cost, how many requests it may begin for one recipient, how many
-tokens a recipient may ask for, and how many wrong client secrets an address may bring.
+"""The rate limits (429): by address, by address and recipient, by recipient, and for wrong client secrets.
 
-Loopback counts as an address only for a limit that somebody has set: behind a proxy on this machine that is
-not in ACCORD_TRUSTED_PROXIES, it is every customer's.
+They apply to loopback only where the setting of the limit is given: behind a proxy on the same machine that
+is not in ACCORD_TRUSTED_PROXIES, all customers have that address.
 """
 
 from collections.abc import Iterator
@@ -18,10 +17,10 @@ from app.web.edge.addresses import network_of, peer_of
 
 
 def limit_address() -> None:
-    """Raises Problem (429) when one address costs too much, whatever it asks for.
+    """Raises Problem (429) when one address exceeds its budget (docs/adr/0016).
 
-    To be called before anything is stored for somebody unknown, asked of a bank, or written into the log
-    because of a request that anybody could make: one budget for all of it.
+    A view calls it before it stores anything for an unknown caller, sends a request to a bank, or logs an
+    event that every caller can cause. All of these count towards the same budget.
     """
     most, address = services().settings.address_rate_in_force, _address_for("address_rate")
     if most and address is not None:
@@ -31,8 +30,8 @@ def limit_address() -> None:
 def limit_requests_for(client_id: str) -> None:
     """Raises Problem (429) when one address begins too many requests for one recipient.
 
-    From one address, so that nobody who floods a recipient keeps its customers out; for one recipient, so
-    that its fault is not another's.
+    It counts by address, so that an attacker does not lock out all customers of a recipient, and by
+    recipient, so that a mistake of one recipient does not affect another.
     """
     most, address = services().settings.authorize_rate_in_force, _address_for("authorize_rate")
     if most and address is not None:
@@ -40,7 +39,7 @@ def limit_requests_for(client_id: str) -> None:
 
 
 def limit_tokens_of(client_id: str) -> None:
-    """Raises Problem (429) when a recipient, which has authenticated, asks for too many tokens."""
+    """Raises Problem (429) when an authenticated recipient sends too many token requests."""
     most = services().settings.token_rate_in_force
     if most:
         _limit("token", (client_id,), most)
@@ -48,11 +47,11 @@ def limit_tokens_of(client_id: str) -> None:
 
 @contextmanager
 def wrong_secrets_counted() -> Iterator[None]:
-    """Around an authentication, whose OAuthError is a wrong secret.
+    """Counts a wrong client secret by its address; an OAuthError within the block means a wrong secret.
 
-    The secret is looked at first: the right one never waits for somebody else behind the same address, and
-    with 256 random bits nobody guesses one. Raises Problem (429) for a wrong one after too many of one
-    address, and StoreUnavailable where it cannot be counted.
+    A correct secret is never refused, even where another client behind the same address sends wrong ones:
+    nobody can guess a secret of 256 random bits. Raises Problem (429) for a wrong secret when its address has
+    sent too many of them, and StoreUnavailable when it cannot be counted.
     """
     try:
         yield
@@ -72,7 +71,7 @@ def _limit(limit: str, whom: tuple[str, ...], most: int) -> None:
 
 
 def _address_for(setting: str) -> str | None:
-    """Whom the peer's address stands for under this limit; None for loopback, unless the limit was set."""
+    """The key for the peer's address; None for loopback, unless the setting of the limit was given."""
     address = peer_of(request.remote_addr)
     if address.is_loopback and not services().settings.was_set(setting):
         return None

@@ -1,6 +1,4 @@
-"""What happens to a request before Flask routes it: how it is written, how long it is, and the address behind
-a proxy.
-"""
+"""WSGI middleware that prepares a request for Flask: its path, its body's length, the client's address."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -14,7 +12,7 @@ from app.web.edge.addresses import IPNetwork, forwarded_for, is_within, peer_of
 WSGIApp = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 PEER_IS_TRUSTED = "accord.peer_is_trusted"
-"""In the environ of requests that a trusted proxy sent; no header can set it."""
+"""The key in the WSGI environment for whether a trusted proxy sent the request; no header can set it."""
 
 _log = structlog.get_logger()
 
@@ -23,11 +21,11 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def normalize(app: WSGIApp) -> WSGIApp:
-    """Serves `//api/v1/authorize` like `/api/v1/authorize`, and a host however its name is written.
+    """Merges repeated slashes of the path, percent-encodes raw bytes of the query, lowers the Host.
 
-    Werkzeug would redirect instead, to a place that it builds from the Host header, query and all; and it
-    tells capital letters from small ones, which no name does (RFC 9110 4.2.3). Bytes of a query that should
-    have been percent-encoded are encoded here: where they are not UTF-8, Werkzeug reads none of the query.
+    For `//api/v1/authorize` Werkzeug would redirect, to an address that it builds from the Host header. It
+    would ignore a whole query with bytes that are not UTF-8. And it compares host names with their case,
+    which has no meaning (RFC 9110 4.2.3).
     """
 
     def normalized(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -42,15 +40,15 @@ def normalize(app: WSGIApp) -> WSGIApp:
 
 
 def _percent_encoded(byte: re.Match[str]) -> str:
-    """One byte, which stands for itself in a WSGI environ (PEP 3333)."""
+    """One byte, percent-encoded. A WSGI environment has each byte as one character (PEP 3333)."""
     return f"%{ord(byte[0]):02X}"
 
 
 def measure_bodies(app: WSGIApp, *, most: int) -> WSGIApp:
-    """Gives a body that comes in chunks its length, as far as `most` bytes and one more.
+    """Reads a chunked body up to `most` + 1 bytes, and sets its length.
 
-    Werkzeug refuses a body whose length is too much. One of no length it would cut off there, without a
-    word: a consent could be on record without a box that was checked.
+    Werkzeug refuses a body whose Content-Length is too large. A body without one it would silently truncate,
+    so that a decision could be recorded without a box that the customer checked.
     """
 
     def measured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -63,9 +61,9 @@ def measure_bodies(app: WSGIApp, *, most: int) -> WSGIApp:
 
 
 def trust_proxies(app: WSGIApp, proxies: Collection[IPNetwork]) -> WSGIApp:
-    """Takes the customer's address from X-Forwarded-For when the peer is in one of `proxies`, and never else.
+    """Takes the client's address from X-Forwarded-For, only where the peer is in one of `proxies`.
 
-    No other forwarded header means anything: scheme, host and issuer are settings.
+    Other forwarded headers are ignored: scheme, host and issuer are settings.
     """
 
     def addressed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -83,7 +81,7 @@ def trust_proxies(app: WSGIApp, proxies: Collection[IPNetwork]) -> WSGIApp:
 
 
 def for_any_host(app: WSGIApp, paths: Collection[str], host: str) -> WSGIApp:
-    """Serves `paths` whatever host a request names, as if it were `host`: orchestrators ask by address."""
+    """Accepts any Host header for `paths`, since health checks use a machine's address instead of `host`."""
 
     def hosted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") in paths:

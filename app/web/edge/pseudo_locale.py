@@ -1,6 +1,6 @@
 """Development only: `lang=x` shows every text in a pseudo-locale, `lang=keys` the message ids of the texts.
 
-A reading is none of the languages of Accord: whatever is stored, dated or formatted stays English.
+These two views are no languages: records, dates and numbers stay English in them.
 """
 
 import re
@@ -18,18 +18,18 @@ from app.web.edge import language
 COOKIE = "accord-reading"
 
 _FIELD = re.compile(r"%\(\w+\)s")
-# What is no word: named fields, doubled per cent signs, markup.
+# Parts of a text that are no words: named fields, doubled per cent signs, markup.
 _NO_WORDS = re.compile(rf"({_FIELD.pattern}|%%|<[^>]*>|&\w+;)")
 _LETTERS: Final = str.maketrans(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
     "ÅƁÇÐÉƑĜĤÎĴĶĻḾÑÖÞɊŔŜŢÜṼŴẊÝŽåƀçðéƒĝĥîĵķļḿñöþɋŕšţüṽŵẋýž",
 )
 _FILLING: Final = "öñé ţŵö ţĥŕéé ƒöüŕ ƒîṽé šîẋ šéṽéñ "
-_GROWTH: Final = 0.65  # short labels grow by more than half in French: a page has to bear that
+_GROWTH: Final = 0.65  # a judgement: short labels are longer by more than half in French
 
 
 class Reading(StrEnum):
-    """What stands in the place of the translations, by the `lang` that asks for it."""
+    """What replaces the translations; the value is that of the query parameter `lang`."""
 
     PSEUDO = "x"
     KEYS = "keys"
@@ -40,7 +40,7 @@ _BY_NAME: Final = {reading.value: reading for reading in Reading}
 
 @dataclass(frozen=True, slots=True)
 class ReadCatalogue:
-    """Stands for the catalogue of every language. `read` gets a text's context and the text."""
+    """Replaces the catalogue of every language. `read` maps the context and the msgid of a text to a text."""
 
     read: Callable[[str | None, str], str]
 
@@ -59,7 +59,7 @@ class ReadCatalogue:
 
 @cache
 def pseudo(_context: str | None, text: str) -> str:
-    """`text` with an accent on every letter, in brackets and 65 % longer; fields and markup as they are."""
+    """`text` with an accent on every letter, in brackets and 65 % longer; fields and markup are unchanged."""
     parts = _NO_WORDS.split(text)  # every second one is what the pattern found
     parts[::2] = (words.translate(_LETTERS) for words in parts[::2])
     longer = round(sum(map(len, parts[::2])) * _GROWTH) - len("[ ]")
@@ -69,7 +69,7 @@ def pseudo(_context: str | None, text: str) -> str:
 
 @cache
 def key(context: str | None, text: str) -> str:
-    """The msgid as it stands in the catalogue, fields unfilled; its context, if there is one, before it."""
+    """The msgid as it is in the catalogue, with its fields, and after its context, if it has one."""
     shown = text.replace("%", "%%") if _FIELD.search(text) else text
     return shown if context is None else f"{context} | {shown}"
 
@@ -78,20 +78,20 @@ CATALOGUES: Final = {Reading.PSEUDO: ReadCatalogue(pseudo), Reading.KEYS: ReadCa
 
 
 def use(reading: Reading | None) -> None:
-    """All texts of this response are read this way from now on."""
+    """Sets what replaces the translations in this response; None for nothing."""
     g.reading = reading
 
 
 def reading() -> Reading | None:
-    """How the texts of this response are read; None, and always so in production: translated."""
+    """What replaces the translations in this response; None for nothing, which is so in production."""
     return cast("Reading | None", g.get("reading"))
 
 
 def as_data(text: str) -> str:
-    """`text`, which comes from no catalogue: a registered name, a date, what somebody typed.
+    """Marks `text`, which comes from no catalogue, such as a registered name, a date or a customer's input.
 
-    In the pseudo-locale it is marked with isolates, so that whatever else has plain letters there is a text
-    that nobody can translate.
+    In the pseudo-locale the mark is a pair of isolates (U+2068, U+2069). Every other text with plain letters
+    is one that was forgotten in the catalogues. In all other responses `text` is returned unchanged.
     """
     if reading() is not Reading.PSEUDO:
         return text
@@ -99,10 +99,10 @@ def as_data(text: str) -> str:
 
 
 def init_app(app: Flask, *, is_https: bool) -> None:
-    """Makes `app` obey `lang=x` and `lang=keys`. A cookie carries a reading to the pages that follow."""
+    """Adds `lang=x` and `lang=keys` to `app`. A cookie keeps the choice for the pages that follow."""
 
     def is_concerned() -> bool:
-        """Whether this request may be about readings at all. Most are not."""
+        """Whether this request has the parameter or the cookie. Most requests have neither."""
         environ = request.environ
         return "lang=" in environ.get("QUERY_STRING", "") or COOKIE in environ.get("HTTP_COOKIE", "")
 

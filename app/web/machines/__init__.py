@@ -1,1 +1,4 @@
-"""Endpoints for programs: tokens, revocation, introspection, records, metadata. No cookie is read here."""
+"""Endpoints for programs: tokens, revocation, introspection, consent records, metadata.
+
+They use no cookies.
+"""

@@ -17,7 +17,7 @@ bp = Blueprint("consents", __name__)
 
 @bp.get("/api/v1/consents/<uuid:consent_id>")
 def show(consent_id: uuid.UUID) -> Response:
-    """With a token of that consent, or the client's own: anybody else's consent is as unknown as none."""
+    """Needs an access token of this consent, or the client's own; else the consent is unknown (404)."""
     correlate(str(uuid.uuid4()))
     connection = _find(bearer_token(), str(consent_id))
     grant = connection.grant

@@ -1,7 +1,7 @@
-"""Who calls a machine endpoint, and with what: client authentication (RFC 6749 2.3), bearer tokens
-(RFC 6750), and the body that the parameters come in.
+"""Reads the credentials and the parameters of a request to a machine endpoint.
 
-Nothing that could be replayed is taken from a query: queries end up in logs.
+These are client authentication (RFC 6749 2.3), bearer tokens (RFC 6750), and the body. Credentials in a query
+are refused, since queries are written to logs.
 """
 
 import binascii
@@ -27,9 +27,9 @@ _NEVER_IN_A_QUERY = {"client_id", "client_secret", "access_token", "refresh_toke
 
 
 def read_body(known: Collection[str]) -> Params:
-    """The parameters of a form body, or of the JSON object that may stand in its place. Raises OAuthError.
+    """The parameters of the body, which is a form, or a JSON object with strings. Raises OAuthError.
 
-    Of those that are not `known` nothing is checked (RFC 6749 3.2).
+    Only the `known` parameters are checked (RFC 6749 3.2).
     """
     is_json = request.mimetype == "application/json"
     params = _json_params(request.get_data(), known) if is_json else _form_params()
@@ -38,7 +38,7 @@ def read_body(known: Collection[str]) -> Params:
 
 
 def client_credentials(params: Params) -> ClientCredentials | None:
-    """RFC 6749 2.3: by Basic or in the body, never in the query, never by both. Raises OAuthError."""
+    """RFC 6749 2.3: credentials in a Basic header or in the body, not in both. Raises OAuthError."""
     credentials = _client_credentials(params)
     if credentials is not None and credentials.client_id in services().registry.clients:
         name_parties(credentials.client_id, None)
@@ -46,7 +46,10 @@ def client_credentials(params: Params) -> ClientCredentials | None:
 
 
 def authenticated_client(params: Params) -> Client:
-    """The client that calls. Raises OAuthError, Problem (429) for a guesser, and StoreUnavailable."""
+    """The client that calls.
+
+    Raises OAuthError, Problem (429) after too many wrong secrets, StoreUnavailable.
+    """
     credentials = client_credentials(params)
     with wrong_secrets_counted(), _challenged(is_wanted="Authorization" in request.headers):
         client, used = authenticate_client(credentials, services().registry, now=services().clock())
@@ -81,24 +84,24 @@ def _client_credentials(params: Params) -> ClientCredentials | None:
 
 
 def bearer_token() -> str:
-    """The token in the Authorization header (RFC 6750 2.1), the only place for it. Raises OAuthError."""
+    """The token in the Authorization header (RFC 6750 2.1); no other place is allowed. Raises OAuthError."""
     if "access_token" in request.args or "access_token" in request.form:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The token belongs in the Authorization header")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise _without_reason()
+        raise _missing_token()
     return token.strip(" ")
 
 
 def invalid_token() -> OAuthError:
-    """RFC 6750 3.1: the token is unknown, expired, revoked or malformed; which, is not said."""
-    error = _without_reason()
+    """RFC 6750 3.1: the token is unknown, expired, revoked or malformed. The answer does not say which."""
+    error = _missing_token()
     error.challenge = f'{_BEARER}, error="{error.error}", error_description="{error.description}"'
     return error
 
 
-def _without_reason() -> OAuthError:
-    """For whoever brought no token, and is told of none that is wrong (RFC 6750 3)."""
+def _missing_token() -> OAuthError:
+    """RFC 6750 3: a request without a token gets a challenge without an error code."""
     return OAuthError(
         ErrorCode.INVALID_TOKEN,
         "The access token is missing, expired, revoked or unknown",
@@ -108,7 +111,7 @@ def _without_reason() -> OAuthError:
 
 @contextmanager
 def _challenged(*, is_wanted: bool) -> Iterator[None]:
-    """Where authentication fails, the answer says how to authenticate, if that `is_wanted` (RFC 6749 5.2)."""
+    """Adds WWW-Authenticate to an `invalid_client` error in the block, if it `is_wanted` (RFC 6749 5.2)."""
     try:
         yield
     except OAuthError as error:
@@ -118,7 +121,7 @@ def _challenged(*, is_wanted: bool) -> Iterator[None]:
 
 
 def _basic(header: str) -> ClientCredentials | None:
-    """The credentials of a Basic header, each form-urlencoded within it (RFC 6749 2.3.1)."""
+    """The credentials of a Basic header, which are form-urlencoded (RFC 6749 2.3.1); None if malformed."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -146,7 +149,7 @@ def _form_params() -> Params:
 
 def _json_params(body: bytes, known: Collection[str]) -> Params:
     try:
-        # A number of any length is a value like any other: int() would refuse thousands of digits.
+        # int() refuses numbers with thousands of digits, which may be values of unknown parameters.
         members: list[tuple[str, Any]] = json.loads(
             body.decode("utf-8"), object_pairs_hook=_Members, parse_int=float
         )
@@ -163,4 +166,4 @@ def _json_params(body: bytes, known: Collection[str]) -> Params:
 
 
 class _Members(list[tuple[str, Any]]):
-    """The members of a JSON object, repeats included."""
+    """The members of a JSON object, with repeated names."""

@@ -1,4 +1,4 @@
-"""`POST /api/v1/introspect` (RFC 7662): does this token work, right now, and for what?"""
+"""`POST /api/v1/introspect` (RFC 7662): whether a token works now, and its claims."""
 
 import uuid
 
@@ -14,7 +14,7 @@ bp = Blueprint("introspect", __name__)
 
 @bp.post("/api/v1/introspect")
 def token() -> Response:
-    """For a registered resource server, of tokens for its audience; for a client, of its own."""
+    """A resource server introspects the tokens for its audience, and a client its own tokens."""
     correlate(str(uuid.uuid4()))
     params = read_body(ONE_TOKEN_PARAMETERS)
     asker = authenticated_asker(params)

@@ -1,4 +1,4 @@
-"""`/api/v1/revoke`: a recipient ends a connection, with a token of it (RFC 7009, and a DELETE of our own)."""
+"""`/api/v1/revoke`: a recipient ends a connection, by POST (RFC 7009) or by DELETE with a bearer token."""
 
 import uuid
 
@@ -14,20 +14,20 @@ bp = Blueprint("revoke", __name__)
 
 @bp.delete("/api/v1/revoke")
 def connection() -> Response:
-    """Ends the connection that the bearer token belongs to: 204 only once it is over."""
+    """Ends the connection of the bearer token. Answers 204 after the end has been recorded."""
     correlate(str(uuid.uuid4()))
     if not services().tokens.revoke_connection(bearer_token()):
         raise invalid_token()
     response = Response(status=204)
-    del response.headers["Content-Type"]  # an answer without a body has no type of one either
+    del response.headers["Content-Type"]  # an answer without a body has no media type
     return response
 
 
 @bp.post("/api/v1/revoke")
 def token() -> Response:
-    """RFC 7009 2.2: 200 whether or not the token was known, so that nobody learns of another's.
+    """RFC 7009 2.2: answers 200 for unknown tokens as well, so that nobody can find out whose tokens exist.
 
-    The clause leaves the body to us: an empty object, for libraries that read every answer as JSON.
+    The RFC does not define the body. It is an empty object, for libraries that parse every answer as JSON.
     """
     correlate(str(uuid.uuid4()))
     params = read_body(ONE_TOKEN_PARAMETERS)

@@ -1,4 +1,4 @@
-"""`POST /api/v1/token` (RFC 6749 3.2): for machines, without session or cookie."""
+"""`POST /api/v1/token`: the token endpoint (RFC 6749 3.2)."""
 
 import uuid
 
@@ -22,17 +22,17 @@ bp = Blueprint("token", __name__)
 
 @bp.post("/api/v1/token")
 def token() -> Response:
-    """Redeems a code or a refresh token, or lets a client in as itself."""
+    """Redeems a code, refreshes an access token, or issues a client's own token (client credentials)."""
     correlate(str(uuid.uuid4()))
     params = read_body(TOKEN_PARAMETERS)
     client = authenticated_client(params)
     limit_tokens_of(client.client_id)
-    asked = validate_token_request(params)
-    match asked:
+    token_request = validate_token_request(params)
+    match token_request:
         case RedemptionRequest():
-            issued = services().tokens.redeem(client, asked)
+            issued = services().tokens.redeem(client, token_request)
         case RefreshRequest():
-            issued = services().tokens.refresh(client, asked)
+            issued = services().tokens.refresh(client, token_request)
         case AdminRequest():
             issued = services().tokens.administer(client)
     if issued.correlation_id is not None:
@@ -41,7 +41,7 @@ def token() -> Response:
 
 
 def _answer(issued: TokenResponse) -> Response:
-    """RFC 6749 5.1."""
+    """The successful answer as JSON, which no cache may keep (RFC 6749 5.1)."""
     members: dict[str, str | int] = {
         "access_token": issued.access_token,
         "token_type": "Bearer",

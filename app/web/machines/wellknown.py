@@ -1,4 +1,4 @@
-"""What Accord says of itself to machines: metadata (RFC 8414), public keys, its contract, health."""
+"""Public documents for machines: metadata (RFC 8414), keys (RFC 7517), OpenAPI; and the health checks."""
 
 from pathlib import Path
 from typing import Final
@@ -16,16 +16,18 @@ from app.web.edge import errors
 bp = Blueprint("wellknown", __name__)
 
 HEALTH_PATHS: Final = ("/healthz", "/readyz")
-"""What is answered whatever host a request names: orchestrators and balancers ask an address."""
+"""The paths that accept any Host header, since load balancers send a machine's address in it."""
 
-_CACHED: Final = "public, max-age=300"
+_CACHED: Final = (
+    "public, max-age=300"  # a judgement: half of the ten minutes that a new key is published first
+)
 _AUTH_METHODS: Final = ["client_secret_basic", "client_secret_post"]
 _CONTRACT: Final = (Path(__file__).resolve().parents[2] / "openapi.yaml").read_bytes()
 
 
 @bp.get("/.well-known/oauth-authorization-server")
 def metadata() -> Response:
-    """RFC 8414 2, with RFC 9207 3. Lists what works, and nothing else."""
+    """The metadata of RFC 8414 2 and RFC 9207 3."""
     issuer = services().settings.issuer
     response = jsonify(
         issuer=issuer,
@@ -51,7 +53,7 @@ def metadata() -> Response:
 
 @bp.get("/.well-known/openid-configuration")
 def no_openid_provider() -> Response:
-    """Where a library looks that takes this for an OpenID provider; 404, and where it should look."""
+    """Answers 404, and names the right address, to a library that takes Accord for an OpenID provider."""
     address = services().settings.issuer + url_for("wellknown.metadata")
     return errors.say_not_found(
         f"This is no OpenID provider. Its OAuth 2.0 metadata (RFC 8414) are at {address}"
@@ -60,7 +62,7 @@ def no_openid_provider() -> Response:
 
 @bp.get("/.well-known/jwks.json")
 def keys() -> Response:
-    """RFC 7517 5: the public halves of the signing keys."""
+    """The public signing keys as a JWK Set (RFC 7517 5)."""
     response = jsonify(services().keys.published_at(services().clock()))
     response.headers["Cache-Control"] = _CACHED
     return response
@@ -68,7 +70,7 @@ def keys() -> Response:
 
 @bp.get("/openapi.yaml")
 def contract() -> Response:
-    """All of this server's HTTP surface, as OpenAPI 3.1 (media type: RFC 9512)."""
+    """The description of all endpoints in OpenAPI 3.1 (media type: RFC 9512)."""
     response = Response(_CONTRACT, mimetype="application/yaml")
     response.headers["Cache-Control"] = _CACHED
     return response
@@ -76,13 +78,13 @@ def contract() -> Response:
 
 @bp.get("/healthz")
 def alive() -> Response:
-    """This process answers, whatever its stores do."""
+    """The liveness check: this process answers. It does not use the stores."""
     return jsonify(status="alive")
 
 
 @bp.get("/readyz")
 def ready() -> Response:
-    """Redis takes records, and the ledger can be read; 503 that names the one of which this is not true."""
+    """The readiness check: Redis can be written, and the ledger read. 503 names the store that fails."""
     try:
         services().readiness.require()
     except StoreUnavailable as error:

@@ -1,1 +1,1 @@
-"""Signing in, at the bank or with the password of the sandbox."""
+"""The pages for signing in, at the bank's own server or with a password of the sandbox."""

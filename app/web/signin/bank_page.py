@@ -1,4 +1,4 @@
-"""To the bank's own sign-in and back, and the pages on the way."""
+"""Signing in at the bank's own OpenID Connect server: the redirect to it, the callback, and their pages."""
 
 import re
 
@@ -23,14 +23,14 @@ _ANSWER = ("code", "error", "iss")
 
 
 def show_failure_again(asked: Purpose) -> None:
-    """Raises Problem where the address is that of a page about a failure, in another language."""
+    """Raises Problem for the address of a failure page, which the language switch leads to (`failed=`)."""
     cause = request.args.get("failed")
     if cause in set(Cause):
         raise _problem(asked, Cause(cause))
 
 
 def failed(asked: Purpose, failure: SignInFailed) -> errors.Problem:
-    """The page that says why nobody has signed in; noted in the log."""
+    """Logs why signing in has failed, and returns the page that says so."""
     _log.warning(
         "sign_in_failed",
         provider_id=asked.provider.provider_id,
@@ -41,10 +41,10 @@ def failed(asked: Purpose, failure: SignInFailed) -> errors.Problem:
 
 
 def go_to_bank(asked: Purpose) -> BaseResponse | str:
-    """To the bank at once; or to a page that leads there, for somebody who has just signed out.
+    """Redirects to the bank. After signing out there is a page with a link to the bank instead.
 
-    Browsers would stop a redirect to the bank that follows the form of signing out (form-action), and whoever
-    comes next should not be signed in as whoever was there before without having asked for it.
+    Browsers refuse a redirect to the bank as the answer to the sign-out form (form-action). Without the page,
+    the next person at the browser could also be signed in as the one before, without having asked for it.
     """
     provider_id = asked.provider.provider_id
     has_left = asked.session.has_left(provider_id)
@@ -71,10 +71,10 @@ def go_to_bank(asked: Purpose) -> BaseResponse | str:
 
 
 def come_back(provider_id: str) -> BaseResponse:
-    """From the bank: signs in who it says has signed in, if it proves that. Works once, and not for HEAD."""
+    """The bank's callback: signs in the customer whom a valid answer names. An answer works once."""
     if request.method == "HEAD":
         return Response()
-    limit_address()  # before a seat at the bank is taken, or a line is written
+    limit_address()  # before a slot of the bank's bulkhead is taken, or an event is logged
     params = parse_params(request.query_string)
     pending = _own_pending(params, provider_id)
     asked = purpose.of(pending)
@@ -88,10 +88,10 @@ def come_back(provider_id: str) -> BaseResponse:
 
 
 def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
-    """The sign-in that this very browser began at this very bank.
+    """The sign-in that `state` names, if this browser began it at the bank of this callback address.
 
-    Raises Problem for any other (RFC 9700 4.7). What came to another bank's address is another bank's answer,
-    which the one that the sign-in is at must never be brought (4.4.2).
+    Raises Problem for another browser's sign-in (RFC 9700 4.7), and for an answer at another bank's callback
+    address: a code of one bank must never be sent to another bank (mix-up attack, RFC 9700 4.4.2).
     """
     session = browser()
     if session.is_known:
@@ -115,21 +115,21 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
 
 def _finish(asked: Purpose, pending: PendingSignIn, params: Params) -> Customer:
     if asked.provider.oidc is None or asked.provider.issuer != pending.issuer:
-        raise SignInFailed(Cause.UNAVAILABLE, "not_registered")  # or otherwise since it was begun
+        raise SignInFailed(Cause.UNAVAILABLE, "not_registered")  # the registration has changed meanwhile
     if not services().sign_ins.use(pending.state):
         raise SignInFailed(Cause.USED, "used")
     if any(params.is_repeated(name) or not params.is_text(name) for name in _ANSWER):
         raise SignInFailed(Cause.UNPROVEN, "unreadable")
     answer = {name: value for name in _ANSWER if (value := params.single(name)) is not None}
     customer = services().bank_sign_in.finish(asked.provider, pending, answer)
-    # Whoever else's subjects the ledger knows under this provider: they may be other people's.
+    # The subjects in the ledger may be from another issuer, where they can name other people (docs/adr/0021).
     if not services().issuers.accept(asked.provider, now=services().clock()):
         raise SignInFailed(Cause.UNAVAILABLE, "issuer_changed")
     return customer
 
 
 def _problem(asked: Purpose, cause: Cause) -> errors.Problem:
-    """A page that says why, and that can be read in another language without asking the bank again."""
+    """The failure page. Its language switch does not lead to the bank again."""
     return errors.sign_in_failed(
         asked.provider,
         cause,

@@ -1,6 +1,6 @@
-"""What somebody signs in for: to answer one request, or to see what they share.
+"""The purpose of a sign-in: to answer one authorization request, or to see the connections.
 
-Where the browser goes afterwards follows from this alone, never from an address that the browser brings.
+The page after the sign-in follows from the purpose alone, and never from an address that the browser sends.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """A sign-in at `provider` in this browser. Without an open request it is for the connections page."""
+    """The purpose of a sign-in at `provider`: the open request, or where that is None, the connections."""
 
     provider: DataProvider
     session: BrowserSession
@@ -39,12 +39,12 @@ class Purpose:
 
     @property
     def customer(self) -> Customer | None:
-        """Who has signed in at the provider already."""
+        """The customer who is signed in at the provider already; None for nobody."""
         return self.session.customer_of(self.provider.provider_id)
 
     @property
     def bound_to(self) -> str:
-        """What the tokens of its forms are for, besides the session."""
+        """What the CSRF tokens of its forms are bound to, together with the session."""
         return self.request_id or f"connections {self.provider.provider_id}"
 
     @property
@@ -55,11 +55,11 @@ class Purpose:
 
     @property
     def way_back(self) -> str | None:
-        """The proven way back to whoever asks, without an answer; None when nobody asks."""
+        """The registered redirect_uri with the error access_denied; None without a request."""
         return None if self.opened is None else self.opened.denied_uri
 
     def address(self, **query: Any) -> str:
-        """Where this sign-in begins, or begins again."""
+        """The address at which this sign-in begins, with the parameters `query`."""
         if self.opened is None:
             provider_id = self.provider.provider_id
             return url_for("signin.show_for_connections", provider_id=provider_id, **query)
@@ -71,18 +71,18 @@ class Purpose:
             self.opened.require_time_left()
 
     def switch_to(self, chosen: Language) -> None:
-        """Goes on in another language, and so does the request."""
+        """Changes the language of this response, of the session and of the request."""
         language.use(chosen)
         if self.opened is not None:
             services().flow.keep(self.opened.pending.in_language(chosen))
         self.remember_browser()
 
     def remember_browser(self) -> None:
-        """Makes sure that this browser will be known again, in the language that it reads."""
+        """Creates a session, if there is none, and saves the language in it."""
         self.session.speak(language.language())
 
     def welcome(self, customer: Customer) -> None:
-        """A new session for the customer. The request comes along, whoever was here before."""
+        """Starts a new session for `customer`, and binds the request to it."""
         self.session.sign_in(customer)
         if self.opened is not None and self.opened.pending.browser_id != self.session.browser_id:
             bind_to_this_browser(self.opened)
@@ -90,13 +90,13 @@ class Purpose:
 
 
 def to_answer(request_id: str) -> Purpose:
-    """Raises Problem and StoreUnavailable, as `open_request` does."""
+    """The purpose of answering the request. Raises Problem and StoreUnavailable, as `open_request` does."""
     opened = open_request(request_id)
     return Purpose(opened.parties.provider, opened.session, opened)
 
 
 def to_see_connections(provider_id: str) -> Purpose:
-    """Raises Problem (404) for a provider that is not registered."""
+    """The purpose of seeing the connections. Raises Problem (404) for an unregistered provider."""
     provider = services().registry.find_provider(provider_id)
     if provider is None:
         raise errors.no_such_provider()
@@ -107,13 +107,13 @@ def to_see_connections(provider_id: str) -> Purpose:
 
 
 def of(pending: PendingSignIn) -> Purpose:
-    """What a sign-in that comes back from the bank was begun for."""
+    """The purpose of a sign-in whose answer has arrived from the bank."""
     if pending.request_id is None:
         return to_see_connections(pending.provider_id)
     return to_answer(pending.request_id)
 
 
 def bind_to_this_browser(opened: OpenRequest) -> None:
-    """Hands the one request to the person who is here now, without what somebody else had checked."""
+    """Binds the request to the present browser_id, without the boxes that another person has checked."""
     moved = replace(opened.pending, browser_id=opened.session.browser_id, checked_clusters=frozenset())
     services().flow.open(moved)

@@ -1,4 +1,4 @@
-"""The sandbox's own sign-in form, and how often it may be tried."""
+"""The sign-in form of the sandbox, and the limits for wrong passwords."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,8 +17,9 @@ from app.web.signin.purpose import Purpose
 
 _log = structlog.get_logger()
 
-# Failures in one window: of one customer from one address, of one customer from anywhere (guessing with many
-# addresses), and from one address (one password tried on many customers).
+# How many wrong passwords are allowed in one window (ACCORD_SIGN_IN_WINDOW), all of them judgements: for a
+# customer from one address, for a customer from all addresses (guessing from many addresses), and from one
+# address for all customers (one password tried on many customers).
 _MOST_PER_CUSTOMER_AND_ADDRESS = 5
 _MOST_PER_CUSTOMER = 25
 _MOST_PER_ADDRESS = 100
@@ -31,7 +32,7 @@ def sandbox_page(
     has_failed: bool = False,
     wait: timedelta | None = None,
 ) -> str:
-    """The form. `has_failed`, `wait`: why it came back."""
+    """The form. `has_failed` shows it after a wrong password, and `wait` after too many of them."""
     return render_template(
         "signin/sandbox.html",
         address=purpose.address(),
@@ -49,9 +50,9 @@ def sign_in_form(purpose: Purpose) -> SignInForm:
 
 
 def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
-    """Signs in and leads on, or shows the form again; slowed after too many failures.
+    """Signs the customer in and redirects, or shows the form again; 429 after too many wrong passwords.
 
-    Raises SignInFailed where the bank turns somebody away whose password was right.
+    Raises SignInFailed for a test customer whom the bank refuses although the password is correct.
     """
     provider_id = purpose.provider.provider_id
     allowances = _allowances(purpose, form)
@@ -75,7 +76,7 @@ def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
 
 
 def _as_long_as_it_lasts(purpose: Purpose, customer: Customer) -> Purpose:
-    """The same, with a request whose consent will end soon where that is what this customer is for."""
+    """The purpose with a shorter consent, where `customer` has the trouble `brief`; else `purpose` itself."""
     sandbox = services().sandbox
     lifetime = None if sandbox is None else sandbox.consent_lifetime_of(purpose.provider, customer)
     if purpose.opened is None or lifetime is None:

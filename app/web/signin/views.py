@@ -1,7 +1,4 @@
-"""`/sign-in/…` and `/sign-out`: who is the customer?
-
-`/connections/sign-in/<provider_id>` asks the same for no request, but to see what one shares.
-"""
+"""`/sign-in/…` and `/sign-out`, and `/connections/sign-in/<provider_id>` for customers without a request."""
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -42,13 +39,13 @@ def sign_in_for_connections(provider_id: str) -> BaseResponse:
 
 @bp.get("/sign-in/callback/<provider_id>")
 def come_back(provider_id: str) -> BaseResponse:
-    """From the bank's own server (OpenID Connect Core 1.0, 3.1.2.5), at an address that no other bank has."""
+    """The callback of a bank's server (OpenID Connect Core 1.0, 3.1.2.5). Each bank has its own address."""
     return bank_page.come_back(provider_id)
 
 
 @bp.post("/sign-out")
 def sign_out() -> BaseResponse | str:
-    """Signs out; "not you?" on a request's page comes back to that request."""
+    """Signs out. From the page of a request ("not you?") it leads to the sign-in for that request."""
     language.use(browser().language)
     request_id = request.form.get("request_id", "")
     form = SignOutForm(session_id=browser().id, request_id=request_id)
@@ -61,7 +58,7 @@ def sign_out() -> BaseResponse | str:
     try:
         opened = open_request(request_id)
     except errors.Problem:
-        browser().sign_out()  # whatever became of the request
+        browser().sign_out()  # even where the request is lost or expired
         raise
     opened.session.sign_out()
     bind_to_this_browser(opened)
@@ -69,7 +66,7 @@ def sign_out() -> BaseResponse | str:
 
 
 def _ask(purpose: Purpose) -> BaseResponse | str:
-    """To where the customer signs in, or on, when somebody has. HEAD begins nothing."""
+    """Shows the sign-in, or redirects to the next page when the customer is signed in already."""
     purpose.require_time_left()
     if purpose.customer is not None:
         return redirect(purpose.next_address, 302)
@@ -82,7 +79,7 @@ def _ask(purpose: Purpose) -> BaseResponse | str:
 
 
 def _sign_in(purpose: Purpose) -> BaseResponse:
-    """The sandbox's form. A bank with a server of its own gets no passwords here."""
+    """Handles the form of the sandbox. For a bank with its own server it does not exist (404)."""
     if purpose.provider.oidc is not None:
         raise NotFound
     form = sign_in_form(purpose)

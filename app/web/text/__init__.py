@@ -1,1 +1,1 @@
-"""What pages say: catalogues, wording, filters of templates, rendered forms that are kept."""
+"""The texts of the pages: catalogues, wording, template filters, and the cache of rendered forms."""

@@ -1,6 +1,7 @@
-"""The catalogues of texts, from the files that translators edit.
+"""The catalogues of translated texts, from the `.po` files that translators edit.
 
-Production reads them once, when it starts, and wants them whole. Development reads them after each edit.
+Production reads the files once, when it starts, and refuses incomplete ones. Development reads them again
+after each change.
 """
 
 import hashlib
@@ -29,25 +30,26 @@ def file_of(directory: Path, spoken: Language) -> Path:
 
 
 class Catalogues(Domain):  # type: ignore[misc]  # flask_babel has no types
-    """The texts of the pages, under `directory`."""
+    """The texts of the pages in all languages, from the files in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(str(directory))
         self._version = ""
 
     def version(self) -> str:
-        """A name for the texts of this response: it changes whenever one of them does."""
+        """A fingerprint of all texts, as they are in this response. It changes when one of them changes."""
         return self._version
 
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with the files of translators; nothing, where nobody edits them."""
+        """The faults in the files, which pages show in development. Production has none."""
         return ()
 
 
 class PublishedCatalogues(Catalogues):
-    """Every text of the template in every language, as the files were when the process started.
+    """All texts in every language, as the files were when the process started.
 
-    Raises ConfigurationError with every fault in them: what is missing would be in English unseen.
+    Raises ConfigurationError with every fault in the files. A missing text is a fault, too, since it would
+    appear in English without anybody noticing.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -75,9 +77,9 @@ class PublishedCatalogues(Catalogues):
 
 
 class LiveCatalogues(Catalogues):
-    """The files as they are when a request asks, or another reading of the texts.
+    """The texts as the files are at each request, or what replaces them (`pseudo_locale`).
 
-    A file that cannot be used changes nothing: its last good texts stay, and `faults` says why.
+    When a file becomes unusable, its last good texts stay in use, and `faults` says why.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -103,7 +105,7 @@ class LiveCatalogues(Catalogues):
         return tuple(fault for file in self._files.values() for fault in file.faults)
 
     def _look(self) -> None:
-        """Reads what has changed, once for each response: a page is in the texts of one moment."""
+        """Reads changed files, once for each response, so that a page has the texts of one moment."""
         if "has_looked_at_catalogues" in g:
             return
         g.has_looked_at_catalogues = True
@@ -117,7 +119,7 @@ class LiveCatalogues(Catalogues):
 
 
 class _LiveFile:
-    """A `.po` file: `texts` and `compiled` are of its last good state, `faults` of its present one."""
+    """A `.po` file. `texts` and `compiled` are from its last good state, `faults` from its present one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -127,7 +129,7 @@ class _LiveFile:
         self.texts: NullTranslations = NullTranslations()
 
     def look(self) -> bool:
-        """Reads the file if it has changed; whether it had."""
+        """Reads the file if it has changed. Returns whether it had."""
         stamp = _stamp(self._path)
         if stamp == self._stamp:
             return False
@@ -137,12 +139,12 @@ class _LiveFile:
             self.faults = []
         except UnusablePo as unusable:
             self.faults = unusable.faults
-        self._stamp = stamp  # only now: what nobody foresaw is no less of a fault on the next page
+        self._stamp = stamp  # last, so that after an unexpected exception the next page fails as well
         return True
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """What differs once a file has been written again. Reading one that has gone says so."""
+    """The time and the size of a file, which differ after a change; zeros where it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -152,12 +154,12 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=8)
 def _compile(path: Path, _stamp: tuple[int, int]) -> bytes:
-    """The same for every application of this process: it takes a moment."""
+    """Compiles a file. The result is cached for all applications of this process, since it is slow."""
     return compile_po(path)
 
 
 def _name_of(catalogues: Iterable[bytes]) -> str:
-    """Twelve digits that follow from the texts alone."""
+    """The first twelve hexadecimal digits of the SHA-256 of the texts."""
     digest = hashlib.sha256()
     for compiled in catalogues:
         digest.update(compiled)

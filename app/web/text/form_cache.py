@@ -1,7 +1,8 @@
-"""A cache of rendered consent forms, with placeholders for what differs between the customers who see one.
+"""A cache of rendered consent forms, with placeholders for the values that differ between customers.
 
-Rendering the consent form costs more than all the rest of a consent. Its text is the same for every customer
-of a bank who gets the same question on the same day; each value that is not is filled in at a placeholder.
+Rendering the consent form takes longer than everything else in a consent. Its text is the same for all
+customers of a bank who get the same question on the same day. The values that differ, such as the customer's
+name, are filled in at the placeholders on each visit.
 """
 
 import re
@@ -15,19 +16,19 @@ from markupsafe import Markup, escape
 
 from app.domain.evidence import Screen
 
-# Nobody who registers a name can guess it, so that no registered text is taken for a placeholder.
+# It is random, so that no registered text can contain a placeholder.
 _MARK: Final = f"placeholder{secrets.token_hex(8)}"
 _PLACEHOLDER: Final = re.compile(rf"{_MARK}_([a-z_]+)_{_MARK}")
-_MOST_KEPT = 256  # about 40 kB each: 10 MB in a process, for all recipients and banks of a day
+_MOST_KEPT = 256  # forms of about 40 kB, so 10 MB in a process: a judgement, enough for most deployments
 
 
 def placeholder(name: str) -> Markup:
-    """What stands in a template's context in the place of the value `name`."""
+    """The placeholder that a template is rendered with instead of the value `name`."""
     return Markup(f"{_MARK}_{name}_{_MARK}")  # noqa: S704  # letters and digits
 
 
 class CachedForm:
-    """A rendered page and the screen that it shows."""
+    """A rendered form with placeholders, and the text that it shows."""
 
     __slots__ = ("_names", "_pieces", "screen")
 
@@ -37,7 +38,7 @@ class CachedForm:
         self.screen = screen
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The page with each placeholder filled, all escaped. Raises KeyError where a value is missing."""
+        """The page with the escaped `values` at the placeholders. Raises KeyError for a missing value."""
         escaped = {name: str(escape(value)) for name, value in values.items()}
         filled = [self._pieces[0]]
         for name, piece in zip(self._names, self._pieces[1:], strict=True):
@@ -46,7 +47,7 @@ class CachedForm:
 
 
 class FormCache:
-    """The pages that were wanted last, by what decides their text."""
+    """The forms that were used last (LRU). The key has everything that decides the text of a form."""
 
     def __init__(self) -> None:
         self._pages: OrderedDict[Hashable, CachedForm] = OrderedDict()

@@ -1,9 +1,9 @@
-"""A translator's `.po` file: read, tried and compiled in memory; or what is wrong with it, by line.
+"""Reads, checks and compiles a translator's `.po` file, and reports its faults by line.
 
-The page, `make i18n`, `make check` and the start of a server read through this module, so that none of them
-takes what another refuses. polib understands the entries. It lets pass what gettext's own tools refuse (an
-unclosed quotation mark, a msgid without its msgstr), so each line and the order of the keywords are looked at
-first.
+Pages, `make i18n`, `make check` and the start of a server all use this module, so that they accept the same
+files. The library polib parses the entries. It accepts some files that gettext's own tools refuse, such as
+those with an unclosed quotation mark or with a msgid without its msgstr. For this reason the module checks
+each line and the order of the keywords first.
 """
 
 import re
@@ -34,12 +34,13 @@ _MARKS: Final = {"msgctxt": "c", "msgid": "i", "msgid_plural": "p", "msgstr": "s
 _ENTRIES = re.compile(r"(?:c?i(?:s|p[0-9]+))*")
 _LINE_OF_POLIB = re.compile(r"\(line (\d+)\)(?:: (.*))?")
 _PLURAL_FORMS = re.compile(r"nplurals=(\d); *plural=([^;]+);?")
-# The rule of every language that gettext knows shows all of its forms within a hundred; CLDR's, at a million.
+# The numbers with which a plural rule is tried. The rules of gettext's languages use all of their forms below
+# a hundred; the rules of CLDR have some forms only from a million on.
 _TRIED_NUMBERS: Final = (*range(1001), 1_000_000, 2_000_000)
 
 
 class UnusablePo(Exception):
-    """A file that cannot stand for the texts of a language. `faults` has a line of text for each reason."""
+    """The file cannot be used. `faults` has one line of text for each reason."""
 
     def __init__(self, path: Path, places: Iterable[Place]) -> None:
         name = "/".join(path.parts[-4:] if path.suffix == ".po" else path.parts[-2:])
@@ -48,7 +49,7 @@ class UnusablePo(Exception):
 
 
 def read_po(path: Path) -> polib.POFile:
-    """The entries of a `.po` or `.pot` file, in whatever state. Raises UnusablePo for one that has none."""
+    """The entries of a `.po` or `.pot` file, complete or not. Raises UnusablePo for a malformed file."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -70,10 +71,10 @@ def read_po(path: Path) -> polib.POFile:
 
 
 def compile_po(path: Path, template: polib.POFile | None = None) -> bytes:
-    """What `msgfmt --check` would make of the file: fuzzy and missing translations are left out.
+    """The file in the binary format of gettext (`.mo`), without fuzzy and missing translations.
 
-    The same texts give the same bytes, whoever saved the file, and when. Raises UnusablePo; with a `template`
-    also where one of its texts is not translated.
+    Equal texts give equal bytes, whatever else is in the file. Raises UnusablePo for the same faults as
+    `msgfmt --check`, and, with a `template`, for a text of the template that is not translated.
     """
     texts = read_po(path)
     if faults := [*text_faults(texts), *_missing(texts, template or polib.POFile())]:
@@ -83,7 +84,7 @@ def compile_po(path: Path, template: polib.POFile | None = None) -> bytes:
 
 
 def _readable(line: str) -> str:
-    """A comment as polib knows it: on one line, with a space after its mark, and never `#~|`."""
+    """Rewrites a comment so that polib reads it: on one line, with a space after its mark, without `#~|`."""
     if not _COMMENT.match(line):
         return line
     return "" if line.startswith("#~|") else _COMMENT_WITHOUT_SPACE.sub(r"\1 ", " ".join(line.splitlines()))
@@ -100,7 +101,7 @@ def _line_faults(lines: list[str]) -> Iterator[Place]:
 
 
 def _order_faults(lines: list[str]) -> Iterator[Place]:
-    """The first line at which the file is no row of whole entries any more."""
+    """The first line that breaks the order of keywords in an entry."""
     places, marks = [], ""
     for number, line in enumerate(lines, 1):
         found = _TEXT.fullmatch(line)
@@ -119,7 +120,7 @@ def _order_faults(lines: list[str]) -> Iterator[Place]:
 
 
 def text_faults(texts: polib.POFile) -> Iterator[Place]:
-    """What keeps readable entries from standing for the texts of a language, by line."""
+    """The faults in well-formed entries, by line."""
     faults, rule = _header_faults(texts)
     yield from faults
     seen = set()
@@ -132,13 +133,13 @@ def text_faults(texts: polib.POFile) -> Iterator[Place]:
         if (key := (entry.msgctxt or None, entry.msgid)) in seen:
             yield _line(entry), f"is there twice: {entry.msgid}"
         seen.add(key)
-        # Fuzzy ones are not shown.
+        # Fuzzy translations are not shown, so that faults in them do not matter.
         if not entry.fuzzy:
             yield from ((_line(entry), fault) for fault in _faults_in_entry(entry, rule))
 
 
 def _header_faults(texts: polib.POFile) -> tuple[list[Place], "PluralRule | None"]:
-    """What is wrong with the header, and the rule for plurals that it has."""
+    """The faults in the header, and the plural rule in it."""
     if not texts.metadata:
         return [
             (1, "has no header, which says the encoding and the rule for plurals: `make i18n` writes one")
@@ -157,10 +158,10 @@ def _header_faults(texts: polib.POFile) -> tuple[list[Place], "PluralRule | None
 
 
 class PluralRule:
-    """`Plural-Forms` of a header: how many forms there are, and which of them stands for a number."""
+    """The header `Plural-Forms`: the number of forms, and which of them belongs to a number."""
 
     def __init__(self, header: str) -> None:
-        """Raises ValueError where gettext would not understand the rule, or find no form for a number."""
+        """Raises ValueError where gettext cannot evaluate the rule, or the rule has no form for a number."""
         found = _PLURAL_FORMS.fullmatch(header)
         if found is None:
             raise ValueError(f"is not “nplurals=…; plural=…;”: {header}")
@@ -177,7 +178,7 @@ class PluralRule:
         for number, form in zip(_TRIED_NUMBERS, chosen, strict=True):
             if not form.isdigit():
                 raise ValueError(f"names no form for {number}: {header}")
-        # A dual, such as Inuktitut's: its word has the number in it.
+        # A form for one number only, such as the dual of Inuktitut, need not contain the number.
         self.forms_of_one_number = {form for form in range(self.forms) if chosen.count(str(form)) == 1}
 
 
@@ -203,7 +204,7 @@ def _faults_in_text(text: str, fields: set[str]) -> Iterator[str]:
 
 
 def fault_in_fields(text: str, fields: set[str]) -> str | None:
-    """Why `text` cannot stand for a sentence that has `fields`, or None when it can."""
+    """The reason why `text` cannot be a translation of a sentence with `fields`; None where it can."""
     has = set(FIELD.findall(text))
     if strange := has - fields:
         return f"has a field that its sentence has not: %({strange.pop()})s"
@@ -219,12 +220,12 @@ def _line(entry: polib.POEntry) -> int:
 
 
 def key_of(entry: polib.POEntry) -> Key:
-    """What an entry translates: the context, the sentence, and its plural."""
+    """The identity of an entry: the context, the sentence, and its plural."""
     return entry.msgctxt or None, entry.msgid, entry.msgid_plural
 
 
 def _missing(texts: polib.POFile, template: polib.POFile) -> Iterator[Place]:
-    """The texts of `template` that readers of `texts` would get in English."""
+    """The texts of `template` that have no translation in `texts` and would appear in English."""
     found = {key_of(entry): entry for entry in texts if not entry.obsolete}
     for wanted in template:
         entry = found.get(key_of(wanted))
