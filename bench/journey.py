@@ -9,7 +9,7 @@ import requests
 from bench.load import run_bench
 from tests.support.builders import CALLBACK
 from tests.support.customer import BUDGET, carried_params
-from tests.support.running_accord import PATIENCE, OpenForm, Served
+from tests.support.running_accord import PATIENCE, Served, ServedForm
 
 STEPS: Final = {
     ("GET", "api"): "authorize",
@@ -58,7 +58,7 @@ def whole_flow(accord: Served, browser: requests.Session, user_name: str) -> dic
 
     Signs in when nobody is. Raises AssertionError when a step ends otherwise than it should.
     """
-    form = OpenForm(accord, browser, user_name=user_name, scope=run_bench.SCOPES)
+    form = ServedForm(accord, browser, user_name=user_name, scope=run_bench.SCOPES)
     data = {**form.fields, "decision": "approve", "scope": run_bench.SCOPES.split()}
     answer = browser.post(form.address, data=data, timeout=PATIENCE, allow_redirects=False)
     assert answer.is_redirect, answer.text

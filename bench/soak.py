@@ -23,7 +23,7 @@ from bench.plateau import Limit
 from bench.stage import PAGE, Stage, on_stage, table, write_between
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
-from tests.support.running_accord import OpenForm
+from tests.support.running_accord import ServedForm
 
 SECONDS: Final = 1800
 SAMPLES: Final = 60
@@ -158,7 +158,7 @@ class Observer:
 def deny(stage: Stage, number: int) -> bool:
     """One flow of a customer who says no; whether the recipient was told so."""
     with requests.Session() as browser:
-        form = OpenForm(
+        form = ServedForm(
             stage.accord,
             browser,
             user_name=f"user{BROWSERS + number}",

@@ -13,7 +13,7 @@ from app.stores.keys import generate_signing_keys
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 from tests.support.other_languages import add_two_languages, run, translate
@@ -107,9 +107,7 @@ def app(settings: Settings, clock: Clock) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> ContractClient:
     """A browser or a machine, with an empty cookie jar."""
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return client
+    return a_browser(app)
 
 
 @pytest.fixture
@@ -167,7 +165,6 @@ def production(
         issuer="https://consent.bank.example",
         registry=registry,
     )
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, clock))
     client.base_url = "https://consent.bank.example"
     return client

@@ -12,11 +12,11 @@ import requests
 
 from app.development.embedded import EmbeddedValkey
 from tests.support.builders import CALLBACK
-from tests.support.customer import BUDGET, carried_params
+from tests.support.customer import carried_params
 from tests.support.log_reader import LogReader
 from tests.support.ports import free_port
-from tests.support.redis_servers import wait_until
-from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, redeem_at
+from tests.support.waiting import wait_until
 from tests.test_gunicorn_conf import counts_of
 
 # More lines than a pipe holds, which are some two hundred.
@@ -42,12 +42,11 @@ def serve(valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path) -> Callab
 def share(accord: RunningAccord) -> None:
     """A customer approves, ends at the recipient, and the recipient gets its tokens."""
     with requests.Session() as browser:
-        answer = OpenForm(accord, browser).send("approve")
+        answer = ServedForm(accord, browser).send("approve")
     assert answer.status_code == requests.codes.found, answer.text
     assert answer.headers["Location"].startswith(CALLBACK)
     code = carried_params(answer.headers["Location"])["code"]
-    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-    redeemed = requests.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+    redeemed = redeem_at(accord, code)
     assert redeemed.status_code == requests.codes.ok, redeemed.text
 
 

@@ -23,8 +23,8 @@ import yaml
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
-from tests.support.builders import CALLBACK, a_query
-from tests.support.customer import BUDGET, carried_params
+from tests.support.builders import a_query
+from tests.support.customer import carried_params
 from tests.support.nginx import Nginx
 from tests.support.page_contract import parse_page
 from tests.support.ports import free_port
@@ -37,7 +37,7 @@ from tests.support.production import (
 )
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
-from tests.support.running_accord import PATIENCE, OpenForm
+from tests.support.running_accord import PATIENCE, ServedForm, redeem_at
 from tests.support.systemd import HasEnded, read_environment
 
 MARK = "marked-secret-value"
@@ -81,15 +81,13 @@ def test_the_configuration_is_one_that_nginx_takes(production: Production) -> No
 def test_a_whole_flow_goes_over_tls_as_the_issuer_says(
     production: Production, browser: requests.Session
 ) -> None:
-    form = OpenForm(production, browser)
+    form = ServedForm(production, browser)
     cookie: Any = next(iter(browser.cookies))
     assert cookie.name.startswith("__Host-")
     assert (cookie.secure, cookie.path, cookie.domain_specified) == (True, "/", False)
     answer = carried_params(form.send("approve").headers["Location"])
     assert answer["iss"] == production.address
-    fields = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": CALLBACK}
-    redeemed = requests.post(f"{production.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
-    assert redeemed.status_code == 200
+    assert redeem_at(production, answer["code"]).status_code == 200
     assert production.get("/.well-known/oauth-authorization-server").json()["issuer"] == production.address
 
 
@@ -237,7 +235,7 @@ def test_what_is_too_large_is_said_to_machines_in_json(production: Production) -
 def test_files_and_pages_come_compressed_and_files_stay_for_a_year(
     production: Production, browser: requests.Session
 ) -> None:
-    form = OpenForm(production, browser)
+    form = ServedForm(production, browser)
     page = browser.get(form.address, timeout=PATIENCE)
     assert page.headers["Content-Encoding"] == "gzip"
     assert page.headers["Cache-Control"] == "no-store"
@@ -374,7 +372,7 @@ def test_what_the_container_gets_is_enough_to_serve(tmp_path: Path, signing_keys
         ) as running,
         requests.Session() as browser,
     ):
-        form = OpenForm(running, browser, lang="fr")
+        form = ServedForm(running, browser, lang="fr")
         page = parse_page(browser.get(form.address, timeout=PATIENCE).text)
         assert page.one("html").attributes["lang"] == "fr-CA"
         for link in page.all("link"):
@@ -463,7 +461,7 @@ def test_a_reload_brings_a_changed_registration(production: Production) -> None:
     assert production.service.reload() == [0]
     assert not production.workers() & before  # it has waited for that
     with requests.Session() as browser:
-        form = OpenForm(production, browser)
+        form = ServedForm(production, browser)
         assert "Budget Sextant" in browser.get(form.address, timeout=PATIENCE).text
 
 

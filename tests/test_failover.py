@@ -12,11 +12,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.settings import Settings
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.support.expected_pages import check_json
 from tests.support.ledger_tables import LedgerTables
-from tests.support.page_contract import ContractClient
 from tests.support.redis_servers import PATIENCE, SentinelSet, ValkeyCluster, commands_to
 
 
@@ -68,8 +67,7 @@ def test_a_whole_flow_works_on_a_cluster(
     tmp_path: Path, ledger_url: str, signing_keys: Path, clock: Clock
 ) -> None:
     with ValkeyCluster(tmp_path / "cluster") as cluster:
-        client = make_app(make_settings(cluster.url, ledger_url, signing_keys), clock).test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(make_app(make_settings(cluster.url, ledger_url, signing_keys), clock))
         customer = BrowserCustomer(client)
         code = customer.approve()
         assert customer.redeem(code).status_code == 200

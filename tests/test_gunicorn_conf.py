@@ -25,10 +25,10 @@ from app.settings import Settings
 from tests.stores.ledger.test_postgresql import in_encoding
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
-from tests.support.redis_servers import wait_until
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
-from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm
+from tests.support.waiting import wait_until
 
 MARK = "marked-secret-value"
 
@@ -171,7 +171,7 @@ def test_workers_share_what_was_loaded_once_since_nothing_is_connected_to_before
         assert listening.status == psutil.CONN_LISTEN
         assert ledger_url.removeprefix("sqlite:///") not in {file.path for file in master.open_files()}
         with requests.Session() as browser:
-            assert OpenForm(accord, browser).send("approve").status_code == 302
+            assert ServedForm(accord, browser).send("approve").status_code == 302
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -240,7 +240,7 @@ def test_a_reload_with_a_faulty_registration_changes_nothing_and_says_why(
             accord.master.send_signal(signal.SIGHUP)
             psutil.wait_procs(workers, PATIENCE)
             with requests.Session() as browser:
-                assert name in browser.get(OpenForm(accord, browser).address, timeout=PATIENCE).text
+                assert name in browser.get(ServedForm(accord, browser).address, timeout=PATIENCE).text
     log = accord.log.read_text()
     assert f"{file}: " in log
     assert log.count("the new configuration is faulty (SystemExit): the one before stays in force") == 1

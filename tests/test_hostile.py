@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.development.embedded import EmbeddedValkey
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import CALLBACK, CHALLENGE, EVERYTHING, VERIFIER, a_query
 from tests.support.customer import (
     BUDGET,
@@ -25,7 +25,7 @@ from tests.support.customer import (
 )
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient
-from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord, sign_in
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, sign_in
 
 AUTHORIZE = "/api/v1/authorize"
 TOKEN = "/api/v1/token"
@@ -50,9 +50,7 @@ def ledger_url(tmp_path_factory: pytest.TempPathFactory, empty_ledger: Path) -> 
 
 @pytest.fixture(scope="module")
 def client(valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path) -> ContractClient:
-    client = make_app(make_settings(valkey.url, ledger_url, signing_keys), Clock()).test_client()
-    assert isinstance(client, ContractClient)
-    return client
+    return a_browser(make_app(make_settings(valkey.url, ledger_url, signing_keys), Clock()))
 
 
 @pytest.fixture(scope="module")
@@ -365,14 +363,14 @@ def complete_flow(accord: RunningAccord, browser: requests.Session) -> dict[str,
     """Approve, redeem, refresh, replay, deny. What was secret in it, by name."""
     pkce = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
     asked = {"state": MARKS["state"], "correlation_id": "flow-1"}
-    form = OpenForm(accord, browser, **asked, **pkce)
+    form = ServedForm(accord, browser, **asked, **pkce)
     code = carried_params(form.send("approve", "TRANSACTIONS").headers["Location"])["code"]
     tokens = post(
         accord, grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=VERIFIER
     ).json()
     post(accord, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     post(accord, grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=VERIFIER)
-    assert OpenForm(accord, browser, **asked).send("deny").status_code == requests.codes.found
+    assert ServedForm(accord, browser, **asked).send("deny").status_code == requests.codes.found
     return {
         "code itself": code,
         "signature of the code": code.rpartition(".")[2],
@@ -398,7 +396,7 @@ def failures(accord: RunningAccord, browser: requests.Session) -> None:
         {"scope": "nonsense"},
     ):
         get(accord, browser, f"{AUTHORIZE}?{a_query(state=MARKS['state'], **changes)}")
-    form = OpenForm(accord, browser, state=MARKS["state"])
+    form = ServedForm(accord, browser, state=MARKS["state"])
     form.fields = {"csrf_token": MARKS["code"]}
     assert form.send("approve").status_code == requests.codes.bad_request
     with requests.Session() as stranger:

@@ -25,7 +25,7 @@ from tests.support.customer import BUDGET, carried_params
 from tests.support.page_contract import ContractClient
 from tests.support.ports import free_port
 from tests.support.repository import ROOT
-from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord, sign_in
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, sign_in
 
 METRIC = re.compile(r"accord_[a-z_]+")
 SUFFIX = re.compile(r"_(total|bucket|count|sum|created)$")
@@ -93,9 +93,9 @@ def test_what_two_workers_do_adds_up(server: Server) -> None:
     before = server.scrape()
     with requests.Session() as alex, requests.Session() as sam:
         code = carried_params(
-            OpenForm(server, alex, lang="fr").send("approve", "TRANSACTIONS").headers["Location"]
+            ServedForm(server, alex, lang="fr").send("approve", "TRANSACTIONS").headers["Location"]
         )["code"]
-        OpenForm(server, alex, lang="fr").send("deny")
+        ServedForm(server, alex, lang="fr").send("deny")
         begun = sam.get(
             f"{server.address}/api/v1/authorize?{a_query()}", timeout=PATIENCE, allow_redirects=False
         )

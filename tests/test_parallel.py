@@ -2,10 +2,8 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Barrier
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -15,11 +13,12 @@ import requests
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
-from tests.support.builders import CALLBACK, a_query
-from tests.support.customer import BUDGET, carried_params, hidden_fields
+from tests.support.builders import a_query
+from tests.support.customer import carried_params, hidden_fields
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import parse_page
-from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.parallel import all_at_once
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, ask_for_tokens, redeem_at
 
 T = TypeVar("T")
 
@@ -55,18 +54,6 @@ def browser() -> Iterator[requests.Session]:
         yield session
 
 
-def at_once(*calls: Callable[[], T]) -> list[T]:
-    """What each call returns; none begins before all are ready to."""
-    ready = Barrier(len(calls))
-
-    def begin(call: Callable[[], T]) -> T:
-        ready.wait(PATIENCE)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(begin, calls))
-
-
 def locations(answers: Sequence[requests.Response]) -> set[str]:
     return {answer.headers["Location"] for answer in answers}
 
@@ -75,34 +62,29 @@ def of_request(recorded: LedgerTables, table: str, request_id: str) -> list[dict
     return [row for row in recorded[table] if row["request_id"] == request_id]
 
 
-def redeem(accord: RunningAccord, code: str) -> requests.Response:
-    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-    return requests.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
-
-
 def refresh(accord: RunningAccord, refresh_token: str) -> requests.Response:
     fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return requests.post(f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+    return ask_for_tokens(accord, fields)
 
 
 def test_fifty_approvals_of_one_request_mint_one_code_and_all_land_at_the_callback(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = OpenForm(accord, browser)
-    answers = at_once(*[lambda: form.send("approve", "TRANSACTIONS")] * MANY)
+    form = ServedForm(accord, browser)
+    answers = all_at_once(*[lambda: form.send("approve", "TRANSACTIONS")] * MANY)
     assert Counter(answer.status_code for answer in answers) == {302: MANY}
     (location,) = locations(answers)
     code = carried_params(location)["code"]
     assert len(of_request(recorded, "decisions", form.request_id)) == 1
     assert len(of_request(recorded, "grants", form.request_id)) == 1
-    assert redeem(accord, code).status_code == 200
+    assert redeem_at(accord, code).status_code == 200
 
 
 def test_fifty_denials_of_one_request_are_one_and_all_land_at_the_callback(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = OpenForm(accord, browser)
-    answers = at_once(*[lambda: form.send("deny")] * MANY)
+    form = ServedForm(accord, browser)
+    answers = all_at_once(*[lambda: form.send("deny")] * MANY)
     assert Counter(answer.status_code for answer in answers) == {302: MANY}
     (location,) = locations(answers)
     assert carried_params(location)["error"] == "access_denied"
@@ -113,9 +95,9 @@ def test_fifty_denials_of_one_request_are_one_and_all_land_at_the_callback(
 def test_of_approvals_and_denials_that_race_one_wins_and_the_others_are_told_which(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = OpenForm(accord, browser)
+    form = ServedForm(accord, browser)
     sent = ["approve", "deny"] * (MANY // 2)
-    answers = at_once(*[lambda decision=decision: form.send(decision) for decision in sent])
+    answers = all_at_once(*[lambda decision=decision: form.send(decision) for decision in sent])
     (decision,) = of_request(recorded, "decisions", form.request_id)
     winners = [answer for decided, answer in zip(sent, answers, strict=True) if decided == decision["answer"]]
     losers = [answer for decided, answer in zip(sent, answers, strict=True) if decided != decision["answer"]]
@@ -133,9 +115,9 @@ def test_of_approvals_and_denials_that_race_one_wins_and_the_others_are_told_whi
 def test_of_approvals_with_different_boxes_one_wins(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = OpenForm(accord, browser)
+    form = ServedForm(accord, browser)
     boxes: list[list[str]] = [[], ["TRANSACTIONS"]] * (MANY // 2)
-    answers = at_once(*[lambda ticked=ticked: form.send("approve", *ticked) for ticked in boxes])
+    answers = all_at_once(*[lambda ticked=ticked: form.send("approve", *ticked) for ticked in boxes])
     (grant,) = of_request(recorded, "grants", form.request_id)
     winning = [] if grant["granted_scope"] == "ACCOUNT_BASIC" else ["TRANSACTIONS"]
     for ticked, answer in zip(boxes, answers, strict=True):
@@ -146,9 +128,9 @@ def test_of_approvals_with_different_boxes_one_wins(
 def test_of_fifty_redemptions_exactly_one_succeeds_and_its_refresh_token_is_dead(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = OpenForm(accord, browser)
+    form = ServedForm(accord, browser)
     code = carried_params(form.send("approve").headers["Location"])["code"]
-    answers = at_once(*[lambda: redeem(accord, code)] * MANY)
+    answers = all_at_once(*[lambda: redeem_at(accord, code)] * MANY)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: MANY - 1}
     assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_grant"}
     (tokens,) = [answer.json() for answer in answers if answer.status_code == 200]
@@ -165,8 +147,8 @@ def test_of_ten_requests_of_one_customer_approved_at_once_one_makes_a_connection
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
     """None of the pages knew of a connection: the others come back, and each can then replace what there is."""
-    forms = [OpenForm(accord, browser, provider_id="2000") for _ in range(10)]
-    answers = at_once(*[lambda form=form: form.send("approve") for form in forms])
+    forms = [ServedForm(accord, browser, provider_id="2000") for _ in range(10)]
+    answers = all_at_once(*[lambda form=form: form.send("approve") for form in forms])
     assert Counter(answer.status_code for answer in answers) == {302: 1, 303: 9}
     again = [form for form, answer in zip(forms, answers, strict=True) if answer.status_code == 303]
     assert locations(answers) >= {f"/consent/{form.request_id}?answer=changed" for form in again}
@@ -188,7 +170,7 @@ def test_a_form_without_a_length_is_read_whole_or_refused(
     accord: RunningAccord, browser: requests.Session
 ) -> None:
     """Nothing is on record without the boxes at its end."""
-    form = OpenForm(accord, browser)
+    form = ServedForm(accord, browser)
 
     def send(padding: int) -> requests.Response:
         fields = {**form.fields, "decision": "deny", "nothing": "x" * padding}
@@ -217,24 +199,24 @@ def test_guessing_in_parallel_does_not_slip_past_the_limit(
     def guess() -> requests.Response:
         return requests.post(address, data=fields, cookies=cookies, timeout=PATIENCE)
 
-    answers = at_once(*[guess] * MANY)
+    answers = all_at_once(*[guess] * MANY)
     assert Counter(answer.status_code for answer in answers) == {400: 5, 429: MANY - 5}
 
 
 def test_a_worker_that_is_killed_in_the_middle_leaves_a_request_that_ends_well(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = OpenForm(accord, browser)
+    form = ServedForm(accord, browser)
     victim = accord.workers()[0]
 
     def send() -> None:
         with contextlib.suppress(requests.ConnectionError):
             form.send("approve")
 
-    at_once(*[send] * 10, victim.kill, *[send] * 10)
+    all_at_once(*[send] * 10, victim.kill, *[send] * 10)
     retried = form.send("approve")
     assert retried.status_code == 302
     code = carried_params(retried.headers["Location"])["code"]
     assert len(of_request(recorded, "grants", form.request_id)) == 1
-    assert redeem(accord, code).status_code == 200
+    assert redeem_at(accord, code).status_code == 200
     psutil.wait_procs([victim], PATIENCE)

@@ -8,9 +8,8 @@ import pytest
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis import client as redis
 from app.stores.unavailable import StoreUnavailable
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
-from tests.support.page_contract import ContractClient
 from tests.support.ports import free_port
 from tests.support.redis_servers import commands_to
 from tests.support.repository import ROOT
@@ -30,8 +29,7 @@ def test_a_flow_needs_no_other_rights_than_the_documented_ones(
         )
         url = f"redis://accord:a-password@127.0.0.1:{server.port}/0"
         settings = make_settings(url, ledger_url, signing_keys, authorize_rate=100, token_rate=100)
-        client = make_app(settings, clock).test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(make_app(settings, clock))
         customer = BrowserCustomer(client)
         request_id = customer.begin()
         assert customer.sign_in(request_id, password="wrong").status_code == 400

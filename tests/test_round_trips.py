@@ -7,10 +7,10 @@ import pytest
 from redis.connection import AbstractConnection
 
 from app.development.embedded import EmbeddedValkey
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import EVERYTHING, a_query
 from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.support.page_contract import ContractClient, parse_page
+from tests.support.page_contract import parse_page
 
 MOST_ROUND_TRIPS = 6
 
@@ -33,8 +33,7 @@ def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trip
         wrong_secrets=100,
         metrics_address="127.0.0.1:9100",
     )
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, clock))
     customer = BrowserCustomer(client)
     customer.redeem(customer.approve())  # signs in, and opens the connection to Redis
 

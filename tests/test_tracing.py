@@ -14,10 +14,10 @@ from app.development.embedded import EmbeddedValkey
 from app.settings import ConfigurationError, Settings
 from app.stores.ledger import migrations
 from tests.support.applications import Clock, make_app
-from tests.support.builders import CALLBACK, CHALLENGE, VERIFIER, a_query
+from tests.support.builders import CHALLENGE, VERIFIER, a_query
 from tests.support.collector import Collector
 from tests.support.customer import BUDGET, carried_params
-from tests.support.running_accord import PATIENCE, OpenForm, RunningAccord
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, redeem_at
 
 FROM_ELSEWHERE = "4bf92f3577b34da6a3ce929d0e0e4736"
 THEIR_SPAN = "00f067aa0ba902b7"
@@ -52,20 +52,12 @@ def run_flow(accord: RunningAccord) -> tuple[dict[str, str], dict[str, str]]:
     trace_ids: dict[str, str] = {}
     with requests.Session() as browser:
         pkce = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
-        form = OpenForm(accord, browser, state=MARK, **pkce)
+        form = ServedForm(accord, browser, state=MARK, **pkce)
         answer = form.send("approve", "TRANSACTIONS")
         code = carried_params(answer.headers["Location"])["code"]
         trace_ids["/consent/<request_id>"] = answer.headers["ob-trace-id"]
-        fields = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": CALLBACK,
-            "code_verifier": VERIFIER,
-        }
         headers = {"traceparent": TRACEPARENT}
-        token = requests.post(
-            f"{accord.address}/api/v1/token", data=fields, auth=BUDGET, headers=headers, timeout=PATIENCE
-        )
+        token = redeem_at(accord, code, headers=headers, code_verifier=VERIFIER)
         trace_ids["/api/v1/token"] = token.headers["ob-trace-id"]
         missing = browser.get(f"{accord.address}/nothing/{MARK}?code={code}", timeout=PATIENCE)
         trace_ids["none"] = missing.headers["ob-trace-id"]

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from app.development.screens.gallery import GROUPS, SCREENS
 from app.development.screens.screen import Screen
 from app.domain.language import Language
-from tests.support.chromium import launch
+from tests.support.launching import launch_chromium
 from tools.gallery import write_gallery
 
 Scheme = Literal["light", "dark"]
@@ -47,7 +47,7 @@ def take(shots: list[Shot], folder: Path, *, first_views: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as gallery, sync_playwright() as playwright:
         write_gallery(Path(gallery))
-        browser = launch(playwright)
+        browser = launch_chromium(playwright)
         page = browser.new_page(reduced_motion="reduce")
         for shot in shots:
             _write(_picture(page, Path(gallery), shot), folder / file_of(shot))

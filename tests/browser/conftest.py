@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.browser.visit import PATIENCE, Visit, visiting
-from tests.support import chromium
+from tests.support.launching import launch_chromium
 from tests.support.running_demo import RunningDemo
 from tools.gallery import write_gallery
 
@@ -24,7 +24,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    launched = chromium.launch(playwright)
+    launched = launch_chromium(playwright)
     yield launched
     launched.close()
 

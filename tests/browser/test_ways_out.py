@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.browser.visit import APPROVE, DENY, Visit
-from tests.support import chromium
 from tests.support.customer import LOANS_APP_CALLBACK, LOANS_APP_REQUEST, carried_params
 from tests.support.expected_pages import HEADINGS
+from tests.support.launching import launch_chromium_with_profile
 from tests.support.running_demo import RunningDemo
 
 
@@ -21,7 +21,7 @@ def wary_visit(playwright: Playwright, demo: RunningDemo, tmp_path: Path) -> Vis
     blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked))
-    return Visit.begin(demo, chromium.launch_with_profile(playwright, tmp_path))
+    return Visit.begin(demo, launch_chromium_with_profile(playwright, tmp_path))
 
 
 def test_an_expired_request_leads_back_to_the_recipient_with_nothing_shared(

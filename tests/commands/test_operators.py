@@ -27,7 +27,7 @@ from app.stores.keys import (
 )
 from app.stores.ledger.connections import AT_ONCE
 from app.stores.ledger.ledger import Ledger
-from tests.support.applications import make_app
+from tests.support.applications import a_browser, make_app
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
 from tests.support.page_contract import parse_page
@@ -209,8 +209,8 @@ def test_connections_that_have_run_out_get_their_event(
 
 
 def test_a_customer_is_signed_out_of_every_browser_and_nobody_else_is(operate: Operate, app: Flask) -> None:
-    alexes = [BrowserCustomer(app.test_client()) for _ in range(2)]  # type: ignore[arg-type]  # the contract client
-    sam = BrowserCustomer(app.test_client())  # type: ignore[arg-type]  # the same
+    alexes = [BrowserCustomer(a_browser(app)) for _ in range(2)]
+    sam = BrowserCustomer(a_browser(app))
     requests = [alex.signed_in_request() for alex in alexes]
     sams_request = sam.begin()
     sam.sign_in(sams_request, "sam")
@@ -283,7 +283,7 @@ def test_a_rotated_file_stays_its_owners_and_where_a_link_leads(tmp_path: Path) 
 def test_of_rotations_at_the_same_moment_none_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     generate_signing_keys(path)
-    made = all_at_once([lambda: rotate_signing_keys(path, now=NOON)[0]] * 5)
+    made = all_at_once(*[lambda: rotate_signing_keys(path, now=NOON)[0]] * 5)
     assert {key["kid"] for key in SigningKeys(path).public["keys"]} > set(made)
     assert len(SigningKeys(path).public["keys"]) == 6
 
@@ -324,7 +324,7 @@ def test_tokens_work_across_a_rotation(
     path = tmp_path / "keys.json"
     generate_signing_keys(path)
     own = app.extensions["accord"].settings.model_copy(update={"signing_keys": path})
-    rotating = BrowserCustomer(make_app(own, lambda: datetime.now(UTC)).test_client())  # type: ignore[arg-type]  # the contract client
+    rotating = BrowserCustomer(a_browser(make_app(own, lambda: datetime.now(UTC))))
     code = rotating.approve()
     tokens = rotating.redeem(code).get_json()
     rotate_signing_keys(path, now=datetime.now(UTC))

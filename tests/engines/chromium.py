@@ -7,7 +7,7 @@ from typing import Self
 from playwright.sync_api import Page, sync_playwright
 
 from tests.engines.tab import Tab
-from tests.support.chromium import launch
+from tests.support.launching import launch_chromium
 from tests.support.running_accord import PATIENCE
 
 
@@ -16,7 +16,7 @@ class Chromium:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._browser = launch(stack.enter_context(sync_playwright()))
+            self._browser = launch_chromium(stack.enter_context(sync_playwright()))
             stack.callback(self._browser.close)
             self._until_exit = stack.pop_all()
         return self

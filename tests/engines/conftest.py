@@ -9,10 +9,10 @@ import pytest
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
 from tests.engines.chromium import Chromium
-from tests.engines.customer import Customer
 from tests.engines.firefox import Firefox
 from tests.engines.recipient import Recipient
 from tests.engines.tab import Engine
+from tests.engines.tab_customer import TabCustomer
 from tests.engines.webkit import WebKit
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.running_accord import RunningAccord
@@ -81,7 +81,7 @@ def javascript(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def customer(
     engine: Engine, accord: RunningAccord, recipient: Recipient, callback: str, *, javascript: bool
-) -> Iterator[Customer]:
+) -> Iterator[TabCustomer]:
     recipient.received.clear()
     with engine.new_tab(javascript=javascript) as tab:
-        yield Customer(tab, accord, recipient, recipient.callbacks[callback])
+        yield TabCustomer(tab, accord, recipient, recipient.callbacks[callback])

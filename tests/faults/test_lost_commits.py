@@ -12,11 +12,11 @@ from werkzeug.test import TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_json
 from tests.support.ledger_tables import LedgerTables
-from tests.support.page_contract import ContractClient, parse_page
+from tests.support.page_contract import parse_page
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, to_socket
 
@@ -54,8 +54,7 @@ def customer(
     through = url.render_as_string(hide_password=False)
     settings = make_settings(valkey.url, through, signing_keys, store_timeout=SHORT)
     app = make_app(settings, clock)
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(app)
     yield BrowserCustomer(client)
     app.extensions["accord"].tokens.ledger.close()
 

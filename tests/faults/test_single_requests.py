@@ -5,11 +5,7 @@ tables. Nobody gets a code that is not on record, and a retry afterwards finds w
 """
 
 import contextlib
-import select
-import socket
-import socketserver
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,11 +20,12 @@ from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.stores.readiness import A_SECOND
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import a_query
 from tests.support.customer import (
     BUDGET,
     BrowserCustomer,
+    OpenForm,
     answer_params,
     basic,
     carried_params,
@@ -44,6 +41,7 @@ from tests.support.expected_pages import (
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient
 from tests.support.ports import free_port
+from tests.support.proxy import Proxy, to_port
 
 SHORT = timedelta(milliseconds=300)
 
@@ -63,20 +61,6 @@ def settings(
 ) -> Settings:
     """As everywhere, but waiting for a store only shortly."""
     return make_settings(valkey.url, ledger_url, signing_keys, store_timeout=SHORT)
-
-
-class OpenForm:
-    """A form that was loaded while everything worked."""
-
-    def __init__(self, customer: BrowserCustomer, **changes: str | None) -> None:
-        self.customer = customer
-        self.request_id = customer.signed_in_request(**changes)
-        self.address = f"/consent/{self.request_id}"
-        self.page = customer.form(self.request_id)
-        self.fields = hidden_fields(self.page, self.address)
-
-    def send(self, decision: str, *boxes: str) -> TestResponse:
-        return self.customer.post_answer(self.request_id, self.fields, decision, *boxes)
 
 
 def check_unavailable(response: TestResponse, lang: str = "en") -> None:
@@ -383,103 +367,70 @@ def test_a_code_whose_note_was_lost_lives_no_longer_than_its_first_minute(
 # A reply that is lost on the way
 
 
-class LossyProxy:
-    """Stands between Accord and Valkey; `losing` a command, it lets it run and cuts the line instead of
-    passing the reply on."""
+@contextmanager
+def losing_replies(proxy: Proxy, pattern: bytes) -> Iterator[list[bytes]]:
+    """Inside the block, what contains `pattern` is done and its reply is lost; the list has what was sent."""
+    sent = []
 
-    def __init__(self, valkey_port: int) -> None:
-        self.losing: bytes | None = None
-        self.seen: list[bytes] = []
-        proxy = self
+    def lose_the_next_one_too(data: bytes, _port: int) -> None:
+        if pattern in data:
+            sent.append(data)
+            proxy.losing = pattern
 
-        class Connection(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                address = ("127.0.0.1", valkey_port)
-                with socket.create_connection(address) as upstream, contextlib.suppress(OSError):
-                    proxy.pass_on(self.request, upstream)
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", 0), Connection)
-
-    def pass_on(self, client: socket.socket, upstream: socket.socket) -> None:
-        """Until one of the two closes, or a reply is to be lost."""
-        is_lost = False
-        while True:
-            for ready in select.select([client, upstream], [], [])[0]:
-                data = ready.recv(65536)
-                if not data or (ready is upstream and is_lost):
-                    return
-                if ready is client and self.losing is not None and self.losing in data:
-                    self.seen.append(data)
-                    is_lost = True
-                (upstream if ready is client else client).sendall(data)
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self._server.server_address[1]}/0"
-
-    def __enter__(self) -> "LossyProxy":
-        threading.Thread(target=self._server.serve_forever, args=(0.01,)).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    proxy.losing, proxy.on_request = pattern, lose_the_next_one_too
+    yield sent
+    proxy.losing = proxy.on_request = None
 
 
 @pytest.fixture
-def proxy(valkey: EmbeddedValkey, redis_client: redis.Redis) -> Iterator[LossyProxy]:
+def proxy(valkey: EmbeddedValkey, redis_client: redis.Redis) -> Iterator[Proxy]:
     assert valkey.port is not None
-    with LossyProxy(valkey.port) as running:
+    with Proxy(to_port(valkey.port)) as running:
         yield running
 
 
 @pytest.fixture
-def behind_proxy(proxy: LossyProxy, ledger_url: str, signing_keys: Path, clock: Clock) -> BrowserCustomer:
+def behind_proxy(proxy: Proxy, ledger_url: str, signing_keys: Path, clock: Clock) -> BrowserCustomer:
     """A customer of a server that reaches Valkey through the proxy."""
-    settings = make_settings(proxy.url, ledger_url, signing_keys, store_timeout=SHORT)
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    settings = make_settings(
+        f"redis://127.0.0.1:{proxy.port}/0", ledger_url, signing_keys, store_timeout=SHORT
+    )
+    client = a_browser(make_app(settings, clock))
     return BrowserCustomer(client)
 
 
 def test_a_code_whose_record_was_written_but_not_confirmed_is_the_one_that_a_retry_gets(
-    behind_proxy: BrowserCustomer, proxy: LossyProxy, redis_client: redis.Redis, recorded: LedgerTables
+    behind_proxy: BrowserCustomer, proxy: Proxy, redis_client: redis.Redis, recorded: LedgerTables
 ) -> None:
     form = OpenForm(behind_proxy)
-    proxy.losing = b"code:"
-    check_unavailable(form.send("approve"))
-    assert len(proxy.seen) == 1, "nothing is sent again of which nobody knows whether it ran"
+    with losing_replies(proxy, b"code:") as sent:
+        check_unavailable(form.send("approve"))
+    assert len(sent) == 1, "nothing is sent again of which nobody knows whether it ran"
     assert len(codes_in(redis_client)) == 1
-    proxy.losing = None
     code = answer_params(form.send("approve"))["code"]
     assert behind_proxy.redeem(code).status_code == 200
     assert len(recorded["grants"]) == 1
 
 
 def test_a_redemption_whose_look_at_redis_was_lost_burns_nothing(
-    behind_proxy: BrowserCustomer, proxy: LossyProxy
+    behind_proxy: BrowserCustomer, proxy: Proxy
 ) -> None:
     code = behind_proxy.approve()
-    proxy.losing = b"code:"
-    check_unavailable_json(behind_proxy.redeem(code))
-    assert len(proxy.seen) == 1
-    proxy.losing = None
+    with losing_replies(proxy, b"code:") as sent:
+        check_unavailable_json(behind_proxy.redeem(code))
+    assert len(sent) == 1
     assert behind_proxy.redeem(code).status_code == 200
 
 
 def test_an_attempt_to_sign_in_is_counted_once_although_its_reply_was_lost(
-    behind_proxy: BrowserCustomer, proxy: LossyProxy
+    behind_proxy: BrowserCustomer, proxy: Proxy
 ) -> None:
     request_id = behind_proxy.begin()
     fields = hidden_fields(parsed_sign_in(behind_proxy, request_id), f"/sign-in/{request_id}")
-    proxy.losing = b"attempts:"
     typed = {**fields, "user_name": "alex", "password": "wrong"}
-    check_unavailable(behind_proxy.client.post(f"/sign-in/{request_id}", data=typed))
-    assert len(proxy.seen) == 1
-    proxy.losing = None
+    with losing_replies(proxy, b"attempts:") as sent:
+        check_unavailable(behind_proxy.client.post(f"/sign-in/{request_id}", data=typed))
+    assert len(sent) == 1
     again = [behind_proxy.sign_in(request_id, password="wrong").status_code for _ in range(5)]
     assert again == [400, 400, 400, 400, 429]
 
@@ -505,8 +456,7 @@ def with_ledger(
 
     def serve(url: str) -> BrowserCustomer:
         settings = make_settings(valkey.url, url, signing_keys, store_timeout=SHORT)
-        client = make_app(settings, clock).test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(make_app(settings, clock))
         client.bring_cookies_of(customer.client)
         return BrowserCustomer(client)
 

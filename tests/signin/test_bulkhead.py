@@ -9,7 +9,7 @@ import pytest
 from app.signin import Cause, SignInFailed
 from app.signin.bulkhead import Bulkhead
 from app.signin.http import Deadline
-from tests.support.oidc_server import wait_until
+from tests.support.waiting import wait_until
 
 SHORT = timedelta(milliseconds=50)
 LONG = timedelta(seconds=10)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, NullPool, create_engine, event, text
 
 from app.stores.ledger.ledger import Ledger
-from tests.support.redis_servers import wait_until
+from tests.support.waiting import wait_until
 
 Ask = Callable[[Ledger], object]
 

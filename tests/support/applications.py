@@ -63,3 +63,12 @@ def make_app(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     app.jinja_env.bytecode_cache = COMPILED_TEMPLATES
     app.test_client_class = ContractClient
     return app
+
+
+def a_browser(app: Flask, *, cookie: str | None = None) -> ContractClient:
+    """A browser or a machine in front of an `app` of `make_app`; its cookie jar is empty or has that one cookie."""
+    client = app.test_client()
+    assert isinstance(client, ContractClient)
+    if cookie is not None:
+        client.set_cookie("accord", cookie)
+    return client

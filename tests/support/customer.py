@@ -102,6 +102,23 @@ class BrowserCustomer:
         return self.client.post("/api/v1/token", data=fields, headers=basic(*client))
 
 
+class OpenForm:
+    """A form as it was loaded, to be sent any number of times."""
+
+    def __init__(self, customer: BrowserCustomer, **changes: str | None) -> None:
+        self.customer = customer
+        self.request_id = customer.signed_in_request(**changes)
+        self.address = f"/consent/{self.request_id}"
+        self.page = customer.form(self.request_id)
+        self.fields = hidden_fields(self.page, self.address)
+
+    def send(self, decision: str, *boxes: str) -> TestResponse:
+        return self.customer.post_answer(self.request_id, self.fields, decision, *boxes)
+
+    def reopen(self) -> TestResponse:
+        return self.customer.client.get(self.address)
+
+
 def basic(client_id: str, secret: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{client_id}:{secret}".encode()).decode()}
 

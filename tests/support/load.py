@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import requests
 
-from tests.support.builders import CALLBACK
-from tests.support.customer import BUDGET, carried_params
-from tests.support.running_accord import PATIENCE, OpenForm, Served
+from tests.support.customer import carried_params
+from tests.support.running_accord import PATIENCE, Served, ServedForm, redeem_at
 
 # Each has a connection of its own, so that nobody's approval replaces another's.
 CUSTOMERS = [("alex", "1000"), ("sam", "1000"), ("alex", "2000"), ("sam", "2000")]
@@ -40,12 +39,11 @@ def one_flow(served: Served, user_name: str, provider_id: str) -> str:
     """
     with requests.Session() as browser:
         browser.headers["Connection"] = "close"
-        form = OpenForm(served, browser, user_name=user_name, provider_id=provider_id)
+        form = ServedForm(served, browser, user_name=user_name, provider_id=provider_id)
         answer = form.send("approve")
         assert answer.status_code == 302, answer.text
         code = carried_params(answer.headers["Location"])["code"]
-    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-    redeemed = requests.post(f"{served.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE)
+    redeemed = redeem_at(served, code)
     assert redeemed.status_code == 200, redeemed.text
     return str(redeemed.json()["access_token"])
 

@@ -11,7 +11,7 @@ from typing import Any
 from joserfc import jws
 from werkzeug.test import TestResponse
 
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BUDGET, BrowserCustomer, basic
 from tests.support.page_contract import ContractClient
 
@@ -86,9 +86,7 @@ def failing_server(redis_url: str, ledger_url: str, signing_keys: Path, clock: C
     """The same server in front of a ledger that may not answer, which it waits for but shortly."""
     timeout = timedelta(milliseconds=100)
     settings = make_settings(redis_url, ledger_url, signing_keys, store_timeout=timeout)
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
-    return client
+    return a_browser(make_app(settings, clock))
 
 
 @contextmanager

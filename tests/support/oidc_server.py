@@ -8,11 +8,10 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
@@ -259,11 +258,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """It says nothing."""
-
-
-def wait_until(condition: Callable[[], bool], *, within: timedelta = timedelta(seconds=5)) -> None:
-    """Returns when `condition` holds, and fails when it does not in time."""
-    deadline = time.monotonic() + within.total_seconds()
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)

@@ -1,6 +1,6 @@
 """Calls that are made at the same moment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def all_at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+def all_at_once(*calls: Callable[[], T]) -> list[T]:
     """What the calls return, each made in a thread of its own when all of them are ready."""
     ready = Barrier(len(calls))
 

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from app.development.embedded import start_child, stop_child
 from tests.support.ports import free_port
-from tests.support.redis_servers import wait_until
+from tests.support.waiting import wait_until
 from tools.programs import PGBOUNCER
 
 _CONFIGURATION = """

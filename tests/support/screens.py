@@ -13,7 +13,7 @@ from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
 from app.stores.keys import generate_signing_keys
 from app.web.edge.pseudo_locale import Reading
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.page_contract import ContractClient
 
 LANGUAGES = tuple(Language)
@@ -40,9 +40,7 @@ def gallery_client() -> Iterator[ContractClient]:
         keys = Path(folder) / "signing_keys.json"
         generate_signing_keys(keys)
         settings = make_settings("redis://localhost:1", f"sqlite:///{folder}/nowhere/ledger.sqlite3", keys)
-        client = make_app(settings, Clock()).test_client()
-        assert isinstance(client, ContractClient)
-        yield client
+        yield a_browser(make_app(settings, Clock()))
 
 
 def show_screens(client: ContractClient, *languages: str) -> Iterator[ShownScreen]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.development.embedded import EmbeddedValkey
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.page_contract import ContractClient
 from tests.support.registrations import DEMO_REGISTRY
 
@@ -25,8 +25,7 @@ def register(
         path = tmp_path / "registry.toml"
         path.write_text(text, encoding="utf-8")
         app = make_app(make_settings(valkey.url, ledger_url, signing_keys, registry=path), clock)
-        client = app.test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(app)
         if browser is not None:
             client.bring_cookies_of(browser)
         return client

@@ -12,19 +12,13 @@ import pytest
 from flask import Flask
 
 from app.stores.redis import client as redis
+from tests.support.applications import a_browser
 from tests.support.builders import CALLBACK, RECORDS, VERIFIER
 from tests.support.customer import LOANS, LOANS_CALLBACK, LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.support.expected_pages import check_json, check_page
 from tests.support.ledger_tables import LedgerTables
-from tests.support.page_contract import ContractClient
 
 PURPOSES = ("session", "request", "code", "sign_ins", "minted")
-
-
-def a_browser(app: Flask) -> BrowserCustomer:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return BrowserCustomer(client)
 
 
 def only_key(redis_client: redis.Redis, pattern: str) -> str:
@@ -57,7 +51,7 @@ def is_signed_in(customer: BrowserCustomer) -> bool:
 def test_nobody_becomes_somebody_else_by_a_session_that_was_written_for_them(
     app: Flask, redis_client: redis.Redis, is_signed: bool
 ) -> None:
-    attacker = a_browser(app)
+    attacker = BrowserCustomer(a_browser(app))
     request_id = attacker.signed_in_request()
     key = session_key_of(attacker)
     rewrite(redis_client, key, lambda record: record["customers"]["1000"].update(subject="maple-0002"))
@@ -71,7 +65,7 @@ def test_nobody_becomes_somebody_else_by_a_session_that_was_written_for_them(
 def test_nobody_becomes_somebody_else_by_a_session_that_was_moved(
     app: Flask, redis_client: redis.Redis
 ) -> None:
-    victim, attacker = a_browser(app), a_browser(app)
+    victim, attacker = BrowserCustomer(a_browser(app)), BrowserCustomer(a_browser(app))
     victim.approve()
     attacker.begin()
     sealed = redis_client.get(session_key_of(victim))
@@ -114,7 +108,7 @@ def test_a_request_is_not_another_browsers_because_it_was_moved(
     app: Flask, redis_client: redis.Redis
 ) -> None:
     """The victim's request under the name of the attacker's, and the other way round."""
-    victim, attacker = a_browser(app), a_browser(app)
+    victim, attacker = BrowserCustomer(a_browser(app)), BrowserCustomer(a_browser(app))
     hers, his = victim.signed_in_request(state="hers"), attacker.begin(state="his")
     before = {key: str(redis_client.get(f"request:{key}")) for key in (hers, his)}
     redis_client.set(f"request:{hers}", before[his])

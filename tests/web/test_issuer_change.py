@@ -8,11 +8,11 @@ from flask import Flask
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page
 from tests.support.oidc_server import OidcServer
-from tests.support.page_contract import ContractClient, parse_page
+from tests.support.page_contract import parse_page
 from tests.support.registrations import DEMO_REGISTRY
 
 HARBOUR = "3000"
@@ -54,12 +54,6 @@ def serve(
     return serve_with
 
 
-def a_browser(app: Flask) -> BrowserCustomer:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return BrowserCustomer(client)
-
-
 def follow(customer: BrowserCustomer, bank: OidcServer, address: str) -> str:
     """Signs in at the bank from `address`; where that ends."""
     location = bank.sign_in(customer.client.get(address).location)
@@ -68,7 +62,7 @@ def follow(customer: BrowserCustomer, bank: OidcServer, address: str) -> str:
 
 def connected(app: Flask, bank: OidcServer) -> BrowserCustomer:
     """A customer of the bank who shares something."""
-    customer = a_browser(app)
+    customer = BrowserCustomer(a_browser(app))
     request_id = customer.begin(provider_id=HARBOUR)
     assert follow(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}"
     assert "code=" in customer.answer(request_id, "approve").location
@@ -81,7 +75,7 @@ def test_another_issuers_customer_with_the_same_subject_is_not_let_in(
 ) -> None:
     before, after = servers
     connected(serve(before), before)
-    stranger = a_browser(serve(after))
+    stranger = BrowserCustomer(a_browser(serve(after)))
     address = f"/connections/sign-in/{HARBOUR}?lang={lang}"
     location = after.sign_in(stranger.client.get(address).location)
     response = stranger.client.get(location.removeprefix(ACCORD))
@@ -94,9 +88,9 @@ def test_another_issuers_customer_with_the_same_subject_is_not_let_in(
 def test_back_with_the_issuer_before_everything_is_as_it_was(serve: Serve, servers: list[OidcServer]) -> None:
     before, after = servers
     (consent_id,) = connected(serve(before), before).connections()
-    stranger = a_browser(serve(after))
+    stranger = BrowserCustomer(a_browser(serve(after)))
     after.sign_in(stranger.client.get(f"/connections/sign-in/{HARBOUR}").location)
-    again = a_browser(serve(before))
+    again = BrowserCustomer(a_browser(serve(before)))
     assert follow(again, before, f"/connections/sign-in/{HARBOUR}") == "/connections"
     assert again.connections() == [consent_id]
 
@@ -106,7 +100,7 @@ def test_who_was_signed_in_by_the_issuer_before_is_nobody_now(
 ) -> None:
     before, after = servers
     customer = connected(serve(before), before)
-    later = a_browser(serve(after))
+    later = BrowserCustomer(a_browser(serve(after)))
     later.client.bring_cookies_of(customer.client)
     assert later.connections() == []
     request_id = later.begin(provider_id=HARBOUR)
@@ -119,10 +113,10 @@ def test_a_sign_in_under_way_to_the_issuer_before_ends_there(
 ) -> None:
     """What one server answered is not brought to the other, whoever has customers in the ledger."""
     before, after = servers
-    customer = a_browser(serve(before))
+    customer = BrowserCustomer(a_browser(serve(before)))
     request_id = customer.begin(provider_id=HARBOUR)
     location = before.sign_in(customer.client.get(f"/sign-in/{request_id}").location)
-    later = a_browser(serve(after, *([before] if to_the_first else [])))
+    later = BrowserCustomer(a_browser(serve(after, *([before] if to_the_first else []))))
     later.client.bring_cookies_of(customer.client)
     response = later.client.get(location.removeprefix(ACCORD))
     page = check_error_page(response, "bank_unavailable", "en", status=503)
@@ -135,7 +129,7 @@ def test_where_the_registration_says_that_they_are_the_same_people_they_go_on(
 ) -> None:
     before, after = servers
     (consent_id,) = connected(serve(before), before).connections()
-    later = a_browser(serve(after, before))
+    later = BrowserCustomer(a_browser(serve(after, before)))
     assert follow(later, after, f"/connections/sign-in/{HARBOUR}") == "/connections"
     assert later.connections() == [consent_id]
     assert "Alex Roy" in parse_page(later.client.get("/connections").text).text

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page
 from tests.support.oidc_server import METADATA, NotRegistered, OidcServer
@@ -40,8 +40,7 @@ class Banks:
 
     def browser(self) -> BrowserCustomer:
         """Somebody else's, with an empty cookie jar."""
-        client = self.client.application.test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(self.client.application)
         return BrowserCustomer(client)
 
 
@@ -59,8 +58,7 @@ def banks(
         registry = tmp_path / "registry.toml"
         registry.write_text(registration(honest, liar), encoding="utf-8")
         settings = make_settings(valkey.url, ledger_url, signing_keys, registry=registry)
-        client = make_app(settings, clock).test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(make_app(settings, clock))
         yield Banks(honest, liar, client, clock)
 
 

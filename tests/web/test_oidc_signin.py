@@ -21,7 +21,7 @@ from werkzeug.test import Cookie, TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, carried_params, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.oidc_server import (
@@ -41,11 +41,11 @@ from tests.support.oidc_server import (
     hang,
     hang_up,
     say,
-    wait_until,
 )
 from tests.support.page_contract import ContractClient, Element, parse_page
 from tests.support.ports import free_port
 from tests.support.registrations import DEMO_REGISTRY
+from tests.support.waiting import wait_until
 
 HARBOUR = "3000"
 SHORT = timedelta(milliseconds=400)  # for what must run into its time limit
@@ -81,9 +81,7 @@ def serve(
         path = tmp_path / "registry.toml"
         path.write_text(text, encoding="utf-8")
         made = make_settings(valkey.url, ledger_url, signing_keys, registry=path, **settings)
-        client = make_app(made, clock).test_client()
-        assert isinstance(client, ContractClient)
-        return client
+        return a_browser(make_app(made, clock))
 
     return serve_bank
 
@@ -95,9 +93,7 @@ def customer(serve: Serve) -> BrowserCustomer:
 
 def another_browser(client: ContractClient) -> ContractClient:
     """In front of the same server, with an empty cookie jar."""
-    other = client.application.test_client()
-    assert isinstance(other, ContractClient)
-    return other
+    return a_browser(client.application)
 
 
 def begin(customer: BrowserCustomer, **changes: str | None) -> str:

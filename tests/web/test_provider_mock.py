@@ -10,13 +10,12 @@ import requests
 
 from app.development.embedded import EmbeddedValkey, start_child, stop_child
 from app.stores.redis import client as redis
-from tests.support.applications import make_app, make_settings
+from tests.support.applications import a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page, check_page
-from tests.support.oidc_server import wait_until
-from tests.support.page_contract import ContractClient
 from tests.support.ports import free_port
 from tests.support.registrations import DEMO_REGISTRY
+from tests.support.waiting import wait_until
 
 PATIENCE = 10
 
@@ -56,8 +55,7 @@ def customer(
     path = tmp_path / "registry.toml"
     path.write_text(DEMO_REGISTRY.read_text(encoding="utf-8").replace("http://localhost:8002", issuer))
     settings = make_settings(valkey.url, ledger_url, signing_keys, registry=path)
-    client = make_app(settings, lambda: datetime.now(UTC)).test_client()  # the other server has the real time
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, lambda: datetime.now(UTC)))  # the other server has the real time
     return BrowserCustomer(client)
 
 

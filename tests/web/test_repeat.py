@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from app.settings import Settings
-from tests.support.applications import Clock, make_app
+from tests.support.applications import Clock, a_browser, make_app
 from tests.support.customer import LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.support.expected_pages import check_page
 from tests.support.ledger_tables import LedgerTables
@@ -97,8 +97,7 @@ def test_only_what_one_shares_with_that_recipient_from_that_bank_makes_a_differe
     else:
         customer.approve("TRANSACTIONS")
     if other == "customer":
-        client = app.test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(app)
         customer = BrowserCustomer(client)
         customer.sign_in(customer.begin(), "sam")
     elif other == "bank":
@@ -142,8 +141,7 @@ def test_approving_again_ends_the_old_tokens_and_leaves_one_connection(
 def test_the_log_names_the_connection_that_was_replaced_unless_it_had_run_out(
     capsys: pytest.CaptureFixture[str], settings: Settings, clock: Clock, has_run_out: bool
 ) -> None:
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, clock))
     customer = BrowserCustomer(client)
     customer.approve("TRANSACTIONS", correlation_id="the-old-one")
     clock.advance(timedelta(days=365) if has_run_out else timedelta(minutes=5))

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from app.web.consent.visible_text import visible_text
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, parse_page
@@ -246,8 +246,7 @@ def test_a_form_stays_good_when_its_customer_signs_in_at_another_bank(
 def test_a_form_is_for_the_person_who_read_it(app: Flask, customer: BrowserCustomer) -> None:
     """Another form of the same browser's, and one of another person's at another browser, are no use."""
     form, other_form = ReadForm(customer), ReadForm(customer)
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(app)
     sam = BrowserCustomer(client)
     request_id = sam.begin()
     sam.sign_in(request_id, "sam")

@@ -384,7 +384,7 @@ def test_events_are_appended_and_what_was_written_is_never_changed(
 
 def test_of_many_withdrawals_at_once_one_counts(ledger: Ledger, connections: ConnectionStore) -> None:
     connect(ledger)
-    results = all_at_once([partial(withdraw, connections, actor=actor) for actor in [*Actor] * 3])
+    results = all_at_once(*[partial(withdraw, connections, actor=actor) for actor in [*Actor] * 3])
     assert [result is not None for result in results].count(True) == 1
     assert len(happened(connections)) == 3
 
@@ -392,7 +392,7 @@ def test_of_many_withdrawals_at_once_one_counts(ledger: Ledger, connections: Con
 def test_of_many_narrowings_at_once_none_is_lost(ledger: Ledger, connections: ConnectionStore) -> None:
     connect(ledger)
     optional = sorted(SHARED - BASIC)
-    all_at_once([partial(withdraw, connections, frozenset({one})) for one in optional * 4])
+    all_at_once(*[partial(withdraw, connections, frozenset({one})) for one in optional * 4])
     assert load(connections).grant.granted_scope == BASIC
     assert sorted(event.detail or "" for event in connections.history("consent-1"))[2:] == optional
 
@@ -407,7 +407,7 @@ def test_a_redemption_and_a_withdrawal_at_once_leave_no_token_that_works(
             partial(redeem, ledger, f"request-{number}", token_hash=token),
             partial(withdraw, connections, consent_id=f"consent-{number}"),
         ]
-        all_at_once(calls)
+        all_at_once(*calls)
         assert ledger.find_refreshable(token, "dc-budget", idle=IDLE, now=NOON + SECOND) is None
         assert ledger.record_refresh(token, f"consent-{number}", now=NOON + SECOND) is None
 

@@ -22,7 +22,7 @@ from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.ledger_tables import LedgerTables
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy, to_socket
-from tests.support.redis_servers import wait_until
+from tests.support.waiting import wait_until
 
 OpenLedger = Callable[[str], Ledger]
 

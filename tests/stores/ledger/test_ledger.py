@@ -128,7 +128,7 @@ def test_of_twenty_parallel_answers_one_is_recorded_and_all_learn_which(
     ledger: Ledger, database: LedgerTables
 ) -> None:
     answers = [an_approval(consent_id=f"consent-{number}") for number in range(MANY)]
-    results = all_at_once([partial(ledger.record_decision, *answer) for answer in answers])
+    results = all_at_once(*[partial(ledger.record_decision, *answer) for answer in answers])
     winners = [
         result for result, (decision, _) in zip(results, answers, strict=True) if result.decision is decision
     ]
@@ -142,7 +142,7 @@ def test_of_twenty_parallel_answers_one_is_recorded_and_all_learn_which(
 def test_of_parallel_approvals_and_denials_one_stands(ledger: Ledger, database: LedgerTables) -> None:
     approvals = [an_approval(consent_id=f"approved-{number}") for number in range(MANY // 2)]
     denials = [(a_denial(consent_id=f"denied-{number}"), None) for number in range(MANY // 2)]
-    results = all_at_once([partial(ledger.record_decision, *answer) for answer in (*approvals, *denials)])
+    results = all_at_once(*[partial(ledger.record_decision, *answer) for answer in (*approvals, *denials)])
     assert len({result.decision.consent_id for result in results}) == 1
     was_approved = results[0].decision.answer is Answer.APPROVE
     assert len(database.rows("decisions")) == 1
@@ -166,7 +166,7 @@ def test_of_twenty_parallel_redemptions_exactly_one_succeeds_and_the_others_are_
 ) -> None:
     ledger.record_decision(*an_approval())
     hashes = [hash_secret(f"token {number}") for number in range(MANY)]
-    results = all_at_once([partial(redeem, ledger, token_hash=token_hash) for token_hash in hashes])
+    results = all_at_once(*[partial(redeem, ledger, token_hash=token_hash) for token_hash in hashes])
     assert sorted(type(result).__name__ for result in results) == ["Redeemed"] + ["Replayed"] * (MANY - 1)
     issued = [row["token_hash"] for row in database.rows("refresh_tokens")]
     winner = next(
@@ -253,7 +253,7 @@ def test_of_twenty_parallel_retries_exactly_one_succeeds(ledger: Ledger, databas
         partial(redeem, ledger, token_hash=hash_secret(f"token {number}"), unanswered=frozenset({TOKEN}))
         for number in range(MANY)
     ]
-    results = all_at_once(retries)
+    results = all_at_once(*retries)
     assert [isinstance(result, Redeemed) for result in results].count(True) == 1
     assert len(database.rows("refresh_tokens")) == 1
 
@@ -429,7 +429,7 @@ def test_two_requests_approved_at_the_same_moment_leave_one_connection(
 ) -> None:
     for number in range(1, 20, 2):
         pair = [an_approval(number), an_approval(number + 1)]
-        results = all_at_once([partial(ledger.record_decision, *answer) for answer in pair])
+        results = all_at_once(*[partial(ledger.record_decision, *answer) for answer in pair])
         assert recorded_ids(results) == [decision.consent_id for decision, _ in pair]
         assert len(database.rows("grants", ended_at=None)) == 1
     assert len(database.rows("grants")) == 20
@@ -440,7 +440,7 @@ def test_of_thirty_requests_approved_at_the_same_moment_all_are_recorded_and_one
     ledger: Ledger, database: LedgerTables
 ) -> None:
     answers = [an_approval(number) for number in range(1, 31)]
-    results = all_at_once([partial(ledger.record_decision, *answer) for answer in answers])
+    results = all_at_once(*[partial(ledger.record_decision, *answer) for answer in answers])
     assert recorded_ids(results) == [decision.consent_id for decision, _ in answers]
     assert len(database.rows("grants", ended_at=None)) == 1
     assert [kind for _, kind in database.events()].count("superseded") == 29
@@ -491,7 +491,7 @@ def test_twenty_parallel_refreshes_all_work(ledger: Ledger, database: LedgerTabl
         partial(ledger.record_refresh, TOKEN, grant.consent_id, now=NOON + number * SECOND)
         for number in range(1, MANY + 1)
     ]
-    assert all(all_at_once(refreshes))
+    assert all(all_at_once(*refreshes))
     assert [kind for _, kind in database.events()].count("refreshed") == 1
     assert database.rows("refresh_tokens")[0]["last_used_at"] == NOON + MANY * SECOND
 

@@ -68,7 +68,7 @@ def test_no_two_are_taken_for_one_by_how_they_are_written(attempts: AttemptStore
 
 
 def test_twenty_parallel_guesses_do_not_slip_past_the_count(attempts: AttemptStore) -> None:
-    waits = all_at_once([partial(attempts.count, [ALEX])] * 20)
+    waits = all_at_once(*[partial(attempts.count, [ALEX])] * 20)
     assert sum(wait is None for wait in waits) == 5
 
 

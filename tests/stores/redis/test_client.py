@@ -18,9 +18,9 @@ from app.stores.redis.requests import RequestStore
 from app.stores.redis.sessions import SessionStore
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from tests.stores.in_time import unavailable_in_time
-from tests.stores.proxy import LosingProxy
 from tests.support.builders import NOON, RECORDS
 from tests.support.ports import free_port
+from tests.support.proxy import Proxy, to_port
 
 Connect = Callable[[str], Redis]
 
@@ -186,11 +186,11 @@ def test_a_command_whose_reply_was_lost_is_not_sent_again(
     times: int,
 ) -> None:
     assert server.port is not None
-    with LosingProxy(server.port) as proxy:
+    with Proxy(to_port(server.port)) as proxy:
         through_proxy = connect(f"redis://127.0.0.1:{proxy.port}/0")
         redis.ping(through_proxy)  # the connection stands: what is lost is the reply to the command
         client.config_resetstat()
-        proxy.lose_the_next_reply()
+        proxy.losing = b""  # whatever it is
         with unavailable_in_time("redis"):
             COMMANDS[command](through_proxy)
         assert calls_of(client, name) == times

@@ -91,7 +91,7 @@ def test_without_redis_each_process_keeps_to_the_limit_and_turns_nobody_else_awa
 
 
 def test_parallel_requests_do_not_slip_past_the_count(rates: Rates) -> None:
-    waits = all_at_once([partial(rates.count, BUDGET, most=10)] * 40)
+    waits = all_at_once(*[partial(rates.count, BUDGET, most=10)] * 40)
     assert sum(wait is None for wait in waits) == 10
 
 

@@ -23,7 +23,8 @@ from tests.stores.tls import TlsProxy
 from tests.support.builders import RECORDS
 from tests.support.certificates import certify
 from tests.support.ports import free_port
-from tests.support.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to, wait_until
+from tests.support.redis_servers import PATIENCE, SERVICE, SentinelSet, ValkeyCluster, commands_to
+from tests.support.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 

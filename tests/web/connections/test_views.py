@@ -16,7 +16,7 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import decisions, metadata
 from app.web.connections.pages import MOST_ENDED
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
@@ -47,12 +47,6 @@ BANKS = {
     "1000": {"en": "Maple Credit Union", "fr": "Caisse Érable"},
     "2000": {"en": "Northern Bank", "fr": "Banque du Nord"},
 }
-
-
-def a_browser(app: Flask) -> ContractClient:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return client
 
 
 def sign_in_at(

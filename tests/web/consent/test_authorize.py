@@ -16,7 +16,7 @@ from app.development.embedded import EmbeddedValkey
 from app.domain.language import Language
 from app.settings import Settings
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import CALLBACK, a_query, query_params
 from tests.support.customer import (
     BUDGET,
@@ -384,8 +384,7 @@ def test_of_sixty_requests_that_are_opened_at_once_twenty_stay_open(
     customer.begin()
 
     def begin(_number: int) -> str:
-        tab = customer.client.application.test_client()
-        assert isinstance(tab, ContractClient)
+        tab = a_browser(customer.client.application)
         tab.bring_cookies_of(customer.client)
         return BrowserCustomer(tab).begin()
 

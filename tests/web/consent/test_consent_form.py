@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.language import Language
 from app.stores.redis import client as redis
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.builders import EVERYTHING
 from tests.support.customer import (
     LOANS_APP_REQUEST,
@@ -540,8 +540,7 @@ def test_another_browser_does_not_find_the_request(
     customer: BrowserCustomer, app: Flask, page: str, lang: str
 ) -> None:
     request_id = customer.signed_in_request(lang=lang)
-    other = app.test_client()
-    assert isinstance(other, ContractClient)
+    other = a_browser(app)
     BrowserCustomer(other).signed_in_request(lang=lang)
     answer = check_error_page(other.get(f"/{page}/{request_id}"), "request_lost", lang, status=404)
     assert ways_out(answer) == [complaints_page(lang)]

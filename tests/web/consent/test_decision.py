@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.stores.redis import client as redis
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.builders import CALLBACK, EVERYTHING, NOON, VERIFIER
 from tests.support.customer import (
     LOANS,
@@ -17,6 +17,7 @@ from tests.support.customer import (
     LOANS_CALLBACK,
     LOANS_REQUEST,
     BrowserCustomer,
+    OpenForm,
     answer_params,
     carried_params,
     hidden_fields,
@@ -39,31 +40,9 @@ DENIED = {
 TRANSACTIONS = {"en": "Transactions", "fr": "Opérations"}
 
 
-class OpenForm:
-    """A form as it was loaded, to be sent any number of times."""
-
-    def __init__(self, customer: BrowserCustomer, **changes: str | None) -> None:
-        self.customer = customer
-        self.request_id = customer.signed_in_request(**changes)
-        self.address = f"/consent/{self.request_id}"
-        self.fields = hidden_fields(customer.form(self.request_id), self.address)
-
-    def send(self, decision: str, *boxes: str) -> TestResponse:
-        return self.customer.post_answer(self.request_id, self.fields, decision, *boxes)
-
-    def reopen(self) -> TestResponse:
-        return self.customer.client.get(self.address)
-
-
 @pytest.fixture
 def form(customer: BrowserCustomer) -> OpenForm:
     return OpenForm(customer, scope=EVERY_CLUSTER)
-
-
-def a_browser(app: Flask) -> BrowserCustomer:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return BrowserCustomer(client)
 
 
 def check_already_answered(response: TestResponse, lang: str, said: dict[str, str]) -> None:
@@ -255,7 +234,7 @@ def test_two_answers_at_once_are_none(form: OpenForm, recorded: LedgerTables, de
 def test_a_form_that_is_not_of_this_session_and_request_records_nothing(
     form: OpenForm, app: Flask, recorded: LedgerTables, whose: str, decision: str
 ) -> None:
-    attacker = OpenForm(a_browser(app), scope=EVERY_CLUSTER)
+    attacker = OpenForm(BrowserCustomer(a_browser(app)), scope=EVERY_CLUSTER)
     fields = {
         "nobody's": {"csrf_token": ""},
         "not even a field": {},
@@ -289,11 +268,11 @@ def test_a_form_from_before_sign_in_is_refused(customer: BrowserCustomer, record
 def test_another_browser_cannot_answer(
     form: OpenForm, app: Flask, recorded: LedgerTables, whose: str
 ) -> None:
-    attacker = OpenForm(a_browser(app), scope=EVERY_CLUSTER)
+    attacker = OpenForm(BrowserCustomer(a_browser(app)), scope=EVERY_CLUSTER)
     fields = form.fields if "victim" in whose else attacker.fields
     response = attacker.customer.post_answer(form.request_id, fields, "approve")
     check_error_page(response, "request_lost", "en", status=404)
-    without_cookie = a_browser(app).post_answer(form.request_id, form.fields, "approve")
+    without_cookie = BrowserCustomer(a_browser(app)).post_answer(form.request_id, form.fields, "approve")
     check_error_page(without_cookie, "cookies_blocked", "en", status=404)
     assert recorded.nothing_happened
 
@@ -361,7 +340,7 @@ def test_no_page_has_a_token_twice_so_that_sizes_of_compressed_pages_tell_nothin
 
 
 def test_two_tabs_of_one_client_finish_in_reverse(app: Flask) -> None:
-    customer = a_browser(app)
+    customer = BrowserCustomer(a_browser(app))
     first, second = customer.begin(state="first"), customer.begin(state="second")
     customer.sign_in(second)
     for request_id, state in ((second, "second"), (first, "first")):

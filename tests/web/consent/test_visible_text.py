@@ -10,7 +10,7 @@ from flask import Flask
 from app.development.embedded import EmbeddedValkey
 from app.domain.evidence import hash_of
 from app.web.consent.visible_text import visible_text
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.customer import (
     LOANS_APP_REQUEST,
     LOANS_REQUEST,
@@ -29,12 +29,6 @@ EVERYTHING_ASKED = (
     "ACCOUNT_BASIC ACCOUNT_DETAILED ACCOUNT_PAYMENTS INVESTMENTS STATEMENTS CUSTOMER_CONTACT "
     "CUSTOMER_PERSONAL TRANSACTIONS"
 )
-
-
-def a_customer(app: Flask) -> BrowserCustomer:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return BrowserCustomer(client)
 
 
 def form_html(customer: BrowserCustomer, request_id: str) -> str:
@@ -136,7 +130,7 @@ def test_pages_that_say_the_same_share_one_text_whoever_sees_them(
     first = customer.signed_in_request(lang=lang)
     pages = [(form_html(customer, first), first)]
     clock.advance(timedelta(minutes=7))
-    other = a_customer(app)
+    other = BrowserCustomer(a_browser(app))
     second = other.begin(lang=lang)
     other.sign_in(second, "sam")
     pages.append((form_html(other, second), second))
@@ -226,7 +220,7 @@ def test_one_server_tells_the_pages_of_all_requests_apart(customer: BrowserCusto
 def test_customers_who_share_since_another_day_and_callbacks_elsewhere_are_other_texts(
     customer: BrowserCustomer, app: Flask, clock: Clock, lang: str
 ) -> None:
-    sam = a_customer(app)
+    sam = BrowserCustomer(a_browser(app))
     sam.sign_in(sam.begin(), "sam")
     sam.approve()
     clock.advance(timedelta(days=1))

@@ -9,7 +9,7 @@ import pytest
 
 from app.settings import Settings
 from app.web.edge.assets import Assets
-from tests.support.applications import Clock, make_app
+from tests.support.applications import Clock, a_browser, make_app
 from tests.support.customer import BrowserCustomer
 from tests.support.page_contract import ContractClient, parse_page
 from tests.support.registrations import DEMO_REGISTRY
@@ -91,8 +91,7 @@ def test_an_edited_style_sheet_is_on_the_next_page_in_development_and_is_there(
     static = tmp_path / "static"
     shutil.copytree(STATIC, static)
     monkeypatch.setattr("app.STATIC", static)
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, clock))
     form = f"/consent/{BrowserCustomer(client).signed_in_request()}"
     seen = set()
     for edit in range(3):
@@ -116,8 +115,7 @@ def test_a_logo_beside_the_registration_file_is_served_under_the_name_of_its_con
     (logos / "nobodys.svg").write_bytes(picture)
     file = tmp_path / "etc" / "registry.toml"
     file.write_text(DEMO_REGISTRY.read_text().replace("maple.svg", "of-our-own.svg"))
-    client = make_app(settings.model_copy(update={"registry": file}), clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings.model_copy(update={"registry": file}), clock))
     sources = [
         picture.attributes["src"] for picture in parse_page(client.get("/connections").text).all("img")
     ]

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from app.settings import Settings
-from tests.support.applications import make_app
+from tests.support.applications import a_browser, make_app
 from tests.support.builders import a_query
 from tests.support.customer import BUDGET, BrowserCustomer, basic
 from tests.support.expected_pages import (
@@ -28,9 +28,7 @@ def broken_clock() -> datetime:
 @pytest.fixture
 def broken(settings: Settings) -> ContractClient:
     """A server with the same stores in which something unexpected happens."""
-    client = make_app(settings, broken_clock).test_client()
-    assert isinstance(client, ContractClient)
-    return client
+    return a_browser(make_app(settings, broken_clock))
 
 
 # Pages that are not there

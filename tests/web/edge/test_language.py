@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from app.stores.redis import client as redis
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.builders import a_query
 from tests.support.customer import BrowserCustomer, hidden_fields
 from tests.support.expected_pages import (
@@ -83,8 +83,7 @@ def test_a_session_that_is_over_is_told_in_the_customers_language_and_tells_noth
     """Not whether it lives, nor between whom: the cookie of a session that is over proves nothing any more."""
     own = customer.signed_in_request(lang=lang, state="not-for-everybody")
     redis_client.delete(*redis_client.scan_iter("session:*"))
-    other = app.test_client()
-    assert isinstance(other, ContractClient)
+    other = a_browser(app)
     others = BrowserCustomer(other).begin(lang=OTHER[lang], provider_id="2000")
     request_id = {"its own": own, "another's": others, "nobody's": "never-was"}[whose]
     response = customer.client.open(f"/{page}/{request_id}", method=method, data={"decision": "approve"})
@@ -133,8 +132,7 @@ def test_a_session_of_eight_hours_ends_in_the_middle_of_a_request(
 
 
 def test_a_language_in_a_cookie_that_we_did_not_sign_counts_for_nothing(app: Flask) -> None:
-    stranger = app.test_client()
-    assert isinstance(stranger, ContractClient)
+    stranger = a_browser(app)
     stranger.set_cookie("accord", f"{'x' * 32}.fr.{'y' * 43}")
     check_page(stranger.get("/nothing"), "not_found", "en", status=404)
 

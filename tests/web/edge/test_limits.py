@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis.client import Redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import a_query
 from tests.support.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, answer_params, basic
 from tests.support.expected_pages import check_error_page, check_json, complaints_page, ways_out
@@ -32,9 +32,7 @@ def serve(
 
     def serve(redis_url: str = valkey.url, **limits: Any) -> ContractClient:
         settings = make_settings(redis_url, ledger_url, signing_keys, **{**LIMITED, **limits})
-        client = make_app(settings, clock).test_client()
-        assert isinstance(client, ContractClient)
-        return client
+        return a_browser(make_app(settings, clock))
 
     return serve
 

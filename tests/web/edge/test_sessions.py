@@ -16,7 +16,7 @@ from werkzeug.http import dump_cookie
 from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import RECORDS, SECRET_KEY, a_query
 from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
@@ -31,14 +31,6 @@ def cookie_of(client: ContractClient) -> str:
     cookie = client.get_cookie("accord")
     assert cookie is not None
     return cookie.value
-
-
-def a_browser(app: Flask, cookie: str | None = None) -> ContractClient:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    if cookie is not None:
-        client.set_cookie("accord", cookie)
-    return client
 
 
 def session_keys(redis_client: redis.Redis) -> list[str]:
@@ -63,15 +55,15 @@ def test_sign_in_gives_the_session_a_new_id_and_the_old_one_is_dead(
     after = cookie_of(customer.client)
     assert before != after
     assert len(session_keys(redis_client)) == 1
-    check_page(a_browser(app, before).get(f"/consent/{request_id}"), "session_over", "en", status=404)
-    check_page(a_browser(app, after).get(f"/consent/{request_id}"), "form", "en")
+    check_page(a_browser(app, cookie=before).get(f"/consent/{request_id}"), "session_over", "en", status=404)
+    check_page(a_browser(app, cookie=after).get(f"/consent/{request_id}"), "form", "en")
 
 
 def test_an_id_that_was_planted_before_sign_in_is_worth_nothing_after_it(app: Flask) -> None:
     attacker = BrowserCustomer(a_browser(app))
     attacker.begin()
     planted = cookie_of(attacker.client)
-    victim = BrowserCustomer(a_browser(app, planted))
+    victim = BrowserCustomer(a_browser(app, cookie=planted))
     victim.signed_in_request()
     assert is_signed_in(victim)
     assert not is_signed_in(attacker)
@@ -87,7 +79,7 @@ def test_signing_out_ends_the_session_on_the_server(
     customer.client.post("/sign-out", data={"csrf_token": token, "request_id": request_id})
     assert cookie_of(customer.client) != before
     assert len(session_keys(redis_client)) == 1
-    assert not is_signed_in(BrowserCustomer(a_browser(app, before)))
+    assert not is_signed_in(BrowserCustomer(a_browser(app, cookie=before)))
 
 
 def test_an_id_is_never_taken_from_the_browser(customer: BrowserCustomer, redis_client: redis.Redis) -> None:
@@ -163,7 +155,7 @@ def test_a_cookie_that_was_changed_is_an_anonymous_visitor(
         "another key": f"{session_id}.{'A' * len(signature)}",
         "another id": f"{'A' * 32}.{signature}",
     }[change]
-    check_page(a_browser(app, changed).get(f"/consent/{request_id}"), "request_lost", "en", status=404)
+    check_page(a_browser(app, cookie=changed).get(f"/consent/{request_id}"), "request_lost", "en", status=404)
 
 
 # What stands in Redis
@@ -324,8 +316,7 @@ def test_a_session_that_ends_while_something_of_it_is_saved_leaves_nothing_of_it
     """Somebody signs out in another tab, between the look at the session and what is written."""
     with Proxy(to_socket(urlsplit(valkey.url).path)) as proxy:
         between = settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{proxy.port}/0")})
-        client = make_app(between, clock).test_client()
-        assert isinstance(client, ContractClient)
+        client = a_browser(make_app(between, clock))
         customer = BrowserCustomer(client)
         hers = customer.signed_in_request()
         check_boxes(customer, hers, "TRANSACTIONS")
@@ -362,8 +353,7 @@ def test_a_session_lasts_as_long_as_a_request_that_is_read_in_it(
 ) -> None:
     """Otherwise an hour to answer would be half an hour to somebody who reads before they click."""
     an_hour = settings.model_copy(update={"request_lifetime": timedelta(hours=1)})
-    client = make_app(an_hour, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(an_hour, clock))
     BrowserCustomer(client).signed_in_request()
     (key,) = session_keys(redis_client)
     assert redis_client.ttl(key) >= 3595
@@ -450,8 +440,7 @@ def https_client(
     valkey: EmbeddedValkey, redis_client: redis.Redis, ledger_url: str, signing_keys: Path, clock: Clock
 ) -> ContractClient:
     settings = make_settings(valkey.url, ledger_url, signing_keys, issuer="https://localhost:8000")
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, clock))
     client.base_url = "https://localhost:8000"
     return client
 
@@ -497,8 +486,6 @@ def settings_with(
     """A client of a server with the same stores and other settings."""
 
     def serve(**changes: Any) -> ContractClient:
-        client = make_app(make_settings(valkey.url, ledger_url, signing_keys, **changes), clock).test_client()
-        assert isinstance(client, ContractClient)
-        return client
+        return a_browser(make_app(make_settings(valkey.url, ledger_url, signing_keys, **changes), clock))
 
     return serve

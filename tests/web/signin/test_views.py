@@ -15,7 +15,7 @@ from app.domain.registry import Trouble
 from app.settings import Settings
 from app.signatures import make_signer
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
 from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
@@ -30,12 +30,6 @@ WITHOUT_SHARING = {
     "fr": "Retourner à Boussole Budget sans rien partager",
 }
 WAIT = {"en": "Wait 5 minutes, then try again.", "fr": "Attendez 5 minutes, puis réessayez."}
-
-
-def a_browser(app: Flask) -> ContractClient:
-    client = app.test_client()
-    assert isinstance(client, ContractClient)
-    return client
 
 
 @pytest.fixture
@@ -317,8 +311,7 @@ def test_a_trusted_proxy_says_whose_address_it_is(
     valkey: EmbeddedValkey, redis_client: redis.Redis, ledger_url: str, signing_keys: Path, clock: Clock
 ) -> None:
     settings = make_settings(valkey.url, ledger_url, signing_keys, trusted_proxies="127.0.0.1")
-    client = make_app(settings, clock).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(make_app(settings, clock))
     customer = BrowserCustomer(client)
     request_id = customer.begin()
 

@@ -13,7 +13,7 @@ from app import create_app
 from app.settings import ConfigurationError, Environment, Settings
 from app.web.text.catalogues import PublishedCatalogues
 from app.web.text.po_file import UnusablePo, compile_po
-from tests.support.applications import Clock
+from tests.support.applications import Clock, a_browser
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, parse_page
@@ -58,9 +58,7 @@ def an_app(settings: Settings, clock: Clock, translations: Path) -> Flask:
 
 @pytest.fixture
 def client(settings: Settings, clock: Clock, translations: Path) -> ContractClient:
-    client = an_app(settings, clock, translations).test_client()
-    assert isinstance(client, ContractClient)
-    return client
+    return a_browser(an_app(settings, clock, translations))
 
 
 def heading(client: ContractClient, lang: str = "fr") -> str:
@@ -233,8 +231,7 @@ def test_a_start_with_a_broken_file_is_in_english_and_says_so(
     settings: Settings, clock: Clock, translations: Path, edit: Edit
 ) -> None:
     edit(HEADING, "garbage")
-    client = an_app(settings, clock, translations).test_client()
-    assert isinstance(client, ContractClient)
+    client = a_browser(an_app(settings, clock, translations))
     assert heading(client) == "Data sharing"
     assert len(faults(client)) == 1
 

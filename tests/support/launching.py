@@ -14,11 +14,11 @@ _ARGUMENTS = [
 ]
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch_chromium(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=CHROMIUM.executable, args=_ARGUMENTS)
 
 
-def launch_with_profile(playwright: Playwright, profile: Path) -> BrowserContext:
+def launch_chromium_with_profile(playwright: Playwright, profile: Path) -> BrowserContext:
     """A browser with the preferences that somebody has set in `profile`."""
     return playwright.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM.executable, args=_ARGUMENTS

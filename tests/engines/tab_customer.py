@@ -7,15 +7,15 @@ import requests
 from tests.engines.recipient import Callback, Recipient
 from tests.engines.tab import Tab
 from tests.support.builders import a_query
-from tests.support.customer import BUDGET, carried_params
-from tests.support.running_accord import PATIENCE, RunningAccord
+from tests.support.customer import carried_params
+from tests.support.running_accord import RunningAccord, redeem_at
 
 APPROVE = "button[name=decision][value=approve]"
 DENY = "button[name=decision][value=deny]"
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class TabCustomer:
     tab: Tab
     accord: RunningAccord
     recipient: Recipient
@@ -53,11 +53,4 @@ class Customer:
         return [carried_params(address, self.callback.redirect_uri) for address in self.recipient.received]
 
     def redeem(self, code: str) -> requests.Response:
-        fields = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": self.callback.redirect_uri,
-        }
-        return requests.post(
-            f"{self.accord.address}/api/v1/token", data=fields, auth=BUDGET, timeout=PATIENCE
-        )
+        return redeem_at(self.accord, code, redirect_uri=self.callback.redirect_uri)
