@@ -1,5 +1,6 @@
 """The sign-in form of the sandbox, and the limits for wrong passwords."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from flask import Response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.domain.registry import SandboxCustomer, Trouble
 from app.signin import Customer, SignInFailed
 from app.stores.redis.attempts import Allowance
 from app.web.current import services
@@ -24,6 +26,9 @@ _MOST_PER_CUSTOMER_AND_ADDRESS = 5
 _MOST_PER_CUSTOMER = 25
 _MOST_PER_ADDRESS = 100
 
+_MOST_LISTED = 5
+"""How many test customers the page names: a registration for tests of load may have a hundred."""
+
 
 def sandbox_page(
     purpose: Purpose,
@@ -38,11 +43,21 @@ def sandbox_page(
         address=purpose.address(),
         client=purpose.client,
         provider=purpose.provider,
+        listed=_listed(purpose.provider.sandbox_customers),
         form=form or sign_in_form(purpose),
         has_failed=has_failed,
         wait=wait,
         way_back=purpose.way_back,
     )
+
+
+def _listed(customers: Sequence[SandboxCustomer]) -> list[SandboxCustomer]:
+    """Those that the page names: the first for whom each thing happens, then others while there is room."""
+    one_of_each: dict[Trouble | None, SandboxCustomer] = {}
+    for customer in customers:
+        one_of_each.setdefault(customer.trouble, customer)
+    others = [customer for customer in customers if one_of_each[customer.trouble] is not customer]
+    return [*one_of_each.values(), *others][:_MOST_LISTED]
 
 
 def sign_in_form(purpose: Purpose) -> SignInForm:
