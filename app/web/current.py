@@ -1,14 +1,18 @@
-"""Typed access to what `create_app` made, and to what this request has found out so far."""
+"""Typed access to what `create_app` made, and to the state of the request that is being served.
+
+Flask keeps both in places without types, `app.extensions` and `g`; no other file of `app/web` looks there.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 from flask.globals import request_ctx
 from itsdangerous import Signer
 
+from app.domain.language import Language
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
@@ -23,10 +27,18 @@ from app.stores.readiness import Readiness
 from app.stores.redis.attempts import AttemptStore
 from app.stores.redis.rates import Rates
 from app.stores.redis.sign_ins import SignInStore
-from app.web.edge.assets import Assets
-from app.web.edge.sessions import BrowserSession
-from app.web.text.catalogues import Catalogues
-from app.web.text.form_cache import FormCache
+
+if TYPE_CHECKING:  # these files import this one
+    from contextlib import AbstractContextManager
+
+    from babel.support import NullTranslations
+    from opentelemetry.trace import Span  # an extra
+
+    from app.web.edge.assets import Assets
+    from app.web.edge.pseudo_locale import ReadCatalogue, Reading
+    from app.web.edge.sessions import BrowserSession
+    from app.web.text.catalogues import Catalogues
+    from app.web.text.form_cache import FormCache
 
 EXTENSION = "accord"
 
@@ -41,9 +53,9 @@ class Services:
     tokens: TokenFlow
     connections: ConnectionStore
     evidence: EvidenceStore
-    catalogues: Catalogues
-    assets: Assets
-    form_cache: FormCache
+    catalogues: "Catalogues"
+    assets: "Assets"
+    form_cache: "FormCache"
     attempts: AttemptStore
     rates: Rates
     keys: SigningKeys
@@ -56,11 +68,37 @@ class Services:
     clock: Callable[[], datetime]
 
 
+@dataclass(slots=True)
+class RequestState:
+    """What one HTTP request carries from its first line to its last header. Every field begins empty.
+
+    `trace_id` is given by `headers.name_request` before anything else happens. `policy_changes` are the
+    directives of this response's Content-Security-Policy that differ from everybody's.
+    """
+
+    trace_id: str = ""
+    correlation_id: str | None = None
+    policy_changes: tuple[tuple[str, str], ...] = ()
+    language: Language | None = None
+    reading: "Reading | None" = None
+    catalogue: "NullTranslations | ReadCatalogue | None" = None
+    has_looked_at_catalogues: bool = False
+    span: "Span | None" = None
+    open_span: "AbstractContextManager[Span] | None" = None
+
+
+def request_state() -> RequestState:
+    """The state of the request that this thread is serving."""
+    if "state" not in g:
+        g.state = RequestState()
+    return cast("RequestState", g.state)
+
+
 def services() -> Services:
     return cast("Services", current_app.extensions[EXTENSION])
 
 
-def browser() -> BrowserSession:
+def browser() -> "BrowserSession":
     """This browser's session; asking for it is what loads it."""
     return cast("BrowserSession", request_ctx.session)
 
@@ -73,7 +111,7 @@ def customers() -> list[Customer]:
 
 def trace_id() -> str:
     """32 hexadecimal digits that name this HTTP request, in its `ob-trace-id` header and in the logs."""
-    return cast("str", g.trace_id)
+    return request_state().trace_id
 
 
 def reference() -> str:

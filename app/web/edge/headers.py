@@ -7,9 +7,10 @@ from typing import Any, Final
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response
 
 from app.domain.tokens import SecretUsed
+from app.web.current import request_state
 from app.web.edge import language
 from app.web.edge.middleware import WSGIApp
 
@@ -63,12 +64,11 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def complete(response: Response) -> Response:
         name_request()
-        headers = response.headers
-        headers.add("Content-Security-Policy", _policy(g.get("policy_changes")))
-        headers.add("ob-trace-id", g.trace_id)
-        correlation_id = g.get("correlation_id")
-        if correlation_id is not None:
-            headers.add("ob-correlation-id", correlation_id)
+        headers, state = response.headers, request_state()
+        headers.add("Content-Security-Policy", _policy(state.policy_changes))
+        headers.add("ob-trace-id", state.trace_id)
+        if state.correlation_id is not None:
+            headers.add("ob-correlation-id", state.correlation_id)
         if "Cache-Control" not in headers:
             headers.add("Cache-Control", "no-store")
         return language.announce(response)
@@ -79,15 +79,16 @@ def name_request(trace_id: str | None = None) -> None:
 
     It is called before and after a request, since Flask calls only the latter when routing has failed.
     """
-    if "trace_id" not in g:
-        g.trace_id = trace_id or secrets.token_hex(16)
+    state = request_state()
+    if not state.trace_id:
+        state.trace_id = trace_id or secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(trace_id=g.trace_id)
+        structlog.contextvars.bind_contextvars(trace_id=state.trace_id)
 
 
 def correlate(correlation_id: str) -> None:
     """Adds the correlation id to this response and to the log lines of this request."""
-    g.correlation_id = correlation_id
+    request_state().correlation_id = correlation_id
     structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
 
 
@@ -113,11 +114,11 @@ def allow_form_to_end_at(*sources: str) -> None:
 
 def allow(directive: str, *sources: str) -> None:
     """Replaces one directive of this response's Content-Security-Policy by `sources`."""
-    changes: tuple[tuple[str, str], ...] = g.get("policy_changes", ())
-    g.policy_changes = (*changes, (directive, " ".join(sources)))
+    state = request_state()
+    state.policy_changes = (*state.policy_changes, (directive, " ".join(sources)))
 
 
 @lru_cache(maxsize=128)
-def _policy(changes: tuple[tuple[str, str], ...] | None) -> str:
-    policy = {**_POLICY, **dict(changes or ())}
+def _policy(changes: tuple[tuple[str, str], ...]) -> str:
+    policy = {**_POLICY, **dict(changes)}
     return "; ".join(f"{name} {value}" for name, value in policy.items())

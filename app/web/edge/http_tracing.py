@@ -3,9 +3,10 @@
 import re
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from structlog.contextvars import get_contextvars
 
+from app.web.current import request_state
 from app.web.edge.headers import name_request
 from app.web.edge.middleware import PEER_IS_TRUSTED
 
@@ -21,12 +22,13 @@ def init_app(app: Flask, tracing: "Tracing") -> None:
     def begin() -> None:
         parent = _parent()
         name_request(parent[1] if parent else None)
-        g.span = tracing.request(g.trace_id, parent[2] if parent else None)
-        g.span_of_request = g.span.__enter__()
+        state = request_state()
+        state.open_span = tracing.request(state.trace_id, parent[2] if parent else None)
+        state.span = state.open_span.__enter__()
 
     @app.after_request
     def describe(response: Response) -> Response:
-        span = g.get("span_of_request")
+        span = request_state().span
         if span is not None:
             route = "none" if request.url_rule is None else request.url_rule.rule
             span.update_name(route)
@@ -39,9 +41,10 @@ def init_app(app: Flask, tracing: "Tracing") -> None:
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        span = g.pop("span", None)
-        if span is not None:
-            span.__exit__(None, None, None)
+        state = request_state()
+        if state.open_span is not None:
+            state.open_span.__exit__(None, None, None)
+            state.open_span = None
 
 
 def _parent() -> re.Match[str] | None:

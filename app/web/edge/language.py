@@ -7,16 +7,12 @@ has the language that the browser used last: error pages need it when Redis is d
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
 
 from babel import Locale
-from flask import Response, g, request
-from flask.globals import request_ctx
+from flask import Response, request
 
 from app.domain.language import Language, parse_language
-
-if TYPE_CHECKING:
-    from app.web.edge.sessions import BrowserSession
+from app.web.current import browser, request_state
 
 # The CLDR locale by which each language writes dates and numbers.
 LOCALES = {spoken: Locale.parse(spoken.conventions, sep="-") for spoken in Language}
@@ -24,8 +20,8 @@ LOCALES = {spoken: Locale.parse(spoken.conventions, sep="-") for spoken in Langu
 
 def use(language: Language) -> None:
     """Sets the language of this response."""
-    g.language = language
-    g.pop("catalogue", None)
+    state = request_state()
+    state.language, state.catalogue = language, None
 
 
 @contextmanager
@@ -52,10 +48,10 @@ def asked_text() -> str | None:
 
 def language() -> Language:
     """The language of this response."""
-    if "language" not in g:
-        session = cast("BrowserSession", request_ctx.session)
-        g.language = asked_language() or session.cookie_language or Language.EN
-    return cast("Language", g.language)
+    state = request_state()
+    if state.language is None:
+        state.language = asked_language() or browser().cookie_language or Language.EN
+    return state.language
 
 
 def locale() -> Locale:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import cycle, islice
-from typing import Final, cast
+from typing import Final
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
+from app.web.current import request_state
 from app.web.edge import language
 
 COOKIE = "accord-reading"
@@ -79,12 +80,12 @@ CATALOGUES: Final = {Reading.PSEUDO: ReadCatalogue(pseudo), Reading.KEYS: ReadCa
 
 def use(reading: Reading | None) -> None:
     """Sets what replaces the translations in this response; None for nothing."""
-    g.reading = reading
+    request_state().reading = reading
 
 
 def reading() -> Reading | None:
     """What replaces the translations in this response; None for nothing, which is so in production."""
-    return cast("Reading | None", g.get("reading"))
+    return request_state().reading
 
 
 def as_data(text: str) -> str:

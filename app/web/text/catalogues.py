@@ -14,11 +14,11 @@ from typing import Any
 
 import polib
 from babel.support import NullTranslations, Translations
-from flask import g
 from flask_babel import Domain
 
 from app.domain.language import Language
 from app.settings import ConfigurationError
+from app.web.current import request_state
 from app.web.edge import language, pseudo_locale
 from app.web.text.po_file import UnusablePo, compile_po, read_po
 
@@ -106,9 +106,10 @@ class LiveCatalogues(Catalogues):
 
     def _look(self) -> None:
         """Reads changed files, once for each response, so that a page has the texts of one moment."""
-        if "has_looked_at_catalogues" in g:
+        state = request_state()
+        if state.has_looked_at_catalogues:
             return
-        g.has_looked_at_catalogues = True
+        state.has_looked_at_catalogues = True
         with self._lock:
             self._read_what_changed()
 

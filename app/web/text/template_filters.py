@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, quote, urlencode
 
 from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
-from flask import Flask, g, request, url_for
+from babel.support import NullTranslations
+from flask import Flask, request, url_for
 from flask.globals import request_ctx
 from flask_babel import get_translations, gettext, to_user_timezone
 from jinja2 import pass_context
@@ -56,11 +57,12 @@ def load_templates(app: Flask) -> None:
         app.jinja_env.get_template(name)
 
 
-def _catalogue() -> Any:
+def _catalogue() -> NullTranslations | pseudo_locale.ReadCatalogue:
     """The translations into this response's language. Flask-Babel would find them anew for each sentence."""
-    if "catalogue" not in g:
-        g.catalogue = get_translations()
-    return g.catalogue
+    state = current.request_state()
+    if state.catalogue is None:
+        state.catalogue = cast("NullTranslations | pseudo_locale.ReadCatalogue", get_translations())
+    return state.catalogue
 
 
 def _every_page() -> dict[str, Any]:
