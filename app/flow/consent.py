@@ -29,7 +29,8 @@ from app.domain.history import EventKind
 from app.domain.pending_request import PendingRequest
 from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
-from app.stores.ledger.ledger import ConnectionChanged, Ledger
+from app.stores.ledger.decisions import ConnectionChanged
+from app.stores.ledger.ledger import Ledger
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable

@@ -25,7 +25,15 @@ from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.stores.ledger.database import Database
-from app.stores.ledger.grants import GRANT, LOCKED_GRANT, OF_CONSENT, STANDING, append, end, find
+from app.stores.ledger.grants import (
+    GRANT,
+    LOCKED_GRANT,
+    OF_CONSENT,
+    STANDING,
+    append_events,
+    end_grant,
+    find_grant,
+)
 from app.stores.ledger.rows import agreement_from, event_from, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
 
@@ -198,8 +206,8 @@ class ConnectionStore:
             for consent_id in sorted(
                 consent_ids
             ):  # whoever else takes several waits, and no two for each other
-                grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
-                if grant is not None and end(
+                grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
+                if grant is not None and end_grant(
                     connection, grant, EventKind.WITHDRAWN, Actor.OPERATOR, Reason.BUSINESS_RULE, now, **told
                 ):
                     ended_at = now if grant.status_at(now) is GrantStatus.ACTIVE else grant.expires_at
@@ -210,7 +218,7 @@ class ConnectionStore:
         """The connection that a repeat request would replace."""
         between = {"at_provider": provider_id, "of_customer": subject, "to_client": client_id}
         with self._database.reading() as connection:
-            return find(connection, STANDING, **between)
+            return find_grant(connection, STANDING, **between)
 
     def history(self, consent_id: str) -> list[Event]:
         """Everything that happened to a consent, in order."""
@@ -229,18 +237,20 @@ class ConnectionStore:
         token of what was withdrawn is issued any more.
         """
         with self._database.writing() as connection:
-            grant = find(connection, LOCKED_GRANT, of_consent=consent_id)
+            grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
             if grant is None or grant.ended_at is not None:
                 return None
             left = frozenset() if withdrawn is None else narrowed_by(grant.granted_scope, withdrawn)
             if not left or grant.status_at(now) is not GrantStatus.ACTIVE:
                 kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
-                end(connection, grant, kind, actor, _reason(actor), now)
+                end_grant(connection, grant, kind, actor, _reason(actor), now)
             elif left != grant.granted_scope:
                 taken = format_scope(grant.granted_scope - left)
                 connection.change(_NARROW, of_consent=consent_id, left=format_scope(left))
-                append(connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken))
-            return find(connection, GRANT, of_consent=consent_id)
+                append_events(
+                    connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken)
+                )
+            return find_grant(connection, GRANT, of_consent=consent_id)
 
     def record_expired(self, *, now: datetime, most: int = AT_ONCE) -> int:
         """Writes down the end of grants that have run out; returns how many. They ended without this, too."""
@@ -248,7 +258,7 @@ class ConnectionStore:
         with self._database.writing() as connection:
             over = [grant_from(row) for row in connection.rows(run_out.with_for_update())]
             for grant in over:
-                end(connection, grant, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, now)
+                end_grant(connection, grant, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, now)
         return len(over)
 
     def _find_all(self, query: Select[Any], **values: Any) -> list[Connection]:

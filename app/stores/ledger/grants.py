@@ -12,8 +12,9 @@ from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select
 
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
-from app.stores.ledger.rows import event_row, grant_from
-from app.stores.ledger.schema import UtcDateTime, events, grants, refresh_tokens
+from app.stores.ledger.refresh_tokens import revoke_tokens
+from app.stores.ledger.rows import EventRow, event_row, grant_from
+from app.stores.ledger.schema import UtcDateTime, events, grants
 from app.stores.ledger.statements import DatabaseConnection
 
 _AT = bindparam("at", type_=UtcDateTime)
@@ -50,15 +51,10 @@ _SUPERSEDE = (
     )
     .returning(grants)
 )
-_END_TOKENS = (
-    update(refresh_tokens)
-    .where(refresh_tokens.c.consent_id == bindparam("of_consent"), refresh_tokens.c.revoked_at.is_(None))
-    .values(revoked_at=_AT)
-)
 _QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
-def find(connection: DatabaseConnection, query: Executable, **values: Any) -> ConsentGrant | None:
+def find_grant(connection: DatabaseConnection, query: Executable, **values: Any) -> ConsentGrant | None:
     """The one grant that fits."""
     row = connection.first(query, **values)
     return None if row is None else grant_from(row)
@@ -74,7 +70,7 @@ def queue_for_connection(connection: DatabaseConnection, grant: ConsentGrant) ->
         connection.first(_QUEUE, name=name)
 
 
-def end(
+def end_grant(
     connection: DatabaseConnection,
     grant: ConsentGrant,
     kind: EventKind,
@@ -93,15 +89,18 @@ def end(
         kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
     if connection.change(_END, of_consent=grant.consent_id, at=now) != 1:
         return False
-    _end_tokens(connection, grant, now)
-    append(connection, event_row(grant, kind, actor, reason, now, operator=operator, note=note))
+    _revoke_tokens(connection, grant, now)
+    append_events(connection, event_row(grant, kind, actor, reason, now, operator=operator, note=note))
     return True
 
 
-def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
-    """Ends the grant that `successor` replaces, if any, and returns it; `replaced_row` must be appended."""
+def supersede_grant(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
+    """Ends the grant that `successor` replaces, if any, and returns it.
+
+    The caller appends `replaced_event_row` with the events of the successor.
+    """
     now = successor.approved_at
-    replaced = find(
+    replaced = find_grant(
         connection,
         _SUPERSEDE,
         at_provider=successor.provider_id,
@@ -110,11 +109,11 @@ def supersede(connection: DatabaseConnection, successor: ConsentGrant) -> Consen
         at=now,
     )
     if replaced is not None:
-        _end_tokens(connection, replaced, now)
+        _revoke_tokens(connection, replaced, now)
     return replaced
 
 
-def replaced_row(replaced: ConsentGrant, successor: ConsentGrant) -> dict[str, Any]:
+def replaced_event_row(replaced: ConsentGrant, successor: ConsentGrant) -> EventRow:
     """What happened to a grant that `successor` replaced: one that had run out already has expired."""
     now = successor.approved_at
     if replaced.status_at(now) is GrantStatus.EXPIRED:
@@ -124,7 +123,7 @@ def replaced_row(replaced: ConsentGrant, successor: ConsentGrant) -> dict[str, A
     return event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.OTHER, now, detail)
 
 
-def append(connection: DatabaseConnection, *rows: dict[str, Any]) -> None:
+def append_events(connection: DatabaseConnection, *rows: EventRow) -> None:
     """Writes down what happened, in this order; nothing written is ever changed."""
     values = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
     connection.change(_append(len(rows)), **values)
@@ -141,6 +140,6 @@ def _append(count: int) -> Insert:
     return insert(events).values(rows).inline()
 
 
-def _end_tokens(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
-    if grant.redeemed_at is not None:  # else there is none
-        connection.change(_END_TOKENS, of_consent=grant.consent_id, at=now)
+def _revoke_tokens(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
+    if grant.redeemed_at is not None:  # a grant has no token before
+        revoke_tokens(connection, grant.consent_id, now=now)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from app.domain.agreement import Agreement, parse_agreement
 from app.domain.clusters import format_scope, parse_scope
@@ -24,6 +24,20 @@ class Answered:
     replaced: ConsentGrant | None = None
 
 
+class EventRow(TypedDict):
+    """A row of the table of events, without its key, which the database counts."""
+
+    consent_id: str
+    kind: EventKind
+    actor: Actor
+    reason: Reason
+    detail: str | None
+    operator: str | None
+    note: str | None
+    correlation_id: str
+    happened_at: datetime
+
+
 def event_row(
     subject: ConsentDecision | ConsentGrant,
     kind: EventKind,
@@ -34,7 +48,7 @@ def event_row(
     *,
     operator: str | None = None,
     note: str | None = None,
-) -> dict[str, Any]:
+) -> EventRow:
     return {
         "consent_id": subject.consent_id,
         "kind": kind,

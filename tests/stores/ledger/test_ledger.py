@@ -15,7 +15,8 @@ from app.domain.consent import Answer, ConsentDecision, ConsentGrant, GrantStatu
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.domain.tokens import hash_secret
-from app.stores.ledger.ledger import ConnectionChanged, Ledger, NotRedeemable, Redeemed, Replayed
+from app.stores.ledger.decisions import ConnectionChanged
+from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed, Replayed
 from app.stores.ledger.rows import Answered
 from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable

@@ -1,0 +1,107 @@
+"""What the ledger does with the answers of customers inside a transaction: it records and finds them.
+
+Statements are built here once, since building one costs more than the database takes to run it.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select
+
+from app.domain.consent import ConsentDecision, ConsentGrant, ShownConsent
+from app.domain.history import Actor, EventKind, Reason
+from app.stores.ledger.grants import append_events, queue_for_connection, replaced_event_row, supersede_grant
+from app.stores.ledger.rows import (
+    Answered,
+    agreement_row,
+    answered_from,
+    decision_row,
+    event_row,
+    grant_row,
+    screen_row,
+)
+from app.stores.ledger.schema import agreements, decisions, grants, screens
+from app.stores.ledger.statements import DatabaseConnection, insert_once
+
+_ANSWERS = select(
+    decisions,
+    grants.c.granted_scope.label("current_scope"),
+    grants.c.expires_at,
+    grants.c.redeemed_at,
+    grants.c.ended_at,
+    agreements.c.document,
+).select_from(
+    decisions.outerjoin(grants, grants.c.request_id == decisions.c.request_id).outerjoin(
+        agreements, agreements.c.agreement_hash == decisions.c.agreement_hash
+    )
+)
+_ANSWER_TO = _ANSWERS.where(decisions.c.request_id == bindparam("to_request"))
+_ANSWER_UNDER = _ANSWERS.where(decisions.c.consent_id == bindparam("of_consent"))
+_KEEP_SCREEN = insert_once(screens)
+_KEEP_AGREEMENT = insert_once(agreements)
+_RECORD_DECISION = insert(decisions)
+_RECORD_GRANT = insert(grants)
+
+
+class ConnectionChanged(Exception):
+    """The connection that an approval would replace is not the one that its page showed."""
+
+
+def find_answer_to(connection: DatabaseConnection, request_id: str) -> Answered | None:
+    """The answer that the request has."""
+    row = connection.first(_ANSWER_TO, to_request=request_id)
+    return None if row is None else answered_from(row)
+
+
+def find_answer_under(connection: DatabaseConnection, consent_id: str) -> Answered | None:
+    """The answer under its consent_id, which a denial has too."""
+    row = connection.first(_ANSWER_UNDER, of_consent=consent_id)
+    return None if row is None else answered_from(row)
+
+
+def insert_decision(
+    connection: DatabaseConnection,
+    decision: ConsentDecision,
+    grant: ConsentGrant | None,
+    shown: ShownConsent | None,
+) -> Answered:
+    """Returns the answer as it was recorded, with the grant that it has replaced."""
+    replaced = None
+    if grant is not None:
+        queue_for_connection(connection, grant)
+        replaced = supersede_grant(connection, grant)
+        if shown is not None:
+            _require_shown(replaced, shown, decision.decided_at)
+        # Another machine's clock may be ahead of this one's: a successor is never approved before its
+        # predecessor was.
+        if replaced is not None and replaced.approved_at > grant.approved_at:
+            decision = replace(decision, decided_at=replaced.approved_at)
+            grant = replace(grant, approved_at=replaced.approved_at)
+    if shown is not None:
+        connection.change(_KEEP_SCREEN[connection.kind], **screen_row(shown.screen, decision.decided_at))
+    if decision.agreement is not None:
+        agreed = agreement_row(decision.agreement, decision.decided_at)
+        connection.change(_KEEP_AGREEMENT[connection.kind], **agreed)
+    connection.change(_RECORD_DECISION, **decision_row(decision))
+    answered = EventKind.DENIED if grant is None else EventKind.APPROVED
+    happened = [
+        event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
+        event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
+    ]
+    if grant is not None:
+        if replaced is not None:
+            happened.append(replaced_event_row(replaced, grant))
+        connection.change(_RECORD_GRANT, **grant_row(grant))
+    append_events(connection, *happened)
+    return Answered(decision, grant, replaced)
+
+
+def _require_shown(replaced: ConsentGrant | None, shown: ShownConsent, now: datetime) -> None:
+    """Raises ConnectionChanged unless the page said that `replaced`, as it is now, would be replaced."""
+    in_force = replaced if replaced is not None and now < replaced.expires_at else None
+    if _terms(in_force) != _terms(shown.standing):
+        raise ConnectionChanged
+
+
+def _terms(grant: ConsentGrant | None) -> object:
+    return None if grant is None else (grant.consent_id, grant.granted_scope, grant.expires_at)
