@@ -32,7 +32,7 @@ Entry = Mapping[str, Any]
 # The buckets of the histogram: from a page that uses no store, to a bank's server that answers at its timeout
 # (ACCORD_BANK_TIMEOUT, 5 seconds at most).
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_STEPS = (EventKind.ASKED, "shown", EventKind.APPROVED, EventKind.DENIED, EventKind.EXPIRED)
+_STEPS = (EventKind.ASKED, "shown", EventKind.APPROVED, EventKind.DENIED, "request_expired")
 _LATER = (
     *(EventKind.REDEEMED, EventKind.REFRESHED, EventKind.REPLAYED),
     *(EventKind.NARROWED, EventKind.WITHDRAWN, EventKind.REVOKED, EventKind.SUPERSEDED),
@@ -66,7 +66,7 @@ class Metrics:
         `lost_lines` returns how many lines of this process's log could not be written. Raises OSError where
         several processes count together and the files for that cannot be made.
         """
-        self._files = MetricsFiles.of_environment()
+        self._files = MetricsFiles.from_environment()
         if self._files is not None:
             self._files.reserve(len(registered.providers) * len(_OUTCOMES))
         self._clients = frozenset(registered.clients)
@@ -76,7 +76,7 @@ class Metrics:
         parties = ("client_id", "provider_id")
         self._consents = Counter(
             "accord_consents",
-            "Steps of consents: asked, shown, approved, denied, expired",
+            "Steps of consents: asked, shown, approved, denied, request_expired",
             ["step", *parties, "language"],
             registry=own,
         )

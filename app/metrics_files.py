@@ -22,7 +22,7 @@ class MetricsFiles:
         self._folder = folder
 
     @classmethod
-    def of_environment(cls) -> "MetricsFiles | None":
+    def from_environment(cls) -> "MetricsFiles | None":
         """The files in the folder PROMETHEUS_MULTIPROC_DIR; None where a single process counts."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         return None if folder is None else cls(Path(folder))

@@ -12,7 +12,7 @@ from app.commands.open_stores import (
 )
 from app.domain.agreement import Agreement
 from app.domain.clusters import format_scope
-from app.domain.evidence import hash_of
+from app.domain.evidence import hash_text
 from app.domain.history import Event
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
@@ -98,7 +98,7 @@ def _show_screen(evidence: EvidenceStore, screen_hash: str | None) -> None:
     if screen is None:
         raise click.ClickException("what was on the page is not on record")
     click.echo(f"shown in: {screen.language}, catalogue {screen.catalogue_version}, SHA-256 {screen_hash}")
-    if hash_of(screen.text) != screen_hash:
+    if hash_text(screen.text) != screen_hash:
         raise click.ClickException("the text on record is not the one that was shown: its hash differs")
     click.echo("the text has this hash; word for word:")
     click.echo(screen.text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.domain.consent import GrantStatus
 from app.domain.history import Actor
-from app.domain.registry import Trouble
+from app.domain.registry import SandboxTrouble
 from app.registration.file import read_registry
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.database import Database
@@ -27,7 +27,7 @@ class DemoBanks:
             (provider.provider_id, customer.subject)
             for provider in providers.values()
             for customer in provider.sandbox_customers
-            if customer.trouble is Trouble.ENDED
+            if customer.trouble is SandboxTrouble.ENDED
         ]
 
     def end_connections(self, *, now: datetime) -> None:

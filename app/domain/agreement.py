@@ -61,7 +61,7 @@ _BILINGUAL = (
 )
 
 
-def agree(client: Client, provider: DataProvider) -> Agreement:
+def make_agreement(client: Client, provider: DataProvider) -> Agreement:
     """The agreement that a customer makes who approves a request of `client` now."""
     return Agreement(
         recipient_name=client.name,
@@ -76,7 +76,7 @@ def agree(client: Client, provider: DataProvider) -> Agreement:
     )
 
 
-def agreed(
+def effective_agreement(
     recorded: Agreement | None, client: Client | None, provider: DataProvider | None
 ) -> Agreement | None:
     """The agreement of a past consent: the `recorded` one, where there is one.
@@ -86,7 +86,7 @@ def agreed(
     """
     if recorded is not None or client is None or provider is None:
         return recorded
-    return agree(client, provider)
+    return make_agreement(client, provider)
 
 
 def parse_agreement(document: str) -> Agreement:

@@ -26,7 +26,7 @@ def has_private_scheme(uri: str) -> bool:
     return urlsplit(uri).scheme not in ("http", "https")
 
 
-def host_of(uri: str) -> str:
+def display_host(uri: str) -> str:
     """The part of `uri` that tells a customer where they are sent: the host, or the app's own scheme.
 
     At a loopback address the port is left out, since an app may use another port each time (RFC 8252 7.3).

@@ -22,7 +22,7 @@ class Answer(StrEnum):
 _ANSWERS = {answer.value: answer for answer in Answer}
 
 
-def find_answer(value: str | None) -> Answer | None:
+def answer_by_value(value: str | None) -> Answer | None:
     """The answer with exactly this machine value; None for any other value."""
     return _ANSWERS.get(value or "")
 
@@ -152,7 +152,7 @@ def make_offer(requested_scope: Scope, client: Client, provider: DataProvider) -
     return ConsentOffer(needed=needed, optional=served - needed, unavailable=requested_scope - served)
 
 
-def decide(
+def make_decision(
     pending: PendingRequest,
     offer: ConsentOffer,
     answer: Answer,
@@ -191,7 +191,7 @@ def narrowed_by(granted_scope: Scope, withdrawn: Scope) -> Scope:
     return left if DataCluster.ACCOUNT_BASIC in left else frozenset()
 
 
-def compare(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
+def compare_scopes(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
     """How `offer` differs from the `standing` scope, which the customer shares with the recipient already."""
     asked = offer.needed | offer.optional
     return ScopeDifference(
@@ -199,7 +199,7 @@ def compare(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
     )
 
 
-def grant_of(decision: ConsentDecision, *, ends_at: datetime) -> ConsentGrant:
+def make_grant(decision: ConsentDecision, *, ends_at: datetime) -> ConsentGrant:
     """The grant that an approval creates. `ends_at` is the end that the consent form named."""
     return ConsentGrant(
         consent_id=decision.consent_id,

@@ -20,8 +20,8 @@ class Screen:
     @property
     def screen_hash(self) -> str:
         """The hex SHA-256 of the text in UTF-8."""
-        return hash_of(self.text)
+        return hash_text(self.text)
 
 
-def hash_of(text: str) -> str:
+def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

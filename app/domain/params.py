@@ -20,7 +20,7 @@ class Params:
     values: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> "Params":
+    def from_pairs(cls, pairs: Iterable[tuple[str, str]]) -> "Params":
         """The parameters of `pairs`, each of which is a name and a value."""
         values: dict[str, tuple[str, ...]] = {}
         for name, value in pairs:
@@ -55,7 +55,7 @@ def parse_params(query: bytes) -> Params:
         )
     except ValueError as error:
         raise UnreadableRequest(ErrorCode.INVALID_REQUEST, "The request has too many parameters") from error
-    return Params.of(pairs)
+    return Params.from_pairs(pairs)
 
 
 def check_form(params: Params, known: Iterable[str]) -> None:

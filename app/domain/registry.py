@@ -89,7 +89,7 @@ class Client:
         )
 
 
-class Trouble(StrEnum):
+class SandboxTrouble(StrEnum):
     """What goes wrong for a test customer of the sandbox, so that a recipient's developer can try it."""
 
     DENIED = "denied"  # the bank lets nobody in, although the password is right
@@ -109,7 +109,7 @@ class SandboxCustomer:
     password: str = field(repr=False)
     subject: str
     display_name: str
-    trouble: Trouble | None = None
+    trouble: SandboxTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ def authenticate_client(
     return client, used
 
 
-def authenticate_asker(
+def authenticate_caller(
     credentials: ClientCredentials | None, registry: Registry, *, now: datetime
 ) -> tuple[Client | ResourceServer, SecretUsed]:
     """The client or the resource server that introspects a token (RFC 7662 2.1). Raises OAuthError."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain import codes
-from app.domain.agreement import agree
+from app.domain.agreement import make_agreement
 from app.domain.authorization import AuthorizationRequest, is_still_allowed
 from app.domain.clusters import Scope
 from app.domain.consent import (
@@ -21,8 +21,8 @@ from app.domain.consent import (
     ConsentOffer,
     GrantStatus,
     ShownConsent,
-    decide,
-    grant_of,
+    make_decision,
+    make_grant,
     make_offer,
 )
 from app.domain.history import EventKind
@@ -177,20 +177,20 @@ class ConsentFlow:
         if answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending.request_id) is None:
             return Changed()
         now = self.clock()
-        decision = decide(
+        decision = make_decision(
             pending,
             parties.offer,
             answer,
             checked=checked,
             subject=subject,
             screen_hash=screen_hash,
-            agreement=agree(parties.client, parties.provider),
+            agreement=make_agreement(parties.client, parties.provider),
             consent_id=str(uuid.uuid4()),
             # The machine that began the request may have a clock that is ahead of this one's: a consent that
             # was answered before it was asked would last longer than it may.
             now=max(now, pending.begun_at),
         )
-        grant = grant_of(decision, ends_at=pending.consent_ends_at) if answer is Answer.APPROVE else None
+        grant = make_grant(decision, ends_at=pending.consent_ends_at) if answer is Answer.APPROVE else None
         try:
             standing = self.ledger.record_decision(decision, grant, shown if is_as_shown else None)
         except ConnectionChanged:

@@ -24,8 +24,8 @@ from app.domain.registry import (
     PreviousSecret,
     ResourceServer,
     SandboxCustomer,
+    SandboxTrouble,
     Status,
-    Trouble,
 )
 from app.domain.tokens import hash_secret
 from app.registration.bank_secrets import secret_in_file, secret_in_variable
@@ -160,7 +160,7 @@ class _SandboxCustomer(_Entry):
     password: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
     subject: Identifier
     display_name: Name
-    trouble: Trouble | None = None
+    trouble: SandboxTrouble | None = None
 
 
 class _Oidc(_Entry):

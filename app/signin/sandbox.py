@@ -4,7 +4,7 @@ import hmac
 import time
 from datetime import timedelta
 
-from app.domain.registry import DataProvider, Trouble
+from app.domain.registry import DataProvider, SandboxTrouble
 from app.signin import Cause, Customer, SignInFailed
 
 SLOW_SECONDS = 5
@@ -30,15 +30,15 @@ class SandboxSignIn:
         is_right = hmac.compare_digest(password.encode("utf-8", "replace"), expected.encode())
         if customer is None or not is_right:
             return None
-        if customer.trouble is Trouble.DENIED:
+        if customer.trouble is SandboxTrouble.DENIED:
             raise SignInFailed(Cause.REFUSED, "sandbox")
-        if customer.trouble is Trouble.SLOW:
+        if customer.trouble is SandboxTrouble.SLOW:
             time.sleep(SLOW_SECONDS)
         return Customer(provider.provider_id, provider.issuer, customer.subject, customer.display_name)
 
     def consent_lifetime_of(self, provider: DataProvider, customer: Customer) -> timedelta | None:
         """How long a consent of this customer lasts, where it is not as long as anybody's."""
         for known in provider.sandbox_customers:
-            if known.subject == customer.subject and known.trouble is Trouble.BRIEF:
+            if known.subject == customer.subject and known.trouble is SandboxTrouble.BRIEF:
                 return BRIEF_CONSENT
         return None

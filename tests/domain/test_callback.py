@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from app.domain.callback import (
     denied_uri,
+    display_host,
     error_uri,
     has_private_scheme,
-    host_of,
     origin_of,
     success_uri,
 )
@@ -140,7 +140,7 @@ def test_a_denial_says_what_the_specification_says() -> None:
 )
 def test_a_customer_sees_the_host_or_the_apps_own_scheme(uri: str, is_private: bool, host: str) -> None:
     assert has_private_scheme(uri) is is_private
-    assert host_of(uri) == host
+    assert display_host(uri) == host
 
 
 def test_the_origin_of_a_loopback_callback_is_named_exactly() -> None:

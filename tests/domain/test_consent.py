@@ -12,8 +12,8 @@ from app.domain.consent import (
     ConsentDecision,
     ConsentOffer,
     GrantStatus,
-    decide,
-    grant_of,
+    make_decision,
+    make_grant,
     make_offer,
 )
 from app.domain.language import Language
@@ -38,7 +38,7 @@ INSTANT = timedelta.resolution
 
 
 def decided(answer: Answer, checked: Scope, offer: ConsentOffer = OFFER) -> ConsentDecision:
-    return decide(
+    return make_decision(
         a_pending_request(),
         offer,
         answer,
@@ -157,13 +157,15 @@ def test_nothing_is_ever_granted_that_was_not_requested_served_and_either_needed
         requested, a_client(needed_clusters=needed | BASIC), a_provider(clusters=served | BASIC)
     )
     pending = a_pending_request(request=a_request(requested_scope=requested))
-    decision = decide(pending, offer, Answer.APPROVE, checked=checked, subject="s", consent_id="c", now=NOON)
+    decision = make_decision(
+        pending, offer, Answer.APPROVE, checked=checked, subject="s", consent_id="c", now=NOON
+    )
     assert decision.granted_scope == requested & (served | BASIC) & (needed | BASIC | checked)
 
 
 def test_a_decision_says_who_answered_what_when_and_in_which_language() -> None:
     pending = a_pending_request(language=Language.FR, begun_at=NOON - timedelta(minutes=5))
-    decision = decide(
+    decision = make_decision(
         pending,
         OFFER,
         Answer.APPROVE,
@@ -212,7 +214,7 @@ def test_the_same_answer_is_the_same_choice_by_the_same_customer(
 
 
 def test_a_grant_ends_when_its_request_said_however_late_the_answer_comes() -> None:
-    grant = grant_of(a_decision(), ends_at=NOON + timedelta(days=90))
+    grant = make_grant(a_decision(), ends_at=NOON + timedelta(days=90))
     assert grant == a_grant(expires_at=NOON + timedelta(days=90))
 
 

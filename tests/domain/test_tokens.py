@@ -21,7 +21,7 @@ from app.domain.tokens import (
     SecretUsed,
     access_token_claims,
     access_token_lifetime,
-    authenticate_asker,
+    authenticate_caller,
     authenticate_client,
     check_token_params,
     hash_secret,
@@ -51,8 +51,8 @@ def refusal(params: list[tuple[str, str]]) -> tuple[ErrorCode, str]:
 
 
 def validated(params: list[tuple[str, str]]) -> object:
-    check_token_params(Params.of(params), TOKEN_PARAMETERS)
-    return validate_token_request(Params.of(params))
+    check_token_params(Params.from_pairs(params), TOKEN_PARAMETERS)
+    return validate_token_request(Params.from_pairs(params))
 
 
 # Who asks
@@ -130,13 +130,13 @@ def test_a_resource_server_has_a_secret_before_its_own_too() -> None:
     )
     registry = Registry(clients={}, providers={}, resource_servers={"api": server})
     before = NOON - timedelta(seconds=1)
-    assert authenticate_asker(ClientCredentials("api", "old"), registry, now=before) == (
+    assert authenticate_caller(ClientCredentials("api", "old"), registry, now=before) == (
         server,
         SecretUsed.PREVIOUS,
     )
-    assert authenticate_asker(ClientCredentials("api", "new"), registry, now=NOON)[1] is SecretUsed.CURRENT
+    assert authenticate_caller(ClientCredentials("api", "new"), registry, now=NOON)[1] is SecretUsed.CURRENT
     with pytest.raises(OAuthError):
-        authenticate_asker(ClientCredentials("api", "old"), registry, now=NOON)
+        authenticate_caller(ClientCredentials("api", "old"), registry, now=NOON)
 
 
 def test_only_a_hash_of_a_secret_is_kept() -> None:
@@ -234,7 +234,7 @@ def test_parameters_of_other_people_are_ignored_and_the_longest_allowed_is_allow
         ("\udcff", "\x00"),
         ("token", "\udcff"),
     ]
-    check_token_params(Params.of([*unknown, ("code", "c" * LONGEST_PARAMETER)]), TOKEN_PARAMETERS)
+    check_token_params(Params.from_pairs([*unknown, ("code", "c" * LONGEST_PARAMETER)]), TOKEN_PARAMETERS)
 
 
 # What a refresh may ask for

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
-from app.domain.registry import Client, PreviousSecret, Registry, Status, Trouble
+from app.domain.registry import Client, PreviousSecret, Registry, SandboxTrouble, Status
 from app.domain.tokens import ClientCredentials, SecretUsed, authenticate_client, hash_secret
 from app.registration.client_secrets import make_client_secret
 from app.registration.demo_secrets import DEMO_HASHES
@@ -115,7 +115,7 @@ def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:
     for provider in (maple, northern):
         known = {customer.user_name: customer for customer in provider.sandbox_customers}
         troubles = [customer.trouble for customer in known.values() if customer.trouble is not None]
-        assert sorted(troubles) == sorted(Trouble), "each once"
+        assert sorted(troubles) == sorted(SandboxTrouble), "each once"
         assert len(known) - len(troubles) == 10
         assert known["alex"].trouble is known["sam"].trouble is None
         assert {customer.password for customer in known.values()} == {"maple-syrup"}

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from app.domain.registry import DataProvider, SandboxCustomer, Trouble
+from app.domain.registry import DataProvider, SandboxCustomer, SandboxTrouble
 from app.signin import Cause, Customer, SignInFailed
 from app.signin.sandbox import SLOW_SECONDS, SandboxSignIn
 from tests.support.builders import a_provider
@@ -69,7 +69,7 @@ def test_anything_but_the_right_name_and_password_is_nobody(
     assert sandbox.find_customer(MAPLE, user_name, password) is None
 
 
-def troubled(trouble: Trouble) -> DataProvider:
+def troubled(trouble: SandboxTrouble) -> DataProvider:
     customer = SandboxCustomer(
         user_name="alex", password=PASSWORD, subject="a", display_name="Alex", trouble=trouble
     )
@@ -77,7 +77,7 @@ def troubled(trouble: Trouble) -> DataProvider:
 
 
 def test_who_is_turned_away_is_turned_away_with_the_right_password_only(sandbox: SandboxSignIn) -> None:
-    provider = troubled(Trouble.DENIED)
+    provider = troubled(SandboxTrouble.DENIED)
     assert sandbox.find_customer(provider, "alex", "wrong") is None
     with pytest.raises(SignInFailed) as raised:
         sandbox.find_customer(provider, "alex", PASSWORD)
@@ -86,7 +86,7 @@ def test_who_is_turned_away_is_turned_away_with_the_right_password_only(sandbox:
 
 def test_who_is_slow_is_signed_in_after_a_while(sandbox: SandboxSignIn) -> None:
     begun = time.monotonic()
-    assert sandbox.find_customer(troubled(Trouble.SLOW), "alex", PASSWORD) is not None
+    assert sandbox.find_customer(troubled(SandboxTrouble.SLOW), "alex", PASSWORD) is not None
     assert time.monotonic() - begun >= SLOW_SECONDS
 
 

@@ -119,7 +119,7 @@ def test_a_request_that_has_expired_is_noticed_once(
     clock.advance(timedelta(minutes=16))
     for _ in range(3):
         assert customer.client.get(page.format(request_id)).status_code == 410
-    (line,) = [line for line in log() if line["event"] == "expired"]
+    (line,) = [line for line in log() if line["event"] == "request_expired"]
     assert (line["client_id"], line["provider_id"], line["correlation_id"]) == ("dc-budget", "1000", "flow-7")
     assert (line["language"], line["outcome"]) == ("fr", "410")
 

@@ -19,7 +19,7 @@ from app.development.screens.parties import (
     PROVIDERS,
 )
 from app.development.screens.screen import Screen
-from app.domain.agreement import Agreement, agree
+from app.domain.agreement import Agreement, make_agreement
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
@@ -129,7 +129,7 @@ def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
 def _renamed() -> str:
     """A connection whose recipient has changed its name since, and is suspended."""
     today = replace(BUDGET, name=Bilingual("Budget Pilot", "Pilote Budget"), is_suspended=True)
-    return detail_page(_shown(today, agreement=agree(BUDGET, MAPLE)), _BEGAN)
+    return detail_page(_shown(today, agreement=make_agreement(BUDGET, MAPLE)), _BEGAN)
 
 
 def _narrowed() -> str:

@@ -12,7 +12,7 @@ from app.development.screens.parties import ALEX, BUDGET, CONSENT_ID, EVERYTHING
 from app.development.screens.screen import Screen
 from app.domain.callback import success_uri
 from app.domain.clusters import DataCluster, Scope, in_order
-from app.domain.consent import Answer, decide
+from app.domain.consent import Answer, make_decision
 from app.domain.evidence import Screen as Shown
 from app.domain.registry import Client, DataProvider
 from app.signin import Customer
@@ -75,7 +75,7 @@ def _without_its_pictures() -> str:
 
 def _answered(answer: Answer) -> str:
     who = fixtures.parties(BUDGET)
-    decision = decide(
+    decision = make_decision(
         fixtures.pending(BUDGET),
         who.offer,
         answer,

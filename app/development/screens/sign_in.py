@@ -12,7 +12,7 @@ from app.domain.registry import Client
 from app.web.consent.open_request import OpenRequest
 from app.web.current import browser, services
 from app.web.edge.forms import SignInForm
-from app.web.signin.purpose import Purpose
+from app.web.signin.purpose import SignInPurpose
 from app.web.signin.sandbox_page import sandbox_page
 
 
@@ -21,7 +21,7 @@ def _sandbox(
 ) -> str:
     session = browser()  # the page does not read the session, so that no store is used
     opened = OpenRequest(fixtures.pending(client), fixtures.parties(client), session) if client else None
-    purpose = Purpose(MAPLE, session, opened)
+    purpose = SignInPurpose(MAPLE, session, opened)
     came_back = has_failed or wait is not None
     typed = {"user_name": "alex"} if came_back else {}
     form = SignInForm(session_id=None, request_id=purpose.bound_to, **typed)

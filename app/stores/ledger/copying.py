@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, column, func, insert, or_, select, table
 
-from app.domain.evidence import hash_of
+from app.domain.evidence import hash_text
 from app.stores.ledger.database import Database, UniqueViolation
 from app.stores.ledger.schema import agreements, events, metadata, screens
 from app.stores.ledger.statements import DatabaseConnection
@@ -102,7 +102,7 @@ def _check_hashes(new: DatabaseConnection) -> None:
     for one, key, kept in _HASHED:
         for rows in _portions(new, one):
             for row in rows:
-                if hash_of(getattr(row, kept.name)) != getattr(row, key.name):
+                if hash_text(getattr(row, kept.name)) != getattr(row, key.name):
                     raise NotCopied(f"a text in {one.name} is not the one that was hashed")
 
 

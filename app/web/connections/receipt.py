@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext
 
-from app.domain.agreement import Agreement, agreed
+from app.domain.agreement import Agreement, effective_agreement
 from app.domain.clusters import DataCluster, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.language import Bilingual, Language
@@ -42,7 +42,7 @@ class ShownConnection:
     @property
     def agreement(self) -> Agreement | None:
         """The agreement; None where none was recorded and the recipient is no longer registered."""
-        return agreed(self.connection.agreement, self.client, self.provider)
+        return effective_agreement(self.connection.agreement, self.client, self.provider)
 
     @property
     def recipient_name(self) -> Bilingual:

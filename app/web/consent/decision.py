@@ -106,7 +106,7 @@ def _answer(
         case Changed():
             return _bring_back(opened, Notice.CHANGED)
         case Expired():
-            raise opened.expired()
+            raise opened.expiry_problem()
 
 
 def _code_uri(opened: OpenRequest, code: str) -> str:

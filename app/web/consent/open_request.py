@@ -38,12 +38,12 @@ class OpenRequest:
     def require_time_left(self) -> None:
         """Raises Problem (410) when the request has expired without an answer."""
         if services().flow.is_expired(self.pending):
-            raise self.expired()
+            raise self.expiry_problem()
 
-    def expired(self) -> errors.Problem:
+    def expiry_problem(self) -> errors.Problem:
         """The page of a request that has expired, with the way back; noted once."""
         if services().flow.note_expiry(self.pending):
-            _log.info("expired", language=self.pending.language.value, outcome="410")
+            _log.info("request_expired", language=self.pending.language.value, outcome="410")
         return errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
 
 

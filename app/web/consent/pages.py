@@ -6,7 +6,7 @@ from math import ceil
 
 from flask import render_template, request
 
-from app.domain.callback import has_private_scheme, host_of, origin_of
+from app.domain.callback import display_host, has_private_scheme, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import (
     ConsentDecision,
@@ -15,7 +15,7 @@ from app.domain.consent import (
     GrantStatus,
     ScopeDifference,
     ShownConsent,
-    compare,
+    compare_scopes,
 )
 from app.domain.evidence import Screen
 from app.domain.language import Language
@@ -78,7 +78,7 @@ def _prepared(
         offer=parties.offer,
         shared=None if standing is None else Shared.of(standing),
         ends_on=long_date(pending.consent_ends_at),
-        callback_host=host_of(pending.request.redirect_uri),
+        callback_host=display_host(pending.request.redirect_uri),
         checked=pending.checked_clusters,
         notice=notice,
         names_customer=bool(customer.display_name),
@@ -125,7 +125,7 @@ class WhatIsAsked:
 def form_with_placeholders(asked: WhatIsAsked, parties: Parties) -> str:
     """The form, with placeholders for what is one customer's alone."""
     offer = asked.offer
-    difference = None if asked.shared is None else compare(offer, asked.shared.scope)
+    difference = None if asked.shared is None else compare_scopes(offer, asked.shared.scope)
     return render_template(
         "consent/form.html",
         client=parties.client,

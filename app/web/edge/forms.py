@@ -14,7 +14,7 @@ from wtforms import PasswordField, StringField, ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 
 from app.domain.clusters import Scope, known_clusters
-from app.domain.consent import Answer, find_answer
+from app.domain.consent import Answer, answer_by_value
 from app.domain.evidence import Screen
 from app.domain.language import Language, find_language
 from app.domain.pending_request import PendingRequest
@@ -125,7 +125,7 @@ class DecisionForm:
     def answer(self) -> Answer | None:
         """The button that was pressed, if it was one of the two. No button is both."""
         pressed = request.form.getlist("decision")
-        return find_answer(pressed[0]) if len(pressed) == 1 else None
+        return answer_by_value(pressed[0]) if len(pressed) == 1 else None
 
     @property
     def is_malformed(self) -> bool:

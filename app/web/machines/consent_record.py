@@ -5,7 +5,7 @@ import uuid
 from flask import Blueprint, Response, jsonify
 from werkzeug.exceptions import NotFound
 
-from app.domain.agreement import agreed
+from app.domain.agreement import effective_agreement
 from app.domain.fdx import consent_grant
 from app.stores.ledger.connections import Connection
 from app.web.current import services
@@ -25,7 +25,7 @@ def show(consent_id: uuid.UUID) -> Response:
     registry = services().registry
     record = consent_grant(
         grant,
-        agreement=agreed(
+        agreement=effective_agreement(
             connection.agreement,
             registry.clients.get(grant.client_id),
             registry.find_provider(grant.provider_id),

@@ -17,7 +17,7 @@ from flask import request
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest
 from app.domain.params import MOST_PARAMETERS, Params, parse_params
 from app.domain.registry import Client, ResourceServer
-from app.domain.tokens import ClientCredentials, authenticate_asker, authenticate_client, check_token_params
+from app.domain.tokens import ClientCredentials, authenticate_caller, authenticate_client, check_token_params
 from app.web.current import services
 from app.web.edge.headers import name_parties, name_secret
 from app.web.edge.limits import wrong_secrets_counted
@@ -57,13 +57,13 @@ def authenticated_client(params: Params) -> Client:
     return client
 
 
-def authenticated_asker(params: Params) -> Client | ResourceServer:
+def authenticated_caller(params: Params) -> Client | ResourceServer:
     """The client or resource server that introspects. Raises what `authenticated_client` does."""
     credentials = client_credentials(params)
     with wrong_secrets_counted(), _challenged(is_wanted=True):  # RFC 7662 2.3
-        asker, used = authenticate_asker(credentials, services().registry, now=services().clock())
+        caller, used = authenticate_caller(credentials, services().registry, now=services().clock())
     name_secret(used)
-    return asker
+    return caller
 
 
 def _client_credentials(params: Params) -> ClientCredentials | None:
@@ -162,7 +162,7 @@ def _json_params(body: bytes, known: Collection[str]) -> Params:
     found = [(name, value) for name, value in members if name in known and value is not None]
     if not all(isinstance(value, str) for _, value in found):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The values must be strings")
-    return Params.of((name, value) for name, value in found if value)
+    return Params.from_pairs((name, value) for name, value in found if value)
 
 
 class _Members(list[tuple[str, Any]]):

@@ -13,8 +13,7 @@ from app.signin import Cause, Customer, SignInFailed
 from app.web.current import browser, services
 from app.web.edge import errors, language
 from app.web.edge.limits import limit_address
-from app.web.signin import purpose
-from app.web.signin.purpose import Purpose
+from app.web.signin.purpose import SignInPurpose, purpose_of
 
 _log = structlog.get_logger()
 
@@ -22,69 +21,69 @@ _STATE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _ANSWER = ("code", "error", "iss")
 
 
-def show_failure_again(asked: Purpose) -> None:
+def show_failure_again(purpose: SignInPurpose) -> None:
     """Raises Problem for the address of a failure page, which the language switch leads to (`failed=`)."""
     cause = request.args.get("failed")
     if cause in set(Cause):
-        raise _problem(asked, Cause(cause))
+        raise _problem(purpose, Cause(cause))
 
 
-def failed(asked: Purpose, failure: SignInFailed) -> errors.Problem:
+def log_failure(purpose: SignInPurpose, failure: SignInFailed) -> errors.Problem:
     """Logs why signing in has failed, and returns the page that says so."""
     _log.warning(
         "sign_in_failed",
-        provider_id=asked.provider.provider_id,
+        provider_id=purpose.provider.provider_id,
         reason=failure.detail,
         outcome=failure.cause.value,
     )
-    return _problem(asked, failure.cause)
+    return _problem(purpose, failure.cause)
 
 
-def go_to_bank(asked: Purpose) -> BaseResponse | str:
+def redirect_to_bank(purpose: SignInPurpose) -> BaseResponse | str:
     """Redirects to the bank. After signing out there is a page with a link to the bank instead.
 
     Browsers refuse a redirect to the bank as the answer to the sign-out form (form-action). Without the page,
     the next person at the browser could also be signed in as the one before, without having asked for it.
     """
-    provider_id = asked.provider.provider_id
-    has_left = asked.session.has_left(provider_id)
+    provider_id = purpose.provider.provider_id
+    has_left = purpose.session.has_left(provider_id)
     if has_left and request.args.get("at") != "bank":
         return render_template(
             "signin/bank.html",
-            provider=asked.provider,
-            client=asked.client,
-            address=asked.address(at="bank"),
-            way_back=asked.way_back,
+            provider=purpose.provider,
+            client=purpose.client,
+            address=purpose.address(at="bank"),
+            way_back=purpose.way_back,
         )
     try:
         departure = services().bank_sign_in.begin(
-            asked.provider,
-            browser_id=asked.session.browser_id,
-            request_id=asked.request_id,
+            purpose.provider,
+            browser_id=purpose.session.browser_id,
+            request_id=purpose.request_id,
             language=language.language(),
             must_ask_again=has_left,
         )
     except SignInFailed as failure:
-        raise failed(asked, failure) from failure
+        raise log_failure(purpose, failure) from failure
     services().sign_ins.save(departure.pending)
     return redirect(departure.url, 302)
 
 
-def come_back(provider_id: str) -> BaseResponse:
+def finish_sign_in(provider_id: str) -> BaseResponse:
     """The bank's callback: signs in the customer whom a valid answer names. An answer works once."""
     if request.method == "HEAD":
         return Response()
     limit_address()  # before a slot of the bank's bulkhead is taken, or an event is logged
     params = parse_params(request.query_string)
     pending = _own_pending(params, provider_id)
-    asked = purpose.of(pending)
-    asked.require_time_left()
+    purpose = purpose_of(pending)
+    purpose.require_time_left()
     try:
-        customer = _finish(asked, pending, params)
+        customer = _finish(purpose, pending, params)
     except SignInFailed as failure:
-        raise failed(asked, failure) from failure
-    asked.welcome(customer)
-    return redirect(asked.next_address, 303)
+        raise log_failure(purpose, failure) from failure
+    purpose.welcome(customer)
+    return redirect(purpose.next_address, 303)
 
 
 def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
@@ -113,28 +112,28 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
     return pending
 
 
-def _finish(asked: Purpose, pending: PendingSignIn, params: Params) -> Customer:
-    if asked.provider.oidc is None or asked.provider.issuer != pending.issuer:
+def _finish(purpose: SignInPurpose, pending: PendingSignIn, params: Params) -> Customer:
+    if purpose.provider.oidc is None or purpose.provider.issuer != pending.issuer:
         raise SignInFailed(Cause.UNAVAILABLE, "not_registered")  # the registration has changed meanwhile
     if not services().sign_ins.use(pending.state):
         raise SignInFailed(Cause.USED, "used")
     if any(params.is_repeated(name) or not params.is_text(name) for name in _ANSWER):
         raise SignInFailed(Cause.UNPROVEN, "unreadable")
     answer = {name: value for name in _ANSWER if (value := params.single(name)) is not None}
-    customer = services().bank_sign_in.finish(asked.provider, pending, answer)
+    customer = services().bank_sign_in.finish(purpose.provider, pending, answer)
     # The subjects in the ledger may be from another issuer, where they can name other people (docs/adr/0021).
-    if not services().issuers.accept(asked.provider, now=services().clock()):
+    if not services().issuers.accept(purpose.provider, now=services().clock()):
         raise SignInFailed(Cause.UNAVAILABLE, "issuer_changed")
     return customer
 
 
-def _problem(asked: Purpose, cause: Cause) -> errors.Problem:
+def _problem(purpose: SignInPurpose, cause: Cause) -> errors.Problem:
     """The failure page. Its language switch does not lead to the bank again."""
     return errors.sign_in_failed(
-        asked.provider,
+        purpose.provider,
         cause,
-        retry=asked.address(at="bank"),
-        client=asked.client,
-        way_back=asked.way_back,
-        in_languages={spoken: asked.address(failed=cause, lang=spoken) for spoken in Language},
+        retry=purpose.address(at="bank"),
+        client=purpose.client,
+        way_back=purpose.way_back,
+        in_languages={spoken: purpose.address(failed=cause, lang=spoken) for spoken in Language},
     )

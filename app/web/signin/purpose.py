@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Purpose:
+class SignInPurpose:
     """The purpose of a sign-in at `provider`: the open request, or where that is None, the connections."""
 
     provider: DataProvider
@@ -89,13 +89,13 @@ class Purpose:
         _log.info("signed_in", provider_id=customer.provider_id, outcome="ok")
 
 
-def to_answer(request_id: str) -> Purpose:
+def purpose_to_answer(request_id: str) -> SignInPurpose:
     """The purpose of answering the request. Raises Problem and StoreUnavailable, as `open_request` does."""
     opened = open_request(request_id)
-    return Purpose(opened.parties.provider, opened.session, opened)
+    return SignInPurpose(opened.parties.provider, opened.session, opened)
 
 
-def to_see_connections(provider_id: str) -> Purpose:
+def purpose_to_see_connections(provider_id: str) -> SignInPurpose:
     """The purpose of seeing the connections. Raises Problem (404) for an unregistered provider."""
     provider = services().registry.find_provider(provider_id)
     if provider is None:
@@ -103,14 +103,14 @@ def to_see_connections(provider_id: str) -> Purpose:
     session = browser()
     if session.is_known:
         language.use(language.asked_language() or session.language)
-    return Purpose(provider, session, None)
+    return SignInPurpose(provider, session, None)
 
 
-def of(pending: PendingSignIn) -> Purpose:
+def purpose_of(pending: PendingSignIn) -> SignInPurpose:
     """The purpose of a sign-in whose answer has arrived from the bank."""
     if pending.request_id is None:
-        return to_see_connections(pending.provider_id)
-    return to_answer(pending.request_id)
+        return purpose_to_see_connections(pending.provider_id)
+    return purpose_to_answer(pending.request_id)
 
 
 def bind_to_this_browser(opened: OpenRequest) -> None:

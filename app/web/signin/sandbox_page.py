@@ -9,13 +9,13 @@ from flask import Response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.registry import SandboxCustomer, Trouble
+from app.domain.registry import SandboxCustomer, SandboxTrouble
 from app.signin import Customer, SignInFailed
 from app.stores.redis.attempts import Allowance
 from app.web.current import services
 from app.web.edge.addresses import network_of, peer_of
 from app.web.edge.forms import SignInForm
-from app.web.signin.purpose import Purpose
+from app.web.signin.purpose import SignInPurpose
 
 _log = structlog.get_logger()
 
@@ -27,11 +27,11 @@ _MOST_PER_CUSTOMER = 25
 _MOST_PER_ADDRESS = 100
 
 _MOST_LISTED = 5
-"""How many test customers the page names: a registration for tests of load may have a hundred."""
+"""How many test customers the page names: a judgement, since a registration may have hundreds of them."""
 
 
 def sandbox_page(
-    purpose: Purpose,
+    purpose: SignInPurpose,
     form: SignInForm | None = None,
     *,
     has_failed: bool = False,
@@ -52,19 +52,19 @@ def sandbox_page(
 
 
 def _listed(customers: Sequence[SandboxCustomer]) -> list[SandboxCustomer]:
-    """Those that the page names: the first for whom each thing happens, then others while there is room."""
-    one_of_each: dict[Trouble | None, SandboxCustomer] = {}
+    """The test customers that the page names: the first one with each trouble, and then others."""
+    one_of_each: dict[SandboxTrouble | None, SandboxCustomer] = {}
     for customer in customers:
         one_of_each.setdefault(customer.trouble, customer)
     others = [customer for customer in customers if one_of_each[customer.trouble] is not customer]
     return [*one_of_each.values(), *others][:_MOST_LISTED]
 
 
-def sign_in_form(purpose: Purpose) -> SignInForm:
+def sign_in_form(purpose: SignInPurpose) -> SignInForm:
     return SignInForm(session_id=purpose.session.id, request_id=purpose.bound_to)
 
 
-def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
+def check_password(purpose: SignInPurpose, form: SignInForm) -> BaseResponse:
     """Signs the customer in and redirects, or shows the form again; 429 after too many wrong passwords.
 
     Raises SignInFailed for a test customer whom the bank refuses although the password is correct.
@@ -90,7 +90,7 @@ def check_password(purpose: Purpose, form: SignInForm) -> BaseResponse:
     return redirect(purpose.next_address, 303)
 
 
-def _as_long_as_it_lasts(purpose: Purpose, customer: Customer) -> Purpose:
+def _as_long_as_it_lasts(purpose: SignInPurpose, customer: Customer) -> SignInPurpose:
     """The purpose with a shorter consent, where `customer` has the trouble `brief`; else `purpose` itself."""
     sandbox = services().sandbox
     lifetime = None if sandbox is None else sandbox.consent_lifetime_of(purpose.provider, customer)
@@ -101,7 +101,7 @@ def _as_long_as_it_lasts(purpose: Purpose, customer: Customer) -> Purpose:
     return replace(purpose, opened=replace(purpose.opened, pending=pending))
 
 
-def _find_customer(purpose: Purpose, form: SignInForm) -> Customer | None:
+def _find_customer(purpose: SignInPurpose, form: SignInForm) -> Customer | None:
     sandbox = services().sandbox
     if sandbox is None:
         raise NotFound
@@ -110,7 +110,7 @@ def _find_customer(purpose: Purpose, form: SignInForm) -> Customer | None:
     return sandbox.find_customer(purpose.provider, form.user_name.data or "", form.password.data or "")
 
 
-def _allowances(purpose: Purpose, form: SignInForm) -> list[Allowance]:
+def _allowances(purpose: SignInPurpose, form: SignInForm) -> list[Allowance]:
     customer = (purpose.provider.provider_id, (form.user_name.data or "").casefold())
     address = network_of(peer_of(request.remote_addr))
     return [

@@ -11,7 +11,12 @@ from app.web.edge import errors, language, pseudo_locale
 from app.web.edge.forms import SignOutForm, chosen_language
 from app.web.edge.limits import limit_address
 from app.web.signin import bank_page
-from app.web.signin.purpose import Purpose, bind_to_this_browser, to_answer, to_see_connections
+from app.web.signin.purpose import (
+    SignInPurpose,
+    bind_to_this_browser,
+    purpose_to_answer,
+    purpose_to_see_connections,
+)
 from app.web.signin.sandbox_page import check_password, sandbox_page, sign_in_form
 
 bp = Blueprint("signin", __name__)
@@ -19,28 +24,28 @@ bp = Blueprint("signin", __name__)
 
 @bp.get("/sign-in/<request_id>")
 def show(request_id: str) -> BaseResponse | str:
-    return _ask(to_answer(request_id))
+    return _show_sign_in(purpose_to_answer(request_id))
 
 
 @bp.post("/sign-in/<request_id>")
 def sign_in(request_id: str) -> BaseResponse:
-    return _sign_in(to_answer(request_id))
+    return _sign_in(purpose_to_answer(request_id))
 
 
 @bp.get("/connections/sign-in/<provider_id>")
 def show_for_connections(provider_id: str) -> BaseResponse | str:
-    return _ask(to_see_connections(provider_id))
+    return _show_sign_in(purpose_to_see_connections(provider_id))
 
 
 @bp.post("/connections/sign-in/<provider_id>")
 def sign_in_for_connections(provider_id: str) -> BaseResponse:
-    return _sign_in(to_see_connections(provider_id))
+    return _sign_in(purpose_to_see_connections(provider_id))
 
 
 @bp.get("/sign-in/callback/<provider_id>")
 def come_back(provider_id: str) -> BaseResponse:
     """The callback of a bank's server (OpenID Connect Core 1.0, 3.1.2.5). Each bank has its own address."""
-    return bank_page.come_back(provider_id)
+    return bank_page.finish_sign_in(provider_id)
 
 
 @bp.post("/sign-out")
@@ -65,7 +70,7 @@ def sign_out() -> BaseResponse | str:
     return redirect(url_for("signin.show", request_id=request_id), 303)
 
 
-def _ask(purpose: Purpose) -> BaseResponse | str:
+def _show_sign_in(purpose: SignInPurpose) -> BaseResponse | str:
     """Shows the sign-in, or redirects to the next page when the customer is signed in already."""
     purpose.require_time_left()
     if purpose.customer is not None:
@@ -75,10 +80,10 @@ def _ask(purpose: Purpose) -> BaseResponse | str:
     limit_address()
     purpose.remember_browser()
     bank_page.show_failure_again(purpose)
-    return sandbox_page(purpose) if purpose.provider.oidc is None else bank_page.go_to_bank(purpose)
+    return sandbox_page(purpose) if purpose.provider.oidc is None else bank_page.redirect_to_bank(purpose)
 
 
-def _sign_in(purpose: Purpose) -> BaseResponse:
+def _sign_in(purpose: SignInPurpose) -> BaseResponse:
     """Handles the form of the sandbox. For a bank with its own server it does not exist (404)."""
     if purpose.provider.oidc is not None:
         raise NotFound
@@ -94,4 +99,4 @@ def _sign_in(purpose: Purpose) -> BaseResponse:
     try:
         return check_password(purpose, form)
     except SignInFailed as failure:
-        raise bank_page.failed(purpose, failure) from failure
+        raise bank_page.log_failure(purpose, failure) from failure

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from app.domain.agreement import agree
+from app.domain.agreement import make_agreement
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.stores.ledger.audit import AT_ONCE, Audit
@@ -14,7 +14,7 @@ from app.stores.ledger.schema import agreements, decisions, events, grants, scre
 from tests.support.builders import NOON, a_client, a_decision, a_grant, a_provider
 
 HOUR = timedelta(hours=1)
-AGREEMENT = agree(a_client(), a_provider())
+AGREEMENT = make_agreement(a_client(), a_provider())
 
 
 def approve(ledger: Ledger, name: str, *, after: timedelta = timedelta(0)) -> None:

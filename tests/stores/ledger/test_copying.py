@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine, insert, text
 
 from app.commands.ledger import ledger as ledger_commands
 from app.domain.clusters import DataCluster
-from app.domain.evidence import Screen, hash_of
+from app.domain.evidence import Screen, hash_text
 from app.domain.history import Actor
 from app.domain.language import Language
 from app.stores.ledger import migrations
@@ -57,7 +57,7 @@ def fill(url: str, many: int = AT_ONCE + 3) -> None:
             "text": SHOWN.text,
         }
         connection.execute(insert(screens).values(**row, first_shown_at=NOON))
-        agreed = {"agreement_hash": hash_of("{}"), "document": "{}", "first_agreed_at": NOON}
+        agreed = {"agreement_hash": hash_text("{}"), "document": "{}", "first_agreed_at": NOON}
         connection.execute(insert(agreements).values(**agreed))
     shared = BASIC | {DataCluster.TRANSACTIONS}
     for number in range(many):

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, insert
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.agreement import agree
+from app.domain.agreement import make_agreement
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
 from app.domain.evidence import Screen
 from app.domain.language import Language
@@ -414,7 +414,7 @@ def test_the_same_approval_again_is_the_one_on_record_whatever_its_page_showed(l
 def test_what_was_agreed_is_on_record_once_for_all_who_agreed_to_the_same(
     ledger: Ledger, database: LedgerTables
 ) -> None:
-    agreement = agree(a_client(), a_provider())
+    agreement = make_agreement(a_client(), a_provider())
     for number in (1, 2):
         decision, grant = an_approval(number, subject=f"maple-{number}")
         ledger.record_decision(replace(decision, agreement=agreement), grant)

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
-from app.domain.agreement import Agreement, agree
+from app.domain.agreement import Agreement, make_agreement
 from app.domain.consent import Answer, ConsentGrant
-from app.domain.evidence import Screen, hash_of
+from app.domain.evidence import Screen, hash_text
 from app.domain.history import Actor
 from app.domain.language import Language
 from app.stores.ledger.connections import ConnectionStore
@@ -23,7 +23,7 @@ YEAR = timedelta(days=365)
 DAY = timedelta(days=1)
 POLICY = Policy(records=7 * YEAR, tokens=365 * DAY, token_idle=30 * DAY)
 SECOND = timedelta(seconds=1)
-AGREEMENT = agree(a_client(), a_provider())
+AGREEMENT = make_agreement(a_client(), a_provider())
 EVERY_TABLE = ("decisions", "grants", "events", "refresh_tokens")
 
 
@@ -45,7 +45,7 @@ class Kept:
         """A consent of NOON that lasts a year, with a refresh token."""
         names = {"request_id": f"r-{name}", "consent_id": f"c-{name}", "subject": f"s-{name}"}
         grant = a_grant(**names)
-        decision = a_decision(**names, screen_hash=shown and hash_of(shown), agreement=agreement)
+        decision = a_decision(**names, screen_hash=shown and hash_text(shown), agreement=agreement)
         self.ledger.record_decision(decision, grant)
         if redeemed:
             self.ledger.redeem(grant.request_id, grant.client_id, token_hash=f"t-{name}", now=NOON)
@@ -177,7 +177,7 @@ def test_what_was_agreed_is_kept_while_an_answer_refers_to_it(kept: Kept, databa
 def test_what_was_agreed_and_nobody_refers_to_is_kept_for_thirty_days(
     kept: Kept, database: LedgerTables
 ) -> None:
-    new = agree(a_client(history_months=12), a_provider())
+    new = make_agreement(a_client(history_months=12), a_provider())
     kept.leave_agreement(AGREEMENT)
     kept.leave_agreement(new, after=2 * DAY)
     assert kept.forget(30 * DAY - SECOND) == Forgettable()

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from app.development.embedded import EmbeddedValkey
-from app.domain.evidence import hash_of
+from app.domain.evidence import hash_text
 from app.web.consent.visible_text import visible_text
 from tests.support.applications import Clock, a_browser
 from tests.support.customer import (
@@ -45,14 +45,14 @@ def screen_named_by(html: str, request_id: str) -> str:
 def check_token(html: str, request_id: str) -> str:
     """The hash of the screen that the form's token names, which is that of the page itself."""
     named = screen_named_by(html, request_id)
-    assert named == hash_of(visible_text(html))
+    assert named == hash_text(visible_text(html))
     return named
 
 
 def kept(recorded: LedgerTables) -> dict[str, str]:
     """The texts in the ledger, by their hashes, which must be theirs."""
     screens = {row["screen_hash"]: row["text"] for row in recorded["screens"]}
-    assert all(hash_of(text) == screen_hash for screen_hash, text in screens.items())
+    assert all(hash_text(text) == screen_hash for screen_hash, text in screens.items())
     return screens
 
 
@@ -262,7 +262,7 @@ def test_a_token_for_another_screen_decides_nothing(
     html = customer.client.get(f"/consent/{request_id}?lang={other}").text
     customer.client.get(f"/consent/{request_id}?lang={lang}")
     elsewhere = screen_named_by(html, request_id)
-    for screen_hash in (elsewhere, hash_of("what nobody saw"), ""):
+    for screen_hash in (elsewhere, hash_text("what nobody saw"), ""):
         forged = {"csrf_token": f"{screen_hash}.{token.partition('.')[2]}"}
         response = customer.post_answer(request_id, forged, "approve")
         check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)

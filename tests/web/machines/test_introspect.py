@@ -40,12 +40,12 @@ def connections(ledger: Ledger) -> ConnectionStore:
 # What is told
 
 
-@pytest.mark.parametrize("asker", [MAPLE_API, BUDGET])
+@pytest.mark.parametrize("caller", [MAPLE_API, BUDGET])
 def test_an_access_token_is_told_with_its_claims_to_the_banks_api_and_to_its_client(
-    customer: BrowserCustomer, asker: tuple[str, str]
+    customer: BrowserCustomer, caller: tuple[str, str]
 ) -> None:
     tokens = connect(customer, "TRANSACTIONS")
-    answer = introspect(customer.client, tokens["access_token"], asker)
+    answer = introspect(customer.client, tokens["access_token"], caller)
     assert answer == {
         "active": True,
         "token_type": "Bearer",
@@ -71,8 +71,8 @@ def test_a_refresh_token_is_told_to_its_client_alone(customer: BrowserCustomer, 
         "consent_id": tokens["consent_id"],
         "exp": int((clock.now + timedelta(days=365)).timestamp()),
     }
-    for asker in (LOANS, MAPLE_API, NORTHERN_API):
-        assert introspect(customer.client, tokens["refresh_token"], asker) == INACTIVE
+    for caller in (LOANS, MAPLE_API, NORTHERN_API):
+        assert introspect(customer.client, tokens["refresh_token"], caller) == INACTIVE
 
 
 def test_the_clients_own_token_is_told_to_it_alone(client: ContractClient) -> None:
@@ -85,8 +85,8 @@ def test_the_clients_own_token_is_told_to_it_alone(client: ContractClient) -> No
         "http://localhost:8000",
     )
     assert "consent_id" not in answer
-    for asker in (LOANS, MAPLE_API):
-        assert introspect(client, token, asker) == INACTIVE
+    for caller in (LOANS, MAPLE_API):
+        assert introspect(client, token, caller) == INACTIVE
 
 
 def test_json_and_secrets_in_the_body_are_understood(customer: BrowserCustomer) -> None:
@@ -99,15 +99,15 @@ def test_json_and_secrets_in_the_body_are_understood(customer: BrowserCustomer) 
 # What is inactive
 
 
-@pytest.mark.parametrize("asker", [LOANS, NORTHERN_API])
-def test_somebody_elses_token_looks_like_none(customer: BrowserCustomer, asker: tuple[str, str]) -> None:
-    assert introspect(customer.client, connect(customer)["access_token"], asker) == INACTIVE
+@pytest.mark.parametrize("caller", [LOANS, NORTHERN_API])
+def test_somebody_elses_token_looks_like_none(customer: BrowserCustomer, caller: tuple[str, str]) -> None:
+    assert introspect(customer.client, connect(customer)["access_token"], caller) == INACTIVE
 
 
-@pytest.mark.parametrize("asker", [BUDGET, MAPLE_API])
+@pytest.mark.parametrize("caller", [BUDGET, MAPLE_API])
 @pytest.mark.parametrize("token", ["x", "a.b.c", "é", "e30.e30.e30", "x" * 4096, " "])
-def test_what_is_no_token_is_inactive(client: ContractClient, token: str, asker: tuple[str, str]) -> None:
-    assert introspect(client, token, asker) == INACTIVE
+def test_what_is_no_token_is_inactive(client: ContractClient, token: str, caller: tuple[str, str]) -> None:
+    assert introspect(client, token, caller) == INACTIVE
 
 
 @pytest.mark.parametrize("change", [0, 1, 2])
@@ -197,8 +197,8 @@ def test_a_withdrawn_cluster_is_gone_from_tokens_that_were_issued_before(
     tokens = connect(customer, "TRANSACTIONS", "STATEMENTS", scope=scope)
     withdrawn = frozenset({DataCluster.TRANSACTIONS})
     connections.withdraw(tokens["consent_id"], withdrawn, actor=Actor.CUSTOMER, now=clock.now)
-    for kind, asker in (("access_token", MAPLE_API), ("access_token", BUDGET), ("refresh_token", BUDGET)):
-        assert introspect(customer.client, tokens[kind], asker)["scope"] == "ACCOUNT_BASIC STATEMENTS"
+    for kind, caller in (("access_token", MAPLE_API), ("access_token", BUDGET), ("refresh_token", BUDGET)):
+        assert introspect(customer.client, tokens[kind], caller)["scope"] == "ACCOUNT_BASIC STATEMENTS"
     assert customer.refresh(tokens["refresh_token"]).get_json()["scope"] == "ACCOUNT_BASIC STATEMENTS"
     narrower = customer.refresh(tokens["refresh_token"], scope="TRANSACTIONS")
     assert narrower.get_json()["error"] == "invalid_scope"
@@ -290,8 +290,8 @@ def test_a_token_that_may_be_alive_is_never_called_dead(
     tokens = connect(customer)
     elsewhere = f"sqlite:///{tmp_path}/no-such-folder/ledger.sqlite3"
     failing = failing_server(valkey.url, elsewhere, signing_keys, clock)
-    for kind, asker in (("access_token", MAPLE_API), ("access_token", BUDGET), ("refresh_token", BUDGET)):
-        response = failing.post(INTROSPECT, data={"token": tokens[kind]}, headers=basic(*asker))
+    for kind, caller in (("access_token", MAPLE_API), ("access_token", BUDGET), ("refresh_token", BUDGET)):
+        response = failing.post(INTROSPECT, data={"token": tokens[kind]}, headers=basic(*caller))
         check_refused(response, 503, "temporarily_unavailable")
         assert int(response.headers["Retry-After"]) > 0
         assert "active" not in response.get_json()

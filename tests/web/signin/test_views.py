@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.development.embedded import EmbeddedValkey
-from app.domain.registry import Trouble
+from app.domain.registry import SandboxTrouble
 from app.settings import Settings
 from app.signatures import make_signer
 from app.stores.redis import client as redis
@@ -605,9 +605,9 @@ def test_a_customer_whom_the_bank_turns_away_reads_so_and_can_go_back_to_the_rec
 def test_the_form_says_what_goes_wrong_for_whom(customer: BrowserCustomer, lang: str) -> None:
     page = parse_page(customer.client.get(f"/sign-in/{customer.begin(lang=lang)}").text)
     names = [item.text.partition(",")[0].strip("\u2068\u2069 ") for item in page.all("li")]
-    assert names == ["alex", *Trouble]
+    assert names == ["alex", *SandboxTrouble]
     troubled = {item.text.partition(",")[0]: item.text for item in page.all("li") if "(" in item.text}
-    assert len(troubled) == len(Trouble)
+    assert len(troubled) == len(SandboxTrouble)
 
 
 @pytest.mark.parametrize("with_troubles", [True, False])
