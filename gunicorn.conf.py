@@ -196,8 +196,8 @@ workers = _number("ACCORD_WORKERS", 2, least=1, most=1000)
 # cost little.
 threads = 16 * _number("ACCORD_THREADS", 8, least=1, most=64)
 
-# gthread, with our own way of refusing. By their names: they are imported when the folder of the counts is
-# named, which is looked for on import.
+# gthread, with answers of our own to requests that cannot be read. Worker and logger are named, not imported:
+# with the package `app` comes the library for metrics, which looks for the folder above on import.
 worker_class = "app.serving.worker.QuietWorker"
 
 # A worker whose main loop is silent for so many seconds is replaced. (What bounds a request is the timeouts

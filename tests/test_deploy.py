@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import socket
 import socketserver
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import yaml
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
+from app.web.edge.concurrency import THREADS_PER_SLOT
 from tests.support.builders import a_query
 from tests.support.customer import carried_params
 from tests.support.nginx import Nginx
@@ -39,6 +42,7 @@ from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
 from tests.support.running_accord import PATIENCE, ServedForm, redeem_at
 from tests.support.systemd import HasEnded, read_environment
+from tests.support.waiting import wait_until
 
 MARK = "marked-secret-value"
 
@@ -264,15 +268,22 @@ def test_the_access_log_is_json_and_has_no_query(production: Production) -> None
 
 
 class Behind:
-    """A server behind nginx that keeps what it was sent, and answers or hangs up."""
+    """A server behind nginx that keeps what it was sent, and answers or hangs up.
+
+    It answers a request for `/slow` when `go_on` is set.
+    """
 
     def __init__(self, *, hangs_up: bool = False) -> None:
         self.heard: list[str] = []
-        heard = self.heard
+        self.go_on = threading.Event()
+        heard, go_on = self.heard, self.go_on
 
         class Connection(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                heard.append(self.request.recv(65536).decode())
+                request = self.request.recv(65536).decode()
+                heard.append(request)
+                if request.startswith("GET /slow "):
+                    go_on.wait(PATIENCE)
                 if not hangs_up:
                     self.request.sendall(
                         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
@@ -339,6 +350,64 @@ def test_a_post_that_was_sent_is_never_sent_again_and_what_only_reads_is() -> No
 def test_an_instance_that_refuses_the_connection_is_passed_over_even_by_a_post() -> None:
     with Behind() as living, Nginx(free_port(), living.port) as nginx:
         assert [ask(nginx, "POST").status_code for _ in range(4)] == [200] * 4
+
+
+@pytest.fixture
+def full() -> Iterator[tuple[Behind, Nginx]]:
+    """An instance that has all the requests which nginx lets through to it, and nginx."""
+    with (
+        Behind() as instance,
+        Nginx(instance.port, changes={"max_conns=224": "max_conns=2"}) as nginx,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        under_way = [pool.submit(ask, nginx, path="/slow") for _ in range(2)]
+        wait_until(lambda: len(instance.heard) == 2)
+        yield instance, nginx
+        instance.go_on.set()
+        assert [one.result().text for one in under_way] == ["ok", "ok"]
+
+
+def test_while_an_instance_is_full_people_and_machines_are_told_when_to_come_back(
+    full: tuple[Behind, Nginx],
+) -> None:
+    instance, nginx = full
+    page, answer = ask(nginx), ask(nginx, "POST", "/api/v1/token")
+    assert page.status_code == answer.status_code == 503
+    assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "5"
+    assert parse_page(page.text).one("section").attributes["lang"] == "fr-CA"
+    assert answer.json()["error"] == "temporarily_unavailable"
+    assert len(instance.heard) == 2, "the instance was asked"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_an_instance_that_is_full_is_seen_to_live(full: tuple[Behind, Nginx], path: str) -> None:
+    _, nginx = full
+    assert ask(nginx, path=path).text == "ok"
+
+
+def test_while_an_instance_is_full_the_other_is_asked() -> None:
+    with (
+        Behind() as busy,
+        Behind() as free,
+        Nginx(busy.port, free.port, changes={"max_conns=224": "max_conns=1"}) as nginx,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        under_way = [pool.submit(ask, nginx, path="/slow") for _ in range(2)]
+        wait_until(lambda: len(busy.heard) == len(free.heard) == 1)
+        free.go_on.set()
+        wait_until(lambda: any(one.done() for one in under_way))
+        assert [ask(nginx, "POST").text for _ in range(6)] == ["ok"] * 6
+        assert len(busy.heard) == 1
+        busy.go_on.set()
+
+
+def test_nginx_lets_through_what_works_and_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not more, so that two threads for each slot stay free for the checks; see app/web/edge/concurrency.py."""
+    for name in ("ACCORD_WORKERS", "ACCORD_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    gunicorn = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    let_through = gunicorn["workers"] * gunicorn["threads"] * (THREADS_PER_SLOT - 2) // THREADS_PER_SLOT
+    assert f" max_conns={let_through};" in (DEPLOY / "nginx.conf").read_text()
 
 
 def test_while_nobody_is_behind_it_people_and_machines_are_told_when_to_come_back() -> None:

@@ -3,13 +3,15 @@
 import tomllib
 from typing import Any
 
+import gunicorn.systemd
+import gunicorn.util
 import psycopg
 import pytest
 import redis
 import redis.connection
 import redis.crc
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
@@ -25,9 +27,10 @@ from tests.support.repository import ROOT
         (redis.crc, "key_slot"),
         (redis.connection, "parse_url"),
         (psycopg.Connection, "_connect_gen wait"),
-        (ThreadWorker, "accept handle_error murder_pending on_pending_socket_readable"),
-        (TConn, "init close"),
-        (Arbiter, "reload"),
+        (ThreadWorker, "handle_error"),
+        (gunicorn.util, "write_nonblock"),
+        (gunicorn.systemd, "listen_fds SD_LISTEN_FDS_START"),
+        (Arbiter, "reload WORKERS"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

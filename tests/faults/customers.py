@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import requests
 from tests.faults.history import Exchange, History
 from tests.support.builders import CALLBACK, a_query
 from tests.support.customer import BUDGET, hidden_fields
+from tests.support.nginx import Nginx
 from tests.support.page_contract import parse_page
 
 PASSWORD = "maple-syrup"
@@ -37,7 +39,7 @@ class Customer(threading.Thread):
     def __init__(
         self,
         name: str,
-        address: str,
+        nginx: Nginx,
         history: History,
         stop: threading.Event,
         *,
@@ -45,13 +47,15 @@ class Customer(threading.Thread):
         is_hasty: bool = False,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._address = address
+        self._address = nginx.address
+        self._authority = str(nginx.certificates.authority)
         self._history = history
         self._halt = stop
         self._bank = bank
         self._is_hasty = is_hasty
         self._browser = requests.Session()
-        self._browser.headers["Connection"] = "close"
+        self._browser.trust_env = False  # which would name other authorities
+        self._browser.verify = self._authority
 
     def run(self) -> None:
         number = 0
@@ -154,7 +158,7 @@ class Customer(threading.Thread):
                     data=data,
                     auth=BUDGET,
                     timeout=PATIENCE,
-                    headers={"Connection": "close"},
+                    verify=self._authority,
                 ),
                 keep=False,
             )
@@ -198,7 +202,11 @@ class Customer(threading.Thread):
         cookies = "; ".join(f"{name}={value}" for name, value in self._browser.cookies.items())
         headers = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded"}
         began = time.monotonic()
-        connection = http.client.HTTPConnection(urlsplit(self._address).netloc, timeout=PATIENCE)
+        connection = http.client.HTTPSConnection(
+            urlsplit(self._address).netloc,
+            timeout=PATIENCE,
+            context=ssl.create_default_context(cafile=self._authority),
+        )
         with suppress(OSError):
             connection.request(method, path, body, headers)
         connection.close()

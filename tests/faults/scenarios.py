@@ -4,6 +4,7 @@ import contextlib
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -294,8 +295,10 @@ def restarted(stage: Stage) -> Iterator[None]:
 def log_hangs(stage: Stage) -> Iterator[None]:
     """Whoever reads the log has stopped, and the pipe to it is full before customers notice anything."""
     stage.log_reader.hang()
-    address = f"http://127.0.0.1:{stage.accord.port}/api/v1/authorize"
+    address = f"{stage.nginx.address}/api/v1/authorize"
     with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(stage.nginx.certificates.authority)
         for _ in range(300):  # a line each
             session.get(address, timeout=10)
     yield
@@ -316,7 +319,13 @@ def slow_clients(head: bytes) -> Fault:
     @contextmanager
     def fault(stage: Stage) -> Iterator[None]:
         stop = threading.Event()
-        links = [socket.create_connection(("127.0.0.1", stage.accord.port)) for _ in range(40)]
+        trust = ssl.create_default_context(cafile=stage.nginx.certificates.authority)
+        links = [
+            trust.wrap_socket(
+                socket.create_connection(("127.0.0.1", stage.nginx.port)), server_hostname="localhost"
+            )
+            for _ in range(40)
+        ]
 
         def drip() -> None:
             for link in links:
@@ -342,7 +351,7 @@ def overload(visitors: int) -> Fault:
 
     @contextmanager
     def fault(stage: Stage) -> Iterator[None]:
-        command = [sys.executable, "-m", "tests.faults.visitors", str(stage.accord.port), str(visitors)]
+        command = [sys.executable, "-m", "tests.faults.visitors", *stage.nginx.way_in, str(visitors)]
         with subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -383,8 +392,8 @@ def to_ledger(stage: Stage) -> Proxy:
 SQLITE = Needs()
 POSTGRES = Needs(postgres=True)
 SENTINELS = Needs(sentinels=True)
-# One turn in each of two workers, and thirteen more may wait in each: twenty-eight are in the house at most.
-SMALL = Needs(variables={"ACCORD_THREADS": "1"})
+# One request works in each of two workers, and thirteen more may wait in each: nginx lets 28 through.
+SMALL = Needs(variables={"ACCORD_THREADS": "1"}, nginx={"max_conns=224": "max_conns=28"})
 
 SCENARIOS = [
     Scenario("nothing breaks", nothing, 2, SQLITE),

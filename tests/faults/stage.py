@@ -1,4 +1,7 @@
-"""Everything that can break, put together: gunicorn with two workers, real stores, proxies between them."""
+"""Everything that can break, put together: nginx, gunicorn with two workers, real stores, proxies between them.
+
+nginx has the configuration that is shipped, and everybody comes through it, over TLS.
+"""
 
 import json
 import threading
@@ -19,6 +22,7 @@ from tests.faults.health import HealthWatch
 from tests.faults.history import History, violations
 from tests.support.ledger_tables import LedgerTables
 from tests.support.log_reader import LogReader
+from tests.support.nginx import Nginx
 from tests.support.oidc_server import OidcServer
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
@@ -42,6 +46,8 @@ class Needs:
     hasty: bool = False
     log_reader: bool = False
     variables: dict[str, str] = field(default_factory=dict)
+    nginx: dict[str, str] = field(default_factory=dict)
+    """What is changed in nginx.conf besides names, ports and paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +123,15 @@ class Stage:
             application="tests.faults.wsgi_skewed:app" if self.needs.skewed else "wsgi:app",
             CLOCK_OFFSET_FILE=str(self.offset),
             ACCORD_REGISTRY=str(registry),
+            ACCORD_TRUSTED_PROXIES="127.0.0.1",
             ACCORD_AUTHORIZE_RATE="0",
             ACCORD_TOKEN_RATE="0",
             ACCORD_WRONG_SECRETS="0",
             ACCORD_SIGN_IN_WINDOW="2",
             **self.needs.variables,
         )
+        self.nginx = enter(Nginx(accord.port, changes=self.needs.nginx))
+        accord.environment["ACCORD_ISSUER"] = self.nginx.address
         self.accord = enter(accord)
 
     def __exit__(self, *_: object) -> None:
@@ -143,7 +152,7 @@ class Stage:
         history, stop = self.history, threading.Event()
         first, flows, noise = len(history.exchanges), len(history.finished), self._unexpected()
         customers = [self._customer(name, history, stop) for name in self.subjects]
-        with HealthWatch(self.accord.port) as health:
+        with HealthWatch(self.nginx) as health:
             for customer in customers:
                 customer.start()
             try:
@@ -177,7 +186,7 @@ class Stage:
 
     def _customer(self, name: str, history: History, stop: threading.Event) -> Customer:
         bank = None if self.bank is None else _page_of(self.bank, name)
-        return Customer(name, self.accord.address, history, stop, bank=bank, is_hasty=self.needs.hasty)
+        return Customer(name, self.nginx, history, stop, bank=bank, is_hasty=self.needs.hasty)
 
     def _registry(self) -> str:
         text = with_customers(self.subjects, password=PASSWORD)

@@ -43,12 +43,19 @@ class Nginx:
     def address(self) -> str:
         return f"https://localhost:{self.port}"
 
+    @property
+    def way_in(self) -> list[str]:
+        """The port and the authority's certificate, for a command that asks it."""
+        return [str(self.port), str(self.certificates.authority)]
+
     def write(self, *ports: int) -> None:
         """Writes the configuration anew, for these instances."""
         text = SHIPPED.read_text(encoding="utf-8")
-        instances = "\n".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+        instances = "\n".join(f"server 127.0.0.1:{port} max_fails=0 max_conns=224;" for port in ports)
+        probes = "\n".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
         for shipped, here in {
-            "server 127.0.0.1:8000 max_fails=0;": instances,
+            "server 127.0.0.1:8000 max_fails=0 max_conns=224;": instances,
+            "server 127.0.0.1:8000 max_fails=0;": probes,
             "listen 443 ": f"listen 127.0.0.1:{self.port} ",
             "listen [::]:443 ": f"listen [::1]:{self.port} ",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",

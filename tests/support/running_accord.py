@@ -26,7 +26,10 @@ NO_HEADERS: Mapping[str, str] = {}
 
 
 class RunningAccord:
-    """As a context manager: running and ready inside the block, stopped after it."""
+    """As a context manager: running and ready inside the block, stopped after it.
+
+    `environment` may be changed before that.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,9 @@ class RunningAccord:
         self.port = free_port()
         self.log = log
         self._application = application
-        self._env = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")} | {
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")
+        } | {
             "ACCORD_ENVIRONMENT": "development",
             "ACCORD_ISSUER": self.issuer,
             "ACCORD_REDIS_URL": redis_url,
@@ -77,7 +82,7 @@ class RunningAccord:
         """Starts it, and waits for nothing."""
         configuration = str(ROOT / "gunicorn.conf.py")
         arguments = [sys.executable, "-m", "gunicorn", "-c", configuration, self._application]
-        return start_child(arguments, log=self.log, env=self._env, cwd=ROOT)
+        return start_child(arguments, log=self.log, env=self.environment, cwd=ROOT)
 
     def __enter__(self) -> Self:
         self._process = self.start()
@@ -86,7 +91,7 @@ class RunningAccord:
                 until_it_listens = Retry(total=None, connect=600, backoff_factor=0.02, backoff_max=0.1)
                 patient.mount("http://", HTTPAdapter(max_retries=until_it_listens))
                 assert patient.get(f"{self.address}/readyz", timeout=PATIENCE).ok, self.log.read_text()
-            while len(self.workers()) < int(self._env["ACCORD_WORKERS"]):
+            while len(self.workers()) < int(self.environment["ACCORD_WORKERS"]):
                 time.sleep(0.01)  # they start one after the other
         except BaseException:
             self.__exit__()
