@@ -7,7 +7,7 @@ anybody when it is forged. Nothing in Redis or in the ledger can be turned back 
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from itsdangerous import BadSignature, base64_decode, base64_encode
 
@@ -18,6 +18,22 @@ from app.stores.redis.client import Redis, ask, find
 from app.stores.redis.sealed import SealedRecords
 
 LONGEST_CODE = 128  # characters; longer than any code of ours: what is longer is not looked for
+
+
+class _Record(TypedDict):
+    """A code as JSON: moments in ISO 8601, a set of clusters as a scope, hashes of tokens in order."""
+
+    consent: str
+    client: str
+    redirect_uri: str
+    challenge: str | None
+    subject: str
+    provider: str
+    scope: str
+    expires: str
+    # The version before wrote neither of these.
+    last_retry: NotRequired[str]
+    unanswered: NotRequired[list[str]]
 
 
 class CodeStore:
@@ -81,7 +97,7 @@ def _mark(request_id: str) -> str:
     return f"minted:{request_id}"
 
 
-def _record(code: AuthorizationCode) -> dict[str, Any]:
+def _record(code: AuthorizationCode) -> _Record:
     return {
         "consent": code.consent_id,
         "client": code.client_id,
@@ -96,7 +112,7 @@ def _record(code: AuthorizationCode) -> dict[str, Any]:
     }
 
 
-def _code(request_id: str, record: dict[str, Any]) -> AuthorizationCode:
+def _code(request_id: str, record: _Record) -> AuthorizationCode:
     return AuthorizationCode(
         request_id=request_id,
         consent_id=record["consent"],
@@ -107,7 +123,6 @@ def _code(request_id: str, record: dict[str, Any]) -> AuthorizationCode:
         provider_id=record["provider"],
         granted_scope=parse_scope(record["scope"]),
         expires_at=datetime.fromisoformat(record["expires"]),
-        # A version that is being replaced writes none.
         last_retry_at=datetime.fromisoformat(record.get("last_retry", record["expires"])),
         unanswered=frozenset(record.get("unanswered", ())),
     )

@@ -11,7 +11,7 @@ way back to the recipient.
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
@@ -22,6 +22,25 @@ from app.stores.redis.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
 MOST_OPEN_REQUESTS = 20  # of one browser
+
+
+class _Record(TypedDict):
+    """A pending request as JSON: moments in ISO 8601, sets of clusters as a scope."""
+
+    browser: str
+    client: str
+    redirect_uri: str
+    state: str
+    scope: str
+    provider: str
+    correlation: str
+    lang: str
+    challenge: str | None
+    begun: str
+    expires: str
+    consent_ends: str
+    shown_in: str
+    checked: str
 
 
 class RequestStore:
@@ -123,7 +142,7 @@ def _opened(browser_id: str) -> str:
     return f"opened:{browser_id}"
 
 
-def _record(pending: PendingRequest) -> dict[str, Any]:
+def _record(pending: PendingRequest) -> _Record:
     request = pending.request
     return {
         "browser": pending.browser_id,
@@ -143,7 +162,7 @@ def _record(pending: PendingRequest) -> dict[str, Any]:
     }
 
 
-def _pending(request_id: str, record: dict[str, Any]) -> PendingRequest:
+def _pending(request_id: str, record: _Record) -> PendingRequest:
     return PendingRequest(
         request_id=request_id,
         browser_id=record["browser"],

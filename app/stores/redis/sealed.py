@@ -5,7 +5,7 @@ keys, was altered, or was moved from another key, is no record. A record of the 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ class SealedRecords:
     def __init__(self, secret_keys: Sequence[str]) -> None:
         self._signer = make_signer(secret_keys, "record")
 
-    def seal(self, key: str, record: dict[str, Any]) -> str:
+    def seal(self, key: str, record: Mapping[str, object]) -> str:
         """What stands under `key` for `record`: `<JSON>.<signature>`, in ASCII."""
         text = _encoder.encode(record)
         return f"{text}.{self._signer.get_signature(_signed(key, text)).decode('ascii')}"
@@ -38,15 +38,18 @@ class SealedRecords:
         return parse(sealed)
 
     def put(
-        self, key: str, record: dict[str, Any], time_to_live: timedelta, *, only_new: bool = False
+        self, key: str, record: Mapping[str, object], time_to_live: timedelta, *, only_new: bool = False
     ) -> Command:
         """The command that writes a record; with `only_new`, only where there is none."""
         milliseconds = max(1, int(time_to_live.total_seconds() * 1000))
         condition = ("NX",) if only_new else ()
         return ("SET", key, self.seal(key, record), "PX", milliseconds, *condition)
 
-    def under(self, key: str, make: Callable[[dict[str, Any]], T]) -> Lookup[T | None]:
-        """What `make` makes of the record under `key`; None where that is nothing, or there is none."""
+    def under(self, key: str, make: Callable[[Any], T]) -> Lookup[T | None]:
+        """What `make` makes of the record under `key`; None where there is none, or it has another shape.
+
+        `make` may rely on no member: what it raises about one that is missing or wrong is caught.
+        """
 
         def understand(replies: list[Any]) -> T | None:
             record = self.open(key, replies[0])

@@ -7,12 +7,26 @@ live is renewed by the very command that reads, so that nothing is written when 
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from app.domain.pending_request import PendingRequest
 from app.stores.redis.client import Command, Lookup, Redis, answering, ask, find
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords, parse
+
+
+class SessionContent(TypedDict, total=False):
+    """What is remembered of a browser, as JSON.
+
+    `customers` are the members of a `Customer` by the provider's id, `left` the providers at which somebody
+    signed out; `begun` is in ISO 8601.
+    """
+
+    browser: str
+    lang: str | None
+    customers: dict[str, dict[str, str]]
+    left: list[str]
+    begun: str
 
 
 class SessionStore:
@@ -34,13 +48,13 @@ class SessionStore:
         """192 random bits, URL-safe."""
         return secrets.token_urlsafe(24)
 
-    def find_session(self, session_id: str) -> dict[str, Any] | None:
+    def find_session(self, session_id: str) -> SessionContent | None:
         """The session's content, for which another idle period begins."""
         return find(self._redis, self._lookup(session_id))
 
     def find_with_request(
         self, session_id: str, request_id: str
-    ) -> tuple[dict[str, Any] | None, PendingRequest | None]:
+    ) -> tuple[SessionContent | None, PendingRequest | None]:
         """The session's content and the pending request, whoever began it."""
         session, request = self._lookup(session_id), self._requests.lookup(request_id)
         content, *replies = ask(self._redis, *session.commands, *request.commands)
@@ -51,13 +65,13 @@ class SessionStore:
         return self._requests.find_request(request_id)
 
     def save(
-        self, session_id: str, content: dict[str, Any], *, opened: PendingRequest | None = None, now: datetime
+        self, session_id: str, content: SessionContent, *, opened: PendingRequest | None = None, now: datetime
     ) -> None:
         """Saves the session, and keeps the request that is `opened` as its browser's newest."""
         self._save_with(self._saving(session_id, content), opened, now)
 
     def replace(
-        self, session_id: str, content: dict[str, Any], *, opened: PendingRequest | None = None, now: datetime
+        self, session_id: str, content: SessionContent, *, opened: PendingRequest | None = None, now: datetime
     ) -> bool:
         """Like `save` where there is a session; False where it was ended in the meantime.
 
@@ -75,13 +89,15 @@ class SessionStore:
     def forget(self, session_id: str) -> None:
         ask(self._redis, ("DEL", _key(session_id)))
 
-    def _lookup(self, session_id: str) -> Lookup[dict[str, Any] | None]:
+    def _lookup(self, session_id: str) -> Lookup[SessionContent | None]:
         key = _key(session_id)
-        return Lookup(
-            (("GETEX", key, "EX", self._idle),), lambda replies: self._records.open(key, replies[0])
-        )
 
-    def _saving(self, session_id: str, content: dict[str, Any]) -> Command:
+        def understand(replies: list[Any]) -> SessionContent | None:
+            return cast("SessionContent | None", self._records.open(key, replies[0]))
+
+        return Lookup((("GETEX", key, "EX", self._idle),), understand)
+
+    def _saving(self, session_id: str, content: SessionContent) -> Command:
         key = _key(session_id)
         return ("SET", key, self._records.seal(key, content), "EX", self._idle)
 

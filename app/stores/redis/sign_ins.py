@@ -6,11 +6,24 @@ way to its request.
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 from app.domain.sign_in import LONGEST_SIGN_IN, PendingSignIn
 from app.stores.redis.client import Redis, ask, find
 from app.stores.redis.sealed import SealedRecords
+
+
+class _Record(TypedDict):
+    """A sign-in as JSON; `begun` in ISO 8601."""
+
+    browser: str
+    provider: str
+    issuer: str
+    request: str | None
+    nonce: str
+    verifier: str
+    again: bool
+    begun: str
 
 
 class SignInStore:
@@ -40,7 +53,7 @@ def _key(state: str) -> str:
     return f"sign_ins:{state}"
 
 
-def _record(pending: PendingSignIn) -> dict[str, Any]:
+def _record(pending: PendingSignIn) -> _Record:
     return {
         "browser": pending.browser_id,
         "provider": pending.provider_id,
@@ -53,7 +66,7 @@ def _record(pending: PendingSignIn) -> dict[str, Any]:
     }
 
 
-def _pending(state: str, record: dict[str, Any]) -> PendingSignIn:
+def _pending(state: str, record: _Record) -> PendingSignIn:
     return PendingSignIn(
         state=state,
         browser_id=record["browser"],

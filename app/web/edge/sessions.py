@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
@@ -20,7 +20,7 @@ from app.domain.pending_request import PendingRequest
 from app.domain.registry import DataProvider
 from app.signatures import make_signer
 from app.signin import Customer
-from app.stores.redis.sessions import SessionStore
+from app.stores.redis.sessions import SessionContent, SessionStore
 
 FindProvider = Callable[[str], DataProvider | None]
 
@@ -47,7 +47,7 @@ class BrowserSession(SessionMixin):
         self._find_provider = find_provider
         self._absolute = absolute
         self._clock = clock
-        self._content: dict[str, Any] | None = None
+        self._content: SessionContent | None = None
         self.has_cookie = has_cookie
         self.was_known = session_id is not None  # by a cookie of ours, whatever became of its session
         self.cookie_language = cookie_language  # known without the store, and when the session is over
@@ -149,7 +149,7 @@ class BrowserSession(SessionMixin):
         self._store.save(new_id, content, opened=opened, now=now)
         self._id = self.cookie_to_set = new_id
 
-    def _start_anew(self, content: dict[str, Any]) -> None:
+    def _start_anew(self, content: SessionContent) -> None:
         old = self._id
         self._id = None
         self._content = {"browser": _new_browser_id(), "begun": self._clock().isoformat(), **content}
@@ -170,20 +170,20 @@ class BrowserSession(SessionMixin):
         self._take(found)
         return pending
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> SessionContent:
         self.was_touched = True
         if self._content is None:
             return self._take(None if self._id is None else self._store.find_session(self._id))
         return self._content
 
-    def _take(self, found: dict[str, Any] | None) -> dict[str, Any]:
+    def _take(self, found: SessionContent | None) -> SessionContent:
         if found is None or not self._is_sound(found):
             self._id = None  # an id that the server does not know is never adopted
             found = {"begun": self._clock().isoformat()}
         self._content = found
         return found
 
-    def _is_sound(self, content: dict[str, Any]) -> bool:
+    def _is_sound(self, content: SessionContent) -> bool:
         """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2).
 
         With one sign-in all of it ends, since what is bound to this browser is bound to whoever signed in.
@@ -201,20 +201,25 @@ class BrowserSession(SessionMixin):
         provider = self._find_provider(customer.provider_id)
         return provider is not None and provider.issuer == customer.issuer
 
+    # Flask's type of a session is a mapping, though nothing of ours uses it as one.
+
     def __getitem__(self, key: str) -> Any:
-        return self._load()[key]
+        return self._as_mapping()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._load()[key] = value
+        self._as_mapping()[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self._load()[key]
+        del self._as_mapping()[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._load())
 
     def __len__(self) -> int:
         return len(self._load())
+
+    def _as_mapping(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._load())
 
 
 def _customer(kept: dict[str, Any]) -> Customer:

@@ -8,11 +8,15 @@ import pytest
 
 from app.stores.redis.client import Redis
 from app.stores.redis.requests import MOST_OPEN_REQUESTS, RequestStore
-from app.stores.redis.sessions import SessionStore
+from app.stores.redis.sessions import SessionContent, SessionStore
 from tests.support.builders import NOON, RECORDS, a_pending_request
 
 IDLE = timedelta(minutes=30)
-CONTENT = {"browser": "b-1", "lang": "fr", "customers": {"1000": {"display_name": "Zoë \u202e \x00"}}}
+CONTENT: SessionContent = {
+    "browser": "b-1",
+    "lang": "fr",
+    "customers": {"1000": {"display_name": "Zoë \u202e \x00"}},
+}
 
 
 @pytest.fixture
