@@ -37,5 +37,5 @@ def test_a_flow_needs_no_other_rights_than_the_documented_ones(
         assert client.get("/readyz").status_code == 200
         assert server_commands.execute_command("ACL", "LOG") == []
         connected = redis.connect(url, timeout=settings.store_timeout)
-        with pytest.raises(StoreUnavailable), redis.answering(connected):
+        with pytest.raises(StoreUnavailable), redis.guarded(connected):
             connected.flushall()

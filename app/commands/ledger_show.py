@@ -34,7 +34,7 @@ def show(url: str, consent_id: str) -> None:
         store = ConnectionStore(kept.database)
         for event in store.history_without_use(consent_id):
             _show_event(event)
-        connection = store.find(consent_id)
+        connection = store.find_connection(consent_id)
         if connection is not None and connection.last_used_at is not None:
             click.echo(f"last used: {connection.last_used_at.isoformat()}")
         _show_screen(EvidenceStore(kept.database), answered.decision.screen_hash)
@@ -94,7 +94,7 @@ def _show_event(event: Event) -> None:
 
 def _show_screen(evidence: EvidenceStore, screen_hash: str | None) -> None:
     """Prints the text of the page. Raises ClickException when its hash is not the recorded one."""
-    screen = None if screen_hash is None else evidence.find(screen_hash)
+    screen = None if screen_hash is None else evidence.find_screen(screen_hash)
     if screen is None:
         raise click.ClickException("what was on the page is not on record")
     click.echo(f"shown in: {screen.language}, catalogue {screen.catalogue_version}, SHA-256 {screen_hash}")

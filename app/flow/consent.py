@@ -219,7 +219,7 @@ class ConsentFlow:
             return False
         if not pending.is_expired_at(now) and not self.codes.was_minted(pending.request_id):
             return True
-        record = self.codes.find(pending.request_id)
+        record = self.codes.find_code(pending.request_id)
         return record is not None and record.is_alive_at(now)
 
     def _mint(

@@ -73,7 +73,7 @@ class TokenFlow:
         request_id = self.codes.request_id_of(request.code)
         if request_id is None:
             raise _invalid_grant(INVALID_CODE)
-        record = self.codes.find(request_id)
+        record = self.codes.find_code(request_id)
         if (
             record is None
             or not record.is_alive_at(now)
@@ -158,7 +158,7 @@ class TokenFlow:
             return None
         if claims["scope"] == ADMIN_SCOPE:
             return LiveToken(claims, client.client_id, None)
-        connection = self.connections.find(claims["consent_id"])
+        connection = self.connections.find_connection(claims["consent_id"])
         if connection is None or not self._is_in_force(connection.grant, client):
             return None
         left = known_clusters(claims["scope"].split(" ")) & connection.grant.granted_scope

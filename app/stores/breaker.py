@@ -8,7 +8,7 @@ from types import TracebackType
 from app.stores.unavailable import StoreUnavailable
 
 # How long others wait for whoever finds out whether the store answers again.
-SECONDS_TO_FIND_OUT = 0.05
+PROBE_WAIT_SECONDS = 0.05
 
 
 class Breaker:
@@ -21,34 +21,34 @@ class Breaker:
     def __init__(self, store: str, *, timeout: timedelta) -> None:
         self._store = store
         self._in_vain = timeout.total_seconds() / 2
-        self._is_silent = False
+        self._is_open = False
         self._finding_out = Lock()
 
     @property
-    def is_silent(self) -> bool:
+    def is_open(self) -> bool:
         """Whether the last use of the store ended without an answer."""
-        return self._is_silent
+        return self._is_open
 
-    def passing(self) -> "_Passage":
+    def guard(self) -> "_Guard":
         """Around one use of the store. Raises StoreUnavailable at once while somebody is finding out."""
-        return _Passage(self)
+        return _Guard(self)
 
     def begin(self) -> bool:
         """Whether this use is the one that finds out."""
-        if not self._is_silent:
+        if not self._is_open:
             return False
-        if not self._finding_out.acquire(timeout=SECONDS_TO_FIND_OUT):
+        if not self._finding_out.acquire(timeout=PROBE_WAIT_SECONDS):
             raise StoreUnavailable(f"{self._store}: it has stopped answering")
         return True
 
     def end(self, *, has_failed: bool, seconds: float, has_found_out: bool) -> None:
         """What fails at once is an answer too: nobody waits for it. So is what the store itself gave up."""
-        self._is_silent = has_failed and seconds >= self._in_vain
+        self._is_open = has_failed and seconds >= self._in_vain
         if has_found_out:
             self._finding_out.release()
 
 
-class _Passage:
+class _Guard:
     __slots__ = ("_began", "_breaker", "_finds_out")
 
     def __init__(self, breaker: Breaker) -> None:

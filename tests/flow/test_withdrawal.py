@@ -50,7 +50,7 @@ def test_what_is_withdrawn_is_on_record_and_in_the_log_as_what_it_was(
     connections: ConnectionStore, withdrawn: Scope | None, actor: Actor, said: str, status: GrantStatus
 ) -> None:
     assert events_in_log(connections, withdrawn, actor) == [said]
-    found = connections.find("consent-1")
+    found = connections.find_connection("consent-1")
     assert found is not None
     assert found.status_at(LATER) is status
     assert [event.kind for event in connections.history("consent-1")][-1] == said

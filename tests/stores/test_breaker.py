@@ -20,14 +20,14 @@ def breaker() -> Breaker:
 
 
 def wait_in_vain(breaker: Breaker) -> None:
-    with suppress(StoreUnavailable), breaker.passing():
+    with suppress(StoreUnavailable), breaker.guard():
         time.sleep(TIMEOUT.total_seconds())
         raise StoreUnavailable("redis: nothing came")
 
 
 def is_answered(breaker: Breaker) -> bool:
     try:
-        with breaker.passing():
+        with breaker.guard():
             return True
     except StoreUnavailable:
         return False
@@ -38,14 +38,14 @@ def test_while_one_finds_out_whether_a_silent_store_answers_again_nobody_else_wa
     answers = Event()
 
     def find_out() -> None:
-        with breaker.passing():
+        with breaker.guard():
             answers.wait(10)
 
     with ThreadPoolExecutor(1) as pool:
         finding_out = pool.submit(find_out)
         while is_answered(breaker) and not finding_out.done():
             wait_in_vain(breaker)
-        with pytest.raises(StoreUnavailable, match="redis: it has stopped answering"), breaker.passing():
+        with pytest.raises(StoreUnavailable, match="redis: it has stopped answering"), breaker.guard():
             pytest.fail("the store was asked")
         answers.set()
         finding_out.result()
@@ -55,21 +55,21 @@ def test_while_one_finds_out_whether_a_silent_store_answers_again_nobody_else_wa
 def test_the_first_answer_opens_the_way_for_all(breaker: Breaker) -> None:
     wait_in_vain(breaker)
     assert is_answered(breaker)
-    with breaker.passing():
+    with breaker.guard():
         assert is_answered(breaker), "although somebody is still under way"
 
 
 def test_a_store_that_refuses_at_once_is_asked_by_everybody(breaker: Breaker) -> None:
-    with pytest.raises(StoreUnavailable), breaker.passing():
+    with pytest.raises(StoreUnavailable), breaker.guard():
         raise StoreUnavailable("redis: connection refused")
-    with breaker.passing():
+    with breaker.guard():
         assert is_answered(breaker)
 
 
 def test_a_statement_that_the_store_gave_up_is_an_answer_for_all_others(breaker: Breaker) -> None:
     for _ in range(2):
-        with suppress(StoreUnavailable), breaker.passing():
+        with suppress(StoreUnavailable), breaker.guard():
             time.sleep(TIMEOUT.total_seconds())
             raise StoreUnavailable("ledger: QueryCanceled, 57014", has_answered=True)
-    with breaker.passing():
+    with breaker.guard():
         assert is_answered(breaker)

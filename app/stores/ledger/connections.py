@@ -136,7 +136,7 @@ class ConnectionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, consent_id: str) -> Connection | None:
+    def find_connection(self, consent_id: str) -> Connection | None:
         if "\0" in consent_id:  # PostgreSQL would not even look for it
             return None
         found = self._find_all(_CONNECTION, of_consent=consent_id)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from app.stores.breaker import SECONDS_TO_FIND_OUT, Breaker
+from app.stores.breaker import PROBE_WAIT_SECONDS, Breaker
 from app.stores.instrumentation import store_span
 from app.stores.ledger import postgresql
 from app.stores.ledger.statements import CompiledStatements, DatabaseConnection
@@ -68,7 +68,7 @@ class Database:
         with (
             store_span("ledger write"),
             self._turn(),
-            self._writers.passing(),
+            self._writers.guard(),
             self._connected() as connection,
         ):
             connection.begin()
@@ -79,7 +79,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[DatabaseConnection]:
         """A connection that commits each statement by itself. For several that belong together: `writing`."""
-        with store_span("ledger read"), self._readers.passing(), self._connected() as connection:
+        with store_span("ledger read"), self._readers.guard(), self._connected() as connection:
             yield connection
         self._answered_at = monotonic()
 
@@ -97,7 +97,7 @@ class Database:
         if self._turns is None:
             yield
             return
-        patience = SECONDS_TO_FIND_OUT if self._writers.is_silent else self._timeout
+        patience = PROBE_WAIT_SECONDS if self._writers.is_open else self._timeout
         if not self._turns.acquire(timeout=patience):
             raise StoreUnavailable("ledger: too many writers")
         try:

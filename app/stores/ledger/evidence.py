@@ -16,7 +16,7 @@ class EvidenceStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, screen_hash: str) -> Screen | None:
+    def find_screen(self, screen_hash: str) -> Screen | None:
         with self._database.reading() as connection:
             row = connection.first(_SCREEN, of_hash=screen_hash)
         return None if row is None else Screen(row.text, Language(row.language), row.catalogue_version)

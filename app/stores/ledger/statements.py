@@ -74,7 +74,7 @@ class CompiledStatements:
     def __len__(self) -> int:
         return len(self._compiled)
 
-    def find(self, statement: Executable, values: Mapping[str, Any]) -> _Compiled:
+    def compile_once(self, statement: Executable, values: Mapping[str, Any]) -> _Compiled:
         """`statement`, for `values` of these names, which are the same whenever it is run."""
         compiled = self._compiled.get(statement)
         if compiled is None:
@@ -108,7 +108,7 @@ class DatabaseConnection:
 
     def rows(self, statement: Executable, **values: Any) -> list[Any]:
         """Every row, whose values have the columns' names."""
-        compiled = self._compiled.find(statement, values)
+        compiled = self._compiled.compile_once(statement, values)
         self._execute(compiled, values)
         return [compiled.row(row) for row in self._cursor.fetchall()]
 
@@ -119,7 +119,7 @@ class DatabaseConnection:
 
     def change(self, statement: Executable, **values: Any) -> int:
         """How many rows were inserted, updated or deleted."""
-        self._execute(self._compiled.find(statement, values), values)
+        self._execute(self._compiled.compile_once(statement, values), values)
         return int(self._cursor.rowcount)
 
     def begin(self) -> None:

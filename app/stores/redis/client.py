@@ -158,10 +158,10 @@ def _options(seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def answering(client: Redis) -> Iterator[None]:
+def guarded(client: Redis) -> Iterator[None]:
     """Behind the circuit breaker, raises StoreUnavailable for every error of redis-py and of the network."""
     breaker = _breakers.get(client)
-    with nullcontext() if breaker is None else breaker.passing(), store_span("redis"):
+    with nullcontext() if breaker is None else breaker.guard(), store_span("redis"):
         try:
             yield
         except (redis.RedisError, OSError) as error:
@@ -173,7 +173,7 @@ def ask(client: Redis, *commands: Command) -> list[Any]:
 
     Raises StoreUnavailable; some may have run all the same.
     """
-    with answering(client):
+    with guarded(client):
         replies: list[Any] = client.ask(*commands)  # type: ignore[attr-defined]  # `connect` made it
     return replies
 
@@ -186,9 +186,9 @@ class Lookup(Generic[T]):
     understand: Callable[[list[Any]], T]
 
 
-def find(client: Redis, question: Lookup[T]) -> T:
-    """What the replies to `question` mean. Raises StoreUnavailable."""
-    return question.understand(ask(client, *question.commands))
+def look_up(client: Redis, lookup: Lookup[T]) -> T:
+    """What the replies to `lookup` mean. Raises StoreUnavailable."""
+    return lookup.understand(ask(client, *lookup.commands))
 
 
 def key_for(kind: str, whom: Iterable[str]) -> str:
@@ -206,7 +206,7 @@ def connections_in_use(client: Redis) -> int:
 
 def ping(client: Redis) -> None:
     """Raises StoreUnavailable unless Redis answers; of a Cluster, every node that has keys."""
-    with answering(client):
+    with guarded(client):
         client.ping()
 
 
@@ -216,7 +216,7 @@ def require_suitable(client: Redis) -> None:
     One that forgets records when its memory is full, which its login may have no right to say, is a warning
     in the log: its customers would have to begin again.
     """
-    with answering(client):
+    with guarded(client):
         nodes: list[Any] = client.primaries() if isinstance(client, Cluster) else [client]
         for node in nodes:
             said = node.ask(("HELLO",))[0]

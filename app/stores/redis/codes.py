@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, base64_decode, base64_encode
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.signatures import make_signer
-from app.stores.redis.client import Redis, ask, find
+from app.stores.redis.client import Redis, ask, look_up
 from app.stores.redis.sealed import SealedRecords
 
 LONGEST_CODE = 128  # characters; longer than any code of ours: what is longer is not looked for
@@ -84,9 +84,9 @@ class CodeStore:
         (count,) = ask(self._redis, ("EXISTS", _mark(request_id)))
         return bool(count)
 
-    def find(self, request_id: str) -> AuthorizationCode | None:
+    def find_code(self, request_id: str) -> AuthorizationCode | None:
         """The record of a code that lives. Raises StoreUnavailable."""
-        return find(self._redis, self._records.under(_key(request_id), partial(_code, request_id)))
+        return look_up(self._redis, self._records.under(_key(request_id), partial(_code, request_id)))
 
 
 def _key(request_id: str) -> str:

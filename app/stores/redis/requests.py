@@ -17,7 +17,7 @@ from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
-from app.stores.redis.client import Command, Lookup, Redis, ask, find
+from app.stores.redis.client import Command, Lookup, Redis, ask, look_up
 from app.stores.redis.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
@@ -102,7 +102,7 @@ class RequestStore:
 
     def find_request(self, request_id: str) -> PendingRequest | None:
         """The pending request, with the latest of its ends."""
-        return find(self._redis, self.lookup(request_id))
+        return look_up(self._redis, self.lookup(request_id))
 
     def lookup(self, request_id: str) -> Lookup[PendingRequest | None]:
         """What `find_request` asks, for a store that asks something else in the same round trip."""

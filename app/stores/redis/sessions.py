@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
 
 from app.domain.pending_request import PendingRequest
-from app.stores.redis.client import Command, Lookup, Redis, answering, ask, find
+from app.stores.redis.client import Command, Lookup, Redis, ask, guarded, look_up
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords, parse
 
@@ -50,7 +50,7 @@ class SessionStore:
 
     def find_session(self, session_id: str) -> SessionContent | None:
         """The session's content, for which another idle period begins."""
-        return find(self._redis, self._lookup(session_id))
+        return look_up(self._redis, self._lookup(session_id))
 
     def find_with_request(
         self, session_id: str, request_id: str
@@ -108,7 +108,7 @@ def forget_all(redis: Redis, is_meant: Callable[[dict[str, Any]], bool]) -> int:
     Raises StoreUnavailable.
     """
     count = 0
-    with answering(redis):
+    with guarded(redis):
         for key in redis.scan_iter(match=_key("*"), count=1000):
             content = parse(redis.get(key))
             if content is not None and is_meant(content):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypedDict
 
 from app.domain.sign_in import LONGEST_SIGN_IN, PendingSignIn
-from app.stores.redis.client import Redis, ask, find
+from app.stores.redis.client import Redis, ask, look_up
 from app.stores.redis.sealed import SealedRecords
 
 
@@ -39,8 +39,8 @@ class SignInStore:
     def save(self, pending: PendingSignIn) -> None:
         ask(self._redis, self._records.put(_key(pending.state), _record(pending), self._lifetime))
 
-    def find(self, state: str) -> PendingSignIn | None:
-        return find(self._redis, self._records.under(_key(state), partial(_pending, state)))
+    def find_sign_in(self, state: str) -> PendingSignIn | None:
+        return look_up(self._redis, self._records.under(_key(state), partial(_pending, state)))
 
     def use(self, state: str) -> bool:
         """Whether this is the first use of `state`. Of many at the same time exactly one is."""

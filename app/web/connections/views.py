@@ -131,7 +131,7 @@ def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
 
 def _load(consent_id: str) -> ShownConnection:
     """The connection, if it belongs to a customer who is signed in here. Else raises Problem (404)."""
-    found = services().connections.find(consent_id) if browser().is_known else None
+    found = services().connections.find_connection(consent_id) if browser().is_known else None
     if found is None or found.grant.provider_id not in services().registry.providers:
         raise errors.connection_unknown()
     customer = browser().customer_of(found.grant.provider_id)
@@ -168,7 +168,7 @@ def _ended_of(customer: Customer, before: ConsentGrant | None) -> list[Connectio
 
 def _last_of_the_page_before(consent_id: str | None, signed_in: Sequence[Customer]) -> ConsentGrant | None:
     """The connection `consent_id`; None, for the first page, where no signed-in customer has it."""
-    found = None if consent_id is None else services().connections.find(consent_id)
+    found = None if consent_id is None else services().connections.find_connection(consent_id)
     if found is None:
         return None
     whose = (found.grant.provider_id, found.grant.subject)

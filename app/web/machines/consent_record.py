@@ -40,7 +40,7 @@ def _find(access_token: str, consent_id: str) -> Connection:
     live = services().tokens.find_live(access_token)
     if live is None:
         raise invalid_token()
-    connection = live.connection or services().connections.find(consent_id)
+    connection = live.connection or services().connections.find_connection(consent_id)
     if connection is None or connection.grant.consent_id != consent_id:
         raise NotFound
     if connection.grant.client_id != live.client_id:

@@ -97,7 +97,7 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
         language.use(language.asked_language() or session.language)
     state = params.single("state") or ""
     is_possible = session.is_known and _STATE.fullmatch(state)
-    pending = services().sign_ins.find(state) if is_possible else None
+    pending = services().sign_ins.find_sign_in(state) if is_possible else None
     if pending is None or pending.browser_id != session.browser_id:
         _log.warning("sign_in_failed", reason="not_of_this_browser", outcome="refused")
         raise errors.sign_in_lost()

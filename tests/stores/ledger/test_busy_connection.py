@@ -111,7 +111,9 @@ def read_the_whole_past(url: str) -> None:
 
 # In this order: the last ones change it.
 ASKED: dict[str, Ask] = {
-    "the connection, as introspection and its page do": lambda ledger: connections(ledger).find("consent-1"),
+    "the connection, as introspection and its page do": lambda ledger: connections(ledger).find_connection(
+        "consent-1"
+    ),
     "what its page says of its past": lambda ledger: connections(ledger).history_without_use("consent-1"),
     "its customer's connections": lambda ledger: connections(ledger).of_customer("1000", "s-1"),
     "what its customer shares": lambda ledger: connections(ledger).active_of("1000", "s-1", now=NOON),

@@ -64,7 +64,7 @@ def withdraw(
 
 
 def load(connections: ConnectionStore, consent_id: str = "consent-1") -> Connection:
-    found = connections.find(consent_id)
+    found = connections.find_connection(consent_id)
     assert found is not None
     return found
 
@@ -80,7 +80,7 @@ def test_a_connection_is_found_with_what_was_asked_and_answered(
     ledger: Ledger, connections: ConnectionStore
 ) -> None:
     grant = connect(ledger)
-    assert connections.find("consent-1") == Connection(
+    assert connections.find_connection("consent-1") == Connection(
         grant=grant,
         requested_scope=EVERYTHING,
         approved_scope=SHARED,
@@ -91,7 +91,7 @@ def test_a_connection_is_found_with_what_was_asked_and_answered(
         ending=None,
     )
     for unknown in ("consent-2", "", "\0", "consent-1\0", "x" * 10_000, "é"):
-        assert connections.find(unknown) is None
+        assert connections.find_connection(unknown) is None
 
 
 def test_last_use_is_the_last_refresh(ledger: Ledger, connections: ConnectionStore) -> None:
@@ -418,7 +418,7 @@ def test_a_redemption_and_a_withdrawal_at_once_leave_no_token_that_works(
 def test_every_method_says_so(open_ledger: Callable[[str], Ledger], tmp_path: Any) -> None:
     connections = ConnectionStore(open_ledger(f"sqlite:///{tmp_path}/no-such-folder/x").database)
     for call in (
-        lambda: connections.find("consent-1"),
+        lambda: connections.find_connection("consent-1"),
         lambda: connections.of_customer("1000", "maple-0001"),
         lambda: connections.active_of("1000", "maple-0001", now=NOON),
         lambda: connections.ended_of("1000", "maple-0001", now=NOON, most=20),

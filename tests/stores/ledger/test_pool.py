@@ -59,7 +59,7 @@ def test_sixty_flows_side_by_side_all_end_well(ledger: Ledger) -> None:
         assert isinstance(redeemed, Redeemed)
         for _ in range(8):  # as often as a driver waits before it prepares a statement, and more
             ledger.record_refresh(f"hash-{number}", names["consent_id"], now=NOON)
-            assert connections.find(names["consent_id"]) is not None
+            assert connections.find_connection(names["consent_id"]) is not None
             assert ledger.find_answer(names["request_id"]) is not None
 
     with ThreadPoolExecutor(8) as threads:

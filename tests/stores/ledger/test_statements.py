@@ -94,9 +94,11 @@ def test_a_change_says_how_many_rows_it_has_changed(opened: Database) -> None:
 
 def test_what_lives_as_long_as_the_process_is_compiled_once_and_nothing_else_is_kept() -> None:
     compiled = CompiledStatements(create_engine("sqlite://").dialect)
-    assert compiled.find(BY_HASH, {"of_hash": "a"}) is compiled.find(BY_HASH, {"of_hash": "b"})
+    assert compiled.compile_once(BY_HASH, {"of_hash": "a"}) is compiled.compile_once(
+        BY_HASH, {"of_hash": "b"}
+    )
     for _ in range(3):
-        compiled.find(select(screens).where(screens.c.screen_hash == "a"), {})
+        compiled.compile_once(select(screens).where(screens.c.screen_hash == "a"), {})
     gc.collect()
     assert len(compiled) == 1
 

@@ -98,7 +98,7 @@ def test_a_reply_that_comes_late_is_never_taken_for_the_answer_to_something_else
     client.set("second", "2")
     server.pause()
     try:
-        with unavailable_in_time("redis"), redis.answering(client):
+        with unavailable_in_time("redis"), redis.guarded(client):
             client.get("first")
     finally:
         server.resume()

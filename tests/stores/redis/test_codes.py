@@ -140,15 +140,15 @@ def test_codes_of_other_requests_and_other_keys_have_nothing_in_common() -> None
 
 
 def test_a_code_lives_as_long_as_its_record(code_store: CodeStore, redis_client: Redis) -> None:
-    assert code_store.find("request-1") is None
+    assert code_store.find_code("request-1") is None
     code_store.save(a_code(), now=NOON, remembered_until=HOUR_LATER)
-    assert code_store.find("request-1") == a_code()
+    assert code_store.find_code("request-1") == a_code()
     assert 59_000 < int(redis_client.pttl("code:request-1")) <= 60_000
 
 
 def test_a_code_without_a_challenge_is_found_without_one(code_store: CodeStore) -> None:
     code_store.save(a_code(code_challenge=None), now=NOON, remembered_until=HOUR_LATER)
-    assert code_store.find("request-1") == a_code(code_challenge=None)
+    assert code_store.find_code("request-1") == a_code(code_challenge=None)
 
 
 def test_the_first_record_stands_and_keeps_its_deadline(code_store: CodeStore, redis_client: Redis) -> None:
@@ -158,7 +158,7 @@ def test_the_first_record_stands_and_keeps_its_deadline(code_store: CodeStore, r
     code_store.save(
         a_code(now=later, redirect_uri="https://evil.example/"), now=later, remembered_until=HOUR_LATER
     )
-    assert code_store.find("request-1") == a_code()
+    assert code_store.find_code("request-1") == a_code()
     assert int(redis_client.pttl("code:request-1")) <= 30_000
 
 
@@ -202,13 +202,13 @@ def test_a_record_that_this_version_did_not_write_is_no_code(
     record = {**(RECORDS.open("code:request-1", redis_client.get("code:request-1")) or {}), **changes}
     written = {name: value for name, value in record.items() if value is not ...}
     redis_client.set("code:request-1", RECORDS.seal("code:request-1", written))
-    assert code_store.find("request-1") is None
+    assert code_store.find_code("request-1") is None
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[]", b"\x80\x04\x95\x00.", b"[" * 100_000])
 def test_junk_is_no_code(code_store: CodeStore, redis_client: Redis, junk: bytes) -> None:
     redis_client.set("code:request-1", junk)
-    assert code_store.find("request-1") is None
+    assert code_store.find_code("request-1") is None
 
 
 def test_a_record_that_is_replaced_says_what_went_unanswered_and_lives_longer(code_store: CodeStore) -> None:
@@ -216,4 +216,4 @@ def test_a_record_that_is_replaced_says_what_went_unanswered_and_lives_longer(co
     code_store.save(code, now=NOON, remembered_until=HOUR_LATER)
     after = code.with_unanswered("hash", NOON + MINUTE / 2)
     code_store.replace(after, now=NOON + MINUTE / 2)
-    assert code_store.find(code.request_id) == after
+    assert code_store.find_code(code.request_id) == after

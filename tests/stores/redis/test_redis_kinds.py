@@ -223,11 +223,11 @@ def test_commands_of_several_keys_and_of_none_are_refused(
     valkey_cluster: ValkeyCluster, connect: Connect
 ) -> None:
     client: Any = connect(valkey_cluster.url)
-    with pytest.raises(StoreUnavailable), redis.answering(client):
+    with pytest.raises(StoreUnavailable), redis.guarded(client):
         client.delete("a", "b")
-    with pytest.raises(StoreUnavailable), redis.answering(client):
+    with pytest.raises(StoreUnavailable), redis.guarded(client):
         client.flushall()
-    with pytest.raises(StoreUnavailable), redis.answering(client):
+    with pytest.raises(StoreUnavailable), redis.guarded(client):
         client.pipeline(transaction=False)
 
 

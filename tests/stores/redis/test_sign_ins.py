@@ -38,8 +38,8 @@ def store(redis_client: redis.Redis) -> SignInStore:
 def test_a_sign_in_is_found_as_it_was(store: SignInStore, request_id: str | None) -> None:
     pending = a_sign_in(request_id=request_id)
     store.save(pending)
-    assert store.find("state-1") == pending
-    assert store.find("state-2") is None
+    assert store.find_sign_in("state-1") == pending
+    assert store.find_sign_in("state-2") is None
 
 
 def test_it_is_used_once(store: SignInStore) -> None:
@@ -47,7 +47,7 @@ def test_it_is_used_once(store: SignInStore) -> None:
     with ThreadPoolExecutor(20) as pool:
         firsts = list(pool.map(store.use, ["state-1"] * 20))
     assert firsts.count(True) == 1
-    assert store.find("state-1") is not None, "it is still known where it leads"
+    assert store.find_sign_in("state-1") is not None, "it is still known where it leads"
 
 
 def test_it_is_forgotten_after_ten_minutes(store: SignInStore, redis_client: redis.Redis) -> None:
@@ -62,7 +62,7 @@ def test_it_is_forgotten_after_ten_minutes(store: SignInStore, redis_client: red
 )
 def test_junk_is_no_sign_in(store: SignInStore, redis_client: redis.Redis, junk: str) -> None:
     redis_client.set("sign_ins:state-1", junk)
-    assert store.find("state-1") is None
+    assert store.find_sign_in("state-1") is None
 
 
 def test_nothing_secret_of_it_is_printed() -> None:
@@ -77,7 +77,7 @@ def test_without_redis_it_says_so() -> None:
     )
     for call in (
         lambda: store.save(a_sign_in()),
-        lambda: store.find("state-1"),
+        lambda: store.find_sign_in("state-1"),
         lambda: store.use("state-1"),
     ):
         with pytest.raises(StoreUnavailable):
