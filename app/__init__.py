@@ -45,7 +45,7 @@ from app.web.consent import authorize, consent_form, decision
 from app.web.current import EXTENSION, Services
 from app.web.edge import assets, errors, headers, http_metrics, http_tracing, language, pseudo_locale
 from app.web.edge.concurrency import limit_concurrency
-from app.web.edge.middleware import for_any_host, measure_bodies, normalize, trust_proxies
+from app.web.edge.middleware import accept_any_host, limit_chunked_bodies, normalize, trust_proxies
 from app.web.edge.sessions import RedisSessionInterface
 from app.web.machines import consent_record, introspect, revoke, token, wellknown
 from app.web.signin import views as signin
@@ -89,7 +89,7 @@ def create_app(
     babel = Babel(
         app,
         default_timezone=settings.time_zone,
-        locale_selector=language.locale,
+        locale_selector=language.current_locale,
     )
     catalogues = (LiveCatalogues if settings.is_development else PublishedCatalogues)(translations)
     babel.domain_instance = catalogues
@@ -135,13 +135,13 @@ def create_app(
         app.register_blueprint(start.bp)
         app.register_blueprint(gallery.bp)
         pseudo_locale.init_app(app, is_https=settings.is_https)
-    served = measure_bodies(app.wsgi_app, most=LARGEST_BODY)
+    served = limit_chunked_bodies(app.wsgi_app, most=LARGEST_BODY)
     served = normalize(limit_concurrency(served, slots=settings.threads))
-    served = for_any_host(served, wellknown.HEALTH_PATHS, settings.hosts[0])
+    served = accept_any_host(served, wellknown.HEALTH_PATHS, settings.hosts[0])
     served = trust_proxies(served, settings.trusted_proxies)
     if metrics is not None and settings.metrics_port is not None:
         served = http_metrics.serve_metrics(served, metrics, settings.metrics_port)
-    app.wsgi_app = headers.secure(served, is_https=settings.is_https)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
+    app.wsgi_app = headers.add_security_headers(served, is_https=settings.is_https)  # type: ignore[assignment, method-assign]  # Flask's own way to add middleware
     return app
 
 

@@ -13,7 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from app.development.screens.gallery import SCREENS
 from tests.support.page_contract import ContractClient
-from tests.support.screens import GALLERY, LANGUAGES, READINGS, gallery_client, same_each_time, show_screens
+from tests.support.screens import (
+    CATALOGUE_VIEWS,
+    GALLERY,
+    LANGUAGES,
+    gallery_client,
+    same_each_time,
+    show_screens,
+)
 
 INDEX, ELSEWHERE = "index.html", "elsewhere.html"
 
@@ -47,7 +54,7 @@ def write_gallery(folder: Path) -> None:
         copy.write(
             ELSEWHERE, client.application.jinja_env.from_string(_ELSEWHERE_PAGE).render(), LANGUAGES[0]
         )
-        for screen in show_screens(client, *LANGUAGES, *READINGS):
+        for screen in show_screens(client, *LANGUAGES, *CATALOGUE_VIEWS):
             copy.write(file_of(screen.name, screen.lang), screen.html, screen.lang)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # these files import this one
     from opentelemetry.trace import Span  # an extra
 
     from app.web.edge.assets import Assets
-    from app.web.edge.pseudo_locale import ReadCatalogue, Reading
+    from app.web.edge.pseudo_locale import CatalogueView, PseudoCatalogue
     from app.web.edge.sessions import BrowserSession
     from app.web.text.catalogues import Catalogues
     from app.web.text.form_cache import FormCache
@@ -72,7 +72,7 @@ class Services:
 class RequestState:
     """What one HTTP request carries from its first line to its last header. Every field begins empty.
 
-    `trace_id` is given by `headers.name_request` before anything else happens. `policy_changes` are the
+    `trace_id` is given by `headers.assign_trace_id` before anything else happens. `policy_changes` are the
     directives of this response's Content-Security-Policy that differ from everybody's.
     """
 
@@ -80,8 +80,8 @@ class RequestState:
     correlation_id: str | None = None
     policy_changes: tuple[tuple[str, str], ...] = ()
     language: Language | None = None
-    reading: "Reading | None" = None
-    catalogue: "NullTranslations | ReadCatalogue | None" = None
+    catalogue_view: "CatalogueView | None" = None
+    catalogue: "NullTranslations | PseudoCatalogue | None" = None
     has_looked_at_catalogues: bool = False
     span: "Span | None" = None
     open_span: "AbstractContextManager[Span] | None" = None

@@ -12,12 +12,12 @@ from werkzeug.test import TestResponse
 from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
 from app.stores.keys import generate_signing_keys
-from app.web.edge.pseudo_locale import Reading
+from app.web.edge.pseudo_locale import CatalogueView
 from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.page_contract import ContractClient
 
 LANGUAGES = tuple(Language)
-READINGS = tuple(Reading)
+CATALOGUE_VIEWS = tuple(CatalogueView)
 GALLERY = "/dev/screens"
 
 _REFERENCE = "3F9A-07C2-B81D"

@@ -11,15 +11,15 @@ from app.web.edge import headers, language
 
 def test_a_request_begins_with_nothing_of_the_one_before(app: Flask) -> None:
     with app.test_request_context("/"):
-        headers.name_request()
-        headers.correlate("a-flow")
-        headers.allow("img-src", "https://logos.example")
-        language.use(Language.FR)
+        headers.assign_trace_id()
+        headers.set_correlation_id("a-flow")
+        headers.set_directive("img-src", "https://logos.example")
+        language.set_language(Language.FR)
         assert request_state() != RequestState()
     with app.test_request_context("/"):
         assert request_state() == RequestState()
         assert request_state() is request_state()
-        assert language.language() is Language.EN
+        assert language.current_language() is Language.EN
 
 
 def test_no_name_beside_those_of_the_state_can_be_kept(app: Flask) -> None:
@@ -32,8 +32,8 @@ def test_no_name_beside_those_of_the_state_can_be_kept(app: Flask) -> None:
 
 def test_the_reference_of_an_error_page_is_the_beginning_of_the_trace_id(app: Flask) -> None:
     with app.test_request_context("/"):
-        headers.name_request("0123456789abcdef" * 2)
-        headers.name_request("f" * 32)
+        headers.assign_trace_id("0123456789abcdef" * 2)
+        headers.assign_trace_id("f" * 32)
         assert trace_id() == "0123456789abcdef" * 2
         assert reference() == "0123-4567-89AB"
 

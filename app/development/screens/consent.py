@@ -45,7 +45,7 @@ def _form(
     asked = WhatIsAsked(
         client_id=client.client_id,
         provider_id=provider.provider_id,
-        language=language.language(),
+        language=language.current_language(),
         offer=who.offer,
         shared=None if shared is None else Shared(scope=shared, until=long_date(NOW + timedelta(days=200))),
         ends_on=long_date(NOW + client.consent_duration),

@@ -38,7 +38,9 @@ SCREENS = [
     Screen("error-bad-request", "A request that cannot be read", partial(_page, "bad_request")),
     Screen("error-not-found", "No such page", partial(_page, "not_found")),
     Screen("error-not-allowed", "Not in this way", partial(_page, "not_allowed")),
-    Screen("error-too-many", "Too many requests", lambda: _problem(errors.too_many("authorize", _A_MINUTE))),
+    Screen(
+        "error-too-many", "Too many requests", lambda: _problem(errors.rate_limited("authorize", _A_MINUTE))
+    ),
     Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
     Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
     Screen("error-request-lost", "No such request here", lambda: _problem(errors.request_lost())),

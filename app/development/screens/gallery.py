@@ -20,7 +20,7 @@ SCREENS = {screen.name: screen for group in GROUPS.values() for screen in group}
 
 @bp.get("/dev/screens")
 def show_all() -> str:
-    headers.allow("frame-src", "'self'")
+    headers.set_directive("frame-src", "'self'")
     return render_template("development/screens.html", groups=GROUPS, languages=list(Language))
 
 
@@ -29,6 +29,6 @@ def show(name: str) -> Response:
     screen = SCREENS.get(name)
     if screen is None:
         abort(404)
-    headers.allow("frame-ancestors", "'self'")
-    language.use(language.asked_language() or Language.EN)
+    headers.set_directive("frame-ancestors", "'self'")
+    language.set_language(language.query_language() or Language.EN)
     return Response(screen.render())

@@ -110,7 +110,7 @@ def pending(
     client: Client, *, requested: Scope = EVERYTHING, provider: DataProvider = MAPLE
 ) -> PendingRequest:
     """A pending request of `client` that has just begun."""
-    spoken = language.language()
+    spoken = language.current_language()
     request = AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri="https://budget.example/callback",

@@ -14,7 +14,7 @@ from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider, Status
 from app.stores.ledger.connections import Connection
 from app.web.current import services
-from app.web.edge.language import speaking
+from app.web.edge.language import switched_to
 from app.web.text.template_filters import long_date
 from app.web.text.wording import WORDING
 
@@ -92,7 +92,7 @@ def _name_of_somebody_gone(client_id: str) -> Bilingual:
     """The name that is shown for a recipient that is no longer registered."""
 
     def said_in(spoken: Language) -> str:
-        with speaking(spoken):
+        with switched_to(spoken):
             # Translators: stands where a recipient's name would. client_id is what it was registered under.
             text = gettext("%(client_id)s (a company that is no longer registered)", client_id=client_id)
             return str(text)
@@ -140,7 +140,7 @@ class Receipt:
 def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
     """The receipt in `spoken`, whatever language the page is in."""
     grant, agreement = shown.grant, shown.agreement
-    with speaking(spoken):
+    with switched_to(spoken):
         return Receipt(
             reference=grant.consent_id,
             status=shown.status.value,

@@ -28,7 +28,7 @@ from app.web.connections.pages import (
 from app.web.connections.receipt import ShownConnection, receipt
 from app.web.current import browser, customers, services
 from app.web.edge import errors, language
-from app.web.edge.headers import name_parties
+from app.web.edge.headers import bind_parties
 
 bp = Blueprint("connections", __name__)
 
@@ -101,7 +101,7 @@ def end_date_as_calendar(consent_id: str) -> Response:
     """A calendar entry for the end date (RFC 5545)."""
     _speak()
     shown = _load(consent_id)
-    event = end_date_event(shown.grant, receipt(shown, language.language()))
+    event = end_date_event(shown.grant, receipt(shown, language.current_language()))
     response = Response(event, mimetype="text/calendar")
     response.headers["Content-Disposition"] = 'attachment; filename="end-date.ics"'
     return response
@@ -137,7 +137,7 @@ def _load(consent_id: str) -> ShownConnection:
     customer = browser().customer_of(found.grant.provider_id)
     if customer is None or customer.subject != found.grant.subject:
         raise errors.connection_unknown()
-    name_parties(found.grant.client_id, found.grant.provider_id)
+    bind_parties(found.grant.client_id, found.grant.provider_id)
     return _shown(found)
 
 
@@ -186,7 +186,7 @@ def _speak() -> None:
     """Sets the language: that of the parameter `lang`, or else the language of the session."""
     if not browser().is_known:
         return
-    asked = language.asked_language()
+    asked = language.query_language()
     if asked is not None:
-        browser().speak(asked)
-    language.use(browser().language)
+        browser().remember_language(asked)
+    language.set_language(browser().language)

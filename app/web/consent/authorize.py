@@ -15,7 +15,7 @@ from app.domain.pending_request import PendingRequest
 from app.stores.unavailable import StoreUnavailable
 from app.web.current import browser, services
 from app.web.edge import language
-from app.web.edge.headers import correlate, name_parties
+from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.limits import limit_address, limit_requests_for
 
 bp = Blueprint("authorize", __name__)
@@ -27,15 +27,15 @@ _log = structlog.get_logger()
 def authorize() -> BaseResponse:
     """Validates, keeps the request, and sends the browser to sign-in or to the form."""
     fresh_correlation_id = str(uuid.uuid4())
-    correlate(fresh_correlation_id)
+    set_correlation_id(fresh_correlation_id)
     # Whatever this browser read before, and whatever else is wrong with the request.
-    language.use(requested_language(request.args.get("lang"), request.args.get("ui_locales")))
+    language.set_language(requested_language(request.args.get("lang"), request.args.get("ui_locales")))
     params = parse_params(request.query_string)
-    correlate(find_correlation_id(params) or fresh_correlation_id)
-    _name_parties(params)
+    set_correlation_id(find_correlation_id(params) or fresh_correlation_id)
+    _bind_parties(params)
     limit_address()
     asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
-    language.use(asked.language)
+    language.set_language(asked.language)
     if request.method == "HEAD":
         return Response(status=200)
     limit_requests_for(asked.client_id)
@@ -49,11 +49,11 @@ def authorize() -> BaseResponse:
     return redirect(_first_page(pending), 302)
 
 
-def _name_parties(params: Params) -> None:
+def _bind_parties(params: Params) -> None:
     """For the log: who is meant, as far as they are registered. What else was sent stays out of it."""
     registry = services().registry
     client_id, provider_id = params.single("client_id"), params.single("provider_id")
-    name_parties(
+    bind_parties(
         client_id if client_id in registry.clients else None,
         provider_id if provider_id in registry.providers else None,
     )

@@ -37,14 +37,14 @@ def decide(request_id: str) -> BaseResponse | str:
     if not form.has_valid_token():
         raise errors.form_refused(request_id, opened.parties.provider)
     # What was read decides in which language it goes on, whatever another tab has switched to since.
-    language.use(form.language)
+    language.set_language(form.language)
     chosen = replace(opened.pending, checked_clusters=form.checked, language=form.language)
     opened = replace(opened, pending=chosen)
     switched_to = chosen_language()
     if switched_to is not None:
         services().flow.keep(chosen.in_language(switched_to))
-        opened.session.speak(switched_to)
-        pseudo_locale.use(None)
+        opened.session.remember_language(switched_to)
+        pseudo_locale.set_view(None)
         return redirect(url_for("consent.show", request_id=request_id), 303)
     if form.asks_for_time:
         return _put_off_the_end(opened, chosen)
@@ -117,6 +117,6 @@ def _send_back(opened: OpenRequest, answer: Answer, location: str) -> BaseRespon
     """The redirect that the specification asks for: 302, after a POST too."""
     if has_private_scheme(location):
         # Its switch sends the same answer, and the language in the address.
-        language.use(language.asked_language() or language.language())
+        language.set_language(language.query_language() or language.current_language())
         return continue_page(opened, location, was_approved=answer is Answer.APPROVE)
     return redirect(location, 302)

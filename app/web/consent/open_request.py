@@ -11,7 +11,7 @@ from app.flow.consent import Parties
 from app.signin import Customer
 from app.web.current import browser, services
 from app.web.edge import errors, language
-from app.web.edge.headers import correlate, name_parties
+from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.sessions import BrowserSession
 
 _log = structlog.get_logger()
@@ -56,12 +56,12 @@ def open_request(request_id: str) -> OpenRequest:
     pending = session.find_request(request_id)
     if not session.is_known:
         raise _without_session(session)
-    language.use(language.asked_language() or session.language)
+    language.set_language(language.query_language() or session.language)
     if pending is None or pending.browser_id != session.browser_id:
         raise errors.request_lost()
-    correlate(pending.request.correlation_id)
-    name_parties(pending.request.client_id, pending.request.provider_id)
-    pending = _in_asked_language(pending)
+    set_correlation_id(pending.request.correlation_id)
+    bind_parties(pending.request.client_id, pending.request.provider_id)
+    pending = _in_query_language(pending)
     parties = services().flow.parties(pending)
     if parties is None:
         raise errors.registration_changed()
@@ -79,11 +79,11 @@ def _without_session(session: BrowserSession) -> errors.Problem:
     return errors.session_over() if session.was_known else errors.request_lost()
 
 
-def _in_asked_language(pending: PendingRequest) -> PendingRequest:
-    asked = language.asked_language()
+def _in_query_language(pending: PendingRequest) -> PendingRequest:
+    asked = language.query_language()
     if asked is not None and asked is not pending.language:
         pending = pending.in_language(asked)
         if request.method != "HEAD":
             services().flow.keep(pending)
-    language.use(pending.language)
+    language.set_language(pending.language)
     return pending

@@ -26,7 +26,7 @@ from app.web.consent.visible_text import visible_text
 from app.web.current import reference, services
 from app.web.edge import errors
 from app.web.edge.forms import DecisionForm, SignOutForm
-from app.web.edge.headers import allow_form_to_end_at
+from app.web.edge.headers import allow_form_redirects_to
 from app.web.text.form_cache import CachedForm, placeholder
 from app.web.text.template_filters import clock_time, long_date, time_left
 from app.web.text.wording import ClusterSection
@@ -249,6 +249,6 @@ def _allow_answer_to_leave(redirect_uri: str) -> None:
     if has_private_scheme(redirect_uri):
         return
     if redirect_uri.startswith("http:"):
-        allow_form_to_end_at("https:", origin_of(redirect_uri).replace("[::1]", "*"))
+        allow_form_redirects_to("https:", origin_of(redirect_uri).replace("[::1]", "*"))
     else:
-        allow_form_to_end_at("https:")
+        allow_form_redirects_to("https:")

@@ -86,7 +86,7 @@ def cookies_blocked() -> Problem:
     Without a cookie the language is unknown, unless the page's address has it. The page is then in all
     languages.
     """
-    return Problem("cookies_blocked", 404, is_language_known=language.asked_language() is not None)
+    return Problem("cookies_blocked", 404, is_language_known=language.query_language() is not None)
 
 
 def request_expired(client: Client, provider: DataProvider, way_back: str) -> Problem:
@@ -141,7 +141,7 @@ def sign_in_failed(
     )
 
 
-def too_many(limit: str, wait: timedelta) -> Problem:
+def rate_limited(limit: str, wait: timedelta) -> Problem:
     """The rate limit `limit` is exceeded for the time `wait`. The request was not processed."""
     return Problem("too_many", 429, event="rate_limited", limit=limit, retry_after=wait, wait=wait)
 
@@ -174,7 +174,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(UnsafeRequest, _refuse_unsafe)
     app.register_error_handler(OAuthError, _refuse_oauth)
     app.register_error_handler(Problem, _show_problem)
-    app.register_error_handler(StoreUnavailable, say_unavailable)
+    app.register_error_handler(StoreUnavailable, unavailable_response)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_unexpected)
 
@@ -233,13 +233,13 @@ def _show_problem(problem: Problem) -> Response:
     return response
 
 
-def say_unavailable(error: StoreUnavailable, description: str = _LATER) -> Response:
+def unavailable_response(error: StoreUnavailable, description: str = _LATER) -> Response:
     """Answers 503. `description` is for machines; the reason of the failure is only in the log."""
     _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome="503")
     return _unavailable(description)
 
 
-def say_not_found(description: str) -> Response:
+def not_found_response(description: str) -> Response:
     """Answers 404 with JSON; `description` says what exists instead."""
     return _json(ErrorCode.INVALID_REQUEST, description, 404)
 

@@ -39,7 +39,7 @@ _ON_THE_WAY: Final = ("/api/v1/authorize", "/sign-in/", "/sign-out", "/consent/"
 _HTTPS_ONLY: Final = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
 
-def secure(app: WSGIApp, *, is_https: bool) -> WSGIApp:
+def add_security_headers(app: WSGIApp, *, is_https: bool) -> WSGIApp:
     """Adds the security headers to every answer of `app`."""
     always = [*_ALWAYS, _HTTPS_ONLY] if is_https else list(_ALWAYS)
 
@@ -59,11 +59,11 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def name_this_request() -> None:
-        name_request()
+        assign_trace_id()
 
     @app.after_request
     def complete(response: Response) -> Response:
-        name_request()
+        assign_trace_id()
         headers, state = response.headers, request_state()
         headers.add("Content-Security-Policy", _policy(state.policy_changes))
         headers.add("ob-trace-id", state.trace_id)
@@ -71,10 +71,10 @@ def init_app(app: Flask) -> None:
             headers.add("ob-correlation-id", state.correlation_id)
         if "Cache-Control" not in headers:
             headers.add("Cache-Control", "no-store")
-        return language.announce(response)
+        return language.add_content_language(response)
 
 
-def name_request(trace_id: str | None = None) -> None:
+def assign_trace_id(trace_id: str | None = None) -> None:
     """Gives this HTTP request its trace id, once.
 
     It is called before and after a request, since Flask calls only the latter when routing has failed.
@@ -86,33 +86,33 @@ def name_request(trace_id: str | None = None) -> None:
         structlog.contextvars.bind_contextvars(trace_id=state.trace_id)
 
 
-def correlate(correlation_id: str) -> None:
+def set_correlation_id(correlation_id: str) -> None:
     """Adds the correlation id to this response and to the log lines of this request."""
     request_state().correlation_id = correlation_id
     structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
 
 
-def name_parties(client_id: str | None, provider_id: str | None) -> None:
+def bind_parties(client_id: str | None, provider_id: str | None) -> None:
     """Adds the registered parties of this request to its log lines."""
     named = {"client_id": client_id, "provider_id": provider_id}
     structlog.contextvars.bind_contextvars(**{name: value for name, value in named.items() if value})
 
 
-def name_secret(used: SecretUsed) -> None:
+def bind_secret_used(used: SecretUsed) -> None:
     """Adds to the log lines of this request which of its two secrets the client has used."""
     structlog.contextvars.bind_contextvars(secret_used=used.value)
 
 
-def allow_form_to_end_at(*sources: str) -> None:
+def allow_form_redirects_to(*sources: str) -> None:
     """Lets the redirect that answers this page's form lead to `sources` outside of the site.
 
     Chromium and WebKit apply form-action to redirects, too. The callback's own origin would not be enough,
     since a callback may redirect again: the caller allows https as a scheme.
     """
-    allow("form-action", "'self'", *sources)
+    set_directive("form-action", "'self'", *sources)
 
 
-def allow(directive: str, *sources: str) -> None:
+def set_directive(directive: str, *sources: str) -> None:
     """Replaces one directive of this response's Content-Security-Policy by `sources`."""
     state = request_state()
     state.policy_changes = (*state.policy_changes, (directive, " ".join(sources)))

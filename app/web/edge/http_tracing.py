@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from structlog.contextvars import get_contextvars
 
 from app.web.current import request_state
-from app.web.edge.headers import name_request
+from app.web.edge.headers import assign_trace_id
 from app.web.edge.middleware import PEER_IS_TRUSTED
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def init_app(app: Flask, tracing: "Tracing") -> None:
     @app.before_request
     def begin() -> None:
         parent = _parent()
-        name_request(parent[1] if parent else None)
+        assign_trace_id(parent[1] if parent else None)
         state = request_state()
         state.open_span = tracing.request(state.trace_id, parent[2] if parent else None)
         state.span = state.open_span.__enter__()

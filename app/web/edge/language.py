@@ -18,44 +18,44 @@ from app.web.current import browser, request_state
 LOCALES = {spoken: Locale.parse(spoken.conventions, sep="-") for spoken in Language}
 
 
-def use(language: Language) -> None:
+def set_language(language: Language) -> None:
     """Sets the language of this response."""
     state = request_state()
     state.language, state.catalogue = language, None
 
 
 @contextmanager
-def speaking(other: Language) -> Iterator[None]:
+def switched_to(other: Language) -> Iterator[None]:
     """Within the block, texts are in the language `other`; after it, in that of the response again."""
-    own = language()
-    use(other)
+    own = current_language()
+    set_language(other)
     try:
         yield
     finally:
-        use(own)
+        set_language(own)
 
 
-def asked_language() -> Language | None:
+def query_language() -> Language | None:
     """The language that the query parameter `lang` names; None without one."""
-    text = asked_text()
+    text = lang_parameter()
     return None if not text else parse_language(text)
 
 
-def asked_text() -> str | None:
+def lang_parameter() -> str | None:
     """The query parameter `lang` as it was sent; None without one."""
     return request.args.get("lang")
 
 
-def language() -> Language:
+def current_language() -> Language:
     """The language of this response."""
     state = request_state()
     if state.language is None:
-        state.language = asked_language() or browser().cookie_language or Language.EN
+        state.language = query_language() or browser().cookie_language or Language.EN
     return state.language
 
 
-def locale() -> Locale:
-    return LOCALES[language()]
+def current_locale() -> Locale:
+    return LOCALES[current_language()]
 
 
 def direction(spoken: Language) -> str:
@@ -63,8 +63,8 @@ def direction(spoken: Language) -> str:
     return "rtl" if LOCALES[spoken].character_order == "right-to-left" else "ltr"
 
 
-def announce(response: Response) -> Response:
+def add_content_language(response: Response) -> Response:
     """Adds Content-Language to a page."""
     if response.mimetype == "text/html":
-        response.headers["Content-Language"] = language().tag
+        response.headers["Content-Language"] = current_language().tag
     return response

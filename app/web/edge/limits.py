@@ -60,14 +60,14 @@ def wrong_secrets_counted() -> Iterator[None]:
         if most and address is not None:
             wait = services().attempts.count([Allowance(("client authentication", address), most)])
             if wait is not None:
-                raise errors.too_many("client_authentication", wait) from None
+                raise errors.rate_limited("client_authentication", wait) from None
         raise
 
 
 def _limit(limit: str, whom: tuple[str, ...], most: int) -> None:
     wait = services().rates.count((limit, *whom), most=most)
     if wait is not None:
-        raise errors.too_many(limit, wait)
+        raise errors.rate_limited(limit, wait)
 
 
 def _address_for(setting: str) -> str | None:

@@ -44,7 +44,7 @@ def _percent_encoded(byte: re.Match[str]) -> str:
     return f"%{ord(byte[0]):02X}"
 
 
-def measure_bodies(app: WSGIApp, *, most: int) -> WSGIApp:
+def limit_chunked_bodies(app: WSGIApp, *, most: int) -> WSGIApp:
     """Reads a chunked body up to `most` + 1 bytes, and sets its length.
 
     Werkzeug refuses a body whose Content-Length is too large. A body without one it would silently truncate,
@@ -80,7 +80,7 @@ def trust_proxies(app: WSGIApp, proxies: Collection[IPNetwork]) -> WSGIApp:
     return addressed if proxies else app
 
 
-def for_any_host(app: WSGIApp, paths: Collection[str], host: str) -> WSGIApp:
+def accept_any_host(app: WSGIApp, paths: Collection[str], host: str) -> WSGIApp:
     """Accepts any Host header for `paths`, since health checks use a machine's address instead of `host`."""
 
     def hosted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from app.web.current import request_state
 from app.web.edge import language
 
-COOKIE = "accord-reading"
+COOKIE = "accord-catalogue-view"
 
 _FIELD = re.compile(r"%\(\w+\)s")
 # Parts of a text that are no words: named fields, doubled per cent signs, markup.
@@ -29,18 +29,18 @@ _FILLING: Final = "öñé ţŵö ţĥŕéé ƒöüŕ ƒîṽé šîẋ šéṽé
 _GROWTH: Final = 0.65  # a judgement: short labels are longer by more than half in French
 
 
-class Reading(StrEnum):
+class CatalogueView(StrEnum):
     """What replaces the translations; the value is that of the query parameter `lang`."""
 
     PSEUDO = "x"
     KEYS = "keys"
 
 
-_BY_NAME: Final = {reading.value: reading for reading in Reading}
+_BY_NAME: Final = {view.value: view for view in CatalogueView}
 
 
 @dataclass(frozen=True, slots=True)
-class ReadCatalogue:
+class PseudoCatalogue:
     """Replaces the catalogue of every language. `read` maps the context and the msgid of a text to a text."""
 
     read: Callable[[str | None, str], str]
@@ -75,26 +75,26 @@ def key(context: str | None, text: str) -> str:
     return shown if context is None else f"{context} | {shown}"
 
 
-CATALOGUES: Final = {Reading.PSEUDO: ReadCatalogue(pseudo), Reading.KEYS: ReadCatalogue(key)}
+CATALOGUES: Final = {CatalogueView.PSEUDO: PseudoCatalogue(pseudo), CatalogueView.KEYS: PseudoCatalogue(key)}
 
 
-def use(reading: Reading | None) -> None:
+def set_view(view: CatalogueView | None) -> None:
     """Sets what replaces the translations in this response; None for nothing."""
-    request_state().reading = reading
+    request_state().catalogue_view = view
 
 
-def reading() -> Reading | None:
+def current_view() -> CatalogueView | None:
     """What replaces the translations in this response; None for nothing, which is so in production."""
-    return request_state().reading
+    return request_state().catalogue_view
 
 
-def as_data(text: str) -> str:
+def mark_untranslated(text: str) -> str:
     """Marks `text`, which comes from no catalogue, such as a registered name, a date or a customer's input.
 
     In the pseudo-locale the mark is a pair of isolates (U+2068, U+2069). Every other text with plain letters
     is one that was forgotten in the catalogues. In all other responses `text` is returned unchanged.
     """
-    if reading() is not Reading.PSEUDO:
+    if current_view() is not CatalogueView.PSEUDO:
         return text
     return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
 
@@ -110,14 +110,14 @@ def init_app(app: Flask, *, is_https: bool) -> None:
     @app.before_request
     def choose() -> None:
         if is_concerned():
-            use(_known(language.asked_text() or request.cookies.get(COOKIE)))
+            set_view(_known(language.lang_parameter() or request.cookies.get(COOKIE)))
 
     @app.after_request
     def remember(response: Response) -> Response:
         if not is_concerned():
             return response
         is_page = response.mimetype == "text/html" and not request.path.startswith("/dev/")
-        kept, chosen = _known(request.cookies.get(COOKIE)), reading()
+        kept, chosen = _known(request.cookies.get(COOKIE)), current_view()
         if is_page and chosen is not kept:
             if chosen is None:
                 response.delete_cookie(COOKIE, secure=is_https, httponly=True, samesite="Lax")
@@ -127,5 +127,5 @@ def init_app(app: Flask, *, is_https: bool) -> None:
         return response
 
 
-def _known(text: str | None) -> Reading | None:
+def _known(text: str | None) -> CatalogueView | None:
     return _BY_NAME.get(text or "")

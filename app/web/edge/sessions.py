@@ -51,7 +51,7 @@ class BrowserSession(SessionMixin):
         self.has_cookie = has_cookie
         self.was_known = session_id is not None  # by a cookie of ours, whatever became of its session
         self.cookie_language = cookie_language  # known without the store, and when the session is over
-        self.was_touched = False
+        self.was_accessed = False
         self.cookie_to_set: str | None = None
 
     @property
@@ -78,7 +78,7 @@ class BrowserSession(SessionMixin):
     def language(self, language: Language) -> None:
         self._load()["lang"] = language.value
 
-    def speak(self, language: Language) -> None:
+    def remember_language(self, language: Language) -> None:
         """Makes sure that this browser will be known again, in the language that it reads."""
         if not self.is_known or self.language is not language:
             self.language = language
@@ -89,7 +89,7 @@ class BrowserSession(SessionMixin):
         kept = self._load().get("customers", {}).get(provider_id)
         return None if kept is None else _customer(kept)
 
-    def has_left(self, provider_id: str) -> bool:
+    def has_signed_out(self, provider_id: str) -> bool:
         """Whether somebody signed out here and nobody has signed in at this provider since."""
         return provider_id in self._load().get("left", [])
 
@@ -162,7 +162,7 @@ class BrowserSession(SessionMixin):
 
         The session is loaded in the same round trip, unless it has been.
         """
-        self.was_touched = True
+        self.was_accessed = True
         if self._content is not None or self._id is None:
             self._load()
             return self._store.find_request(request_id)
@@ -171,7 +171,7 @@ class BrowserSession(SessionMixin):
         return pending
 
     def _load(self) -> SessionContent:
-        self.was_touched = True
+        self.was_accessed = True
         if self._content is None:
             return self._take(None if self._id is None else self._store.find_session(self._id))
         return self._content
@@ -270,7 +270,7 @@ class RedisSessionInterface(SessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Sets the cookie when the id is new; whatever a session was read for is private to one browser."""
         assert isinstance(session, BrowserSession)  # noqa: S101  # for the type checker: open_session made it
-        if not session.was_touched:
+        if not session.was_accessed:
             return
         response.headers.add("Vary", "Cookie")
         if response.headers.get("Cache-Control") != "no-store":

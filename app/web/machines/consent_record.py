@@ -9,7 +9,7 @@ from app.domain.agreement import effective_agreement
 from app.domain.fdx import consent_grant
 from app.stores.ledger.connections import Connection
 from app.web.current import services
-from app.web.edge.headers import correlate
+from app.web.edge.headers import set_correlation_id
 from app.web.machines.credentials import bearer_token, invalid_token
 
 bp = Blueprint("consents", __name__)
@@ -18,10 +18,10 @@ bp = Blueprint("consents", __name__)
 @bp.get("/api/v1/consents/<uuid:consent_id>")
 def show(consent_id: uuid.UUID) -> Response:
     """Needs an access token of this consent, or the client's own; else the consent is unknown (404)."""
-    correlate(str(uuid.uuid4()))
+    set_correlation_id(str(uuid.uuid4()))
     connection = _find(bearer_token(), str(consent_id))
     grant = connection.grant
-    correlate(grant.correlation_id)
+    set_correlation_id(grant.correlation_id)
     registry = services().registry
     record = consent_grant(
         grant,

@@ -19,7 +19,7 @@ from app.domain.params import MOST_PARAMETERS, Params, parse_params
 from app.domain.registry import Client, ResourceServer
 from app.domain.tokens import ClientCredentials, authenticate_caller, authenticate_client, check_token_params
 from app.web.current import services
-from app.web.edge.headers import name_parties, name_secret
+from app.web.edge.headers import bind_parties, bind_secret_used
 from app.web.edge.limits import wrong_secrets_counted
 
 _BEARER = 'Bearer realm="accord"'
@@ -41,7 +41,7 @@ def client_credentials(params: Params) -> ClientCredentials | None:
     """RFC 6749 2.3: credentials in a Basic header or in the body, not in both. Raises OAuthError."""
     credentials = _client_credentials(params)
     if credentials is not None and credentials.client_id in services().registry.clients:
-        name_parties(credentials.client_id, None)
+        bind_parties(credentials.client_id, None)
     return credentials
 
 
@@ -53,7 +53,7 @@ def authenticated_client(params: Params) -> Client:
     credentials = client_credentials(params)
     with wrong_secrets_counted(), _challenged(is_wanted="Authorization" in request.headers):
         client, used = authenticate_client(credentials, services().registry, now=services().clock())
-    name_secret(used)
+    bind_secret_used(used)
     return client
 
 
@@ -62,7 +62,7 @@ def authenticated_caller(params: Params) -> Client | ResourceServer:
     credentials = client_credentials(params)
     with wrong_secrets_counted(), _challenged(is_wanted=True):  # RFC 7662 2.3
         caller, used = authenticate_caller(credentials, services().registry, now=services().clock())
-    name_secret(used)
+    bind_secret_used(used)
     return caller
 
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
 from app.web.current import services
-from app.web.edge.headers import correlate
+from app.web.edge.headers import set_correlation_id
 from app.web.machines.credentials import authenticated_caller, read_body
 
 bp = Blueprint("introspect", __name__)
@@ -15,7 +15,7 @@ bp = Blueprint("introspect", __name__)
 @bp.post("/api/v1/introspect")
 def token() -> Response:
     """A resource server introspects the tokens for its audience, and a client its own tokens."""
-    correlate(str(uuid.uuid4()))
+    set_correlation_id(str(uuid.uuid4()))
     params = read_body(ONE_TOKEN_PARAMETERS)
     caller = authenticated_caller(params)
     return jsonify(services().tokens.introspect(validate_token_parameter(params), caller))

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
 from app.web.current import services
-from app.web.edge.headers import correlate
+from app.web.edge.headers import set_correlation_id
 from app.web.machines.credentials import authenticated_client, bearer_token, invalid_token, read_body
 
 bp = Blueprint("revoke", __name__)
@@ -15,7 +15,7 @@ bp = Blueprint("revoke", __name__)
 @bp.delete("/api/v1/revoke")
 def connection() -> Response:
     """Ends the connection of the bearer token. Answers 204 after the end has been recorded."""
-    correlate(str(uuid.uuid4()))
+    set_correlation_id(str(uuid.uuid4()))
     if not services().tokens.revoke_connection(bearer_token()):
         raise invalid_token()
     response = Response(status=204)
@@ -29,7 +29,7 @@ def token() -> Response:
 
     The RFC does not define the body. It is an empty object, for libraries that parse every answer as JSON.
     """
-    correlate(str(uuid.uuid4()))
+    set_correlation_id(str(uuid.uuid4()))
     params = read_body(ONE_TOKEN_PARAMETERS)
     client = authenticated_client(params)
     services().tokens.revoke(validate_token_parameter(params), client)

@@ -13,7 +13,7 @@ from app.domain.tokens import (
     validate_token_request,
 )
 from app.web.current import services
-from app.web.edge.headers import correlate
+from app.web.edge.headers import set_correlation_id
 from app.web.edge.limits import limit_tokens_of
 from app.web.machines.credentials import authenticated_client, read_body
 
@@ -23,7 +23,7 @@ bp = Blueprint("token", __name__)
 @bp.post("/api/v1/token")
 def token() -> Response:
     """Redeems a code, refreshes an access token, or issues a client's own token (client credentials)."""
-    correlate(str(uuid.uuid4()))
+    set_correlation_id(str(uuid.uuid4()))
     params = read_body(TOKEN_PARAMETERS)
     client = authenticated_client(params)
     limit_tokens_of(client.client_id)
@@ -36,7 +36,7 @@ def token() -> Response:
         case AdminRequest():
             issued = services().tokens.administer(client)
     if issued.correlation_id is not None:
-        correlate(issued.correlation_id)
+        set_correlation_id(issued.correlation_id)
     return _answer(issued)
 
 

@@ -55,7 +55,7 @@ def metadata() -> Response:
 def no_openid_provider() -> Response:
     """Answers 404, and names the right address, to a library that takes Accord for an OpenID provider."""
     address = services().settings.issuer + url_for("wellknown.metadata")
-    return errors.say_not_found(
+    return errors.not_found_response(
         f"This is no OpenID provider. Its OAuth 2.0 metadata (RFC 8414) are at {address}"
     )
 
@@ -89,5 +89,5 @@ def ready() -> Response:
         services().readiness.require()
     except StoreUnavailable as error:
         store = str(error).partition(":")[0]
-        return errors.say_unavailable(error, f"{store} is not ready, and the log says why")
+        return errors.unavailable_response(error, f"{store} is not ready, and the log says why")
     return jsonify(status="ready")

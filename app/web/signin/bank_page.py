@@ -46,7 +46,7 @@ def redirect_to_bank(purpose: SignInPurpose) -> BaseResponse | str:
     the next person at the browser could also be signed in as the one before, without having asked for it.
     """
     provider_id = purpose.provider.provider_id
-    has_left = purpose.session.has_left(provider_id)
+    has_left = purpose.session.has_signed_out(provider_id)
     if has_left and request.args.get("at") != "bank":
         return render_template(
             "signin/bank.html",
@@ -60,7 +60,7 @@ def redirect_to_bank(purpose: SignInPurpose) -> BaseResponse | str:
             purpose.provider,
             browser_id=purpose.session.browser_id,
             request_id=purpose.request_id,
-            language=language.language(),
+            language=language.current_language(),
             must_ask_again=has_left,
         )
     except SignInFailed as failure:
@@ -94,7 +94,7 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
     """
     session = browser()
     if session.is_known:
-        language.use(language.asked_language() or session.language)
+        language.set_language(language.query_language() or session.language)
     state = params.single("state") or ""
     is_possible = session.is_known and _STATE.fullmatch(state)
     pending = services().sign_ins.find_sign_in(state) if is_possible else None

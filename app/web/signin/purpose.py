@@ -72,14 +72,14 @@ class SignInPurpose:
 
     def switch_to(self, chosen: Language) -> None:
         """Changes the language of this response, of the session and of the request."""
-        language.use(chosen)
+        language.set_language(chosen)
         if self.opened is not None:
             services().flow.keep(self.opened.pending.in_language(chosen))
         self.remember_browser()
 
     def remember_browser(self) -> None:
         """Creates a session, if there is none, and saves the language in it."""
-        self.session.speak(language.language())
+        self.session.remember_language(language.current_language())
 
     def welcome(self, customer: Customer) -> None:
         """Starts a new session for `customer`, and binds the request to it."""
@@ -102,7 +102,7 @@ def purpose_to_see_connections(provider_id: str) -> SignInPurpose:
         raise errors.no_such_provider()
     session = browser()
     if session.is_known:
-        language.use(language.asked_language() or session.language)
+        language.set_language(language.query_language() or session.language)
     return SignInPurpose(provider, session, None)
 
 

@@ -51,7 +51,7 @@ def come_back(provider_id: str) -> BaseResponse:
 @bp.post("/sign-out")
 def sign_out() -> BaseResponse | str:
     """Signs out. From the page of a request ("not you?") it leads to the sign-in for that request."""
-    language.use(browser().language)
+    language.set_language(browser().language)
     request_id = request.form.get("request_id", "")
     form = SignOutForm(session_id=browser().id, request_id=request_id)
     if not form.has_valid_token():
@@ -94,7 +94,7 @@ def _sign_in(purpose: SignInPurpose) -> BaseResponse:
     switched_to = chosen_language()
     if switched_to is not None:
         purpose.switch_to(switched_to)
-        pseudo_locale.use(None)
+        pseudo_locale.set_view(None)
         return Response(sandbox_page(purpose, form))
     try:
         return check_password(purpose, form)

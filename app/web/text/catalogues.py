@@ -73,7 +73,7 @@ class PublishedCatalogues(Catalogues):
         self._version = _name_of(compiled)
 
     def get_translations(self) -> Translations:
-        return self._texts[language.language()]
+        return self._texts[language.current_language()]
 
 
 class LiveCatalogues(Catalogues):
@@ -89,16 +89,16 @@ class LiveCatalogues(Catalogues):
         self._read_what_changed()
 
     def get_translations(self) -> Any:
-        reading = pseudo_locale.reading()
-        if reading is not None:
-            return pseudo_locale.CATALOGUES[reading]
+        view = pseudo_locale.current_view()
+        if view is not None:
+            return pseudo_locale.CATALOGUES[view]
         self._look()
-        return self._files[language.language()].texts
+        return self._files[language.current_language()].texts
 
     def version(self) -> str:
         self._look()
-        reading = pseudo_locale.reading()
-        return self._version if reading is None else f"{self._version}-{reading}"
+        view = pseudo_locale.current_view()
+        return self._version if view is None else f"{self._version}-{view}"
 
     def faults(self) -> tuple[str, ...]:
         self._look()

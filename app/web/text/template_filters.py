@@ -57,19 +57,19 @@ def load_templates(app: Flask) -> None:
         app.jinja_env.get_template(name)
 
 
-def _catalogue() -> NullTranslations | pseudo_locale.ReadCatalogue:
+def _catalogue() -> NullTranslations | pseudo_locale.PseudoCatalogue:
     """The translations into this response's language. Flask-Babel would find them anew for each sentence."""
     state = current.request_state()
     if state.catalogue is None:
-        state.catalogue = cast("NullTranslations | pseudo_locale.ReadCatalogue", get_translations())
+        state.catalogue = cast("NullTranslations | pseudo_locale.PseudoCatalogue", get_translations())
     return state.catalogue
 
 
 def _every_page() -> dict[str, Any]:
-    spoken = language.language()
+    spoken = language.current_language()
     return {
         "language": spoken,
-        "lang": pseudo_locale.reading() or spoken.value,
+        "lang": pseudo_locale.current_view() or spoken.value,
         "other_languages": spoken.others,
         "reference": current.reference(),
         "catalogue_faults": current.services().catalogues.faults(),
@@ -80,7 +80,7 @@ def _every_page() -> dict[str, Any]:
 
 def own_name(spoken: Language) -> str:
     """What `spoken` is called by those who speak it."""
-    return pseudo_locale.as_data(spoken.own_name)
+    return pseudo_locale.mark_untranslated(spoken.own_name)
 
 
 def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
@@ -121,11 +121,11 @@ def isolated_purpose(text: Bilingual | str) -> Markup:
 
 def plain_name(text: Bilingual) -> str:
     """The same for a title, where nothing can be set apart."""
-    return pseudo_locale.as_data(text[language.language()])
+    return pseudo_locale.mark_untranslated(text[language.current_language()])
 
 
 def _registered(text: Bilingual | str, attributes: str) -> Markup:
-    spoken = language.language()
+    spoken = language.current_language()
     written = Bilingual.language_for(spoken)
     if written is not spoken:  # borrowed, and read aloud as what it is
         attributes += f' lang="{written}"'
@@ -138,7 +138,7 @@ def isolate(text: str) -> Markup:
 
 
 def _isolate(text: str, attributes: str) -> Markup:
-    return Markup(f"<bdi{attributes}>") + escape(pseudo_locale.as_data(text)) + Markup("</bdi>")  # noqa: S704  # our own
+    return Markup(f"<bdi{attributes}>") + escape(pseudo_locale.mark_untranslated(text)) + Markup("</bdi>")  # noqa: S704  # our own
 
 
 @pass_context
@@ -154,7 +154,9 @@ def fill(text: Any, **values: Any) -> Markup:
 
 def in_words(span: timedelta) -> str:
     """A span such as "5 minutes", rounded to what people say."""
-    return pseudo_locale.as_data(_in_words(max(int(span.total_seconds()), 1), language.locale()))
+    return pseudo_locale.mark_untranslated(
+        _in_words(max(int(span.total_seconds()), 1), language.current_locale())
+    )
 
 
 def time_left(moment: datetime) -> str:
@@ -164,13 +166,17 @@ def time_left(moment: datetime) -> str:
 
 def long_date(moment: datetime) -> str:
     """March 1, 2027; 1er mars 2027. Every date that a customer reads is written here."""
-    return pseudo_locale.as_data(_long_date(to_user_timezone(moment).date(), language.locale()))
+    return pseudo_locale.mark_untranslated(
+        _long_date(to_user_timezone(moment).date(), language.current_locale())
+    )
 
 
 def clock_time(moment: datetime) -> str:
     """The time of day, with its zone."""
     minute = to_user_timezone(moment).replace(second=0, microsecond=0)
-    time, zone = map(pseudo_locale.as_data, _time_and_zone(minute, minute.utcoffset(), language.locale()))
+    time, zone = map(
+        pseudo_locale.mark_untranslated, _time_and_zone(minute, minute.utcoffset(), language.current_locale())
+    )
     # Translators: a time of day and its zone, such as "2:45 p.m. (EST)".
     return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
 
@@ -212,5 +218,5 @@ def long_time(moment: datetime) -> str:
 
 def in_language(macro: Callable[..., Markup], spoken: Language, *values: Any) -> Markup:
     """What a template's macro says of `values` in `spoken`, whatever language the page is in."""
-    with language.speaking(spoken):
+    with language.switched_to(spoken):
         return macro(*values)

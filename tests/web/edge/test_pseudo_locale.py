@@ -193,7 +193,7 @@ def test_a_page_in_a_reading_is_on_record_as_one(customer: BrowserCustomer, reco
 @pytest.mark.parametrize("lang", ["x", "keys"])
 def test_production_knows_no_readings(production: ContractClient, lang: str) -> None:
     """They are refused like every language that Accord does not speak: the page is in English."""
-    production.set_cookie("accord-reading", lang, secure=True)
+    production.set_cookie("accord-catalogue-view", lang, secure=True)
     response = production.get(f"/connections?lang={lang}")
     assert visible_text(response.text) == visible_text(production.get("/connections?lang=de").text)
     assert parse_page(response.text).one("h1").text == "Data sharing"

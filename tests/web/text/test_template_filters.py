@@ -65,13 +65,13 @@ def test_every_date_that_a_customer_reads_is_the_languages_own(
     assert END[lang] in recorded["screens"][0]["text"]
     address = f"/connections/{customer.connections()[0]}"
     detail = customer.client.get(f"{address}?lang={lang}").text
-    as_data = customer.client.get(f"{address}/receipt.json").get_json()
+    mark_untranslated = customer.client.get(f"{address}/receipt.json").get_json()
     assert START[lang] in customer.client.get(f"/connections?lang={lang}").text
     for spoken in Language:
         assert START[spoken] in detail, "the receipt is on the page in every language"
         assert END[spoken] in detail
-        assert as_data[spoken]["approved_on"] == START[spoken]
-        assert as_data[spoken]["ends_on"] == END[spoken]
+        assert mark_untranslated[spoken]["approved_on"] == START[spoken]
+        assert mark_untranslated[spoken]["ends_on"] == END[spoken]
 
 
 # Names
