@@ -1,5 +1,7 @@
 """What is used of libraries beyond their documentation exists, and pyproject.toml bounds their versions."""
 
+import http.client
+import socket
 import tomllib
 from typing import Any
 
@@ -31,6 +33,8 @@ from tests.support.repository import ROOT
         (gunicorn.util, "write_nonblock"),
         (gunicorn.systemd, "listen_fds SD_LISTEN_FDS_START"),
         (Arbiter, "reload WORKERS"),
+        (http.client.HTTPConnection("localhost"), "sock"),
+        (http.client.HTTPResponse(socket.socket()), "length"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from app.signin import Cause, SignInFailed
-from app.signin.http import Deadline
+from app.signin.deadline import Deadline
 
 Found = TypeVar("Found")
 

@@ -19,7 +19,8 @@ from app.domain.registry import DataProvider, OidcRegistration
 from app.domain.sign_in import PendingSignIn
 from app.signin import Cause, Customer, Departure, SignInFailed, id_token
 from app.signin.bulkhead import Bulkhead
-from app.signin.http import Deadline, HttpAnswer, exchange
+from app.signin.deadline import Deadline
+from app.signin.http import HttpAnswer, exchange
 from app.signin.server import OidcServer, ServerMetadata
 
 # Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and

@@ -12,7 +12,8 @@ from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from app.domain.registry import is_protected
 from app.signin import Cause, SignInFailed
-from app.signin.http import Deadline, get_json
+from app.signin.deadline import Deadline
+from app.signin.http import get_json
 
 _log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.signin import Cause, SignInFailed
 from app.signin.bulkhead import Bulkhead
-from app.signin.http import Deadline
+from app.signin.deadline import Deadline
 from tests.support.waiting import wait_until
 
 SHORT = timedelta(milliseconds=50)
