@@ -1,1 +1,1 @@
-"""One consent from the request to the tokens. The only code that touches both stores."""
+"""What happens to a consent, from the request to the tokens, in Redis and in the ledger."""

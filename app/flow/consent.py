@@ -1,7 +1,6 @@
 """From the request to the answer: begin, approve or deny.
 
-The order is always the same: the ledger first, Redis second, so that nothing exists that a code could be made
-from until the decision is on record.
+The ledger is always written first and Redis second: there is no code before the decision is on record.
 """
 
 import secrets
@@ -38,7 +37,7 @@ from app.stores.unavailable import StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """Send the browser back with `code`."""
+    """The browser is to go back to the client with `code`."""
 
     decision: ConsentDecision
     code: str
@@ -46,31 +45,31 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Send the browser back with access_denied."""
+    """The browser is to go back to the client with access_denied."""
 
     decision: ConsentDecision
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyAnswered:
-    """The request had its answer, which is this one."""
+    """The request had its answer already, which is `decision`."""
 
     decision: ConsentDecision
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Nothing was recorded: what would be approved now is not what the page said."""
+    """Nothing was recorded, since the form says something else by now than what the customer answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Nothing was recorded: the time to answer is over."""
+    """Nothing was recorded, since the time to answer is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who a pending request is between, as they are registered now."""
+    """The client and the provider of a pending request, as registered now, and what the form offers."""
 
     client: Client
     provider: DataProvider
@@ -79,7 +78,7 @@ class Parties:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentFlow:
-    """The way of a consent. Every method but `parties` and `note_expiry` may raise StoreUnavailable."""
+    """What happens to a pending request. Methods but `parties` and `note_expiry` raise StoreUnavailable."""
 
     registry: Registry
     requests: RequestStore
@@ -90,9 +89,9 @@ class ConsentFlow:
     clock: Callable[[], datetime]
 
     def begin(self, request: AuthorizationRequest, browser_id: str) -> PendingRequest:
-        """`request`, waiting for the browser's answer, once its session has kept it.
+        """A pending request for `request`, which the caller keeps together with the browser's session.
 
-        The ledger is asked first: nobody should read a form that cannot be answered.
+        The ledger is asked first, since nobody should read a form that cannot be answered.
         """
         self.ledger.require_alive()
         now = self.clock()
@@ -107,7 +106,7 @@ class ConsentFlow:
         )
 
     def open(self, pending: PendingRequest) -> None:
-        """Keeps `pending` as its browser's newest."""
+        """Keeps `pending` as its browser's newest request."""
         self.requests.open(pending, now=self.clock())
 
     def keep(self, pending: PendingRequest) -> None:
@@ -124,9 +123,9 @@ class ConsentFlow:
         return pending.is_expired_at(self.clock()) and self.find_answer(pending.request_id) is None
 
     def note_expiry(self, pending: PendingRequest) -> bool:
-        """Whether nobody has noticed before that `pending` has expired.
+        """Whether this call is the first to note the expiry of `pending`, which is counted once.
 
-        False when that cannot be known: a count that is short by one keeps no customer from the way back.
+        False while Redis does not answer: a count that is short by one matters less than the customer's page.
         """
         try:
             return self.requests.note_expiry(pending.request_id)
@@ -134,10 +133,10 @@ class ConsentFlow:
             return False
 
     def parties(self, pending: PendingRequest) -> Parties | None:
-        """Who the request is between; None when the registration no longer allows it.
+        """The parties of the request; None where the registration no longer allows it.
 
-        Checked on every page: a client suspended, or a redirect_uri or a cluster removed, since the request
-        began must not get an answer.
+        This is checked on every page: a client that was suspended since the request began, or has lost its
+        redirect_uri or a cluster, must not get an answer.
         """
         request = pending.request
         client = self.registry.find_client(request.client_id)
@@ -164,12 +163,12 @@ class ConsentFlow:
     ) -> Approved | Denied | AlreadyAnswered | Changed | Expired:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
 
-        `screen_hash` names the text that was answered, and `shown` is what the form says now. An approval of
-        anything else is Changed, and nothing of it is recorded; a denial needs no page to be one.
+        `screen_hash` names the text that was answered, and `shown` is what the form says now. Where the two
+        differ, an approval is Changed and nothing is recorded; a denial is recorded all the same.
 
-        The first answer wins for ever. The same answer again gets the same code while it lives, so that fifty
-        clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. What has
-        expired gets no first answer. May be called again after StoreUnavailable.
+        The first answer stands for ever. The same answer again gets the same code while that lives, so that
+        fifty clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. A
+        request that has expired gets no first answer. After StoreUnavailable the call may be made again.
         """
         if self.is_expired(pending):
             return Expired()
@@ -186,8 +185,8 @@ class ConsentFlow:
             screen_hash=screen_hash,
             agreement=make_agreement(parties.client, parties.provider),
             consent_id=str(uuid.uuid4()),
-            # The machine that began the request may have a clock that is ahead of this one's: a consent that
-            # was answered before it was asked would last longer than it may.
+            # The clock of the machine that began the request may be ahead of this one's. A consent that was
+            # answered before it was asked for would last longer than it may.
             now=max(now, pending.begun_at),
         )
         grant = make_grant(decision, ends_at=pending.consent_ends_at) if answer is Answer.APPROVE else None
@@ -214,7 +213,10 @@ class ConsentFlow:
         return Denied(standing)
 
     def _may_mint(self, pending: PendingRequest, grant: ConsentGrant, now: datetime) -> bool:
-        """Whether a recorded approval may get a code: in force, not redeemed, and no code of it has died."""
+        """Whether a recorded approval may get its code (again).
+
+        It may while it is in force and not redeemed, and its code was never minted or still lives.
+        """
         if grant.redeemed_at is not None or grant.ended_at is not None:
             return False
         if not pending.is_expired_at(now) and not self.codes.was_minted(pending.request_id):
@@ -225,7 +227,7 @@ class ConsentFlow:
     def _mint(
         self, pending: PendingRequest, decision: ConsentDecision, grant: ConsentGrant, now: datetime
     ) -> Approved:
-        """Gives the code its life, unless it has one."""
+        """Keeps the code's record, unless there is one."""
         record = codes.mint(
             grant,
             redirect_uri=pending.request.redirect_uri,
@@ -233,6 +235,6 @@ class ConsentFlow:
             now=now,
             lifetime=self.code_lifetime,
         )
-        # For as long as the request can be found, and answered the same way again.
+        # That there was a code is remembered for as long as the request can be answered the same way again.
         self.codes.save(record, now=now, remembered_until=pending.expires_at + KEPT_AFTER_EXPIRY)
         return Approved(decision, self.codes.code_for(pending.request_id))

@@ -1,4 +1,4 @@
-"""What the flow says in the log: what happened to which consent, and nothing of the customer."""
+"""The flow's lines in the log: what happened to which consent, and nothing that identifies a customer."""
 
 import structlog
 
@@ -9,7 +9,7 @@ from app.domain.registry import Client
 
 _log = structlog.get_logger()
 
-# What came of it, for whoever reads the line alone.
+# The outcome of each event, so that its line can be read without the others.
 _OUTCOMES = {
     EventKind.APPROVED: "code",
     EventKind.DENIED: "access_denied",
@@ -24,7 +24,7 @@ _OUTCOMES = {
 
 
 def log_event(kind: EventKind, of: ConsentDecision | ConsentGrant) -> None:
-    """Says what happened to which consent; of the customer, nothing but the language that they read."""
+    """Logs what happened to which consent. Of the customer the line has the language of the page, no more."""
     answered = {"language": of.language.value} if isinstance(of, ConsentDecision) else {}
     _log.info(
         kind.value,
@@ -39,5 +39,5 @@ def log_event(kind: EventKind, of: ConsentDecision | ConsentGrant) -> None:
 
 
 def log_administered(client: Client) -> None:
-    """Says that a client was let in as itself."""
+    """Logs that a client got an access token for itself."""
     _log.info("administered", client_id=client.client_id, outcome="tokens")

@@ -1,6 +1,6 @@
 """From the code to the tokens, and what becomes of them: redeem, refresh, introspect, revoke.
 
-Who redeemed first, and whether a token still works, is asked of the ledger every time.
+Which call redeems a code, and whether a token still works, is decided by the ledger every time.
 """
 
 import secrets
@@ -42,7 +42,7 @@ REVOCATION_NEEDS_CLIENT = "This client ends connections with its credentials: PO
 
 @dataclass(frozen=True, slots=True)
 class LiveToken:
-    """An access token that works now. `connection` is what it belongs to; None for `client:admin`."""
+    """An access token that works now. `connection` is the one that it is for; None for `client:admin`."""
 
     claims: dict[str, Any]
     client_id: str
@@ -51,7 +51,7 @@ class LiveToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFlow:
-    """The life of tokens. Every method may raise StoreUnavailable."""
+    """Issues, checks and ends tokens. Every method raises StoreUnavailable."""
 
     issuer: str
     registry: Registry
@@ -66,8 +66,8 @@ class TokenFlow:
     def redeem(self, client: Client, request: RedemptionRequest) -> TokenResponse:
         """Redeems a code, once (RFC 6749 4.1.3). Raises OAuthError for anything but its first use.
 
-        A client that presents it again, even after its record has expired, ends every token that came of it.
-        After StoreUnavailable the same call may be made again, and no consent is lost by it.
+        A client that presents a code again, even after its record has expired, ends all tokens of its grant.
+        After StoreUnavailable the same call may be made again, which ends nothing.
         """
         now = self.clock()
         request_id = self.codes.request_id_of(request.code)
@@ -113,7 +113,7 @@ class TokenFlow:
     def refresh(self, client: Client, request: RefreshRequest) -> TokenResponse:
         """A new access token for a refresh token, which stays the same (RFC 6749 6). Raises OAuthError.
 
-        The answer names the refresh token again: libraries that keep the last answer keep it, too.
+        The answer repeats the refresh token, for libraries that keep the last answer alone.
         """
         now = self.clock()
         token_hash = hash_secret(request.refresh_token)
@@ -121,7 +121,7 @@ class TokenFlow:
         if grant is None:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
         provider = self._active_provider(client, grant.provider_id)
-        narrowed_scope(grant.granted_scope, request.scope)  # what is refused is not recorded
+        narrowed_scope(grant.granted_scope, request.scope)  # raises, so that no refused use is recorded
         refreshed = self.ledger.record_refresh(token_hash, grant.consent_id, now=now)
         if refreshed is None:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
@@ -147,10 +147,10 @@ class TokenFlow:
         )
 
     def find_live(self, access_token: str) -> LiveToken | None:
-        """What an access token stands for, while it works: signed here, in its time, its consent active.
+        """The access token, while it works: signed here, not expired, and its consent in force.
 
-        Its scope is what is left of it. A client that is suspended, or no longer active with the provider,
-        has no token that works: what it could not refresh, it cannot go on using either.
+        Its scope is what the consent still has of it. No token works of a client that is suspended, or is no
+        longer active with the provider: such a client could not refresh either.
         """
         claims = self._own_claims(access_token)
         client = None if claims is None else self.registry.find_client(claims["client_id"])
@@ -167,7 +167,7 @@ class TokenFlow:
         return LiveToken({**claims, "scope": format_scope(left)}, client.client_id, connection)
 
     def introspect(self, token: str, asker: Client | ResourceServer) -> dict[str, Any]:
-        """What RFC 7662 2.2 answers about a token, to whom it concerns; to anybody else it is inactive."""
+        """The answer of RFC 7662 2.2 to whom the token concerns; to others it says that it is inactive."""
         live = self.find_live(token)
         if live is not None and _concerns(live, asker):
             return {"active": True, "token_type": "Bearer", **live.claims}
@@ -176,9 +176,9 @@ class TokenFlow:
         return {"active": False}
 
     def revoke_connection(self, access_token: str) -> bool:
-        """Ends the connection that an access token belongs to. False when it is no token of ours.
+        """Ends the connection of an access token. False where the token was not issued here for a connection.
 
-        True once the connection is over, whoever ended it: after a lost reply the call may be made again.
+        True where the connection is over, even if it was before: after a lost reply the call may be repeated.
         Raises OAuthError where the client has registered that only it ends its connections (RFC 7009 2.1).
         """
         claims = self._own_claims(access_token)
@@ -191,10 +191,10 @@ class TokenFlow:
         return True
 
     def revoke(self, token: str, client: Client) -> None:
-        """RFC 7009: ends the connection of the client's own token, of either kind; else does nothing.
+        """Ends the connection of the client's own access or refresh token (RFC 7009); ignores other tokens.
 
-        Raises OAuthError for the client's own `client:admin` token: it has no connection, and lives on for
-        the few minutes that are left to it. To say that it was revoked would not be true.
+        Raises OAuthError for the client's own `client:admin` token, which has no connection: it lives on for
+        the minutes that are left to it, so that it would be false to say that it was revoked.
         """
         claims = self._own_claims(token)
         if claims is not None:
@@ -242,8 +242,8 @@ class TokenFlow:
         return is_active and client.status_with(grant.provider_id) is Status.ACTIVE
 
     def _expect_retry(self, record: AuthorizationCode, now: datetime) -> None:
-        """Keeps what tells the client's next try, for which we ask, from a replay (RFC 6749 4.1.2)."""
-        with suppress(StoreUnavailable):  # what the client is told is the same
+        """Keeps the hash that tells a retry, which our 503 asks for, from a replay (RFC 6749 4.1.2)."""
+        with suppress(StoreUnavailable):  # the client is asked to retry in any case
             self.codes.replace(record, now=now)
 
     def _end_if_redeemed(self, request_id: str, client: Client, now: datetime) -> None:

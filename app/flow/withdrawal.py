@@ -1,4 +1,4 @@
-"""The end of sharing, or of a part of it: on record first, then in the log."""
+"""Withdrawing a consent, or a part of it: it is recorded in the ledger first, then logged."""
 
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from app.domain.history import Actor, EventKind
 from app.flow.events import log_event
 from app.stores.ledger.connections import ConnectionStore
 
+# What has happened, by the status that the grant has afterwards and who did it.
 _KINDS = {
     (GrantStatus.ACTIVE, Actor.CUSTOMER): EventKind.NARROWED,
     (GrantStatus.REVOKED, Actor.CUSTOMER): EventKind.WITHDRAWN,
@@ -18,11 +19,11 @@ _KINDS = {
 def withdraw(
     connections: ConnectionStore, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
 ) -> ConsentGrant | None:
-    """Takes `withdrawn` out of a connection, or ends it (None: all of it), and says so in the log.
+    """Takes the clusters `withdrawn` out of a connection, or ends it (None: all of them), and logs that.
 
-    Returns what stands afterwards; None where there is no such connection, or it had ended before. One that
-    had run out is written down as that, which nobody withdrew. When this returns, no token of what was
-    withdrawn is issued any more. Raises StoreUnavailable.
+    Returns the grant as it is afterwards; None where there is no such connection, or it had ended before. A
+    connection that had run out is recorded as expired, and not logged, since nobody withdrew it. When this
+    returns, no token for what was withdrawn is issued any more. Raises StoreUnavailable.
     """
     after = connections.withdraw(consent_id, withdrawn, actor=actor, now=now)
     kind = None if after is None else _KINDS.get((after.status_at(now), actor))

@@ -1,4 +1,4 @@
-"""Circuit breaker: keeps threads from waiting one after the other for a store that answers no more."""
+"""Circuit breaker: keeps threads from waiting, one after the other, for a store that no longer answers."""
 
 import time
 from datetime import timedelta
@@ -7,55 +7,63 @@ from types import TracebackType
 
 from app.stores.unavailable import StoreUnavailable
 
-# How long others wait for whoever finds out whether the store answers again.
 PROBE_WAIT_SECONDS = 0.05
+"""How long a call waits, while the breaker is open, for the one that probes the store.
+
+A store that is back answers within a few milliseconds, so those who come meanwhile are served, too. A page
+that has to fail is late by this much, which nobody notices.
+"""
 
 
 class Breaker:
     """Closed while the store answers: every call passes.
 
-    It opens when a call has failed after half of the `timeout` or more. While it is open, one caller at a
-    time tries the store, and the others get StoreUnavailable at once. The first answer closes it for all.
+    It opens when a call fails after half of the `timeout` or more. While it is open, one call at a time
+    probes the store, and the others get StoreUnavailable. The first answer closes it for all.
     """
 
     def __init__(self, store: str, *, timeout: timedelta) -> None:
         self._store = store
-        self._in_vain = timeout.total_seconds() / 2
+        self._slow = timeout.total_seconds() / 2
         self._is_open = False
-        self._finding_out = Lock()
+        self._probing = Lock()
 
     @property
     def is_open(self) -> bool:
-        """Whether the last use of the store ended without an answer."""
+        """Whether the last call ended without an answer, so that the next one is a probe."""
         return self._is_open
 
     def guard(self) -> "_Guard":
-        """Around one use of the store. Raises StoreUnavailable at once while somebody is finding out."""
+        """Guards one call of the store, as a context manager; `begin` says what it raises."""
         return _Guard(self)
 
     def begin(self) -> bool:
-        """Whether this use is the one that finds out."""
+        """Whether this call is the probe. Raises StoreUnavailable while another call is."""
         if not self._is_open:
             return False
-        if not self._finding_out.acquire(timeout=PROBE_WAIT_SECONDS):
+        if not self._probing.acquire(timeout=PROBE_WAIT_SECONDS):
             raise StoreUnavailable(f"{self._store}: it has stopped answering")
         return True
 
-    def end(self, *, has_failed: bool, seconds: float, has_found_out: bool) -> None:
-        """What fails at once is an answer too: nobody waits for it. So is what the store itself gave up."""
-        self._is_open = has_failed and seconds >= self._in_vain
-        if has_found_out:
-            self._finding_out.release()
+    def end(self, *, has_failed: bool, seconds: float, was_probe: bool) -> None:
+        """Opens or closes the breaker after a call; a probe lets the next one probe.
+
+        A failure at once is an answer too, since nobody has waited for it. So is an error by which the store
+        itself gave up: `has_failed` is False then.
+        """
+        self._is_open = has_failed and seconds >= self._slow
+        if was_probe:
+            self._probing.release()
 
 
 class _Guard:
-    __slots__ = ("_began", "_breaker", "_finds_out")
+    __slots__ = ("_began", "_breaker", "_is_probe")
 
     def __init__(self, breaker: Breaker) -> None:
         self._breaker = breaker
 
     def __enter__(self) -> None:
-        self._finds_out = self._breaker.begin()
+        self._is_probe = self._breaker.begin()
         self._began = time.monotonic()
 
     def __exit__(
@@ -64,5 +72,5 @@ class _Guard:
         self._breaker.end(
             has_failed=isinstance(error, StoreUnavailable) and not error.has_answered,
             seconds=time.monotonic() - self._began,
-            has_found_out=self._finds_out,
+            was_probe=self._is_probe,
         )

@@ -1,8 +1,8 @@
-"""Signing keys: a private JWK Set in a file that only its owner can read. ES256, nothing else.
+"""Signing keys: a private JWK Set, for ES256 alone, in a file that only its owner can read.
 
-The first key whose time has come signs. All of them are published: a new key before it signs, so that
-whoever caches the set knows it by then, and an old one until its tokens are dead. A change of the file is
-noticed at the next use, by every worker, without a restart.
+The file lists the newest key first. The first key whose `signs_from` has passed signs. A new key is published
+before it signs, so that resource servers that cache the set know it by then, and a retired one until its last
+token is dead. Every worker notices a change of the file at the next use, without a restart.
 """
 
 import fcntl
@@ -25,15 +25,15 @@ ALGORITHM = "ES256"
 TYPE = "at+jwt"
 LONGEST_TOKEN_LIFE = timedelta(hours=1)  # the most that ACCORD_ACCESS_TOKEN_LIFETIME may be
 PUBLISHED_BEFORE = timedelta(minutes=10)  # twice as long as the published set may be cached
-CLOCKS_DIFFER = timedelta(seconds=30)  # between two machines, at most
+CLOCKS_DIFFER = timedelta(seconds=30)  # the most that the clocks of two machines are taken to differ
 
 _CURVE = "P-256"
 _SIGNS_FROM = "signs_from"
 _RETIRED_AT = "retired_at"
-_OUR_MEMBERS = {_SIGNS_FROM, _RETIRED_AT}
+_OUR_MEMBERS = {_SIGNS_FROM, _RETIRED_AT}  # beside those of RFC 7517, ISO 8601 with a time zone
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
-# A token may be anything, and the library takes a header's members for what they should be.
+# What joserfc raises for input that is no token: it does not check the types of a header's members.
 _NO_TOKEN = (JoseError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 _log = structlog.get_logger()
@@ -44,14 +44,14 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _TimedKey:
-    """A key, and when it signs; `retired_at` is None for one that no other has followed."""
+    """A key, and from when to when it signs; `retired_at` is None for a key that no other has followed."""
 
     key: ECKey
     signs_from: datetime
     retired_at: datetime | None
 
     def may_have_signed(self, claims: Mapping[str, Any]) -> bool:
-        """Whether these claims can be this key's: a retired one signs nothing new, nor for long."""
+        """Whether this key can have signed these claims: a retired key signs nothing later than its end."""
         if self.retired_at is None:
             return True
         issued_at, expires_at = claims.get("iat"), claims.get("exp")
@@ -61,13 +61,13 @@ class _TimedKey:
         return issued_at <= last.timestamp() and expires_at <= (last + LONGEST_TOKEN_LIFE).timestamp()
 
     def may_verify_at(self, now: datetime) -> bool:
-        """Whether a token that this key signed may be alive."""
+        """Whether a token that this key has signed may still be alive."""
         return self.retired_at is None or now <= self.retired_at + CLOCKS_DIFFER + LONGEST_TOKEN_LIFE
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """The keys of one state of the file."""
+    """The keys of the file as it was when `stamp` was taken."""
 
     stamp: Stamp
     keys: list[_TimedKey]
@@ -75,12 +75,12 @@ class _Loaded:
     public: dict[str, Any]
 
     def signing_at(self, moment: float) -> ECKey:
-        """The first key whose time had come at `moment`; the last one, if there was none."""
+        """The first key that signs at `moment`, in seconds since 1970; the last key where none does yet."""
         begun = (timed.key for timed in self.keys if timed.signs_from.timestamp() <= moment)
         return next(begun, self.keys[-1].key)
 
     def may_have_signed(self, kid: object, claims: Mapping[str, Any]) -> bool:
-        """Whether one of the keys with this id, of which there is one, may have signed these claims."""
+        """Whether the key with this id can have signed these claims."""
         return any(timed.key.kid == kid and timed.may_have_signed(claims) for timed in self.keys)
 
 
@@ -104,7 +104,7 @@ class SigningKeys:
         return {"keys": [key for key in loaded.public["keys"] if key["kid"] in living]}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """`claims` as a JWT access token (RFC 9068 2.1), by the key whose time `iat` is."""
+        """`claims` as a JWT access token (RFC 9068 2.1), signed by the key that signs at `iat`."""
         key = self._current().signing_at(claims["iat"])
         headers = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
         return jwt.encode(headers, dict(claims), key, algorithms=[ALGORITHM])
@@ -121,9 +121,9 @@ class SigningKeys:
         return dict(claims) if is_ours and loaded.may_have_signed(header.get("kid"), claims) else None
 
     def _current(self) -> _Loaded:
-        """The keys as the file has them now; as it had them last, when it cannot be read.
+        """The keys as the file has them now; where it cannot be read, as they were when it could.
 
-        A state of the file that cannot be read is said once, and not looked at again.
+        A state of the file that cannot be read is logged once, and not read again.
         """
         stamp = self._stamp_of_file()
         if stamp == self._loaded.stamp:
@@ -157,12 +157,12 @@ def generate_signing_keys(path: Path) -> None:
 
 
 def rotate_signing_keys(path: Path, *, now: datetime) -> tuple[str, datetime, list[str]]:
-    """Puts a new key first, published at once, which signs a little later (`PUBLISHED_BEFORE`).
+    """Puts a new key first. It is published at once, and signs PUBLISHED_BEFORE later.
 
-    Those before it stay published until every token they signed is dead. Returns the new key's id, when it
-    begins to sign, and the ids of keys that were dropped because their time had come. The file is replaced
-    in one step and keeps its owner and mode 600; two rotations at once follow one another. Raises ValueError
-    for a file without keys, and OSError.
+    The keys before it stay in the file until every token that they signed is dead. Returns the new key's id,
+    when it begins to sign, and the ids of keys that were dropped. The file is replaced in one step and keeps
+    its owner, with mode 600; parallel rotations follow one another. Raises ValueError for a file without
+    keys, and OSError.
     """
     path = path.resolve()
     with _held(path.parent):
@@ -177,10 +177,10 @@ def rotate_signing_keys(path: Path, *, now: datetime) -> tuple[str, datetime, li
 
 
 def revoke_signing_key(path: Path, kid: str, *, now: datetime) -> str:
-    """Takes the key `kid` out at once, with every token that it signed; returns the id of the one that signs.
+    """Takes the key `kid` out, and so ends every token that it signed. Returns the id of the key that signs.
 
-    That is the newest of the others, even where it was to sign later, or a new one. Raises ValueError for a
-    file without keys and for a key that is not in it, and OSError.
+    That is the newest of the others that is not retired, even where it was to sign later, or else a new key.
+    Raises ValueError for a file without keys and for a key that is not in it, and OSError.
     """
     path = path.resolve()
     with _held(path.parent):
@@ -202,7 +202,7 @@ def revoke_signing_key(path: Path, kid: str, *, now: datetime) -> str:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Whoever else would rotate keys in `folder` waits."""
+    """A lock on `folder`, for which other processes that change keys there wait."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -249,7 +249,7 @@ def _load(path: Path) -> _Loaded:
 
 
 def _load_members(path: Path) -> list[dict[str, Any]]:
-    """The members of the set, each of which is a key that can sign. Raises ValueError."""
+    """The keys of the set as JSON; each can sign. Raises ValueError where one cannot, or there is none."""
     try:
         members = list(json.loads(path.read_text(encoding="utf-8"))["keys"])
         keys = [_key(member) for member in members]
@@ -271,7 +271,7 @@ def _key(member: dict[str, Any]) -> ECKey:
 
 
 def _moment(member: dict[str, Any], name: str) -> datetime:
-    """The moment that a member of ours says. Raises ValueError for one without a time zone."""
+    """The moment of `signs_from` or `retired_at`. Raises ValueError for one without a time zone."""
     if name not in member:
         return _NO_TIME
     moment = datetime.fromisoformat(member[name])

@@ -1,4 +1,4 @@
-"""Whether the stores can serve: found out once a second at most, however often it is asked."""
+"""Whether the stores can serve, which is asked of them once a second at most."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,11 +9,11 @@ from typing import Final
 from app.stores.unavailable import StoreUnavailable
 
 A_SECOND: Final = timedelta(seconds=1)
-"""For how long an answer is good: probes come every few seconds, and a flood asks no store."""
+"""How long an answer is kept. Probes come every few seconds; a flood of them must not reach the stores."""
 
 
 class Readiness:
-    """Remembers what `check`, which raises StoreUnavailable, found a moment ago."""
+    """A cache, for the time `kept`, of what `check` says, which returns or raises StoreUnavailable."""
 
     def __init__(self, check: Callable[[], None], *, kept: timedelta = A_SECOND) -> None:
         self._check = check
@@ -23,9 +23,9 @@ class Readiness:
         self._fault: str | None = None
 
     def require(self) -> None:
-        """Raises StoreUnavailable unless the stores could serve within the last second.
+        """Raises StoreUnavailable unless the stores could serve when they were last asked.
 
-        One caller at a time asks them; who comes meanwhile waits for what that one finds.
+        One caller at a time asks them; those who come meanwhile wait for its answer.
         """
         with self._lock:
             if monotonic() - self._found_at >= self._kept:

@@ -1,10 +1,10 @@
-"""The one thing every store can say beside its answers, and how it says why: in words that are fixed."""
+"""StoreUnavailable, the one error of every store, and its cause in words that are safe to log."""
 
 import re
 from typing import Final
 
-# Errors without a code of their own: SQLite's, that there is no schema; PostgreSQL's, whatever comes before a
-# connection stands; SQLAlchemy's, that all connections are in use.
+# What is recognized in the messages of errors that have no code: of SQLite, that there is no schema; of
+# PostgreSQL, what it says before a connection stands; of SQLAlchemy, that all connections are in use.
 _PHRASES: Final = (
     *("no such table", "no such column", "QueuePool limit"),
     *("Connection refused", "No such file or directory", "Permission denied", "failed to resolve host"),
@@ -12,15 +12,16 @@ _PHRASES: Final = (
     *("too many clients", "remaining connection slots", "starting up", "shutting down", "read-only"),
     *("certificate", "SSL", "sslmode", "timeout expired", "server closed the connection"),
 )
-# What Redis puts before an error that redis-py has no class for, such as MISCONF.
+# The code, such as MISCONF, that begins a message of Redis for which redis-py has no class.
 _CODE_WORD: Final = re.compile(r"[A-Z]{3,20}(?= )", re.ASCII)
 
 
 class StoreUnavailable(Exception):
-    """Redis or the ledger did not answer, or cannot. What was asked may or may not have happened.
+    """Redis or the ledger did not answer, or could not do what was asked. It may have happened all the same.
 
-    `has_answered` when the store gave up a statement that took too long: it lives, and others need not wait.
-    `is_committed_perhaps` when a transaction was asked to commit, and nobody knows whether it has.
+    `has_answered` is set where the database itself ended a statement that took too long: it is alive, and the
+    circuit breaker stays closed. `is_committed_perhaps` is set where a transaction was asked to commit, and
+    nobody knows whether it has.
     """
 
     def __init__(self, *words: str, has_answered: bool = False, is_committed_perhaps: bool = False) -> None:
@@ -30,13 +31,13 @@ class StoreUnavailable(Exception):
 
 
 class UnsuitableStore(StoreUnavailable):
-    """A store that is there and can never do: somebody has to change it. The text says what, in our words."""
+    """A store that answers and will never do, such as one that is too old. The text says what is wrong."""
 
 
 def cause(error: BaseException) -> str:
-    """Why a store did not do what it was asked, in the driver's names and codes and a few fixed phrases.
+    """Why a store failed, in the driver's class names and codes and a few fixed phrases.
 
-    Of its message nothing is repeated: that may quote an address, a password, or what was asked.
+    The message itself is not repeated: it may quote an address, a password, or what was asked.
     """
     error = getattr(error, "orig", None) or error  # SQLAlchemy's errors are about the driver's
     beneath = error.__cause__ or error.__context__

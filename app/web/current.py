@@ -45,7 +45,7 @@ EXTENSION = "accord"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a view may call."""
+    """Everything that a view may call, made once by `create_app`."""
 
     settings: Settings
     registry: Registry
@@ -95,26 +95,27 @@ def request_state() -> RequestState:
 
 
 def services() -> Services:
+    """The services of the application that is serving this request."""
     return cast("Services", current_app.extensions[EXTENSION])
 
 
 def browser() -> "BrowserSession":
-    """This browser's session; asking for it is what loads it."""
+    """This browser's session, which is loaded from Redis when something of it is first read."""
     return cast("BrowserSession", request_ctx.session)
 
 
 def customers() -> list[Customer]:
-    """Who is signed in, at every registered provider."""
+    """The customers who are signed in in this browser, one for each provider at most."""
     signed_in = (browser().customer_of(provider_id) for provider_id in services().registry.providers)
     return [customer for customer in signed_in if customer is not None]
 
 
 def trace_id() -> str:
-    """32 hexadecimal digits that name this HTTP request, in its `ob-trace-id` header and in the logs."""
+    """32 hexadecimal digits that name this HTTP request in its `ob-trace-id` header and in the log."""
     return request_state().trace_id
 
 
 def reference() -> str:
-    """The reference number that error pages print: the first twelve digits of the trace id."""
+    """The reference number on error pages: the first twelve digits of the trace id, in groups of four."""
     digits = trace_id()[:12].upper()
     return f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"

@@ -1,1 +1,1 @@
-"""What the ledger keeps for years: decisions, grants, tokens, events, what was shown."""
+"""The ledger, which keeps for years: decisions, grants, hashes of tokens, events, and what was shown."""

@@ -1,8 +1,7 @@
-"""The ledger read from one end to the other: for auditors, and for codes that never reached anyone.
+"""Reads the whole ledger: for auditors, and for approvals whose code nobody has redeemed.
 
-Rows are read in the order in which they were made, a few hundred at a time, so that neither memory nor a
-long transaction grows with the ledger, what is older than asked for is not read at all, and two readings say
-the same in the same order.
+Rows are read in the order in which they were made, in portions. So memory and transactions stay small however
+large the ledger is, rows older than asked for are not read, and two readings have the same order.
 """
 
 from collections.abc import Iterator
@@ -24,7 +23,10 @@ _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class _Portions:
-    """What reads the rows of `query` in the order of `made_at` and a key, so many at a time."""
+    """Two queries for the rows of `query`, AT_ONCE at a time, ordered by `made_at` and a unique key.
+
+    `first` is for those made at `since` or later, `next` for those after the last row of the portion before.
+    """
 
     def __init__(self, query: Select[Any], made_at: Column[datetime], key: Column[Any]) -> None:
         ordered = query.add_columns(made_at.label("read_at"), key.label("read_key"))
@@ -35,7 +37,8 @@ class _Portions:
         self.next = ordered.where(and_(made_at >= since, later))
 
 
-# What an auditor may see, in this order. Hashes of tokens are no record. A grant is made with its decision.
+# What an auditor gets, in this order. Hashes of tokens are left out, as they record nothing that happened. A
+# grant is made with its decision, whose time has an index.
 _GRANTS: Final = _Portions(select(grants).join(decisions), decisions.c.decided_at, decisions.c.request_id)
 _RECORDS: Final[tuple[tuple[str, _Portions], ...]] = (
     ("screen", _Portions(select(screens), screens.c.first_shown_at, screens.c.screen_hash)),
@@ -48,20 +51,20 @@ _RECORDS: Final[tuple[tuple[str, _Portions], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of the ledger: its kind, and its values by their names."""
+    """One row of the ledger: its kind, such as "grant", and its values by the names of their columns."""
 
     kind: str
     values: dict[str, Any]
 
 
 class Audit:
-    """Reads the whole ledger, or what was made at `since` or later. Every method raises StoreUnavailable."""
+    """Reads the ledger, or what was made in it at `since` or later. Every method raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def records(self, *, since: datetime | None = None) -> Iterator[Record]:
-        """Every record: screens, agreements, decisions, grants, events, the oldest of each kind first."""
+        """All screens, then all agreements, decisions, grants and events, of each kind the oldest first."""
         for kind, portions in _RECORDS:
             for row in self._rows(portions, since):
                 yield Record(kind, dict(zip(row._fields[:-2], row[:-2], strict=True)))
@@ -69,7 +72,7 @@ class Audit:
     def unredeemed(
         self, *, approved_before: datetime, since: datetime | None = None
     ) -> Iterator[ConsentGrant]:
-        """Grants whose code nobody redeemed, although it was minted, if at all, before that moment."""
+        """Grants that were approved before that moment and whose code nobody has redeemed."""
         made = (grant_from(row) for row in self._rows(_GRANTS, since))
         for grant in takewhile(lambda grant: grant.approved_at < approved_before, made):
             if grant.redeemed_at is None:

@@ -37,16 +37,19 @@ from app.stores.ledger.grants import (
 from app.stores.ledger.rows import agreement_from, event_from, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
 
-AT_ONCE = 500  # grants of one transaction, whose customers wait for its end
-"""How many are read, or written, in one statement or transaction, when there may be any number."""
+AT_ONCE = 500
+"""Connections that one statement reads or one transaction writes, where there may be any number of them.
+
+Customers whose grants a transaction has locked wait for its end: 500 are over in a fraction of a second.
+"""
 
 
 def _is_one_of(kinds: frozenset[EventKind]) -> ColumnElement[bool]:
-    """Whether an event is of one of `kinds`, which are found by a key: constants in the statement's text."""
+    """Whether an event is of one of `kinds`: constants in the statement's text, by which an index is used."""
     return events.c.kind.in_([literal_column(f"'{kind}'") for kind in sorted(kinds)])
 
 
-# Built once: building a statement costs more than the database takes to run it.
+# Statements are built here once, since building one costs more than the database takes to run it.
 _LAST_USED = (
     select(func.max(refresh_tokens.c.last_used_at))
     .where(refresh_tokens.c.consent_id == grants.c.consent_id)
@@ -99,7 +102,7 @@ _NARROW = update(grants).where(OF_CONSENT).values(granted_scope=bindparam("left"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A grant, with what was asked, agreed and answered, when it was last used, and how it ended, if it has.
+    """A grant with what was asked, agreed and answered, when it was last used, and the event that ended it.
 
     `agreement` is None for what was approved before agreements were recorded.
     """
@@ -119,14 +122,14 @@ class Connection:
 
 @cache
 def _portion(whose: tuple[str, ...], *, is_first: bool) -> Select[Any]:
-    """The next connections of whoever has these columns' values."""
+    """The query for the first or a later portion of the connections with values in the columns `whose`."""
     query = _CONNECTIONS.where(*(_WHOSE[name] for name in whose)).order_by(*_NEWEST_FIRST).limit(AT_ONCE)
     return query if is_first else query.where(*_OLDER)
 
 
 @cache
 def _standing(whose: tuple[str, ...]) -> Select[Any]:
-    """Which of their connections nothing has ended yet."""
+    """The query for the connections, with values in the columns `whose`, that nothing has ended yet."""
     return select(grants.c.consent_id).where(*(_WHOSE[name] for name in whose), grants.c.ended_at.is_(None))
 
 
@@ -143,7 +146,7 @@ class ConnectionStore:
         return found[0] if found else None
 
     def active_of(self, provider_id: str, subject: str, *, now: datetime) -> list[Connection]:
-        """Everything that one customer of one provider shares, the newest first."""
+        """Every connection of one customer of one provider that is in force at `now`, the newest first."""
         return self._find_all(_ACTIVE, at_provider=provider_id, of_customer=subject, now=now)
 
     def ended_of(
@@ -155,7 +158,10 @@ class ConnectionStore:
         most: int,
         older_than: ConsentGrant | None = None,
     ) -> list[Connection]:
-        """What a customer no longer shares, the newest first: at most so many, approved before that one."""
+        """The connections of a customer that are over, the newest first, `most` at the most.
+
+        With `older_than`, only those that were approved before that grant: the next page of a list.
+        """
         values = {"at_provider": provider_id, "of_customer": subject, "now": now, "most": most}
         if older_than is None:
             return self._find_all(_ENDED, **values)
@@ -166,7 +172,8 @@ class ConnectionStore:
     def of(self, **whose: str) -> Iterator[Connection]:
         """Every connection of one customer, or of one recipient, the newest first.
 
-        `whose` are values by their columns: `provider_id` and `subject`, or `client_id`. Reads in portions.
+        `whose` are values by their columns: `provider_id` and `subject`, or `client_id`. They are read in
+        portions, while the caller iterates.
         """
         names = tuple(sorted(whose))
         values: dict[str, Any] = {_BINDS[name]: value for name, value in whose.items()}
@@ -187,7 +194,7 @@ class ConnectionStore:
         return list(self.of(client_id=client_id))
 
     def standing(self, **whose: str) -> list[str]:
-        """The consent_ids of connections that nothing has ended yet, of whoever has all these values."""
+        """The consent_ids of connections that nothing has ended yet; `whose` as for `of`."""
         values = {_BINDS[name]: value for name, value in whose.items()}
         with self._database.reading() as connection:
             query = _standing(tuple(sorted(whose)))
@@ -196,16 +203,15 @@ class ConnectionStore:
     def end_all(
         self, consent_ids: Sequence[str], *, operator: str, note: str, now: datetime
     ) -> list[ConsentGrant]:
-        """Ends those of the connections that had not ended, in one transaction; returns them as they are now.
+        """Ends those of the connections that stand, in one transaction; returns them as they are now.
 
-        `operator` is who does it, and `note` why, for the record.
+        `operator` and `note` are recorded: who does it, and why.
         """
         ended: list[ConsentGrant] = []
         told = {"operator": operator, "note": note}
         with self._database.writing() as connection:
-            for consent_id in sorted(
-                consent_ids
-            ):  # whoever else takes several waits, and no two for each other
+            # In this order, so that two transactions that lock several grants do not wait for each other.
+            for consent_id in sorted(consent_ids):
                 grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
                 if grant is not None and end_grant(
                     connection, grant, EventKind.WITHDRAWN, Actor.OPERATOR, Reason.BUSINESS_RULE, now, **told
@@ -215,7 +221,7 @@ class ConnectionStore:
         return ended
 
     def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> ConsentGrant | None:
-        """The connection that a repeat request would replace."""
+        """The connection between the two that nothing has ended, which a new approval would replace."""
         between = {"at_provider": provider_id, "of_customer": subject, "to_client": client_id}
         with self._database.reading() as connection:
             return find_grant(connection, STANDING, **between)
@@ -225,16 +231,16 @@ class ConnectionStore:
         return self._events(_HISTORY, consent_id)
 
     def history_without_use(self, consent_id: str) -> list[Event]:
-        """The same without refreshed tokens, of which there is one every few minutes."""
+        """The same without the use of tokens, which is an event of every day."""
         return self._events(_HISTORY_WITHOUT_USE, consent_id)
 
     def withdraw(
         self, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
     ) -> ConsentGrant | None:
-        """Takes `withdrawn` out of a connection, or ends it (None: all). Returns what stands afterwards.
+        """Takes the clusters `withdrawn` out of a connection, or ends it (None: all of them).
 
-        None when there is no such connection or it had ended. Effective at once: when this returns, no
-        token of what was withdrawn is issued any more.
+        Returns the grant as it is afterwards; None where there is no such connection or it had ended before.
+        When this returns, no token for what was withdrawn is issued any more.
         """
         with self._database.writing() as connection:
             grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
@@ -253,7 +259,10 @@ class ConnectionStore:
             return find_grant(connection, GRANT, of_consent=consent_id)
 
     def record_expired(self, *, now: datetime, most: int = AT_ONCE) -> int:
-        """Writes down the end of grants that have run out; returns how many. They ended without this, too."""
+        """Records the end of up to `most` grants that have run out; returns how many.
+
+        A grant that has run out is over whether or not that is recorded.
+        """
         run_out = select(grants).where(grants.c.ended_at.is_(None), grants.c.expires_at <= now).limit(most)
         with self._database.writing() as connection:
             over = [grant_from(row) for row in connection.rows(run_out.with_for_update())]

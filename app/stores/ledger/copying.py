@@ -1,4 +1,4 @@
-"""A ledger copied into another database, whole or not at all: from SQLite to PostgreSQL, or back."""
+"""Copies a ledger into another database, whole or not at all: from SQLite to PostgreSQL, or back."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -25,15 +25,15 @@ _INSERTS: Final = {name: insert(one) for name, one in metadata.tables.items()}
 
 
 class NotCopied(Exception):
-    """Why nothing was copied, in a sentence."""
+    """Nothing was copied. The text says why, in a sentence."""
 
 
 def copy_ledger(source: Database, target: Database) -> dict[str, int]:
-    """Copies every row of `source` into `target`; returns how many there are, by their tables.
+    """Copies every row of `source` into `target`; returns the number of rows by table.
 
-    `target` must have the same schema and no rows. Of `source` one moment is read. At the end the rows are
-    counted on both sides, and the text of each screen and agreement in `target` is held against its hash.
-    Raises NotCopied, and then `target` is as it was.
+    `target` must have the same schema and no rows. `source` is read as it is at one moment. At the end the
+    rows of both are counted, and each screen and agreement in `target` is checked against its hash. Raises
+    NotCopied, after which `target` is as it was.
     """
     copying = "the ledger"
     try:
@@ -67,7 +67,7 @@ def _check_schemas(old: DatabaseConnection, new: DatabaseConnection) -> None:
 
 
 def _portions(connection: DatabaseConnection, one: Table) -> Iterator[list[Any]]:
-    """The rows in the order of their key, so many at a time."""
+    """The rows in the order of their key, AT_ONCE at a time."""
     keys = list(one.primary_key.columns)
     query: Select[Any] = select(one).order_by(*keys).limit(AT_ONCE)
     rows = connection.rows(query)

@@ -1,4 +1,4 @@
-"""The ledger's database: how it is reached, how long it may take, and what its failures are called."""
+"""The ledger's database: its connections, the time that it may take, and the names of its failures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,21 +16,23 @@ from app.stores.ledger import postgresql
 from app.stores.ledger.statements import CompiledStatements, DatabaseConnection
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
 
-MOST_CONNECTIONS = 10  # of a process: as many as ACCORD_THREADS asks for by default, and two
+MOST_CONNECTIONS = 10  # of a process: one for each of the 8 threads of ACCORD_THREADS' default, and two
 
-_LATELY: Final = 0.1  # second: an answer that is so young says that the ledger is there
-_GAVE_UP: Final = "57014"  # PostgreSQL has ended a statement that ran longer than `statement_timeout`
+_LATELY: Final = 0.1
+"""Seconds for which an answer counts as a sign of life: much less than a customer needs to read a form."""
+_GAVE_UP: Final = "57014"  # query_canceled: PostgreSQL ended a statement after its `statement_timeout`
 
 
 class UniqueViolation(Exception):
-    """What was to be written contradicts what is on record: a key is taken. Nothing was written."""
+    """A row with the same key is on record. Nothing was written."""
 
 
 class Database:
-    """At most so many `connections` to one database. Whatever goes wrong there is StoreUnavailable.
+    """One database, with at most so many `connections` of a process. Its errors are StoreUnavailable.
 
-    Who finds all of them in use waits for one as long as for an answer. (SQLite has no server to be spared.)
-    Raises ValueError for an address that cannot be used at all.
+    A call that finds all of them in use waits for one as long as for an answer, which is `timeout`. (For
+    SQLite, which has no server to be spared, SQLAlchemy's own limit holds.) Raises ValueError for an unusable
+    address.
     """
 
     def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
@@ -46,24 +48,24 @@ class Database:
         self._compiled = CompiledStatements(self._engine.dialect)
         self._begin = "BEGIN"
         self._timeout = timeout.total_seconds()
-        # Two, since a lock can stop writers and let readers pass.
+        # One for readers and one for writers, since a lock can stop writers and let readers pass.
         self._readers, self._writers = Breaker("ledger", timeout=timeout), Breaker("ledger", timeout=timeout)
         self._turns = None
         if self._engine.dialect.name == "sqlite":
-            # The lock is taken first, so that two writers queue instead of failing half way.
+            # SQLite's lock is taken when a transaction begins, so that none fails half way for want of it.
             self._begin, self._turns = "BEGIN IMMEDIATE", Lock()
         self._answered_at = -_LATELY
 
     def has_answered_lately(self) -> bool:
-        """Whether it did so within the last tenth of a second: then it need not be asked whether it does."""
+        """Whether a call succeeded within the last _LATELY seconds."""
         return monotonic() - self._answered_at < _LATELY
 
     @contextmanager
     def writing(self) -> Iterator[DatabaseConnection]:
-        """One transaction, which happens whole or not at all. Raises UniqueViolation, too.
+        """One transaction, which happens whole or not at all. Raises StoreUnavailable and UniqueViolation.
 
-        The turn is taken before the circuit breaker: waiting for other writers of this process says nothing
-        about whether the database answers.
+        The wait for other writers of this process comes before the circuit breaker, since it says nothing
+        about the database.
         """
         with (
             store_span("ledger write"),
@@ -78,21 +80,22 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[DatabaseConnection]:
-        """A connection that commits each statement by itself. For several that belong together: `writing`."""
+        """A connection on which each statement is a transaction of its own. Raises StoreUnavailable."""
         with store_span("ledger read"), self._readers.guard(), self._connected() as connection:
             yield connection
         self._answered_at = monotonic()
 
     def require_suitable(self) -> None:
-        """Returns when a connection stands. Raises UnsuitableStore where none will ever be of use."""
+        """Opens a connection. Raises UnsuitableStore where none will ever do, or else StoreUnavailable."""
         with self._connected():
             return
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """SQLite has one writer: threads queue here, where at its lock they would sleep and try again.
+        """The turn of one writer, as SQLite has one at a time.
 
-        While another process holds that lock, whoever has the turn finds out, and nobody waits for it.
+        Threads queue here rather than at SQLite's lock, where they would sleep and try again. While the
+        circuit breaker is open, one of them probes, and the others wait for it no longer than a probe's time.
         """
         if self._turns is None:
             yield
@@ -107,7 +110,7 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[DatabaseConnection]:
-        """A connection, which goes back to the others without a transaction."""
+        """A connection of the pool, which goes back without an open transaction."""
         pooled: Any = None
         connection: DatabaseConnection | None = None
         try:
@@ -140,17 +143,17 @@ class Database:
         return True
 
     def connections_in_use(self) -> int:
-        """How many of this process's connections are in use right now."""
+        """How many connections of this process are in use now."""
         pool = self._engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def close(self) -> None:
-        """Gives up the connections that nobody is using; another call opens new ones."""
+        """Closes the connections that are not in use. A later call opens new ones."""
         self._engine.dispose()
 
 
 def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
-    """Raises ValueError for an address that says what cannot be."""
+    """SQLAlchemy's engine. Raises ValueError for a database or an option that is not supported."""
     address, seconds = make_url(url), timeout.total_seconds()
     driver = (address.get_backend_name(), address.get_dialect().driver)
     if driver == ("sqlite", "pysqlite"):
@@ -175,7 +178,7 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
 
 
 def _refuse_sqlite_options(address: URL) -> None:
-    """Raises ValueError. What follows the `?` of a `file:` address is SQLite's own, and looked at there."""
+    """Raises ValueError. SQLite itself looks at the options of a `file:` address."""
     if not address.database or address.database == ":memory:":
         raise ValueError("must name SQLite's file: sqlite:////path")
     if "uri" not in address.query and address.query:

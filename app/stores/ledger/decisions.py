@@ -65,7 +65,10 @@ def insert_decision(
     grant: ConsentGrant | None,
     shown: ShownConsent | None,
 ) -> Answered:
-    """Returns the answer as it was recorded, with the grant that it has replaced."""
+    """Records an answer and its grant; returns them as they were recorded, with the grant that they replaced.
+
+    Raises UniqueViolation where the request has an answer, and ConnectionChanged.
+    """
     replaced = None
     if grant is not None:
         queue_for_connection(connection, grant)

@@ -1,4 +1,4 @@
-"""The screens in the ledger: each text once, under its hash, never changed."""
+"""The screens in the ledger: each text is kept once, under its hash, and never changed."""
 
 from sqlalchemy import bindparam, select
 
@@ -11,7 +11,7 @@ _SCREEN = select(screens).where(screens.c.screen_hash == bindparam("of_hash"))
 
 
 class EvidenceStore:
-    """Finds screens, which the ledger keeps with the decisions about them. Raises StoreUnavailable."""
+    """Finds screens, which are recorded with the decisions about them. It raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""What the ledger does to a grant inside a transaction: find it, end it, write down what happened.
+"""What the ledger does to a grant inside a transaction: finds it, ends it, and appends what happened.
 
 Statements are built here once, since building one costs more than the database takes to run it.
 """
@@ -26,7 +26,7 @@ _STANDING = (
 )
 
 OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
-"""Whether it is the grant `of_consent`."""
+"""The condition that a row is the grant `of_consent`."""
 
 GRANT = select(grants).where(OF_CONSENT)
 """The grant `of_consent`."""
@@ -38,7 +38,7 @@ LOCKED_GRANT = GRANT.with_for_update()
 """The grant `of_consent`, locked until the transaction ends."""
 
 _END = update(grants).where(OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
-# One that has run out already ended when it did, and none ends before it was approved.
+# A grant that has run out ended when it ran out, and none ends before it was approved.
 _SUPERSEDE = (
     update(grants)
     .where(*_STANDING)
@@ -55,15 +55,16 @@ _QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name
 
 
 def find_grant(connection: DatabaseConnection, query: Executable, **values: Any) -> ConsentGrant | None:
-    """The one grant that fits."""
+    """The grant that `query` finds with `values`; None where there is none."""
     row = connection.first(query, **values)
     return None if row is None else grant_from(row)
 
 
 def queue_for_connection(connection: DatabaseConnection, grant: ConsentGrant) -> None:
-    """Waits until no other transaction makes the same connection; the next one then sees what this one did.
+    """Waits until no other transaction makes a connection between the same parties.
 
-    SQLite has one writer, and its transactions have queued before they begin.
+    What the one before has done is then seen. On SQLite, which has one writer, transactions have queued
+    before they begin.
     """
     if connection.kind == "postgresql":
         name = json.dumps([grant.provider_id, grant.subject, grant.client_id])
@@ -81,9 +82,9 @@ def end_grant(
     operator: str | None = None,
     note: str | None = None,
 ) -> bool:
-    """Ends a grant and its refresh tokens. One that has run out already has expired, whatever `kind`.
+    """Ends a grant and its refresh tokens, and appends the event. False where it had ended before.
 
-    False when it had ended before.
+    A grant that has run out has expired: that is the event then, whatever `kind` says.
     """
     if grant.status_at(now) is GrantStatus.EXPIRED:
         kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
@@ -114,7 +115,7 @@ def supersede_grant(connection: DatabaseConnection, successor: ConsentGrant) -> 
 
 
 def replaced_event_row(replaced: ConsentGrant, successor: ConsentGrant) -> EventRow:
-    """What happened to a grant that `successor` replaced: one that had run out already has expired."""
+    """The event of a grant that `successor` replaced: superseded, or expired where it had run out."""
     now = successor.approved_at
     if replaced.status_at(now) is GrantStatus.EXPIRED:
         ended_at = replaced.expires_at
@@ -124,14 +125,14 @@ def replaced_event_row(replaced: ConsentGrant, successor: ConsentGrant) -> Event
 
 
 def append_events(connection: DatabaseConnection, *rows: EventRow) -> None:
-    """Writes down what happened, in this order; nothing written is ever changed."""
+    """Appends events, in this order, in one statement. No event is ever changed."""
     values = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
     connection.change(_append(len(rows)), **values)
 
 
 @cache
 def _append(count: int) -> Insert:
-    """The statement that appends so many rows at once."""
+    """The statement that appends `count` events."""
     columns = [column for column in events.columns if not column.primary_key]
     rows = [
         {column.name: bindparam(f"{column.name}_{number}", type_=column.type) for column in columns}

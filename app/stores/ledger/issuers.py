@@ -1,7 +1,7 @@
-"""Whose subjects the ledger has under each provider's id: the issuer that its customers signed in at.
+"""The issuer, for each provider, whose subjects the ledger has: the one at which its customers signed in.
 
 A subject is unique within its issuer only (OpenID Connect Core 1.0, 5.7). When a provider's registration
-names another issuer, the same subject may be another person, whom the first one's connections do not concern.
+names another issuer, the same subject may be another person, who must not see the first one's connections.
 """
 
 from datetime import datetime
@@ -23,16 +23,16 @@ _NEXT = (
 
 
 class IssuerStore:
-    """Knows one issuer for each provider. Every method raises StoreUnavailable."""
+    """Keeps one issuer for each provider. Its method raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def accept(self, provider: DataProvider, *, now: datetime) -> bool:
-        """Whether the provider's subjects are those that the ledger has.
+        """Whether the subjects of the provider's issuer are those that the ledger has.
 
-        They are when its issuer is the one on record, or the first, or follows one whose subjects are the
-        same people's, as its registration says. From then on it is the one on record.
+        They are where this issuer is on record, or none is yet, or where the registration says that the one
+        on record is a former one with the same subjects. From then on this issuer is on record.
         """
         known = self._find(provider.provider_id)
         if known is None:
@@ -52,7 +52,7 @@ class IssuerStore:
         return None if row is None else str(row.issuer)
 
     def _keep_first(self, provider: DataProvider, now: datetime) -> str | None:
-        """The issuer that is on record then: this one, unless somebody else has just kept another."""
+        """Records the provider's issuer, unless a parallel call has recorded one; returns what stands."""
         row = {"provider_id": provider.provider_id, "issuer": provider.issuer, "accepted_at": now}
         try:
             with self._database.writing() as connection:

@@ -1,7 +1,7 @@
-"""The ledger: what must never be lost, and what must happen once.
+"""The ledger: it keeps what must not be lost, and decides what must happen once.
 
-One answer per request, one redemption per code and one connection per customer, recipient and provider are
-decided here, by keys and guarded updates, never in Redis, whose replicas can bring a consumed code back.
+One answer per request, one redemption per code, and one connection per customer, recipient and provider: keys
+and guarded updates decide that here, and not in Redis, whose replicas can bring a consumed code back.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from app.stores.ledger.schema import UtcDateTime, decisions, grants
 from app.stores.ledger.statements import DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
 
-# Built once: building a statement costs more than the database takes to run it.
+# Statements are built here once, since building one costs more than the database takes to run it.
 _AT = bindparam("at", type_=UtcDateTime)
 _ANY_DECISION = select(decisions.c.request_id).limit(1)
 _OF_CODE = (grants.c.request_id == bindparam("to_request"), grants.c.client_id == bindparam("to_client"))
@@ -46,14 +46,14 @@ _REDEEMED = select(grants).where(*_OF_CODE, grants.c.redeemed_at.is_not(None)).w
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """This call was the one redemption."""
+    """This call was the redemption of the code."""
 
     grant: ConsentGrant
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The code had been redeemed before. Its grant and every token of it are over, by this call or before."""
+    """The code had been redeemed before. Its grant and its tokens are over; `ended_now`, by this call."""
 
     grant: ConsentGrant
     ended_now: bool
@@ -61,14 +61,14 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class NotRedeemable:
-    """No grant of this client's that could be redeemed: unknown, ended or expired."""
+    """This client has no such grant, or it has ended or expired."""
 
 
 class Ledger:
     """Decisions, grants, refresh tokens and events. Every method raises StoreUnavailable.
 
-    Each method is one transaction: it happens whole or not at all. After StoreUnavailable from a method
-    that writes it is unknown which, and the same call may be made again (`redeem` says how).
+    Each method that writes is one transaction, which happens whole or not at all. After StoreUnavailable it
+    is unknown which, and the same call may be made again (`redeem` says how).
     """
 
     def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
@@ -78,12 +78,12 @@ class Ledger:
         self.database.close()
 
     def require_alive(self) -> None:
-        """Returns when the ledger has answered somebody a moment ago, or else does so now."""
+        """Raises StoreUnavailable unless the ledger answers, or has answered another call a moment ago."""
         if not self.database.has_answered_lately():
             self.check()
 
     def check(self) -> None:
-        """Returns when the ledger can be read and has its tables."""
+        """Raises StoreUnavailable unless the ledger can be read and has its tables."""
         with self.database.reading() as connection:
             connection.first(_ANY_DECISION)
 
@@ -92,10 +92,10 @@ class Ledger:
     ) -> Answered:
         """Records the answer unless the request has one; returns the answer that stands.
 
-        The caller's is the one that stands if the consent_id is the caller's. A grant supersedes the
-        connection that the same customer had with the same recipient, in the same transaction, and is
-        approved no earlier than that one was. What the page said is recorded with it. Raises
-        ConnectionChanged when the page `shown` said of another connection, or of none, that it is replaced.
+        That is the caller's where the consent_id is the caller's. A grant supersedes, in the same
+        transaction, the connection that the customer had with the recipient, and is approved no earlier than
+        that one was. What the page said, `shown`, is recorded with it. Raises ConnectionChanged where the
+        page did not name the connection that the grant would supersede.
         """
         try:
             with self.database.writing() as connection:
@@ -130,11 +130,11 @@ class Ledger:
         """Redeems the grant that answers the request, once (RFC 6749 4.1.2), and keeps the token's hash.
 
         Of any number of calls, one is Redeemed. A later call by the same client is Replayed: the grant and
-        all its tokens end. Somebody else's client changes nothing.
+        all its tokens end. A call by another client changes nothing.
 
-        `unanswered` are the hashes of calls before this one that ended in StoreUnavailable. Where one of them
-        did happen, this call takes its place: nobody was given that token. A call whose own commit got no
-        answer looks whether its token is there.
+        `unanswered` are the token hashes of earlier calls that ended in StoreUnavailable. Where one of them
+        did happen, this call takes its place, since nobody was given that token. A call whose own commit got
+        no answer looks whether its token is on record.
         """
         code = {"to_request": request_id, "to_client": client_id}
         try:
@@ -172,9 +172,9 @@ class Ledger:
             return find_grant_of_token(connection, token_hash)
 
     def end_replayed(self, grant: ConsentGrant, *, now: datetime) -> bool:
-        """Ends a grant whose code was presented again, and every token of it (RFC 6749 4.1.2).
+        """Ends a grant whose code was presented again, with all its tokens (RFC 6749 4.1.2).
 
-        False when it was over before.
+        False where it had ended before.
         """
         with self.database.writing() as connection:
             return _end_replayed(connection, grant, now)
@@ -184,16 +184,17 @@ class Ledger:
     ) -> ConsentGrant | None:
         """The grant that the refresh token works for.
 
-        None when it is unknown, somebody else's, revoked or idle for too long, or when its consent is over.
+        None where the token is unknown, another client's, revoked or unused for `idle`, or its consent over.
         """
         with self.database.reading() as connection:
             return find_refreshable_grant(connection, token_hash, client_id, idle=idle, now=now)
 
     def record_refresh(self, token_hash: str, consent_id: str, *, now: datetime) -> ConsentGrant | None:
-        """Begins the token's idle period anew; returns its grant as it is at that moment.
+        """Records a use of the token, whose idle period begins anew; returns its grant as it is then.
 
-        None when the token was revoked in the meantime. The first use of a token is an event, and the first
-        of each day in UTC: what a connection costs must not grow with how often its token is used.
+        None where the token is not live any more. The first use of a token is an event, and so is the first
+        of each day in UTC: the cost of a connection must not grow with the number of refreshes. Parallel
+        calls queue at the lock on the grant.
         """
         with self.database.writing() as connection:
             grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)

@@ -1,6 +1,6 @@
-"""Brings a ledger to the newest schema.
+"""Brings a ledger to the newest schema, with Alembic.
 
-Apart from the ledger itself, so that Alembic takes no memory of a process that serves.
+Only commands import this file, so that Alembic takes no memory in a process that serves.
 """
 
 from contextlib import closing
@@ -18,15 +18,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.stores.ledger.database import Database
 from app.stores.unavailable import StoreUnavailable, cause
 
-_TIMEOUT: Final = timedelta(seconds=2)
+_TIMEOUT: Final = timedelta(seconds=2)  # for the first connection; migrations themselves have no limit
 _MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "migrations"
 
 
 def upgrade(url: str) -> bool:
-    """Brings the ledger at `url` to the newest schema, or finds that it is newer still: then False.
+    """Brings the ledger at `url` to the newest schema; False where it has a newer one already.
 
-    A newer schema serves this version, too, since migrations only add. Raises ValueError, StoreUnavailable,
-    and of that UnsuitableStore.
+    A newer schema serves this version, too, since migrations only add. Raises ValueError, UnsuitableStore and
+    StoreUnavailable.
     """
     with closing(Database(url, timeout=_TIMEOUT)) as database:
         database.require_suitable()
@@ -41,7 +41,7 @@ def upgrade(url: str) -> bool:
 
 
 def _is_newer(url: str, known: ScriptDirectory) -> bool:
-    """Whether the ledger's revision comes after every one that is known here. They are numbers."""
+    """Whether the ledger's revision comes after all that are known here; revisions are numbers in order."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()

@@ -1,7 +1,7 @@
-"""PostgreSQL through psycopg: what its address may say, what a connection must be, and how long it may take.
+"""PostgreSQL through psycopg: which options its address may have, what a connection needs, and its timeouts.
 
-A connection may be a pool's, such as PgBouncer's in transaction mode: then every transaction may run in
-another session of the server. Nothing is kept in a session that is not ours alone.
+There may be a pooler such as PgBouncer in transaction mode between: then every transaction may run in another
+session of the server, so that no setting of a session can be relied on.
 """
 
 import select
@@ -17,17 +17,17 @@ from app.stores.unavailable import UnsuitableStore
 if TYPE_CHECKING:
     import psycopg  # an extra, which SQLite does without
 
-OLDEST_VERSION: Final = 13
+OLDEST_VERSION: Final = 13  # as docs/operating.md says
 
 BEGIN: Final = "begin"
-"""Under this name a connection's own `info` has how its transactions begin, where that is not just so."""
+"""The key, in a pooled connection's `info`, of the statement that begins its transactions, if not BEGIN."""
 
-# What an address must not say, since it is set here.
+# Options that an address must not have, since they are set here.
 _OWN_OPTIONS: Final = {"connect_timeout", "tcp_user_timeout", "client_encoding"}
 
 
 def refuse_options(url: URL) -> None:
-    """Raises ValueError for what the address says beside libpq's own words, or what is set here."""
+    """Raises ValueError for an option that libpq does not know, or that is set here."""
     from psycopg.pq import Conninfo
 
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
@@ -41,22 +41,24 @@ def refuse_options(url: URL) -> None:
 
 
 def arguments(seconds: float) -> dict[str, Any]:
-    """How a connection is asked for, when no answer may take longer than `seconds`."""
+    """The arguments to connect with, where no answer may take longer than `seconds`."""
     return {
-        "connect_timeout": max(2, int(seconds)),  # the least that libpq knows; `connect_impatiently`
-        # A machine that is gone says nothing: what it does not confirm by then is taken for lost.
+        "connect_timeout": max(2, int(seconds)),  # libpq's least is 2; `connect_impatiently` gives up earlier
+        # A machine that is gone sends nothing: when data is not acknowledged by then, the connection is lost.
         "tcp_user_timeout": int(seconds * 1000),
         "client_encoding": "utf8",
     }
 
 
 def connect_impatiently(engine: Engine, seconds: float) -> None:
-    """Connections of `engine` end a statement, or a wait for a lock, after `seconds`, and a silence after a
-    fifth more: a server's own limits say nothing once it is frozen or cut off.
+    """Gives the connections of `engine` their timeouts.
+
+    The server ends a statement after `seconds`, and a wait for a lock a little earlier. This side gives up
+    after a fifth more, for a server that is frozen or cut off and cannot end anything.
     """
     make = _impatient(seconds * 1.2)
     milliseconds = int(seconds * 1000)
-    # A wait for a lock ends before the statement does, so that the two can be told apart.
+    # A wait for a lock ends before the statement would, so that the two have different errors.
     limits = {"statement_timeout": milliseconds, "lock_timeout": milliseconds * 4 // 5}
 
     def connect(_dialect: Any, record: Any, given: Any, options: dict[str, Any]) -> Any:
@@ -74,17 +76,17 @@ def connect_impatiently(engine: Engine, seconds: float) -> None:
 
 
 def settle(connection: "psycopg.Connection[Any]", limits: Mapping[str, int]) -> bool:
-    """Looks at a new connection, and gives its session `limits`, in milliseconds, where it is ours alone.
+    """Checks a new connection, and sets `limits`, in milliseconds, for its session.
 
-    Returns whether it is a pool's: then each transaction needs the limits. Raises UnsuitableStore for what no
-    later connection to this database would be better at.
+    Returns whether there is a pooler between: then the limits are for each transaction to set. Raises
+    UnsuitableStore where no later connection to this database would do either.
     """
     _require_suitable(connection)
     connection.autocommit = True
     if not (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
-        connection.execute(b"SET DateStyle = 'ISO'")  # psycopg reads no other; a pool keeps it for its client
+        connection.execute(b"SET DateStyle = 'ISO'")  # psycopg reads no other; PgBouncer restores it
     if _is_pooled(connection):
-        connection.prepare_threshold = None  # what one session has prepared the next one does not know
+        connection.prepare_threshold = None  # the next session would not know what this one has prepared
         return True
     for name, milliseconds in limits.items():
         connection.execute(f"SET {name} = {milliseconds}".encode())
@@ -92,13 +94,13 @@ def settle(connection: "psycopg.Connection[Any]", limits: Mapping[str, int]) -> 
 
 
 def _is_pooled(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether somebody stands between: who serves the connection is not who greeted it."""
+    """Whether there is a pooler between: who serves is not the process that the greeting named."""
     row = connection.execute(b"SELECT pg_backend_pid()").fetchone()
     return row is None or row[0] != connection.info.backend_pid
 
 
 def _begin_with(limits: Mapping[str, int]) -> str:
-    """Begins a transaction that has `limits`, in milliseconds, in one round trip."""
+    """The statements that begin a transaction with `limits`, in milliseconds, in one round trip."""
     return "; ".join(
         ["BEGIN", *(f"SET LOCAL {name} = {milliseconds}" for name, milliseconds in limits.items())]
     )
@@ -121,7 +123,7 @@ def _impatient(seconds: float) -> Callable[..., Any]:
     class ImpatientConnection(psycopg.Connection[Any]):
         @classmethod
         def _connect_gen(cls, conninfo: str = "") -> Any:
-            """psycopg's steps, each of which says what it waits for; it would have waited for two seconds."""
+            """psycopg's steps of connecting, each of which yields what it waits for, with our deadline."""
             deadline = monotonic() + seconds
             steps = super()._connect_gen(conninfo)
             try:
@@ -138,18 +140,18 @@ def _impatient(seconds: float) -> Callable[..., Any]:
             except psycopg.OperationalError as error:
                 if self.info.transaction_status is not psycopg.pq.TransactionStatus.ACTIVE:
                     raise
-                self.close()  # nobody knows any more what it would say next
-                # No error of the database: after one of those another connection is tried, and waited at.
+                self.close()  # a late reply could be taken for that to the next statement
+                # TimeoutError, since after an error of psycopg's own another connection would be tried.
                 raise TimeoutError("nothing came") from error
 
     return ImpatientConnection.connect
 
 
 def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """A connection that a restart or a failover has closed is replaced before anybody's request fails.
+    """Lets the pool replace a connection that a restart or a failover has closed, before a request fails.
 
-    The server says nothing unasked, so that what can be read from a connection is its end. (SQLAlchemy's own
-    way is a query before each use.)
+    The server sends nothing unasked, so an idle connection that can be read has been closed. SQLAlchemy's own
+    way, `pool_pre_ping`, is a query before each use.
     """
     if not connection.closed:
         waiting = select.poll()

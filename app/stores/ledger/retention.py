@@ -1,7 +1,7 @@
-"""What the ledger may forget, and when: the only code that deletes from it.
+"""Deletes from the ledger what is older than the retention policy keeps. Nothing else deletes from it.
 
 A record is kept for years after the consent has ended, so that what was agreed can be shown for as long as
-somebody may ask. Nothing of a consent that is in force, or that ended more recently, is ever touched.
+somebody may ask. Nothing of a consent that is in force, or ended more recently, is touched.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,20 @@ from app.stores.ledger.database import Database
 from app.stores.ledger.schema import agreements, decisions, events, grants, refresh_tokens, screens
 from app.stores.ledger.statements import DatabaseConnection
 
-# Texts are on record with their first answer, and serve for others: one that is young is no loss to keep.
 TEXTS_WITHOUT_ANSWER: Final = timedelta(days=30)
+"""How old a text without an answer must be: a younger one may be recorded with another answer any moment."""
 MOST_AT_ONCE: Final = 500
-# Of one consent there may be millions: a transaction takes so many of them, whoever's they are.
+"""Rows that one transaction deletes, so that it is over in a fraction of a second."""
 MOST_EVENTS_AT_ONCE: Final = 5000
+"""Events that one transaction deletes: one consent may have thousands, and their rows are small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How long records are kept: of a consent since it ended, or was denied; of a token since it died."""
+    """How long records are kept: of a consent, since it ended or was denied; of a token, since it died.
+
+    `token_idle` is how long a token may be unused before it dies.
+    """
 
     records: timedelta
     tokens: timedelta
@@ -33,7 +37,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Forgettable:
-    """How much may be forgotten, or was."""
+    """Numbers of rows that may be deleted, or were."""
 
     consents: int = 0
     events: int = 0
@@ -57,7 +61,7 @@ class Forgettable:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """Texts that are kept once, under their hashes, for all decisions that name them."""
+    """A table of texts, each kept once under its hash, and the column of decisions that names them."""
 
     table: Table
     key: Column[str]
@@ -72,14 +76,14 @@ _AGREEMENTS: Final = _Texts(
 
 
 class RetentionStore:
-    """Counts and deletes what the policy no longer keeps. Every method raises StoreUnavailable."""
+    """Counts and deletes what `policy` no longer keeps. Every method raises StoreUnavailable."""
 
     def __init__(self, database: Database, policy: Policy) -> None:
         self._database = database
         self._policy = policy
 
     def count(self, *, now: datetime) -> Forgettable:
-        """What `forget` would delete. Texts that only forgotten consents refer to are counted, too."""
+        """What `forget` would delete, with the texts to which only deleted consents refer."""
         over = self._over(now)
         is_kept = decisions.c.consent_id.not_in(over)
         happened = sum(self._count_events(portion) for portion in self._portions(now))
@@ -99,7 +103,7 @@ class RetentionStore:
             )
 
     def forget(self, *, now: datetime) -> Iterator[Forgettable]:
-        """Deletes, a few hundred at a time, each time in a transaction of its own; says what each deleted."""
+        """Deletes in portions, each in a transaction of its own, and yields what each of them has deleted."""
         for portion in self._portions(now):
             while (step := self._forget_events(portion)).is_something:
                 yield step
@@ -112,7 +116,7 @@ class RetentionStore:
             yield Forgettable(agreements=many)
 
     def _portions(self, now: datetime) -> Iterator[list[str]]:
-        """The consent_ids of all that is over, those that were answered first in front."""
+        """The consent_ids to delete, in the order of their answers, MOST_AT_ONCE at a time."""
         answered_at, key = decisions.c.decided_at, decisions.c.consent_id
         query = self._over(now).add_columns(answered_at).order_by(answered_at, key).limit(MOST_AT_ONCE)
         rows = self._rows(query)
@@ -139,7 +143,7 @@ class RetentionStore:
     def _forget_consents(self, portion: list[str]) -> Forgettable:
         with self._database.writing() as connection:
             tokens = _delete(connection, refresh_tokens, refresh_tokens.c.consent_id.in_(portion))
-            # None is left, unless its end has just been written down.
+            # Their events are deleted by now, unless an end has been recorded meanwhile.
             happened = _delete(connection, events, events.c.consent_id.in_(portion))
             _delete(connection, grants, grants.c.consent_id.in_(portion))
             answered = _delete(connection, decisions, decisions.c.consent_id.in_(portion))
@@ -159,9 +163,9 @@ class RetentionStore:
             return _delete(connection, texts.table, texts.key.in_(hashes))
 
     def _over(self, now: datetime) -> Select[Any]:
-        """The consent_ids of answers that nobody has to be able to show any more.
+        """The query for the consent_ids whose records the policy no longer keeps.
 
-        No consent ends before it is answered: that spares the database all that is younger.
+        No consent ends before it is answered, so that the index on the answers' times excludes most rows.
         """
         last = now - self._policy.records
         ended_at = func.coalesce(grants.c.ended_at, grants.c.expires_at, decisions.c.decided_at)
@@ -172,9 +176,9 @@ class RetentionStore:
         )
 
     def _dead_token(self, now: datetime) -> ColumnElement[bool]:
-        """Revoked, idle for too long, or of a consent that is over; each of it long enough ago.
+        """The condition that a token was revoked, became idle or lost its consent, each long enough ago.
 
-        No token dies before it is issued: that spares the database all that are younger.
+        No token dies before it is issued, so that the index on the tokens' times excludes most rows.
         """
         last = now - self._policy.tokens
         over = exists().where(
@@ -196,7 +200,7 @@ def _old(texts: _Texts, now: datetime) -> ColumnElement[bool]:
 
 
 def _unanswered(texts: _Texts, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether no decision, or none of which the conditions hold, refers to the text."""
+    """The condition that no decision, among those that meet `conditions`, refers to the text."""
     return ~exists().where(texts.named_by == texts.key, *conditions)
 
 

@@ -1,4 +1,7 @@
-"""How decisions, grants and events are written as rows, and read back as values."""
+"""Decisions, grants, events and texts as rows of the ledger's tables, and read back as values.
+
+`<noun>_row` gives a row to insert, by the names of its columns; `<noun>_from` reads a row that was selected.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +17,9 @@ from app.domain.language import Language
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer that a request has, and the grant it created (None after a denial).
+    """The answer that a request has, and the grant that it created, which is None after a denial.
 
-    `replaced` is the connection that the grant has just ended, for whoever recorded it.
+    `replaced` is the connection that the grant has ended; only the call that recorded the answer gets it.
     """
 
     decision: ConsentDecision
@@ -25,7 +28,7 @@ class Answered:
 
 
 class EventRow(TypedDict):
-    """A row of the table of events, without its key, which the database counts."""
+    """A row of the table of events, without its key, which the database generates."""
 
     consent_id: str
     kind: EventKind

@@ -1,5 +1,7 @@
-"""The ledger's tables. Decisions and events are appended and never changed; a grant changes only in when it
-was redeemed and how it ended.
+"""The ledger's tables.
+
+Decisions and events are appended and never changed. Of a grant only three things change: when it was
+redeemed, what is left of its scope, and when it ended.
 """
 
 from collections.abc import Callable
@@ -25,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime, on databases that keep the zone and on SQLite, which does not."""
+    """An aware datetime in UTC; SQLite, which keeps no time zone, has it as text without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -43,7 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _without_zone(value: datetime | None) -> str | None:
-    """The text that SQLAlchemy's own type for SQLite writes (ISO 8601 with microseconds), in less time."""
+    """The text that SQLAlchemy's own type for SQLite writes (ISO 8601, microseconds), in less time."""
     if value is None:
         return None
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
@@ -62,7 +64,7 @@ metadata = MetaData(
 issuers = Table(
     "issuers",
     metadata,
-    # Whose subjects the ledger has under a provider's id: the same text from another issuer is somebody else.
+    # The issuer of the subjects that the ledger has of a provider: another issuer's may be other people's.
     Column("provider_id", String(255), primary_key=True),
     Column("issuer", Text, nullable=False),
     Column("accepted_at", UtcDateTime, nullable=False),
@@ -71,27 +73,27 @@ issuers = Table(
 screens = Table(
     "screens",
     metadata,
-    # SHA-256 of the text, in hex: what was on the page, once for everybody who saw the same.
+    # SHA-256 of the text, in hexadecimal digits: a text is kept once for everybody who saw the same.
     Column("screen_hash", String(64), primary_key=True),
     Column("language", String(8), nullable=False),
     Column("catalogue_version", String(64), nullable=False),
     Column("text", Text, nullable=False),
-    Column("first_shown_at", UtcDateTime, nullable=False, index=True),  # what is old enough to be forgotten
+    Column("first_shown_at", UtcDateTime, nullable=False, index=True),  # retention looks for old ones
 )
 
 agreements = Table(
     "agreements",
     metadata,
-    # SHA-256 of the document, in hex: what was agreed with whom, once for everybody who agreed to the same.
+    # SHA-256 of the document, in hexadecimal digits: it is kept once for everybody who agreed to the same.
     Column("agreement_hash", String(64), primary_key=True),
     Column("document", Text, nullable=False),  # JSON, see app/domain/agreement.py
-    Column("first_agreed_at", UtcDateTime, nullable=False, index=True),  # what is old enough to be forgotten
+    Column("first_agreed_at", UtcDateTime, nullable=False, index=True),  # retention looks for old ones
 )
 
 decisions = Table(
     "decisions",
     metadata,
-    # The first answer to a request wins, for ever: this key decides it.
+    # The first answer to a request stands for ever, since this key admits no second one.
     Column("request_id", String(64), primary_key=True),
     Column("consent_id", String(64), nullable=False, unique=True),
     Column("client_id", String(255), nullable=False),
@@ -102,12 +104,13 @@ decisions = Table(
     Column("granted_scope", Text, nullable=False),
     Column("language", String(8), nullable=False),
     Column("correlation_id", String(128), nullable=False),
-    Column("screen_hash", String(64)),  # of `screens`; no key, so that adding it rewrites no table
-    Column("agreement_hash", String(64)),  # of `agreements`, likewise; none before there were any
+    # Of `screens` and `agreements`, but no foreign keys: adding one would have rewritten the table.
+    Column("screen_hash", String(64)),
+    Column("agreement_hash", String(64)),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
-    Index("ix_decisions_decided_at", "decided_at"),  # what is old enough to be forgotten
+    Index("ix_decisions_decided_at", "decided_at"),  # retention looks for old ones
 )
 
 grants = Table(
@@ -126,14 +129,14 @@ grants = Table(
     Column("ended_at", UtcDateTime),
     Index("ix_grants_customer_approved", "provider_id", "subject", "approved_at"),
     Index("ix_grants_client", "client_id", "approved_at"),
-    # What has run out, and has no event of that yet.
+    # For the grants that have run out and have no event of that yet.
     Index(
         "ix_grants_running_out",
         "expires_at",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
-    # One connection per customer, recipient and provider.
+    # It admits one connection for each customer, recipient and provider.
     Index(
         "ix_grants_one_connection",
         "provider_id",
@@ -150,7 +153,7 @@ refresh_tokens = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("consent_id", String(64), ForeignKey("grants.consent_id"), nullable=False, index=True),
-    Column("issued_at", UtcDateTime, nullable=False, index=True),  # what is old enough to be forgotten
+    Column("issued_at", UtcDateTime, nullable=False, index=True),  # retention looks for old ones
     Column("last_used_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
 )
@@ -164,11 +167,11 @@ events = Table(
     Column("actor", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text),
-    # Of what an operator did: who they say they are, and why.
+    # For what an operator did: who they say they are, and why they did it.
     Column("operator", String(255)),
     Column("note", Text),
     Column("correlation_id", String(128), nullable=False),
-    Column("happened_at", UtcDateTime, nullable=False, index=True),  # what auditors have not read yet
-    # What happened to a consent is found whatever the number of its refreshed tokens.
+    Column("happened_at", UtcDateTime, nullable=False, index=True),  # auditors ask for the newest ones
+    # It finds the events of a consent of one kind, however many events of other kinds there are.
     Index("ix_events_consent_kind", "consent_id", "kind"),
 )

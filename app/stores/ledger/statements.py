@@ -16,10 +16,10 @@ from sqlalchemy.types import TypeEngine
 
 
 class _Compiled:
-    """A statement in the database's own words, how it wants its values, and what its rows are."""
+    """A statement as text for the driver, with the conversions of its values and of its rows."""
 
     def __init__(self, statement: Any, dialect: Dialect, names: list[str]) -> None:
-        options = {"render_postcompile": True}  # each member of a list has its own place in the text
+        options = {"render_postcompile": True}  # each member of a list gets a placeholder of its own
         compiled: Any = statement.compile(dialect=dialect, column_keys=names, compile_kwargs=options)
         self.text: str = compiled.string
         self._order: list[str] | None = compiled.positiontup
@@ -38,14 +38,14 @@ class _Compiled:
         self._make_row = _row_of(tuple(columns.keys()))._make
 
     def arguments(self, values: Mapping[str, Any]) -> Any:
-        """`values` and the statement's own as the driver takes them."""
+        """`values`, with the constants of the statement, in the form and order that the driver wants."""
         given = {**self._literals, **values}
         for name, convert in self._writers:
             given[name] = convert(given[name])
         return given if self._order is None else [given[name] for name in self._order]
 
     def row(self, values: Sequence[Any]) -> Any:
-        """What the driver returned for a row."""
+        """A row of the driver's as a named tuple of converted values."""
         converted = list(values)
         for position, convert in self._readers:
             converted[position] = convert(converted[position])
@@ -53,19 +53,19 @@ class _Compiled:
 
 
 def _of(element: Any, dialect: Dialect) -> TypeEngine[Any]:
-    """The element's type as the database has it."""
+    """The type of a column or placeholder in this dialect."""
     kind: TypeEngine[Any] = element.type
     return kind.dialect_impl(dialect)
 
 
 @lru_cache(maxsize=64)
 def _row_of(names: tuple[str, ...]) -> Any:
-    """A class of rows that have these names."""
+    """A class of named tuples."""
     return namedtuple("Row", names, rename=True)
 
 
 class CompiledStatements:
-    """What was compiled for one database: once for each statement that lives as long as the process."""
+    """A cache of compiled statements for one database. A statement that is garbage leaves it."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -75,7 +75,7 @@ class CompiledStatements:
         return len(self._compiled)
 
     def compile_once(self, statement: Executable, values: Mapping[str, Any]) -> _Compiled:
-        """`statement`, for `values` of these names, which are the same whenever it is run."""
+        """The compiled statement. The names of `values` must be the same whenever it is run."""
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self.dialect, list(values))
@@ -83,7 +83,7 @@ class CompiledStatements:
 
 
 def insert_once(table: Table) -> Mapping[str, Executable]:
-    """By kind of database, what inserts a row of `table` unless there is one with its key."""
+    """The statement, by kind of database, that inserts a row of `table` unless its key is there."""
     return {
         "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
         "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
@@ -91,10 +91,10 @@ def insert_once(table: Table) -> Mapping[str, Executable]:
 
 
 class DatabaseConnection:
-    """Runs statements of SQLAlchemy's on the driver's connection, with a value for each of their names."""
+    """Runs statements of SQLAlchemy on the driver's connection, with a value for each of their parameters."""
 
     def __init__(self, connection: Any, compiled: CompiledStatements, begin: str) -> None:
-        """`begin` is how a transaction begins on this connection."""
+        """`begin` is the text that begins a transaction on this connection."""
         self._connection = connection
         self._begin = begin
         self._cursor = connection.cursor()
@@ -103,11 +103,11 @@ class DatabaseConnection:
 
     @property
     def kind(self) -> str:
-        """`sqlite`, `postgresql` and so on."""
+        """The name of the dialect: `sqlite` or `postgresql`."""
         return self._compiled.dialect.name
 
     def rows(self, statement: Executable, **values: Any) -> list[Any]:
-        """Every row, whose values have the columns' names."""
+        """All rows, as named tuples with the names of the columns."""
         compiled = self._compiled.compile_once(statement, values)
         self._execute(compiled, values)
         return [compiled.row(row) for row in self._cursor.fetchall()]
@@ -118,7 +118,7 @@ class DatabaseConnection:
         return rows[0] if rows else None
 
     def change(self, statement: Executable, **values: Any) -> int:
-        """How many rows were inserted, updated or deleted."""
+        """Runs a statement; returns how many rows it has inserted, updated or deleted."""
         self._execute(self._compiled.compile_once(statement, values), values)
         return int(self._cursor.rowcount)
 

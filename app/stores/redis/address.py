@@ -1,13 +1,13 @@
-"""Where Redis is: what `ACCORD_REDIS_URL` may say.
+"""The address of Redis: what `ACCORD_REDIS_URL` may say.
 
     redis://user:password@host:6379/0            one server; rediss:// with TLS
     unix:///run/valkey/valkey.sock?db=0          one server on this machine
     redis+sentinel://host:26379,host:26379/name  the primary that Sentinels name; /name/2 is its database 2
     redis+cluster://host:6379,host:6379          a Cluster, found through any of its nodes
 
-Sentinel and Cluster with TLS begin with rediss+. What follows a `?` are redis-py's own options, such as
-`ssl_ca_certs` and `max_connections`, but for those that Accord sets itself; `sentinel_username` and
-`sentinel_password` are for the Sentinels.
+Sentinel and Cluster with TLS begin with rediss+. After a `?` come options of redis-py, such as `ssl_ca_certs`
+and `max_connections`, except those that Accord sets itself; `sentinel_username` and `sentinel_password` are
+the login at the Sentinels.
 """
 
 import re
@@ -20,7 +20,7 @@ from redis import connection
 
 Place = tuple[str, int]
 
-_DEFAULT_PORT = {"sentinel": 26379, "cluster": 6379}
+_DEFAULT_PORT = {"sentinel": 26379, "cluster": 6379}  # as the programs themselves have them
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?", re.ASCII)
 _FORMS = "redis://, rediss://, unix://, redis[s]+sentinel:// or redis[s]+cluster://"
 
@@ -33,9 +33,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """`options` are for the connections to the servers, `sentinel_login` is for those to the Sentinels.
+    """An address in parts. `options` are for the servers, `sentinel_login` for the Sentinels.
 
-    A single server has no `places`: where it is, is one of its options.
+    `places` are the hosts and ports of the Sentinels or of the Cluster; that of a single server is among its
+    options. `service` is the name under which the Sentinels know the primary.
     """
 
     kind: Kind
@@ -47,7 +48,7 @@ class RedisAddress:
 
 
 def parse_address(url: str) -> RedisAddress:
-    """Raises ValueError with the reason, which quotes nothing of the URL: it may hold a password."""
+    """The parts of `url`. Raises ValueError with a reason that quotes nothing of it: it may hold secrets."""
     scheme, _, rest = url.partition("://")
     protocol, _, kind = scheme.partition("+")
     if scheme in ("redis", "rediss", "unix"):
@@ -61,7 +62,7 @@ def parse_address(url: str) -> RedisAddress:
         raise ValueError("must name the service after the Sentinels: redis+sentinel://host:26379/name")
     if kind == Kind.CLUSTER and service:
         raise ValueError("must name no database: a Cluster has only one")
-    # One host stands for all, so that redis-py reads the rest in its own way.
+    # redis-py reads everything but the list of hosts, for which one host stands here.
     options = _parse_url(f"{protocol}://{login}{at}host/{database}?{parts.query}")
     del options["host"]
     names = {"sentinel_username": "username", "sentinel_password": "password"}

@@ -1,7 +1,7 @@
 """Sign-in attempts and wrong client secrets, counted in Redis under `attempts:<what was tried, hashed>`.
 
-A sign-in counts before the password is looked at, so that parallel guesses cannot slip past the count.
-Of client secrets, which nobody guesses, only wrong ones count.
+A sign-in counts before its password is checked, so that parallel guesses cannot pass the limit; it is taken
+back when it succeeds. Of client secrets only wrong ones count.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from app.stores.redis.client import Command, Redis, ask, key_for
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """At most `most` attempts in one window, counted for `whom` (whatever identifies it)."""
+    """At most `most` attempts in one window by `whom`, which may be any words that identify somebody."""
 
     whom: tuple[str, ...]
     most: int
@@ -27,19 +27,22 @@ class AttemptStore:
         self.window = window
 
     def count(self, allowances: Sequence[Allowance]) -> timedelta | None:
-        """Counts one attempt against each allowance; how long to wait when one is used up, else None."""
+        """Counts one attempt against each allowance.
+
+        Returns how long to wait where one of them is used up, a second at least; None where none is.
+        """
         counted = zip(allowances, self._add(1, allowances), strict=True)
         waits = [seconds_left for allowance, (tried, seconds_left) in counted if tried > allowance.most]
         return timedelta(seconds=max(1, *waits)) if waits else None
 
     def take_back(self, allowances: Sequence[Allowance]) -> None:
-        """Takes one attempt back: it was no failure, the customer signed in."""
+        """Takes one attempt back, which turned out to be no failure."""
         self._add(-1, allowances)
 
     def _add(self, number: int, allowances: Sequence[Allowance]) -> list[tuple[int, int]]:
-        """How many attempts there are now in the window of each allowance, and the seconds left of it.
+        """Adds to each allowance's count; returns the count and the seconds that are left of its window.
 
-        A count that has no end, whyever, is given one.
+        EXPIRE with NX gives an end to a count that has none, be it new or half written.
         """
         seconds = int(self.window.total_seconds())
         commands: list[Command] = []

@@ -1,7 +1,7 @@
-"""The connection to Redis: every command has a timeout, and none is ever sent twice.
+"""The connection to Redis: every command has a timeout and is sent once.
 
-A command whose reply was lost may have run, and redis-py would send it again up to ten times. Here an
-unknown outcome is `StoreUnavailable`, and whoever asked decides.
+A command whose reply was lost may have run. redis-py would send it again, up to ten times; here the unknown
+outcome is `StoreUnavailable`, and the caller decides what that means.
 """
 
 import hashlib
@@ -32,14 +32,14 @@ T = TypeVar("T")
 Redis = redis.Redis
 Command = Sequence[str | int]
 
-# After one of these nobody knows what the connection would say next. The next connection is made to whoever
-# the address means then, which after a failover is another server.
+# After one of these errors a connection is closed: a late reply could be taken for that to the next command.
+# The next connection goes to the server that the address means by then, which changes with a failover.
 _END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
 
-# Beside what `_options` says: with one of these, redis-py would send a command again.
+# Options, beside those of `_options`, with which redis-py would send a command again.
 _OF_RETRIES = {"retry_on_timeout", "retry_on_error", "health_check_interval"}
 
-OLDEST_VERSION: Final = 7  # of Redis: EXPIRE with NX. Valkey says that it is one
+OLDEST_VERSION: Final = 7  # of Redis, the first whose EXPIRE knows NX (attempts.py); every Valkey is later
 
 _log = structlog.get_logger()
 
@@ -47,20 +47,20 @@ _breakers: WeakKeyDictionary[Redis, Breaker] = WeakKeyDictionary()
 
 
 def connect(url: str, *, timeout: timedelta) -> Redis:
-    """A client for `url` (see `redis_address`). It connects when it is first used.
+    """A client for `url` (address.py says what that may be). It connects when it is first used.
 
-    Raises ValueError for an address that cannot be used.
+    `timeout` bounds each wait: for a connection, for a reply. Raises ValueError for an unusable address.
     """
     try:
         address = parse_address(url)
         _refuse_own_options(address)
         client = _make_client(address, timeout.total_seconds())
         pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # connects to nothing, and knows every option
+        pool.connection_class(**pool.connection_kwargs)  # connects to nothing; raises for an unknown option
     except (ValueError, TypeError) as error:
         reason = "has an option that is not known" if isinstance(error, TypeError) else error
         raise ValueError(f"ACCORD_REDIS_URL {reason}") from error
-    if address.kind is not Kind.CLUSTER:  # where one node that hangs says nothing of the others
+    if address.kind is not Kind.CLUSTER:  # of a Cluster, one node may hang while the others answer
         _breakers[client] = Breaker("redis", timeout=timeout)
     return client
 
@@ -82,7 +82,7 @@ def _make_client(address: RedisAddress, seconds: float) -> Redis:
             ),
             timeout=seconds,
         )
-    # The Sentinels are asked one after the other, whenever a connection is made: they share its time.
+    # For each new connection the Sentinels are asked one after the other, so they share its timeout.
     tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
     asking = {
         **_options(seconds / len(address.places)),
@@ -91,7 +91,7 @@ def _make_client(address: RedisAddress, seconds: float) -> Redis:
         "ssl": address.has_tls,
     }
     serving = {**_options(seconds), **address.options, "ssl": address.has_tls}
-    serving.pop("connection_class", None)  # Sentinel's own class asks who the primary is
+    serving.pop("connection_class", None)  # redis-py's own class asks the Sentinels who the primary is
     sentinel: Any = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     client: Redis = sentinel.master_for(address.service, redis_class=SingleAttemptRedis, **serving)
     return client
@@ -99,7 +99,7 @@ def _make_client(address: RedisAddress, seconds: float) -> Redis:
 
 def _own_pool(options: dict[str, Any]) -> Redis:
     if options.get("connection_class") is UnixDomainSocketConnection:
-        del options["socket_connect_timeout"]  # it knows none
+        del options["socket_connect_timeout"]  # a Unix socket has none
     return SingleAttemptRedis.from_pool(redis.ConnectionPool(**options))
 
 
@@ -110,6 +110,7 @@ class SingleAttemptRedis(redis.Redis):
     """
 
     def ask(self, *commands: Command) -> list[Any]:
+        """The replies to the commands, in one round trip. Raises the first error among them."""
         connection: Any = self.connection_pool.get_connection()
         replies: list[Any] = []
         try:
@@ -125,7 +126,7 @@ class SingleAttemptRedis(redis.Redis):
         return replies
 
     def execute_command(self, *command: Any, **options: Any) -> Any:
-        """For the commands of redis-py, which knows what their replies mean."""
+        """What redis-py's own methods call: `ask`, and its conversion of the reply."""
         (reply,) = self.ask(command)
         options.pop("keys", None)
         understand: Any = self.response_callbacks.get(command[0])  # type: ignore[no-untyped-call]
@@ -133,7 +134,7 @@ class SingleAttemptRedis(redis.Redis):
 
 
 def _next_reply(connection: Any) -> Any:
-    """The reply, or the error that is one: others may follow."""
+    """The next reply, which may be an error; the replies to later commands follow it."""
     try:
         return connection.read_response()
     except redis.ResponseError as error:
@@ -144,14 +145,14 @@ def _options(seconds: float) -> dict[str, Any]:
     return {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
-        "retry": Retry(NoBackoff(), 0, _END_THE_CONNECTION),  # none; what is listed closes a connection
-        # Whose connections they are, in CLIENT LIST. Over TLS 1.3 a connection is ready only after an answer:
-        # the tickets that come before it look like a reply to nothing.
+        "retry": Retry(NoBackoff(), 0, _END_THE_CONNECTION),  # no retry; these errors close a connection
+        # CLIENT LIST shows whose connections they are. Setting the name has a reply, and so lets TLS 1.3
+        # finish: without one, its session tickets would look like a reply that nobody asked for.
         "client_name": "accord",
         "decode_responses": True,
-        "encoding_errors": "replace",  # what is not text is no record either
+        "encoding_errors": "replace",  # a value that is no text fails its signature, without an exception
         "driver_info": None,
-        # With them on, the pool would hand out connections that the server has closed.
+        # With these notifications on, the pool would hand out connections that the server has closed.
         "protocol": 2,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
@@ -159,7 +160,7 @@ def _options(seconds: float) -> dict[str, Any]:
 
 @contextmanager
 def guarded(client: Redis) -> Iterator[None]:
-    """Behind the circuit breaker, raises StoreUnavailable for every error of redis-py and of the network."""
+    """Around one use of Redis: the circuit breaker, a tracing span, and StoreUnavailable for every error."""
     breaker = _breakers.get(client)
     with nullcontext() if breaker is None else breaker.guard(), store_span("redis"):
         try:
@@ -169,9 +170,9 @@ def guarded(client: Redis) -> Iterator[None]:
 
 
 def ask(client: Redis, *commands: Command) -> list[Any]:
-    """What Redis says to each of `commands`, in one round trip (in a Cluster, one for each).
+    """The reply of Redis to each of `commands`, in one round trip; in a Cluster, in one for each.
 
-    Raises StoreUnavailable; some may have run all the same.
+    Raises StoreUnavailable, after which some of them may have run.
     """
     with guarded(client):
         replies: list[Any] = client.ask(*commands)  # type: ignore[attr-defined]  # `connect` made it
@@ -180,41 +181,44 @@ def ask(client: Redis, *commands: Command) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Generic[T]):
-    """Commands, and what their replies mean: for whoever asks for something else in the same round trip."""
+    """Commands that read something, and the function that makes it of their replies.
+
+    It lets a store read its own record and another store's in one round trip. It stays within the stores.
+    """
 
     commands: tuple[Command, ...]
     understand: Callable[[list[Any]], T]
 
 
 def look_up(client: Redis, lookup: Lookup[T]) -> T:
-    """What the replies to `lookup` mean. Raises StoreUnavailable."""
+    """What `lookup` reads. Raises StoreUnavailable."""
     return lookup.understand(ask(client, *lookup.commands))
 
 
 def key_for(kind: str, whom: Iterable[str]) -> str:
-    """The key of a count for `whom`, hashed: it tells nobody who that is, and has one length."""
+    """The key of a count for `whom`, who is hashed: Redis learns no name, and all keys have one length."""
     hashed = hashlib.sha256("\x00".join(whom).encode("utf-8", "replace")).hexdigest()
     return f"{kind}:{hashed}"
 
 
 def connections_in_use(client: Redis) -> int:
-    """How many of this process's connections are in use right now."""
+    """How many connections of this process are in use now, in a Cluster those to all nodes."""
     nodes = client.nodes if isinstance(client, Cluster) else [client]
     counts = [node.connection_pool.get_connection_count() for node in nodes]
     return sum(in_use for _, (in_use, _) in counts)
 
 
 def ping(client: Redis) -> None:
-    """Raises StoreUnavailable unless Redis answers; of a Cluster, every node that has keys."""
+    """Raises StoreUnavailable unless Redis answers, or every node of a Cluster that owns slots."""
     with guarded(client):
         client.ping()
 
 
 def require_suitable(client: Redis) -> None:
-    """Asks every server once. Raises UnsuitableStore for one that is too old, and StoreUnavailable.
+    """Asks every server for its version. Raises UnsuitableStore for one that is too old; StoreUnavailable.
 
-    One that forgets records when its memory is full, which its login may have no right to say, is a warning
-    in the log: its customers would have to begin again.
+    A server that would evict records when its memory is full gets a warning in the log, since customers would
+    have to begin again. A login without the right to ask for that gets none.
     """
     with guarded(client):
         nodes: list[Any] = client.primaries() if isinstance(client, Cluster) else [client]
@@ -233,7 +237,7 @@ def require_suitable(client: Redis) -> None:
 
 
 def check(client: Redis) -> None:
-    """Raises StoreUnavailable unless Redis takes something: full, or read-only, it still answers a PING."""
+    """Raises StoreUnavailable unless Redis can be written: one that is full, or read-only, answers a PING."""
     if isinstance(client, Cluster):
         ping(client)
     ask(client, ("SET", "ready", 1, "EX", 1))

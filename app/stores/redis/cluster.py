@@ -1,9 +1,8 @@
-"""A Redis Cluster behind the client that every store knows: a command goes to the node that has its key.
+"""A client of a Redis Cluster, with the interface of a client of one server.
 
-Commands of one key only, which is all that Accord has. A command is sent again only when a node said that it
-has not run it (MOVED, ASK). redis-py's own client would not do: it connects when it is made, before gunicorn
-forks; it repeats the commands of a pipeline whose replies were lost; and when all nodes hang, its threads
-wait for one another while each asks every node in turn.
+A command goes to the node that owns the slot of its key; every command of Accord has one key. It is sent
+again only when a node has said that it did not run it (MOVED, ASK). When all nodes hang, redis-py's own
+client lets threads wait for one another, far longer than a page may take (docs/adr/0022).
 """
 
 import random
@@ -21,14 +20,15 @@ from app.stores.redis.address import Place
 
 Connect = Callable[[Place, float], redis.Redis]
 
-_SLOTS = 16384  # as the protocol of Redis Cluster has it
-_MOST_REDIRECTS = 5  # as redis-py has it
+_SLOTS = 16384  # in the specification of Redis Cluster
+_MOST_REDIRECTS = 5  # a slot on the move needs two (MOVED, ASK), a second move meanwhile two more
 
 
 class Cluster(redis.Redis):
-    """`connect` makes the client of one node, which waits so many seconds. None is asked before it is needed.
+    """It connects when it is first used.
 
-    `seeds` are the nodes to begin with; the others are found through them.
+    `seeds` are the nodes through which the others are found. `connect` makes the client of one node, for a
+    place and a timeout in seconds.
     """
 
     def __init__(self, seeds: Sequence[Place], *, connect: Connect, timeout: float) -> None:
@@ -44,11 +44,11 @@ class Cluster(redis.Redis):
 
     @property
     def nodes(self) -> list[redis.Redis]:
-        """A client for each node that was asked something and still owns a part of the keys."""
+        """The clients of the nodes that own slots, as far as they have been used."""
         return list(self._nodes.values())
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Runs the command on the node that has the slot of its key, which is the first argument."""
+        """Runs the command on the node that owns the slot of its key, which is its first argument."""
         if len(args) < 2:
             raise redis.RedisError(f"{args[0]} names no key: a Cluster does not know where to run it")
         slot = key_slot(str(args[1]).encode())
@@ -57,7 +57,7 @@ class Cluster(redis.Redis):
             try:
                 return self._run(place, args, options, is_asking=is_asking)
             except MovedError as elsewhere:
-                # The slot has another owner, and more may have: the next command asks first.
+                # More slots may have moved, so the next command learns the owners first.
                 place, is_asking = (elsewhere.host or place[0], elsewhere.port), False
                 self._owners[slot] = place
                 self._is_current = False
@@ -66,19 +66,19 @@ class Cluster(redis.Redis):
         raise redis.ConnectionError("the nodes of the Cluster disagree about who has a slot")
 
     def ask(self, *commands: Sequence[str | int]) -> list[Any]:
-        """Their keys may live on different nodes: they run one after the other, until one fails."""
+        """The replies to the commands, which run one after the other, on their nodes, until one fails."""
         return [self.execute_command(*command) for command in commands]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         raise redis.RedisError("a Cluster has nobody who runs several commands")
 
     def scan_iter(self, *args: Any, **options: Any) -> Iterator[Any]:
-        """The keys of all nodes."""
+        """The keys of all nodes, of which none can list another's."""
         for node in self.primaries():
             yield from node.scan_iter(*args, **options)
 
     def ping(self, **options: Any) -> bool:
-        """Whether every part of the keys has a node that answers."""
+        """Whether every slot has a node that answers."""
         return all(node.ping(**options) for node in self.primaries())
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class Cluster(redis.Redis):
         self._owner(0)
         owners = set(self._owners)
         if None in owners:
-            raise ClusterDownError("a part of the keys has no node")
+            raise ClusterDownError("a slot has no node")
         return [self._node(owner) for owner in owners if owner is not None]
 
     def _run(self, place: Place, args: Sequence[Any], options: dict[str, Any], *, is_asking: bool) -> Any:
@@ -117,16 +117,17 @@ class Cluster(redis.Redis):
         owner = self._owners[slot]
         if owner is None:
             self._is_current = False
-            raise ClusterDownError("this part of the keys has no node")
+            raise ClusterDownError("this slot has no node")
         return owner
 
     def _learn(self) -> None:
-        """Asks one node after the other who owns which slot, for half of the time that a command may take.
+        """Asks one node after the other who owns which slot, for half of a command's timeout.
 
-        Addresses that failed are asked last, the latest failure at the end: however many nodes have moved to
-        other addresses, the next calls come to one that answers. Nodes that own nothing are forgotten, so
-        addresses that are gone do not add up; those of the URL are kept. Whoever comes meanwhile waits for
-        the answer, no longer than that. Raises ConnectionError.
+        Half, so that with the command itself a call takes one and a half timeouts at most. Addresses that
+        failed are asked last, the latest failure at the end: however many nodes have moved elsewhere, one of
+        the next calls finds a node that answers. Nodes that own nothing are forgotten, so that dead addresses
+        do not add up; the seeds are kept. Callers that come meanwhile wait for the result, and no longer than
+        that. Raises ConnectionError.
         """
         deadline = time.monotonic() + self._timeout / 2
         if not self._learning.acquire(timeout=self._timeout / 2):
@@ -150,13 +151,16 @@ class Cluster(redis.Redis):
         raise redis.ConnectionError("no node of the Cluster says who owns what")
 
     def _forget_all_but(self, owners: set[Place]) -> None:
-        """Closes nothing: another thread may be waiting for a reply."""
+        """Forgets clients without closing them, since another thread may be waiting for a reply."""
         self._nodes = {place: node for place, node in list(self._nodes.items()) if place in owners}
         kept = {*owners, *self._seeds}
         self._failed_at = {place: at for place, at in list(self._failed_at.items()) if place in kept}
 
     def _owners_as_told_by(self, place: Place) -> list[Place | None] | None:
-        """None when it does not tell."""
+        """The owner of each slot, by its index; None where the node does not answer.
+
+        A quarter of the timeout for each, so that two nodes can be asked in the time for learning.
+        """
         try:
             node: Any
             with self._connect(place, self._timeout / 4) as node:

@@ -1,7 +1,8 @@
-"""Authorization codes: a signature of the request_id, and the record in Redis that gives it its life.
+"""Authorization codes: each is a signed request_id, and lives while its record stands in Redis.
 
-The code is as unguessable as the key, the same for every parallel click, and refused without asking
-anybody when it is forged. Nothing in Redis or in the ledger can be turned back into it.
+A code cannot be guessed without the secret key, is the same for every parallel click, and a forged one is
+refused without a look into Redis. Nothing in Redis or in the ledger can be turned back into a code.
+The record stands under `code:<request_id>`; `minted:<request_id>` remembers, for longer, that there was one.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from app.signatures import make_signer
 from app.stores.redis.client import Redis, ask, look_up
 from app.stores.redis.sealed import SealedRecords
 
-LONGEST_CODE = 128  # characters; longer than any code of ours: what is longer is not looked for
+LONGEST_CODE = 128
+"""Characters. A request_id has 32 and its signature 43; longer input is refused before it is parsed."""
 
 
 class _Record(TypedDict):
@@ -45,25 +47,26 @@ class CodeStore:
         self._signer = make_signer(secret_keys, "authorization-code")
 
     def code_for(self, request_id: str) -> str:
-        """The code that answers the request: URL-safe, at most 128 characters, always the same."""
+        """The code that answers the request: URL-safe, at most LONGEST_CODE characters, always the same."""
         return self._signer.sign(request_id).decode("ascii")
 
     def request_id_of(self, code: str) -> str | None:
-        """The request that `code` answers; None when nobody here signed it."""
+        """The request that `code` answers; None for a code that was not signed with one of the keys."""
         if len(code) > LONGEST_CODE or not code.isascii():
             return None
         try:
             request_id = self._signer.unsign(code).decode("ascii")
         except BadSignature:
             return None
-        # Base64 reads several spellings as the same signature; a code has only one.
+        # Base64 has several spellings of the same signature; a code has one.
         signature = code.rpartition(".")[2]
         return request_id if base64_encode(base64_decode(signature)).decode() == signature else None
 
     def save(self, record: AuthorizationCode, *, now: datetime, remembered_until: datetime) -> None:
-        """Starts the code's life, unless it has begun: the first record stands. That it began is remembered.
+        """Keeps the record until it expires, unless there is one already: the first record stands.
 
-        Raises StoreUnavailable; the record may then exist all the same, which is harmless.
+        That there was one is remembered until `remembered_until`. Raises StoreUnavailable, after which the
+        record may exist, which is harmless: the caller may save it again.
         """
         put = self._records.put
         ask(
@@ -73,19 +76,19 @@ class CodeStore:
         )
 
     def replace(self, record: AuthorizationCode, *, now: datetime) -> None:
-        """Puts `record` in the place of the one that is kept of the same code. Raises StoreUnavailable."""
+        """Puts `record` in the place of the one that the same code has. Raises StoreUnavailable."""
         ask(
             self._redis,
             self._records.put(_key(record.request_id), _record(record), record.expires_at - now),
         )
 
     def was_minted(self, request_id: str) -> bool:
-        """Whether the code's life has begun, and perhaps ended. Raises StoreUnavailable."""
+        """Whether there is or was a record of the code. Raises StoreUnavailable."""
         (count,) = ask(self._redis, ("EXISTS", _mark(request_id)))
         return bool(count)
 
     def find_code(self, request_id: str) -> AuthorizationCode | None:
-        """The record of a code that lives. Raises StoreUnavailable."""
+        """The record of a code that has not expired. Raises StoreUnavailable."""
         return look_up(self._redis, self._records.under(_key(request_id), partial(_code, request_id)))
 
 

@@ -1,8 +1,8 @@
 """Rate limits by the minute, counted in each process, added up in Redis: `rates:<whom, hashed>:<minute>`.
 
-A process tells Redis of its requests when they make up a twentieth of the limit, so that most requests cost
-no round trip. The limit over all processes is exact but for that twentieth of each. When Redis does not
-answer, each process keeps to the limit by itself, and nobody is refused because of it.
+A process adds its requests to the count in Redis when they make up a twentieth of the limit, so that most
+requests cost no round trip; each process may exceed the limit by that twentieth. While Redis does not answer,
+each process applies the limit to its own requests.
 """
 
 from collections import OrderedDict
@@ -16,28 +16,31 @@ from app.stores.redis.client import Redis, ask, key_for
 from app.stores.unavailable import StoreUnavailable
 
 _MINUTE: Final = 60
-_PARTS: Final = 20  # 5 % of a limit: how far a process may be over it, for one round trip in so many requests
-# Whoever has more addresses than this makes us forget the ones that were seen first, at worst a minute early.
+_PARTS: Final = 20
+"""Into how many parts a limit is divided: a process may be 5 % over it, for one round trip a part."""
 _MOST_COUNTED: Final = 20_000
+"""How many counts a process keeps, some 5 MB. Of more, the oldest are dropped, at worst a minute early."""
 
 Whom = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Count:
-    """Requests of one minute: here and not told yet, here in all, and everywhere as Redis last said."""
+    """Requests of one minute: those of this process that Redis does not count yet, all of this process, and
+    the count of all processes that Redis gave last.
+    """
 
-    untold: int = 0
+    unsent: int = 0
     here: int = 0
     everywhere: int = 0
 
     @property
     def known(self) -> int:
-        return max(self.here, self.everywhere + self.untold)
+        return max(self.here, self.everywhere + self.unsent)
 
 
 class Rates:
-    """Counts requests in minutes of the clock. Raises nothing."""
+    """Counts requests by minutes of the clock. No method raises StoreUnavailable."""
 
     def __init__(self, redis: Redis, *, clock: Callable[[], datetime]) -> None:
         self._redis = redis
@@ -47,23 +50,26 @@ class Rates:
         self._counts: OrderedDict[Whom, _Count] = OrderedDict()
 
     def __len__(self) -> int:
-        """Of how many this process remembers something."""
+        """How many counts this process keeps."""
         return len(self._counts)
 
     def count(self, whom: Whom, *, most: int) -> timedelta | None:
-        """Counts one request; how long to wait when there were more than `most` this minute, else None."""
+        """Counts one request of `whom`.
+
+        Returns how long to wait where there were more than `most` in this minute; None where there were not.
+        """
         now = int(self._clock().timestamp())
         minute = now // _MINUTE
         with self._lock:
             count = self._count_of(whom, minute)
-            is_over = count.known >= most  # and Redis need not hear of more
+            is_over = count.known >= most  # Redis need not count what is refused
             count.here += 1
-            count.untold += 1
-            untold = count.untold if not is_over and count.untold * _PARTS >= most else 0
+            count.unsent += 1
+            unsent = count.unsent if not is_over and count.unsent * _PARTS >= most else 0
             number = count.known
-            count.untold -= untold
-        if untold:
-            number = max(number, everywhere := self._add(whom, minute, untold))
+            count.unsent -= unsent
+        if unsent:
+            number = max(number, everywhere := self._add(whom, minute, unsent))
             with self._lock:
                 count.everywhere = max(count.everywhere, everywhere)
         return timedelta(seconds=_MINUTE - now % _MINUTE) if number > most else None
@@ -79,11 +85,11 @@ class Rates:
                 self._counts.popitem(last=False)
         return count
 
-    def _add(self, whom: Whom, minute: int, untold: int) -> int:
-        """How many there were everywhere; 0 when Redis does not say."""
+    def _add(self, whom: Whom, minute: int, unsent: int) -> int:
+        """The count of all processes, `unsent` of this one added; 0 while Redis does not answer."""
         key = f"{key_for('rates', whom)}:{minute}"
         try:
-            number, _ = ask(self._redis, ("INCRBY", key, untold), ("EXPIRE", key, 2 * _MINUTE))
+            number, _ = ask(self._redis, ("INCRBY", key, unsent), ("EXPIRE", key, 2 * _MINUTE))
         except StoreUnavailable:
             return 0
         return int(number)

@@ -1,11 +1,12 @@
-"""Pending requests in Redis, under `request:<request_id>`; with `:expired` once that was noticed.
+"""Pending requests in Redis, under `request:<request_id>`.
 
-How long one has been extended stands under `request:<request_id>:until`, so that nobody who writes something
-else of the request at the same moment takes the time back: whichever end is later counts.
+- `request:<request_id>:until` has the end of a request that was extended. It is a key of its own, so that a
+  page which saves something else of the request at the same moment does not take the time back: the later end
+  counts.
+- `request:<request_id>:expired` says that its expiry was counted.
+- `opened:<browser_id>` lists the requests of one browser, the newest first, and bounds their number.
 
-Those of one browser are listed under `opened:<browser_id>`, the newest first: their number has a bound.
-The key outlives the request's own deadline, so that the page which says that it expired still knows the
-way back to the recipient.
+A key outlives its request by KEPT_AFTER_EXPIRY, so that the page about its expiry knows the way back.
 """
 
 from dataclasses import replace
@@ -20,8 +21,9 @@ from app.domain.pending_request import PendingRequest
 from app.stores.redis.client import Command, Lookup, Redis, ask, look_up
 from app.stores.redis.sealed import SealedRecords
 
-KEPT_AFTER_EXPIRY = timedelta(hours=1)
-MOST_OPEN_REQUESTS = 20  # of one browser
+KEPT_AFTER_EXPIRY = timedelta(hours=1)  # long enough for somebody who comes back from another errand
+MOST_OPEN_REQUESTS = 20
+"""Of one browser: far more tabs than anybody fills in, at less than a kilobyte each."""
 
 
 class _Record(TypedDict):
@@ -44,25 +46,25 @@ class _Record(TypedDict):
 
 
 class RequestStore:
-    """Saves and finds pending requests. Every method raises StoreUnavailable."""
+    """Saves and finds pending requests. Every method but `lookup` and `opening` raises StoreUnavailable."""
 
     def __init__(self, redis: Redis, records: SealedRecords) -> None:
         self._redis = redis
         self._records = records
 
     def save(self, pending: PendingRequest, *, now: datetime) -> None:
-        """Keeps `pending` until an hour after it expires."""
+        """Keeps `pending`, until KEPT_AFTER_EXPIRY after its end."""
         ask(self._redis, self._saving(pending, now))
 
     def _saving(self, pending: PendingRequest, now: datetime) -> Command:
         return self._records.put(_key(pending.request_id), _record(pending), _time_to_live(pending, now))
 
     def open(self, pending: PendingRequest, *, now: datetime) -> None:
-        """Keeps `pending` as the newest of its browser, which gives up the oldest where it has too many."""
+        """Keeps `pending` as its browser's newest. Where the browser has too many, the oldest go."""
         self._open(pending, self.opening(pending, now=now))
 
     def extend(self, pending: PendingRequest, *, now: datetime) -> None:
-        """Does the same, and keeps when `pending` expires from whoever saves it as it was before."""
+        """Like `open`; also keeps the end of `pending` apart, where no parallel `save` overwrites it."""
         until = {"expires": pending.expires_at.isoformat()}
         putting = self._records.put(_until(pending.request_id), until, _time_to_live(pending, now))
         self._open(pending, [putting, *self.opening(pending, now=now)])
@@ -88,8 +90,8 @@ class RequestStore:
     def give_up(self, browser_id: str, request_ids: list[str]) -> None:
         """Forgets requests that newer ones of the same browser have pushed out (RFC 6819 4.4.1.11).
 
-        Whoever opens one after another, however many at once, sees all that are too many by then. What is too
-        many remains so, and may be given up twice.
+        Of parallel calls each sees all that are too many by then, so none is left over; forgetting one twice
+        does no harm.
         """
         opened = _opened(browser_id)
         forgetting = [
@@ -120,7 +122,7 @@ class RequestStore:
         return Lookup((*request.commands, *until.commands), understand)
 
     def note_expiry(self, request_id: str) -> bool:
-        """Whether this is the first time that somebody notices. Of many at the same time exactly one does."""
+        """Whether this call is the first to note the request's expiry; of parallel calls exactly one is."""
         seconds = int(KEPT_AFTER_EXPIRY.total_seconds())
         (reply,) = ask(self._redis, ("SET", f"{_key(request_id)}:expired", 1, "EX", seconds, "NX"))
         return bool(reply)

@@ -1,7 +1,7 @@
-"""Records in Redis: JSON with a signature over the key that they stand under.
+"""Records in Redis: JSON, signed together with the key under which it stands.
 
-Redis forgets and remembers for us, but it says nobody's name: what was written by somebody without the secret
-keys, was altered, or was moved from another key, is no record. A record of the version before is none either.
+Redis is not trusted: a value that was written without the secret keys, altered, or moved from another key is
+treated as absent. So is one whose shape this version does not know.
 """
 
 import json
@@ -18,18 +18,18 @@ _encoder = json.JSONEncoder(separators=(",", ":"))
 
 
 class SealedRecords:
-    """Writes and reads records. `secret_keys` are ordered from the oldest to the one that signs."""
+    """Makes and reads records. `secret_keys` are ordered from the oldest to the one that signs."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         self._signer = make_signer(secret_keys, "record")
 
     def seal(self, key: str, record: Mapping[str, object]) -> str:
-        """What stands under `key` for `record`: `<JSON>.<signature>`, in ASCII."""
+        """The value to put under `key`: `<JSON>.<signature>`, in ASCII."""
         text = _encoder.encode(record)
         return f"{text}.{self._signer.get_signature(_signed(key, text)).decode('ascii')}"
 
     def open(self, key: str, sealed: str | bytes | None) -> dict[str, Any] | None:
-        """The record that was sealed for `key`; None for nothing, and for anything else."""
+        """The record in a value that was sealed for `key`; None for any other value, and for none."""
         if not isinstance(sealed, str):
             return None
         text, _, signature = sealed.rpartition(".")
@@ -40,7 +40,7 @@ class SealedRecords:
     def put(
         self, key: str, record: Mapping[str, object], time_to_live: timedelta, *, only_new: bool = False
     ) -> Command:
-        """The command that writes a record; with `only_new`, only where there is none."""
+        """The command that writes a record; with `only_new`, where the key has none."""
         milliseconds = max(1, int(time_to_live.total_seconds() * 1000))
         condition = ("NX",) if only_new else ()
         return ("SET", key, self.seal(key, record), "PX", milliseconds, *condition)
@@ -62,7 +62,7 @@ class SealedRecords:
 
 
 def parse(sealed: str | bytes | None) -> dict[str, Any] | None:
-    """What a record says, whoever wrote it: good for nothing but ending it. None for what is no record."""
+    """The record in a value, its signature unchecked: to be used for ending something, and nothing else."""
     if not isinstance(sealed, str):
         return None
     try:
@@ -73,5 +73,5 @@ def parse(sealed: str | bytes | None) -> dict[str, Any] | None:
 
 
 def _signed(key: str, text: str) -> bytes:
-    """What is signed. No key that is written, nor its JSON, has a line break: no two pairs read alike."""
+    """The signed bytes. Neither keys nor JSON have a line break, so that no two pairs have the same bytes."""
     return f"{key}\n{text}".encode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Browser sessions in Redis, under `session:<session_id>`: sealed records, nothing else.
+"""Browser sessions in Redis, under `session:<session_id>`, as sealed records.
 
-Junk, another browser's session, or one that somebody else wrote, is an anonymous visitor. The idle time to
-live is renewed by the very command that reads, so that nothing is written when nothing changed.
+A value that is not this session's record is treated as absent: the visitor is anonymous. Reading a session
+renews its time to live with the same command, so that nothing is written where nothing has changed.
 """
 
 import secrets
@@ -45,7 +45,7 @@ class SessionStore:
 
     @staticmethod
     def new_id() -> str:
-        """192 random bits, URL-safe."""
+        """192 random bits, URL-safe: ASVS 7.2.3 asks for 128."""
         return secrets.token_urlsafe(24)
 
     def find_session(self, session_id: str) -> SessionContent | None:
@@ -103,9 +103,10 @@ class SessionStore:
 
 
 def forget_all(redis: Redis, is_meant: Callable[[dict[str, Any]], bool]) -> int:
-    """Forgets every session whose content is meant, whoever wrote it; returns how many. Reads all of them.
+    """Forgets every session whose content `is_meant`; returns how many. It reads all sessions.
 
-    Raises StoreUnavailable.
+    Signatures are not checked: a session that the current keys do not verify must end, too. Raises
+    StoreUnavailable.
     """
     count = 0
     with guarded(redis):

@@ -1,7 +1,7 @@
-"""Sign-ins under way at a bank, in Redis under `sign_ins:<state>`; `sign_ins:<state>:used` once it came back.
+"""Sign-ins under way at a bank, in Redis under `sign_ins:<state>`.
 
-What came back stays known until it would have expired, so that an answer which comes twice still finds the
-way to its request.
+`sign_ins:<state>:used` says that the browser has come back. The record stays until it would have expired, so
+that an answer which comes twice still finds its request.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ class _Record(TypedDict):
 
 
 class SignInStore:
-    """Keeps pending sign-ins and says who comes back first. Every method raises StoreUnavailable."""
+    """Keeps pending sign-ins, each of which is used once. Every method raises StoreUnavailable."""
 
     def __init__(
         self, redis: Redis, records: SealedRecords, *, lifetime: timedelta = LONGEST_SIGN_IN
@@ -43,7 +43,7 @@ class SignInStore:
         return look_up(self._redis, self._records.under(_key(state), partial(_pending, state)))
 
     def use(self, state: str) -> bool:
-        """Whether this is the first use of `state`. Of many at the same time exactly one is."""
+        """Whether this call is the first use of `state`; of parallel calls exactly one is."""
         milliseconds = int(self._lifetime.total_seconds() * 1000)
         (reply,) = ask(self._redis, ("SET", f"{_key(state)}:used", 1, "PX", milliseconds, "NX"))
         return bool(reply)
