@@ -50,6 +50,17 @@ def commands_to(port: int) -> Any:
     return redis.Redis(host=LOOPBACK, port=port, decode_responses=True, socket_timeout=1)
 
 
+def sets_run_by(*ports: int | None) -> int:
+    """How many SET commands the servers at `ports` have run since `reset_statistics`."""
+    statistics = [commands_to(port or 0).info("commandstats") for port in ports]
+    return sum(one.get("cmdstat_set", {"calls": 0})["calls"] for one in statistics)
+
+
+def reset_statistics(*ports: int | None) -> None:
+    for port in ports:
+        commands_to(port or 0).config_resetstat()
+
+
 class SentinelSet(_Servers):
     """One primary, `replicas` of it, and three Sentinels, two of whom must agree that it is gone."""
 

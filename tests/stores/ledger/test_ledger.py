@@ -7,8 +7,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, insert
-from sqlalchemy.exc import IntegrityError
 
 from app.domain.agreement import make_agreement
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
@@ -570,37 +568,7 @@ def test_a_token_that_is_revoked_between_finding_and_using_it_does_not_work(
     assert not ledger.record_refresh(hash_secret("another"), grant.consent_id, now=NOON)
 
 
-# What the tables themselves refuse
-
-
-@pytest.mark.parametrize(
-    ("table", "values"),
-    [
-        # A second connection, a second decision, a second grant, a second name for the same consent.
-        ("grants", {"consent_id": "consent-2", "request_id": "request-2", "ended_at": None}),
-        ("decisions", {"consent_id": "consent-9"}),
-        ("decisions", {"request_id": "request-9"}),
-        ("grants", {"consent_id": "consent-2", "ended_at": NOON}),
-        ("grants", {"request_id": "request-2", "ended_at": NOON}),
-        # A third answer.
-        ("decisions", {"request_id": "request-9", "consent_id": "consent-9", "answer": "maybe"}),
-        # What every row must say.
-        ("decisions", {"request_id": "request-9", "consent_id": "consent-9", "subject": None}),
-        (
-            "grants",
-            {"consent_id": "consent-2", "request_id": "request-2", "subject": "x", "expires_at": None},
-        ),
-    ],
-)
-def test_a_row_that_must_not_be_is_refused_by_the_database(
-    ledger: Ledger, database: LedgerTables, table: str, values: dict[str, Any]
-) -> None:
-    ledger.record_decision(*an_approval(1))
-    ledger.record_decision(a_denial(2), None)
-    row = {**database.rows(table)[0], **values}
-    engine = create_engine(database.url, poolclass=NullPool)
-    with pytest.raises(IntegrityError), engine.begin() as connection:
-        connection.execute(insert(metadata.tables[table]), row)
+# What is never recorded
 
 
 def test_a_grant_without_its_decision_is_refused_and_neither_is_recorded(

@@ -1,0 +1,56 @@
+"""The flow on real stores, for one bank and two recipients, at the time of the test."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.domain.registry import Registry
+from app.flow.consent import ConsentFlow
+from app.flow.tokens import TokenFlow
+from app.stores.keys import SigningKeys
+from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.ledger import Ledger
+from app.stores.redis.client import Redis
+from app.stores.redis.codes import CodeStore
+from app.stores.redis.requests import RequestStore
+from tests.support.applications import Clock
+from tests.support.builders import RECORDS, SECRET_KEY, a_client, a_registry
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return a_registry(a_client(), a_client(client_id="dc-loans"))
+
+
+@pytest.fixture
+def consent_flow(
+    redis_client: Redis, ledger: Ledger, registry: Registry, clock: Clock
+) -> Iterator[ConsentFlow]:
+    with closing(ledger):
+        yield ConsentFlow(
+            registry=registry,
+            requests=RequestStore(redis_client, RECORDS),
+            codes=CodeStore(redis_client, RECORDS, [SECRET_KEY]),
+            ledger=ledger,
+            request_lifetime=timedelta(minutes=15),
+            code_lifetime=timedelta(minutes=1),
+            clock=clock,
+        )
+
+
+@pytest.fixture
+def token_flow(consent_flow: ConsentFlow, signing_keys: Path, clock: Clock) -> TokenFlow:
+    return TokenFlow(
+        issuer="https://consent.example",
+        registry=consent_flow.registry,
+        codes=consent_flow.codes,
+        ledger=consent_flow.ledger,
+        connections=ConnectionStore(consent_flow.ledger.database),
+        keys=SigningKeys(signing_keys),
+        access_token_lifetime=timedelta(minutes=10),
+        refresh_token_idle=timedelta(days=30),
+        clock=clock,
+    )
