@@ -1,4 +1,4 @@
-"""How Alembic reaches the ledger: the URL comes from whoever runs the migration, never from a file."""
+"""Alembic's connection to the ledger. The caller of the migration passes the URL; no file contains it."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from app.stores.ledger import postgresql
 from app.stores.ledger.schema import metadata
 
 url = make_url(context.config.attributes["url"])
-# Whoever waits for a lock holds up all who come after, who serve customers: the migration gives up first.
+# Milliseconds, a judgement. While a migration waits for a lock, all later statements of customers wait behind
+# it: the migration gives up first.
 LIMITS = {"lock_timeout": 500}
 
 engine = create_engine(url, hide_parameters=True, poolclass=NullPool)
@@ -17,8 +18,8 @@ if url.get_backend_name() == "postgresql":
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, given: Any, options: dict[str, Any]) -> Any:
-        """What runs outside a transaction, an index that is made concurrently, has the session's limit."""
-        import psycopg  # an extra, which SQLite does without
+        """Sets the limits for the session: a concurrent index is made outside a transaction."""
+        import psycopg  # an extra, which SQLite does not need
 
         connection = psycopg.connect(*given, **options)
         postgresql.settle(connection, LIMITS)
@@ -27,7 +28,7 @@ if url.get_backend_name() == "postgresql":
 
     @event.listens_for(engine, "begin")
     def limit(connection: Connection) -> None:
-        """A pool may give each transaction another session."""
+        """Sets the limits for the transaction, since a connection pooler may give it another session."""
         for name, milliseconds in LIMITS.items():
             connection.exec_driver_sql(f"SET LOCAL {name} = {milliseconds}")
 

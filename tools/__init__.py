@@ -1,1 +1,1 @@
-"""What the Makefile runs: the environment, the catalogues, the browser. No part of the service."""
+"""Programs that the Makefile runs. They are not part of the service."""

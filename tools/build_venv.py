@@ -32,7 +32,7 @@ def pip(*arguments: str) -> None:
 def install_dependencies() -> None:
     print("Building .venv (only the first time, and when dependencies change) …", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    # Wheels only: nothing that was downloaded runs while it is being installed.
+    # Only wheels: no downloaded code runs during the installation.
     pip("install", "--require-hashes", "--only-binary=:all:", "-r", str(LOCK))
 
 

@@ -32,7 +32,9 @@ REGISTRY = ROOT / "registry" / "demo.toml"
 
 KEYWORDS = ("_l", "lazy_gettext", "lazy_ngettext:1,2", "lazy_pgettext:1c,2")
 KEPT_METADATA = ("MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Language", "Plural-Forms")
-_ALIKE = 0.6  # of two sentences, how much is the same in the one that became the other
+_ALIKE = (
+    0.6  # the similarity (difflib) from which on a sentence counts as a changed one: difflib's own default
+)
 
 
 def extract(into: Path) -> None:
@@ -45,7 +47,7 @@ def extract(into: Path) -> None:
 
 
 def update(translations: Path = TRANSLATIONS, *, prunes: bool = False) -> None:
-    """Brings the texts of the code into every catalogue. Raises UnusablePo for one that it cannot read."""
+    """Updates all catalogues with the texts of the code. Raises UnusablePo for one that it cannot read."""
     paths = {spoken: file_of(translations, spoken) for spoken in Language}
     old = {spoken: read_po(path) for spoken, path in paths.items() if path.exists()}
     pot = translations / TEMPLATE_NAME
@@ -68,7 +70,7 @@ def name_in_english(spoken: Language) -> str:
 
 
 def save(texts: polib.POFile, path: Path, title: str) -> None:
-    """With a header that has no dates and names, which would change with every run."""
+    """Writes a header without dates and names, which would change with every run."""
     texts.header = title
     kept = {key: texts.metadata[key] for key in KEPT_METADATA if key in texts.metadata}
     texts.metadata = {"Project-Id-Version": "Accord"} | kept
@@ -146,7 +148,7 @@ def _translate(entry: polib.POEntry, old: polib.POEntry) -> None:
 
 
 def _alike(wanted: polib.POEntry, unused: list[polib.POEntry]) -> polib.POEntry | None:
-    """The entry that most probably became `wanted`. It can become one only."""
+    """The old entry that is most similar to `wanted`. Each old entry is used once."""
     sentences = [entry.msgid for entry in unused]
     for sentence in get_close_matches(wanted.msgid, sentences, 1, _ALIKE):
         return unused.pop(sentences.index(sentence))
@@ -154,7 +156,7 @@ def _alike(wanted: polib.POEntry, unused: list[polib.POEntry]) -> polib.POEntry 
 
 
 def fill_english(texts: polib.POFile) -> None:
-    """The texts in the code are the English ones."""
+    """Fills the English catalogue with the texts in the code."""
     for entry in texts:
         entry.flags = [flag for flag in entry.flags if flag != "fuzzy"]
         entry.previous_msgctxt = entry.previous_msgid = entry.previous_msgid_plural = None
@@ -175,7 +177,7 @@ def keys_in_code() -> Keys:
 
 
 def faults(in_code: Keys, translations: Path = TRANSLATIONS, registry: Path = REGISTRY) -> Iterator[str]:
-    """Everything that keeps the texts from being published, a line each."""
+    """All faults for which the texts cannot be published, one line each."""
     template = translations / TEMPLATE_NAME
     for spoken, path in ((None, template), *((spoken, file_of(translations, spoken)) for spoken in Language)):
         place = "/".join(path.parts[-2:] if spoken is None else path.parts[-4:])
@@ -195,7 +197,7 @@ def faults(in_code: Keys, translations: Path = TRANSLATIONS, registry: Path = RE
 
 
 def _strange_keys(texts: polib.POFile, in_code: Keys, place: str) -> Iterator[str]:
-    """Where a file and the code have different texts, each of them by name."""
+    """The texts that are only in the file, or only in the code."""
     found = {key_of(entry): entry for entry in texts if not entry.obsolete}
     for key, entry in found.items():
         if key not in in_code:
@@ -262,7 +264,7 @@ def _faults_in_registry(registry: Path) -> Iterator[str]:
 
 
 def _registered_texts(document: Any) -> Iterator[tuple[str, str]]:
-    """What a registration file says in each language, addresses left out."""
+    """The texts of a registration file by language, without addresses."""
     if isinstance(document, dict):
         for language in Language:
             text = document.get(language)

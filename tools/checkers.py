@@ -19,7 +19,7 @@ def main() -> int:
 
 
 def _install(folder: Path) -> int:
-    """Unless it is there already; the exit code."""
+    """Installs the checkers unless they are installed already, and returns the exit code."""
     lock, complete = folder / "package-lock.json", folder / "node_modules" / ".complete"
     if complete.exists() and complete.read_bytes() == lock.read_bytes():
         return 0

@@ -1,4 +1,4 @@
-"""Writes `/dev/screens` as files that open from a disk, for somebody who has a browser and nothing else.
+"""Writes `/dev/screens` as files, for a reader who has only a browser.
 
 `python -m tools.gallery FOLDER`. Every address in a copy is relative; what leads out of it, to another
 page of Accord's or to somebody else's, leads to one that says so.
@@ -71,7 +71,7 @@ class _Copy:
     def write(self, file: str, html: str, lang: str) -> None:
         """Writes the page under `file`, and the files that it needs, once each."""
         page = _with_addresses(html, lambda address: self._relative(address, lang))
-        # A file cannot be posted to.
+        # A form cannot be posted to a file.
         page = page.replace('method="post"', 'method="get"')
         (self._folder / file).write_text(page, encoding="utf-8")
 

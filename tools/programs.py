@@ -1,4 +1,4 @@
-"""Finds the programs that tests drive; run as a program with names of them, installs what is missing."""
+"""Finds the programs that tests use. As a command, with their names, it installs missing ones."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One that is looked for on the PATH by `names`, then in `places`, which are patterns under the root."""
+    """A program that is searched on the PATH by `names`, and then in `places`, patterns below `/`."""
 
     title: str
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ CHROMIUM: Final = Program(
         "Applications/Chromium.app/Contents/MacOS/Chromium",
         "Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     ),
-    # The browser, what lets it be sandboxed, and letters to show.
+    # The browser, its sandbox, and fonts.
     ("chromium", "chromium-sandbox", "fonts-liberation"),
 )
 FIREFOX: Final = Program(
@@ -62,7 +62,7 @@ MINI_BROWSER: Final = Program(
 )
 SCREEN: Final = Program("Xvfb", ("Xvfb",), (), ("xvfb",))
 
-# Seldom on a user's own PATH.
+# Folders that are often not on a user's PATH.
 NGINX: Final = Program(
     "nginx", ("nginx",), ("usr/sbin/nginx", "usr/local/sbin/nginx", "opt/homebrew/bin/nginx"), ("nginx",)
 )
@@ -87,7 +87,7 @@ def missing(names: Iterable[str]) -> list[Program]:
 
 
 def install(programs: Iterable[Program]) -> None:
-    """From the system's packages, in one go. Raises CalledProcessError."""
+    """Installs packages of the system with apt-get. Raises CalledProcessError."""
     packages = dict.fromkeys(package for program in programs for package in program.packages)
     become_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]

@@ -15,7 +15,7 @@ HIGHEST_GRADE = 8.0
 FEWEST_WORDS = 10
 
 _FIELD = re.compile(r"%\(\w+\)s")
-_NAME = "Maple"  # names are not what makes a sentence hard
+_NAME = "Maple"  # replaces every name, so that long names do not change the grade
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])[”)]?\s+")
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _VOWELS = re.compile(r"[aeiouy]+")
@@ -31,7 +31,7 @@ def words_in(text: str) -> list[str]:
 
 
 def grade(texts: Iterable[str]) -> float:
-    """The grade of `texts`, read one after the other. They must have a word."""
+    """The grade of `texts` together, which must have at least one word."""
     sentences = [words for text in texts for part in _SENTENCE_END.split(text) if (words := words_in(part))]
     words = [word for sentence in sentences for word in sentence]
     syllables = sum(map(count_syllables, words))
@@ -39,7 +39,7 @@ def grade(texts: Iterable[str]) -> float:
 
 
 def count_syllables(word: str) -> int:
-    """The sounded vowels of the word; groups of written ones, where the dictionary lacks it."""
+    """The number of syllables of the word; for a word that is not in the dictionary, its groups of vowels."""
     sounds = _pronunciations().get(word.lower().replace("’", "'"))
     if sounds:
         return sum(sound[-1].isdigit() for sound in sounds[0])

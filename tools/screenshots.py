@@ -26,7 +26,7 @@ Shot = tuple[str, Language, int, Scheme]
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "screens"
 WIDTHS = (320, 768, 1280)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-# Further states of what another screen shows already.
+# Screens of which another state is among the pictures already.
 _VARIANTS = ("form-", "connection-", "connections-")
 # What is kept: every screen on a phone, light in English; the main ones dark in French; the form wide, too.
 KEPT: list[Shot] = [
@@ -37,7 +37,7 @@ KEPT: list[Shot] = [
         for language, width, scheme in product(Language, WIDTHS[1:], SCHEMES)
     ),
 ]
-# Fewer would take the colours of logos for grey.
+# With fewer colours, those of logos would become grey.
 _COLOURS = 64
 _FIRST_VIEW: Final[ViewportSize] = {"width": 640, "height": 1280}
 
@@ -74,7 +74,7 @@ def _picture(page: Page, gallery: Path, shot: Shot) -> bytes:
 
 
 def _write(taken: bytes, path: Path) -> None:
-    """In few colours and without loss of a line: it stays legible and is a fifth of the size."""
+    """Reduces the colours of a picture, which keeps its lines and makes it five times smaller."""
     picture = Image.open(io.BytesIO(taken)).convert("RGB")
     picture = picture.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     if path.suffix == ".webp":

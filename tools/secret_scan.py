@@ -1,4 +1,4 @@
-"""Finds what looks like a secret in the source: keys, tokens, and long values under telling names.
+"""Finds text that looks like a secret: keys, tokens, and long values of names such as `secret`.
 
 Demo values are short words that say so; what is long and random was made to be kept.
 """
@@ -24,7 +24,7 @@ _PATTERNS = {
 
 
 def findings(text: str) -> Iterator[tuple[int, str]]:
-    """The number of each line that holds something, and what that looks like."""
+    """The number of each line with a finding, and what it looks like."""
     for number, line in enumerate(text.splitlines(), start=1):
         for what, pattern in _PATTERNS.items():
             if pattern.search(line):
@@ -32,7 +32,7 @@ def findings(text: str) -> Iterator[tuple[int, str]]:
 
 
 def sources() -> Iterator[Path]:
-    """The files of the project: all that are here but what .gitignore says is generated.
+    """The files of the project: all files except those that .gitignore names.
 
     (Git would say the same, but the tests need no git.)
     """
@@ -50,12 +50,12 @@ def sources() -> Iterator[Path]:
 
 
 def check() -> Iterator[str]:
-    """A line for each finding."""
+    """The findings, one line each."""
     for path in sorted(sources()):
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            continue  # a picture, a compiled catalogue
+            continue  # a binary file, such as a picture
         for number, what in findings(text):
             yield f"{path.relative_to(ROOT)}:{number} holds what looks like {what}"
 

@@ -1,17 +1,17 @@
-"""How a text is set: French as in Canada, English with typographic marks, neither with markup."""
+"""The typographic rules of texts: Canadian French, English with typographic quotation marks, no markup."""
 
 import re
 
 NBSP = "\N{NO-BREAK SPACE}"
 
-# In every language: what is wrong, how it is found, and an example in which it must be found.
+# The rules for every language: the fault, the pattern that finds it, and an example with the fault.
 EVERYWHERE = (
     ("a straight apostrophe", r"'", "l'accord"),
     ("a straight quotation mark", r'"', 'choisissez "Continuer"'),
     ("three dots for an ellipsis", r"\.\.\.", "Un instant..."),
     ("a double space", r"[^\S\n]{2}", "deux  espaces"),
     ("a space at an end", r"^\s|\s$", "Continuer "),
-    # Texts are put into pages as they are; a translator does not write HTML.
+    # A page contains the texts as they are, so that a translator must not write HTML.
     ("markup", r"[<>&]", "<b>Continuer</b>"),
 )
 FRENCH = (

@@ -6,10 +6,10 @@ machines.
 
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from app.domain.agreement import Agreement
-from app.domain.clusters import in_order
+from app.domain.clusters import DataCluster, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, Event, EventKind, Reason
 
@@ -22,20 +22,64 @@ _INITIATORS = {
 }
 
 
+class Party(TypedDict):
+    """A party of a consent (FDX)."""
+
+    name: str
+    type: str
+    registry: str
+    registeredEntityId: str
+    registeredEntityName: NotRequired[str]
+    homeUri: NotRequired[str]
+
+
+class Resource(TypedDict):
+    """The data that a consent is for (FDX): clusters of one customer."""
+
+    resourceType: str
+    resourceId: str
+    dataClusters: list[DataCluster]
+
+
+class Revocation(TypedDict):
+    """How a consent was ended before its time (FDX). Times are RFC 3339."""
+
+    reason: str
+    initiator: str
+    updatedTime: str
+    otherReason: NotRequired[str]
+    supersededBy: NotRequired[str]
+
+
+class ConsentGrantRecord(TypedDict):
+    """The members of an FDX ConsentGrant. Times are RFC 3339, periods are days."""
+
+    id: str
+    status: GrantStatus
+    createdTime: str
+    expirationTime: str
+    durationType: str
+    durationPeriod: int
+    parties: list[Party]
+    resources: list[Resource]
+    lookbackPeriod: NotRequired[int]
+    revocation: NotRequired[Revocation]
+
+
 def consent_grant(
     grant: ConsentGrant,
     *,
     agreement: Agreement | None,
     ending: Event | None,
     now: datetime,
-) -> dict[str, Any]:
+) -> ConsentGrantRecord:
     """The FDX ConsentGrant for `grant` as of `now`, ready for JSON.
 
     `ending` is the event that ended it, if it ended. Without an `agreement` the parties are named by their
     identifiers alone.
     """
     status = grant.status_at(now)
-    record: dict[str, Any] = {
+    record: ConsentGrantRecord = {
         "id": grant.consent_id,
         "status": status,
         "createdTime": timestamp(grant.approved_at),
@@ -59,15 +103,16 @@ def consent_grant(
     return record
 
 
-def _revocation(ending: Event) -> dict[str, str]:
+def _revocation(ending: Event) -> Revocation:
     """How and by whom the grant was ended. For a superseded one it names the newer consent, where known."""
-    revocation = {
+    revocation: Revocation = {
         "reason": ending.reason.value,
         "initiator": _INITIATORS[ending.actor],
         "updatedTime": timestamp(ending.happened_at),
     }
     if ending.kind is EventKind.SUPERSEDED:
-        revocation |= {"reason": Reason.OTHER.value, "otherReason": "SUPERSEDED"}
+        revocation["reason"] = Reason.OTHER.value
+        revocation["otherReason"] = "SUPERSEDED"
         if ending.detail is not None:
             revocation["supersededBy"] = ending.detail
     return revocation
@@ -83,21 +128,28 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _recipient(client_id: str, agreement: Agreement | None) -> dict[str, str]:
-    party = {"type": "DATA_RECIPIENT", "registry": "PRIVATE", "registeredEntityId": client_id}
-    if agreement is None:
-        return {"name": client_id, **party}
-    return {
-        "name": agreement.recipient_name.en,
-        **party,
-        "registeredEntityName": agreement.recipient_legal_name.en,
-        "homeUri": agreement.recipient_site.en,
+def _recipient(client_id: str, agreement: Agreement | None) -> Party:
+    party: Party = {
+        "name": client_id,
+        "type": "DATA_RECIPIENT",
+        "registry": "PRIVATE",
+        "registeredEntityId": client_id,
     }
+    if agreement is not None:
+        party["name"] = agreement.recipient_name.en
+        party["registeredEntityName"] = agreement.recipient_legal_name.en
+        party["homeUri"] = agreement.recipient_site.en
+    return party
 
 
-def _provider(provider_id: str, agreement: Agreement | None) -> dict[str, str]:
-    party = {"type": "DATA_PROVIDER", "registry": "PRIVATE", "registeredEntityId": provider_id}
-    if agreement is None:
-        return {"name": provider_id, **party}
-    legal_name = agreement.provider_legal_name or agreement.provider_name
-    return {"name": agreement.provider_name.en, **party, "registeredEntityName": legal_name.en}
+def _provider(provider_id: str, agreement: Agreement | None) -> Party:
+    party: Party = {
+        "name": provider_id,
+        "type": "DATA_PROVIDER",
+        "registry": "PRIVATE",
+        "registeredEntityId": provider_id,
+    }
+    if agreement is not None:
+        party["name"] = agreement.provider_name.en
+        party["registeredEntityName"] = (agreement.provider_legal_name or agreement.provider_name).en
+    return party

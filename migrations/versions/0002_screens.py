@@ -1,4 +1,4 @@
-"""What was on the page, and what an event was about"""
+"""The texts of the pages that were shown, and the detail of events"""
 
 from collections.abc import Sequence
 

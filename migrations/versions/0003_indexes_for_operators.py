@@ -1,4 +1,4 @@
-"""What operators look for is found without reading every row"""
+"""Indexes for operators' commands, which otherwise read every row"""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    # Concurrently: customers keep approving while the rows of years are read. What was given up half way is
-    # left behind, invalid, and goes first.
+    # The indexes are made concurrently, so that customers can approve meanwhile. An attempt that was
+    # cancelled leaves an invalid index behind, which is dropped first.
     with op.get_context().autocommit_block():
         for name, table, columns, where in _INDEXES:
             op.drop_index(name, table_name=table, postgresql_concurrently=True, if_exists=True)

@@ -1,4 +1,4 @@
-"""What was made since some moment is found without reading what is older"""
+"""Indexes for auditors' commands, which read rows since a given time"""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    # Concurrently, as in 0003: customers keep approving meanwhile.
+    # Concurrently, as in 0003, so that customers can approve meanwhile.
     with op.get_context().autocommit_block():
         for name, table, column in _INDEXES:
             op.drop_index(name, table_name=table, postgresql_concurrently=True, if_exists=True)

@@ -1,4 +1,4 @@
-"""What happened to a consent is found without reading how often its token was used"""
+"""An index that finds the events of a consent without its refreshes"""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def downgrade() -> None:
 
 
 def _replace(name: str, *, by: str, columns: list[str]) -> None:
-    """Concurrently, as in 0003. Each index serves what looks for a consent; none is missed meanwhile."""
+    """Concurrently, as in 0003. The old and the new index both find a consent's events; one always exists."""
     with op.get_context().autocommit_block():
         op.drop_index(by, table_name="events", postgresql_concurrently=True, if_exists=True)
         op.create_index(by, "events", columns, unique=False, postgresql_concurrently=True)

@@ -1,4 +1,4 @@
-"""Whose subjects the ledger has under each provider's id"""
+"""The issuer of the subjects of each provider"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What was agreed is on record: names, purposes and look-back as they were, for each approval"""
+"""The agreements: names, purposes and look-back as they were at each approval"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who ended a connection, and why"""
+"""The operator who ended a connection, and the reason"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A customer's newest connections are found without reading all of them"""
+"""An index that finds a customer's newest connections"""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ _APPROVED = "ix_grants_customer_approved"
 
 
 def _replace(name: str, *, by: str, columns: list[str]) -> None:
-    """Concurrently, as in 0003. Each index serves what looks for a customer; none is missed meanwhile."""
+    """Concurrently, as in 0003. The old and the new index both find a customer; one always exists."""
     with op.get_context().autocommit_block():
         op.drop_index(by, table_name="grants", postgresql_concurrently=True, if_exists=True)
         op.create_index(by, "grants", columns, unique=False, postgresql_concurrently=True)
