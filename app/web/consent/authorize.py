@@ -1,4 +1,4 @@
-"""`GET /api/v1/authorize`: where every consent begins (RFC 6749 4.1.1)."""
+"""`GET /api/v1/authorize`: the authorization endpoint, where every consent begins (RFC 6749 4.1.1)."""
 
 import uuid
 
@@ -25,10 +25,10 @@ _log = structlog.get_logger()
 
 @bp.get("/api/v1/authorize")
 def authorize() -> BaseResponse:
-    """Validates, keeps the request, and sends the browser to sign-in or to the form."""
+    """Validates and stores the request, and redirects the browser to the sign-in or to the form."""
     fresh_correlation_id = str(uuid.uuid4())
     set_correlation_id(fresh_correlation_id)
-    # Whatever this browser read before, and whatever else is wrong with the request.
+    # Set first, so that error pages have this language, too, whatever language the session has.
     language.set_language(requested_language(request.args.get("lang"), request.args.get("ui_locales")))
     params = parse_params(request.query_string)
     set_correlation_id(find_correlation_id(params) or fresh_correlation_id)
@@ -50,7 +50,7 @@ def authorize() -> BaseResponse:
 
 
 def _bind_parties(params: Params) -> None:
-    """For the log: who is meant, as far as they are registered. What else was sent stays out of it."""
+    """Adds the client and the provider to the log lines of this request, if they are registered."""
     registry = services().registry
     client_id, provider_id = params.single("client_id"), params.single("provider_id")
     bind_parties(
@@ -60,7 +60,7 @@ def _bind_parties(params: Params) -> None:
 
 
 def _begin(asked: AuthorizationRequest) -> PendingRequest:
-    """Keeps the request. Whatever goes wrong from here on is told to the recipient, which is proven."""
+    """Stores the request. Every error from here on is redirected to the recipient, whose address is valid."""
     try:
         session = browser()
         session.language = asked.language

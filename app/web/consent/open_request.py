@@ -1,4 +1,4 @@
-"""Opening the pending request that a page's address names, in the browser that began it."""
+"""Loads the pending request whose id is in a page's address, for the browser that began it."""
 
 from dataclasses import dataclass
 
@@ -27,12 +27,12 @@ class OpenRequest:
 
     @property
     def customer(self) -> Customer | None:
-        """Who has signed in at the request's provider."""
+        """The customer who is signed in at the request's provider; None for nobody."""
         return self.session.customer_of(self.parties.provider.provider_id)
 
     @property
     def denied_uri(self) -> str:
-        """The proven way back, carrying access_denied."""
+        """The registered redirect_uri with the error access_denied."""
         return denied_uri(self.pending.request.return_to, issuer=services().settings.issuer)
 
     def require_time_left(self) -> None:
@@ -41,16 +41,16 @@ class OpenRequest:
             raise self.expiry_problem()
 
     def expiry_problem(self) -> errors.Problem:
-        """The page of a request that has expired, with the way back; noted once."""
+        """The page for an expired request. The first time it also logs `request_expired`."""
         if services().flow.note_expiry(self.pending):
             _log.info("request_expired", language=self.pending.language.value, outcome="410")
         return errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
 
 
 def open_request(request_id: str) -> OpenRequest:
-    """The request, for the browser that began it. Raises Problem for any other, and StoreUnavailable.
+    """The request, for the browser that began it. Raises Problem for any other browser, and StoreUnavailable.
 
-    A `lang` in the page's address switches the request to that language, for this page and those that follow.
+    The parameter `lang` changes the language of the request, for this page and for the pages that follow.
     """
     session = browser()
     pending = session.find_request(request_id)
@@ -69,10 +69,10 @@ def open_request(request_id: str) -> OpenRequest:
 
 
 def _without_session(session: BrowserSession) -> errors.Problem:
-    """Cookies are blocked, the session is over, or there never was one.
+    """The page for a browser without a session: it blocks cookies, or its session has ended or never existed.
 
-    What is said follows from the cookie alone. Whether the request lives, in which language, between whom,
-    is for the browser that began it, and nobody can say any more which one it was.
+    The page follows from the cookie alone. Only the browser that began the request may learn whether it still
+    exists, and between whom; without a session it cannot be recognized.
     """
     if not session.has_cookie:
         return errors.cookies_blocked()

@@ -1,6 +1,6 @@
-"""Server-side sessions: a signed cookie that carries an id and a language, and JSON in Redis.
+"""Server-side sessions: a signed cookie with an id and a language, and JSON in Redis (docs/adr/0004).
 
-A session is loaded when it is first asked for and written when somebody says `save`, so that a machine's
+A session is loaded when it is first read and written when a view calls `save`, so that a machine's
 request never touches it and a failing store meets a view that can say so. Nothing in it is secret from
 the operator, and nothing of the authorization request is in it.
 """
@@ -49,25 +49,27 @@ class BrowserSession(SessionMixin):
         self._clock = clock
         self._content: SessionContent | None = None
         self.has_cookie = has_cookie
-        self.was_known = session_id is not None  # by a cookie of ours, whatever became of its session
-        self.cookie_language = cookie_language  # known without the store, and when the session is over
+        self.was_known = (
+            session_id is not None
+        )  # the cookie has a valid signature; its session may have ended
+        self.cookie_language = cookie_language  # known without Redis, and after the session has ended
         self.was_accessed = False
         self.cookie_to_set: str | None = None
 
     @property
     def id(self) -> str | None:
-        """The session's id; None for a visitor of whom nothing is remembered."""
+        """The session's id; None for a visitor without a session."""
         self._load()
         return self._id
 
     @property
     def is_known(self) -> bool:
-        """Whether the server remembers this browser."""
+        """Whether this browser has a session."""
         return self.id is not None
 
     @property
     def browser_id(self) -> str:
-        """What requests are bound to. It outlives sign-in, but not a change of person."""
+        """The id that requests are bound to. It stays at a sign-in, and changes with the person."""
         return str(self._load().setdefault("browser", _new_browser_id()))
 
     @property
@@ -79,26 +81,26 @@ class BrowserSession(SessionMixin):
         self._load()["lang"] = language.value
 
     def remember_language(self, language: Language) -> None:
-        """Makes sure that this browser will be known again, in the language that it reads."""
+        """Creates a session, if there is none, and saves `language` in it."""
         if not self.is_known or self.language is not language:
             self.language = language
             self.save()
 
     def customer_of(self, provider_id: str) -> Customer | None:
-        """Who has signed in at this provider."""
+        """The customer who is signed in at this provider; None for nobody."""
         kept = self._load().get("customers", {}).get(provider_id)
         return None if kept is None else _customer(kept)
 
     def has_signed_out(self, provider_id: str) -> bool:
-        """Whether somebody signed out here and nobody has signed in at this provider since."""
+        """Whether a customer of this provider has signed out, and none has signed in since."""
         return provider_id in self._load().get("left", [])
 
     def sign_in(self, customer: Customer) -> None:
-        """Starts a new session for the customer under a new id; the old id is dead (ASVS 7.2.4).
+        """Starts a new session for the customer under a new id, and deletes the old session (ASVS 7.2.4).
 
-        When somebody else had signed in at this provider, nothing of theirs comes along: the browser gets a
-        new browser_id, to which the caller binds the one request that the sign-in is for, if there is one.
-        A session lasts from its first sign-in on: another one, at another bank, does not prolong it.
+        When another customer was signed in at this provider, the new session has nothing of theirs and a new
+        browser_id; the caller binds to it the request that the sign-in is for, if there is one. A further
+        sign-in at another bank does not extend the absolute lifetime of a session.
         """
         kept = self._load()
         before = self.customer_of(customer.provider_id)
@@ -111,23 +113,22 @@ class BrowserSession(SessionMixin):
         self._start_anew({**kept, "customers": customers, "left": left, "begun": begun})
 
     def sign_out(self) -> None:
-        """Forgets who this is, on the server too, and gives the browser a new browser_id.
+        """Signs everybody out, also on the server, and gives the browser a new browser_id.
 
-        The caller binds to it the one request that stays open for whoever signs in next, if there is one.
+        The caller binds to it the request that the next customer may answer, if there is one.
         """
         kept = self._load()
         left = sorted({*kept.get("left", []), *kept.get("customers", {})})
         self._start_anew({"lang": kept.get("lang"), "left": left})
 
     def save(self) -> None:
-        """Writes the session. A browser of which nothing was remembered gets an id of the server's making."""
+        """Writes the session. A browser without a session gets one, with an id that the server makes."""
         self._save(None)
 
     def save_with_request(self, pending: PendingRequest) -> PendingRequest:
-        """Writes the session, and keeps `pending` as this browser's newest request, in one round trip.
+        """Writes the session, and stores `pending` as this browser's newest request, in one round trip.
 
-        Returns the request as it is kept: where the session was ended meanwhile, it is bound to this browser
-        under its new browser_id.
+        Returns the stored request: where the session was ended meanwhile, it has the new browser_id.
         """
         self._save(pending)
         return replace(pending, browser_id=self.browser_id)
@@ -141,7 +142,7 @@ class BrowserSession(SessionMixin):
                     self.cookie_to_set = self._id
                 return
             if content.pop("customers", None):
-                # Ended while this request was under way: nobody is signed in any more, and nothing is theirs.
+                # The session was ended during this request: nobody is signed in any more.
                 content["browser"] = _new_browser_id()
         if opened is not None:
             opened = replace(opened, browser_id=content["browser"])
@@ -158,9 +159,9 @@ class BrowserSession(SessionMixin):
             self._store.forget(old)
 
     def find_request(self, request_id: str) -> PendingRequest | None:
-        """The pending request, whoever began it.
+        """The pending request; None where there is none. It may belong to another browser.
 
-        The session is loaded in the same round trip, unless it has been.
+        The session is loaded in the same round trip, unless it is loaded already.
         """
         self.was_accessed = True
         if self._content is not None or self._id is None:
@@ -178,15 +179,16 @@ class BrowserSession(SessionMixin):
 
     def _take(self, found: SessionContent | None) -> SessionContent:
         if found is None or not self._is_sound(found):
-            self._id = None  # an id that the server does not know is never adopted
+            self._id = None  # an unknown id is never used for a new session (session fixation)
             found = {"begun": self._clock().isoformat()}
         self._content = found
         return found
 
     def _is_sound(self, content: SessionContent) -> bool:
-        """Whether `content` is what `save` writes, and not too old (ASVS 7.3.2).
+        """Whether `content` has the form that `save` writes, and is not too old (ASVS 7.3.2).
 
-        With one sign-in all of it ends, since what is bound to this browser is bound to whoever signed in.
+        When one of the sign-ins is no longer valid, the whole session ends: requests are bound to the
+        browser, and so to every customer who is signed in there.
         """
         try:
             if not all(self._is_known(_customer(kept)) for kept in content.get("customers", {}).values()):
@@ -197,11 +199,11 @@ class BrowserSession(SessionMixin):
             return False
 
     def _is_known(self, customer: Customer) -> bool:
-        """Whether their provider's customers are still those of the issuer that said who this is."""
+        """Whether the provider still has the issuer at which `customer` signed in (docs/adr/0021)."""
         provider = self._find_provider(customer.provider_id)
         return provider is not None and provider.issuer == customer.issuer
 
-    # Flask's type of a session is a mapping, though nothing of ours uses it as one.
+    # Flask requires that a session is a mapping, although our code does not use it as one.
 
     def __getitem__(self, key: str) -> Any:
         return self._as_mapping()[key]
@@ -223,7 +225,7 @@ class BrowserSession(SessionMixin):
 
 
 def _customer(kept: dict[str, Any]) -> Customer:
-    """Raises TypeError, and so on, for anything but what `sign_in` keeps."""
+    """The customer as `sign_in` stores it. Raises TypeError or AttributeError for any other value."""
     if not all(isinstance(value, str) for value in kept.values()):
         raise TypeError
     return Customer(**kept)
@@ -234,7 +236,7 @@ def _new_browser_id() -> str:
 
 
 class RedisSessionInterface(SessionInterface):
-    """Flask's way to `BrowserSession`. The cookie is HttpOnly, SameSite=Lax, for this host only."""
+    """Makes a BrowserSession for Flask. The cookie is HttpOnly and SameSite=Lax, for this host only."""
 
     def __init__(
         self,
@@ -268,7 +270,7 @@ class RedisSessionInterface(SessionInterface):
         )
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Sets the cookie when the id is new; whatever a session was read for is private to one browser."""
+        """Sets the cookie when the id is new. Answers for which the session was read are never cached."""
         assert isinstance(session, BrowserSession)  # noqa: S101  # for the type checker: open_session made it
         if not session.was_accessed:
             return
@@ -276,7 +278,7 @@ class RedisSessionInterface(SessionInterface):
         if response.headers.get("Cache-Control") != "no-store":
             response.headers["Cache-Control"] = "no-store"
         if session.cookie_to_set is not None:
-            # Lax, since Strict is lost when the recipient's page sends the browser here.
+            # Lax: a browser would not send a Strict cookie when the recipient's page leads here.
             response.set_cookie(
                 self.cookie_name,
                 self._signer.sign(f"{session.cookie_to_set}.{session.language}").decode("ascii"),
@@ -287,7 +289,7 @@ class RedisSessionInterface(SessionInterface):
             )
 
     def _read(self, cookie: str | None) -> tuple[str | None, Language | None]:
-        """The session's id and its language, as they were signed here."""
+        """The session's id and language in the cookie; None for both where the signature is not valid."""
         if cookie is None or not cookie.isascii():
             return None, None
         try:
