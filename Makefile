@@ -12,7 +12,7 @@ BIN := .venv/bin
 help:
 	@echo "make run     start Accord and the example recipient; prints the address to open"
 	@echo "make unit    the tests that need no other program: domain, stores, flow, web; minutes"
-	@echo "make test    run every test, in Chromium and Firefox, behind nginx, too"
+	@echo "make test    run every test, in Chromium and Firefox, behind nginx, too; ARGS=\"tests/web -x\": those alone"
 	@echo "make test-webkit  the journeys that engines could stop, in WebKit"
 	@echo "make test-systemd  the units under a systemd in a container (needs root and systemd-nspawn)"
 	@echo "make check   lint, formatting, types, catalogues, a look for secrets"
@@ -33,16 +33,14 @@ run: .venv/.complete
 # The files of tests side by side, one after the other on each core. Each process has servers of its own.
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 8 --dist loadfile
 
-# Everything that .venv brings along is there: Valkey, SQLite, PostgreSQL. ARGS: options of pytest, or other files.
-UNIT = tests/domain tests/registration tests/signin tests/stores tests/flow tests/web tests/test_layers.py \
-	--ignore tests/stores/ledger/test_pool.py
+# What .venv brings along is enough: Valkey, SQLite, PostgreSQL. ARGS: options of pytest, or other files.
+UNIT = tests/domain tests/registration tests/signin tests/stores tests/flow tests/web tests/test_layers.py
 
 unit: .venv/.complete
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(if $(filter tests/%,$(ARGS)),,$(UNIT)) $(ARGS)
 
 test: .venv/.complete
-	@$(BIN)/python -m tools.programs nginx pgbouncer chromium firefox
-	@$(BIN)/python -m tools.checkers
+	@$(BIN)/python -m tools.needed $(ARGS)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 # ARGS: parts of the names of the scenarios to play; then nothing is written.

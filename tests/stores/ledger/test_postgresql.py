@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, func, make_url, select, text
 
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
@@ -121,3 +121,13 @@ def test_a_replica_can_be_read_and_says_that_it_only_reads(postgres: PostgresSer
         ledger.check()
         with pytest.raises(StoreUnavailable, match="ReadOnlySqlTransaction, 25006"):
             ledger.record_decision(a_decision(), a_grant())
+
+
+def test_a_server_that_is_reached_directly_limits_single_queries_too(postgres_ledger: LedgerTables) -> None:
+    asleep = select(func.pg_sleep(60))
+    with (
+        closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=0.5))) as ledger,
+        pytest.raises(StoreUnavailable, match="QueryCanceled"),
+        ledger.database.reading() as connection,
+    ):
+        connection.rows(asleep)

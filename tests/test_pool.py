@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import NullPool, create_engine, func, select, text
+from sqlalchemy import NullPool, create_engine, text
 
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
@@ -97,13 +97,3 @@ def test_names_in_every_script_go_through_the_pool(ledger: Ledger) -> None:
     answered = ledger.find_answer(a_decision().request_id)
     assert answered is not None
     assert answered.decision.subject == subject
-
-
-def test_a_server_that_is_reached_directly_limits_single_queries_too(postgres_ledger: LedgerTables) -> None:
-    asleep = select(func.pg_sleep(60))
-    with (
-        closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=0.5))) as ledger,
-        pytest.raises(StoreUnavailable, match="QueryCanceled"),
-        ledger.database.reading() as connection,
-    ):
-        connection.rows(asleep)
