@@ -5,11 +5,12 @@ import pytest
 from app.domain.clusters import DataCluster
 from tests.browser.visit import APPROVE, DENY, Visit
 from tests.browser.watch import origin_of
+from tests.support import texts
 from tests.support.customer import LOANS_CALLBACK, LOANS_REQUEST, carried_params
 
 BANKS = {
-    "1000": {"en": "Maple Credit Union", "fr": "Caisse Érable"},
-    "2000": {"en": "Northern Bank", "fr": "Banque du Nord"},
+    "1000": texts.MAPLE,
+    "2000": texts.NORTHERN,
 }
 CONNECTION = {"en": "Your connection: ", "fr": "Votre connexion\N{NO-BREAK SPACE}: "}
 UNAVAILABLE = {
@@ -96,7 +97,7 @@ def test_the_recipients_own_form_asks_for_what_is_chosen_there(visit: Visit) -> 
         visit.page.uncheck(f"[value={cluster}]")
     visit.page.select_option("#lang", "fr")
     visit.press("#connect-button")
-    assert visit.heading == "Ouvrez une session chez Banque du Nord"
+    assert visit.heading == texts.SIGN_IN_TO.of(provider=texts.NORTHERN)["fr"]
     visit.sign_in()
     assert visit.boxes == ["ACCOUNT_DETAILED", "TRANSACTIONS", "ACCOUNT_PAYMENTS"]
 

@@ -9,18 +9,12 @@ from playwright.sync_api import expect
 from app.web.consent.visible_text import visible_text
 from tests.browser.test_keyboard import press_key, tab_to
 from tests.browser.visit import Visit
+from tests.support import texts
 
 STOP_ALL = "a.button[href$='?stop=all']"
 DETAILS = ".connection a[href^='/connections/']:not([href*=stop])"
-ACTIVE = {"en": "You share data with Budget Compass", "fr": "Vous partagez des données avec Boussole Budget"}
-ENDED = {
-    "en": "You no longer share this data with Budget Compass",
-    "fr": "Vous ne partagez plus ces données avec Boussole Budget",
-}
-YOU_STOPPED = {
-    "en": "You stopped sharing with Budget Compass on ",
-    "fr": "Vous avez cessé le partage avec Boussole Budget le ",
-}
+ACTIVE = texts.YOU_SHARE_DATA_WITH.of(recipient=texts.BUDGET_COMPASS)
+ENDED = texts.YOU_NO_LONGER_SHARE_WITH.of(recipient=texts.BUDGET_COMPASS)
 REPEAT = "#repeat"
 
 _SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
@@ -79,7 +73,7 @@ def test_a_customer_stops_sharing_and_the_recipient_gets_nothing_more(either_vis
     visit.press(STOP_ALL)
     visit.press("button[value=all]")
     assert (visit.path, visit.heading) == (address, ENDED[lang])
-    assert visit.page.locator("main .lead").first.inner_text().startswith(YOU_STOPPED[lang])
+    assert visit.page.locator("main .lead").first.inner_text().startswith(texts.YOU_STOPPED.beginning[lang])
     expect(visit.page.locator("main .lead").first).to_be_focused()
     assert refresh_at(visit) == "invalid_grant"
 
@@ -91,7 +85,7 @@ def test_a_customer_stops_one_type_of_data_and_the_recipient_gets_the_rest(eithe
     visit.press("a[href$='?stop=TRANSACTIONS']")
     visit.press("button[value=TRANSACTIONS]")
     said = visit.page.locator("main .lead").nth(1)
-    assert "Transactions" in said.inner_text()
+    assert texts.TRANSACTIONS["en"] in said.inner_text()
     expect(said).to_be_focused()
     assert refresh_at(visit) == "refreshed"
     assert visit.granted == ["ACCOUNT_BASIC", "STATEMENTS"]
@@ -167,8 +161,8 @@ def test_the_receipt_prints_in_both_languages_and_without_what_only_a_screen_can
     page.emulate_media(media="print")
     for unprinted in ("#stop", ".language", STOP_ALL, "a[href$='receipt.json']", "a[href$='end-date.ics']"):
         expect(page.locator(unprinted)).to_be_hidden()
-    for printed in (page.get_by_role("heading", name="Receipt"), page.get_by_role("heading", name="Reçu")):
-        expect(printed).to_be_visible()
+    for receipt in texts.RECEIPT.values():
+        expect(page.get_by_role("heading", name=receipt)).to_be_visible()
     expect(page.locator("dl.facts")).to_have_count(2)
 
 

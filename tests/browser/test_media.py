@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.development.screens.gallery import SCREENS
+from tests.support import texts
 
 _EDGES = """() => [...document.querySelectorAll("button:not(.enter):not(.plain):not(.language), .button, input:not([type=hidden])")]
   .map((control) => ({ name: control.outerHTML.slice(0, 100), edge: getComputedStyle(control).borderTopWidth,
@@ -98,7 +99,7 @@ def test_the_receipt_prints_one_language_a_page_and_without_links_to_press(galle
     page.emulate_media(media="print")
     receipts = page.locator("dl.facts")
     expect(receipts).to_have_count(2)
-    for receipt, words in zip(receipts.all(), ("How to stop", "Comment cesser le partage"), strict=True):
+    for receipt, words in zip(receipts.all(), texts.HOW_TO_STOP.values(), strict=True):
         expect(receipt).to_contain_text(words)
         expect(receipt).to_be_visible()
     assert page.locator(".other-receipt").evaluate("(part) => getComputedStyle(part).breakBefore") == "page"

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.accessibility import check_accessible
 from tests.browser.visit import APPROVE, DENY, Visit
+from tests.support import texts
 from tests.support.running_demo import RunningDemo
 
 OFFER = "#time-offer button"
@@ -107,11 +108,11 @@ def test_when_the_time_has_run_out_the_page_says_so_and_leads_back(
     visit.open_form()
     expect(visit.page.locator(APPROVE)).to_be_visible()
     said = visit.page.get_by_role("alert")
-    expect(said).to_contain_text("The time to answer is over. Nothing was shared here.")
+    expect(said).to_contain_text(texts.TIME_IS_OVER["en"])
     for gone in (APPROVE, DENY, BESIDE_THE_TIME, "#time-left"):
         expect(visit.page.locator(gone)).to_be_hidden()
     visit.press(OFFER)
-    assert visit.heading == "The time to answer has run out"
+    assert visit.heading == texts.REQUEST_EXPIRED["en"]
     visit.press("#way-back")
     assert visit.error == "access_denied"
 
@@ -149,5 +150,5 @@ def test_whoever_is_at_the_offer_when_the_time_runs_out_is_at_the_way_on(
     visit.open_form()
     visit.page.focus(OFFER)
     visit.page.evaluate("() => { ends = Date.now(); }")
-    expect(visit.page.locator(OFFER)).to_have_text("See how to start again")
+    expect(visit.page.locator(OFFER)).to_have_text(texts.HOW_TO_START_AGAIN["en"])
     expect(visit.page.locator(OFFER)).to_be_focused()

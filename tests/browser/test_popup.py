@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.visit import APPROVE, DENY, PATIENCE
+from tests.support import texts
 from tests.support.builders import a_query
 from tests.support.running_demo import RunningDemo
 
@@ -109,7 +110,7 @@ def test_the_answer_arrives_in_the_window_that_the_recipient_opened(
 
 def test_an_error_on_the_way_leaves_the_recipient_its_window(recipient: Page, demo: RunningDemo) -> None:
     popup = open_request(recipient, demo, client_id="nobody")
-    assert popup.locator("h1").inner_text() == "We cannot open this request"
+    assert popup.locator("h1").inner_text() == texts.UNSAFE_CLIENT["en"]
     assert is_kept(recipient, popup)
 
 

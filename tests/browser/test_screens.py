@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
 from tests.browser.accessibility import NARROW, check_accessible, check_fits, second_opinion
+from tests.support import texts
 from tools.gallery import INDEX
 
 UNFOLD = "for (const details of document.querySelectorAll('details')) details.open = true"
@@ -71,12 +72,12 @@ def test_the_copy_opens_from_a_disk_and_asks_for_nothing_else(browser: Browser, 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("form-running-out", "Less than 2 minutes are left to answer."),
-        ("form-run-out", "The time to answer is over."),
+        ("form-running-out", texts.LESS_THAN_2_MINUTES),
+        ("form-run-out", texts.TIME_IS_OVER),
     ],
 )
 def test_a_page_that_comes_late_offers_more_time_at_once(
-    gallery: Path, page: Page, name: str, said: str
+    gallery: Path, page: Page, name: str, said: texts.Text
 ) -> None:
     page.goto((gallery / f"{name}.en.html").as_uri())
-    assert said in page.locator("#time-offer").inner_text()
+    assert said["en"] in page.locator("#time-offer").inner_text()

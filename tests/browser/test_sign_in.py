@@ -3,6 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.browser.visit import Visit
+from tests.support import texts
 from tests.support.expected_pages import HEADINGS
 
 
@@ -11,10 +12,10 @@ def test_a_failure_keeps_the_user_name_and_takes_the_focus_to_what_is_wrong(eith
     visit.connect()
     request_id = visit.request_id
     visit.try_to_sign_in("alex.tremblay", "maple-syrup")
-    assert page.title().startswith("Error: Sign in to ")
+    assert page.title().startswith(texts.ERROR_IN_TITLE.of(title=HEADINGS["sign_in"])["en"])
     problem = page.get_by_role("alert")
     expect(problem).to_be_focused()
-    expect(problem).to_contain_text("That sign-in did not work.")
+    expect(problem).to_contain_text(texts.SIGN_IN_FAILED["en"])
     assert page.input_value("#user_name") == "alex.tremblay"
     assert page.input_value("#password") == ""
     problem.get_by_role("link").click()
@@ -34,8 +35,8 @@ def test_many_failures_are_slowed_and_the_page_says_for_how_long(visit: Visit, l
     visit.connect(lang=lang)
     for _ in range(6):
         visit.try_to_sign_in(f"robin-{lang}", "maple-syrup")
-    said = {"en": "Wait 5 minutes, then try again.", "fr": "Attendez 5 minutes, puis réessayez."}
-    expect(visit.page.get_by_role("alert")).to_contain_text(said[lang])
+    said = texts.TOO_MANY_TRIES.of(time="5 minutes")[lang]
+    expect(visit.page.get_by_role("alert")).to_contain_text(said)
 
 
 def test_not_you_signs_out_and_returns_to_the_same_request(either_visit: Visit) -> None:
@@ -48,7 +49,9 @@ def test_not_you_signs_out_and_returns_to_the_same_request(either_visit: Visit) 
     assert visit.request_id == request_id
     visit.sign_in("sam")
     assert visit.request_id == request_id
-    expect(visit.page.locator(".signed-in")).to_contain_text("Signed in as Sam Nguyen.")
+    expect(visit.page.locator(".signed-in")).to_contain_text(
+        texts.SIGNED_IN_AS.of(customer="Sam Nguyen")["en"]
+    )
     assert visit.checked == []
     visit.approve()
     assert visit.granted == ["ACCOUNT_BASIC"]

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.browser.visit import APPROVE, DENY, Visit
+from tests.support import texts
 from tests.support.customer import LOANS_APP_CALLBACK, LOANS_APP_REQUEST, carried_params
 from tests.support.expected_pages import HEADINGS
 from tests.support.launching import launch_chromium_with_profile
@@ -81,13 +82,13 @@ def test_an_app_is_reached_by_a_link_since_browsers_follow_no_redirect_there(
     visit.ask(**LOANS_APP_REQUEST)
     visit.sign_in()
     visit.press(answer)
-    assert visit.heading == "Continue to Prairie Loans"
+    assert visit.heading == texts.CONTINUE_TO.of(recipient=texts.PRAIRIE_LOANS)["en"]
     link = visit.page.get_by_role("link", name="Continue", exact=True)
     assert link.is_visible()
     address = link.get_attribute("href") or ""
     assert set(carried_params(address, LOANS_APP_CALLBACK)) == carried
     visit.switch_language()
-    assert visit.heading == "Continuer vers Prêts des Prairies"
+    assert visit.heading == texts.CONTINUE_TO.of(recipient=texts.PRAIRIE_LOANS)["fr"]
     assert visit.page.locator("#continue").get_attribute("href") == address
 
 

@@ -1,107 +1,55 @@
 """How each page is known, in both languages, and what leads away from it."""
 
+from collections.abc import Mapping
+
 from werkzeug.test import TestResponse
 
+from tests.support import texts
 from tests.support.page_contract import Element, parse_page
 
 # By the page's template: the beginning of its h1.
-HEADINGS = {
-    "form": {"en": "Do you want to share your data with ", "fr": "Voulez-vous partager vos données avec "},
-    "answered": {"en": "You already answered this request", "fr": "Vous avez déjà répondu à cette demande"},
-    "continue": {"en": "Continue to ", "fr": "Continuer vers "},
-    "sign_in": {"en": "Sign in to ", "fr": "Ouvrez une session chez "},
-    "signed_out": {"en": "You are signed out", "fr": "Votre session est fermée"},
-    "complaints": {"en": "How to make a complaint", "fr": "Comment faire une plainte"},
-    "choose": {"en": "Data sharing", "fr": "Partage de données"},
-    "connections": {"en": "Data sharing", "fr": "Partage de données"},
-    "active": {"en": "You share data with ", "fr": "Vous partagez des données avec "},
-    "ended": {"en": "You no longer share this data with ", "fr": "Vous ne partagez plus ces données avec "},
-    "stop": {"en": "Stop sharing with ", "fr": "Cesser le partage avec "},
-    "stop_one": {
-        "en": "Stop sharing “",
-        "fr": "Cesser de partager « ",
-    },
-    "connection_unknown": {
-        "en": "We cannot find this data sharing",
-        "fr": "Nous ne trouvons pas ce partage de données",
-    },
-    "stop_refused": {
-        "en": "We could not accept this form",
-        "fr": "Nous n’avons pas pu accepter ce formulaire",
-    },
-    "not_stopped": {
-        "en": "We could not stop the sharing",
-        "fr": "Nous n’avons pas pu faire cesser le partage",
-    },
-    "bad_request": {"en": "We could not read this request", "fr": "Nous n’avons pas pu lire cette demande"},
-    "cookies_blocked": {
-        "en": "We did not get a cookie we need",
-        "fr": "Nous n’avons pas reçu un témoin dont nous avons besoin",
-    },
-    "form_refused": {
-        "en": "We could not accept this form",
-        "fr": "Nous n’avons pas pu accepter ce formulaire",
-    },
-    "not_allowed": {
-        "en": "This page cannot be opened this way",
-        "fr": "Cette page ne peut pas être ouverte de cette façon",
-    },
-    "not_found": {"en": "We cannot find this page", "fr": "Nous ne trouvons pas cette page"},
-    "request_expired": {"en": "The time to answer has run out", "fr": "Le temps pour répondre est écoulé"},
-    "request_lost": {"en": "We cannot find this request", "fr": "Nous ne trouvons pas cette demande"},
-    "session_over": {"en": "Your session has ended", "fr": "Votre session a pris fin"},
-    "sign_in_lost": {
-        "en": "We cannot find this sign-in",
-        "fr": "Nous ne trouvons pas cette ouverture de session",
-    },
-    "sign_in_used": {"en": "This sign-in is over", "fr": "Cette ouverture de session est terminée"},
-    "not_signed_in": {"en": "You are not signed in", "fr": "Vous n’avez pas ouvert de session"},
-    "unproven": {
-        "en": "We could not check who you are",
-        "fr": "Nous n’avons pas pu vérifier qui vous êtes",
-    },
-    "not_asked": {
-        "en": "Harbour Trust did not ask who you are",
-        "fr": "Fiducie du Port ne vous a pas demandé qui vous êtes",
-    },
-    "bank_unavailable": {
-        "en": "Signing in to Harbour Trust is not working right now",
-        "fr": "L’ouverture de session chez Fiducie du Port ne fonctionne pas en ce moment",
-    },
-    "bank_busy": {
-        "en": "Many people are signing in to Harbour Trust right now",
-        "fr": "Beaucoup de gens ouvrent une session chez Fiducie du Port en ce moment",
-    },
-    "too_many": {
-        "en": "Too many requests are coming from your network",
-        "fr": "Trop de demandes proviennent de votre réseau",
-    },
-    "unavailable": {
-        "en": "This service is not working right now",
-        "fr": "Ce service ne fonctionne pas en ce moment",
-    },
-    "unexpected": {"en": "Something went wrong on our side", "fr": "Un problème est survenu de notre côté"},
-    "unsafe_client": {"en": "We cannot open this request", "fr": "Nous ne pouvons pas ouvrir cette demande"},
-    "unsafe_redirect": {
-        "en": "We stopped this request to protect you",
-        "fr": "Nous avons arrêté cette demande pour vous protéger",
-    },
+HEADINGS: dict[str, Mapping[str, str]] = {
+    "form": texts.DO_YOU_WANT_TO_SHARE.beginning,
+    "answered": texts.ALREADY_ANSWERED,
+    "continue": texts.CONTINUE_TO.beginning,
+    "sign_in": texts.SIGN_IN_TO.beginning,
+    "signed_out": texts.SIGNED_OUT,
+    "complaints": texts.HOW_TO_COMPLAIN,
+    "choose": texts.DATA_SHARING,
+    "connections": texts.DATA_SHARING,
+    "active": texts.YOU_SHARE_DATA_WITH.beginning,
+    "ended": texts.YOU_NO_LONGER_SHARE_WITH.beginning,
+    "stop": texts.STOP_SHARING_WITH.beginning,
+    "stop_one": texts.STOP_SHARING_ONE.beginning,
+    "connection_unknown": texts.CONNECTION_UNKNOWN,
+    "stop_refused": texts.FORM_REFUSED,
+    "not_stopped": texts.NOT_STOPPED,
+    "bad_request": texts.BAD_REQUEST,
+    "cookies_blocked": texts.COOKIES_BLOCKED,
+    "form_refused": texts.FORM_REFUSED,
+    "not_allowed": texts.NOT_ALLOWED,
+    "not_found": texts.NOT_FOUND,
+    "request_expired": texts.REQUEST_EXPIRED,
+    "request_lost": texts.REQUEST_LOST,
+    "session_over": texts.SESSION_OVER,
+    "sign_in_lost": texts.SIGN_IN_LOST,
+    "sign_in_used": texts.SIGN_IN_USED,
+    "not_signed_in": texts.NOT_SIGNED_IN,
+    "unproven": texts.UNPROVEN,
+    "not_asked": texts.NOT_ASKED_BY_BANK.of(provider=texts.HARBOUR),
+    "bank_unavailable": texts.BANK_UNAVAILABLE.of(provider=texts.HARBOUR),
+    "bank_busy": texts.BANK_BUSY.of(provider=texts.HARBOUR),
+    "too_many": texts.TOO_MANY,
+    "unavailable": texts.UNAVAILABLE,
+    "unexpected": texts.UNEXPECTED,
+    "unsafe_client": texts.UNSAFE_CLIENT,
+    "unsafe_redirect": texts.UNSAFE_REDIRECT,
 }
 
-NOTHING_SHARED = {
-    "en": "We did not share any data.",
-    "fr": "Nous n’avons partagé aucune donnée.",
-}
-NOTHING_RECORDED = {
-    "en": "We did not record what you just sent, and we did not share any data because of it.",
-    "fr": "Nous n’avons pas enregistré ce que vous venez d’envoyer, et cet envoi n’a entraîné aucun partage",
-}
 # Where an answer may have been given before.
-_NOTHING_NEW = {"en": "Nothing new was shared.", "fr": "Rien de nouveau n’a été partagé."}
 _ASSURANCES = dict.fromkeys(
-    ("cookies_blocked", "request_lost", "session_over", "unavailable", "unexpected"), _NOTHING_NEW
+    ("cookies_blocked", "request_lost", "session_over", "unavailable", "unexpected"), texts.NOTHING_NEW
 )
-REFERENCE = {"en": "Reference number: ", "fr": "Numéro de référence : "}
 
 
 def check_page(response: TestResponse, name: str, lang: str, *, status: int = 200) -> Element:
@@ -110,7 +58,7 @@ def check_page(response: TestResponse, name: str, lang: str, *, status: int = 20
     assert response.mimetype == "text/html"
     page = parse_page(response.text)
     assert page.one("html").attributes["lang"] == f"{lang}-CA"
-    assert page.one("h1").text.startswith(HEADINGS[name][lang].rstrip()), page.one("h1").text
+    assert page.one("h1").text.startswith(HEADINGS[name][lang]), page.one("h1").text
     return page
 
 
@@ -120,15 +68,15 @@ def check_error_page(
     lang: str,
     *,
     status: int,
-    assurance: dict[str, str] | None = None,
+    assurance: Mapping[str, str] | None = None,
 ) -> Element:
     """The same for a page that says what went wrong: it begins with whether anything was shared."""
     page = check_page(response, name, lang, status=status)
-    said = assurance or _ASSURANCES.get(name, NOTHING_SHARED)
+    said = assurance or _ASSURANCES.get(name, texts.NOTHING_SHARED)
     assert page.one("main").all("p")[0].text.startswith(said[lang])
     digits = response.headers["ob-trace-id"][:12].upper()
     reference = f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"
-    assert REFERENCE[lang] + reference in page.one("main").text
+    assert texts.REFERENCE_NUMBER.of(reference=reference)[lang] in page.one("main").text
     assert "Location" not in response.headers
     return page
 

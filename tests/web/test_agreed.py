@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, update
 
 from app.stores.ledger.schema import decisions
+from tests.support import texts
 from tests.support.applications import Clock
 from tests.support.customer import BrowserCustomer
 from tests.support.machine_requests import admin_token, connect, record
@@ -24,14 +25,8 @@ EDITS = (
     ('"To show all your accounts in one place', '"To sell all your data. To show your accounts'),
     ('en = "Maple Credit Union"', 'en = "Mega Bank"'),
 )
-ON_HOLD = {
-    "en": "Budget Compass cannot get your data right now. You can still stop the sharing.",
-    "fr": "Boussole Budget ne peut pas obtenir vos données en ce moment. Vous pouvez quand même cesser le partage.",
-}
-NOW_CALLED = {
-    "en": "Budget Compass is now called Pilot.",
-    "fr": "Boussole Budget s’appelle maintenant Pilote.",
-}
+ON_HOLD = texts.ON_HOLD.of(recipient=texts.BUDGET_COMPASS)
+NOW_CALLED = texts.NOW_CALLED.of(recipient=texts.BUDGET_COMPASS, new_name={"en": "Pilot", "fr": "Pilote"})
 
 
 def receipt(client: ContractClient, consent_id: str) -> Any:
@@ -94,11 +89,15 @@ def test_a_recipient_that_is_suspended_is_not_said_to_get_data(
         "at this bank": ('"1000" = "ACTIVE"', '"1000" = "SUSPENDED"'),
     }[how]
     later = BrowserCustomer(register(edit, browser=customer.client))
+    gets_data = texts.CAN_GET_YOUR_DATA.of(
+        recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE, end_date=texts.IN_A_YEAR
+    )
     for address in ("/connections", f"/connections/{consent_id}"):
         text = parse_page(later.client.get(address).text).text
         assert ON_HOLD[lang] in text
-        assert {"en": "can get your data from", "fr": "peut obtenir vos données de"}[lang] not in text
+        assert gets_data[lang] not in text
         assert ON_HOLD[lang] not in parse_page(customer.client.get(address).text).text
+    assert gets_data[lang] in parse_page(customer.client.get(f"/connections/{consent_id}").text).text
     assert later.stop(consent_id).status_code == 303
 
 

@@ -6,9 +6,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.stores.redis.client import Redis
+from tests.support import texts
 from tests.support.applications import Clock
 from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page
+from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import Element
 
@@ -29,7 +30,7 @@ def seconds_left(page: Element) -> str:
 def test_the_form_has_a_button_for_it_that_is_no_answer(customer: BrowserCustomer, lang: str) -> None:
     page = customer.form(customer.signed_in_request(lang=lang))
     button = page.one("form", id="decision").all("button", name="extend")[0]
-    assert button.text == {"en": "Get more time", "fr": "Obtenir plus de temps"}[lang]
+    assert button.text == texts.GET_MORE_TIME[lang]
 
 
 def test_a_click_begins_the_time_anew_and_keeps_the_boxes(
@@ -100,7 +101,7 @@ def test_without_the_forms_token_nothing_is_put_off(customer: BrowserCustomer, c
     request_id = customer.signed_in_request()
     clock.advance(ALMOST_OVER)
     response = customer.client.post(f"/consent/{request_id}", data={"extend": "yes"})
-    check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     assert seconds_left(customer.form(request_id)) == "1"
 
 

@@ -3,12 +3,10 @@
 The bank is tests/support/oidc_server.py, over real HTTP; tests/signin/test_provider_mock.py is about somebody else's server.
 """
 
-import io
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from joserfc.jwk import RSAKey
 from werkzeug.test import Cookie, TestResponse
 
 from app.development.embedded import EmbeddedValkey
-from app.logs import set_up_logging
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support import texts
+from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, carried_params, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.oidc_server import (
@@ -49,11 +47,8 @@ from tests.support.waiting import wait_until
 
 HARBOUR = "3000"
 SHORT = timedelta(milliseconds=400)  # for what must run into its time limit
-TRY_AGAIN = {"en": "Try again", "fr": "Réessayer"}
-SEE_CONNECTIONS = {
-    "en": "Sign in to see what you share.",
-    "fr": "Ouvrez une session pour voir ce que vous partagez.",
-}
+TRY_AGAIN = texts.TRY_AGAIN
+SEE_CONNECTIONS = texts.SIGN_IN_TO_SEE
 
 Serve = Callable[..., ContractClient]
 
@@ -282,7 +277,7 @@ def test_a_customer_whose_name_is_not_told_is_signed_in_all_the_same(
 ) -> None:
     bank.customer = {"sub": "alex"}
     page = parse_page(customer.client.get(sign_in(customer, bank, begin(customer, lang=lang)).location).text)
-    assert {"en": "You are signed in.", "fr": "Vous avez ouvert une session."}[lang] in page.text
+    assert texts.YOU_ARE_SIGNED_IN[lang] in page.text
 
 
 def test_a_name_is_text_that_disturbs_nothing(customer: BrowserCustomer, bank: OidcServer) -> None:
@@ -964,18 +959,15 @@ def _asking() -> int:
     "lie", [lambda bank: None, with_claims(nonce="another"), with_answer(iss="marked-iss")]
 )
 def test_no_value_of_a_sign_in_is_in_a_log(
-    customer: BrowserCustomer, bank: OidcServer, lie: Callable[[OidcServer], None]
+    customer: BrowserCustomer, bank: OidcServer, lie: Callable[[OidcServer], None], logged: Logged
 ) -> None:
     bank.customer = {"sub": "marked-subject", "name": "Marked Name"}
     lie(bank)
-    with redirect_stderr(io.StringIO()) as stream:
-        set_up_logging()  # to the stream that it finds
-        url = leave(customer, f"/sign-in/{begin(customer)}")
-        location = bank.sign_in(url)
-        come_back(customer, location)
-        come_back(customer, bank.refuse(leave_as_stranger(customer), "marked-error"))
-    set_up_logging()
-    said = stream.getvalue()
+    url = leave(customer, f"/sign-in/{begin(customer)}")
+    location = bank.sign_in(url)
+    come_back(customer, location)
+    come_back(customer, bank.refuse(leave_as_stranger(customer), "marked-error"))
+    said = json.dumps(logged())
     assert "sign_in_failed" in said
     verifiers = [body["code_verifier"] for _, body in bank.token_requests]
     secrets = [value for name, value in params_of(url).items() if name in ("state", "nonce")]

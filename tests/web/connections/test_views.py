@@ -1,6 +1,6 @@
 """`/connections`: what is shared, with whom, until when; and how it stops, in both languages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import decisions, metadata
 from app.web.connections.pages import MOST_ENDED
-from tests.support.applications import Clock, a_browser
+from tests.support import texts
+from tests.support.applications import Clock, a_browser, services_of
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
@@ -24,28 +25,20 @@ from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import connect, end, failing_server, introspect, locked
 from tests.support.page_contract import ContractClient, Element, parse_page
 
-NOTHING_CHANGED = {
-    "en": "Nothing was shared or changed.",
-    "fr": "Rien n’a été partagé ni modifié.",
-}
-NOT_STOPPED_BY_FORM = {
-    "en": "This form did not stop or change any sharing.",
-    "fr": "Ce formulaire n’a ni arrêté ni modifié aucun partage.",
-}
-NOT_RECORDED = {
-    "en": "We could not record your answer. Your data may still be shared.",
-    "fr": "Nous n’avons pas pu enregistrer votre réponse. Vos données sont peut-être encore partagées.",
-}
-STOPPED_TODAY = {
-    "en": "You stopped sharing with Budget Compass on November 24, 2026.",
-    "fr": "Vous avez cessé le partage avec Boussole Budget le 24 novembre 2026.",
+NOTHING_CHANGED = texts.NOTHING_CHANGED
+NOT_STOPPED_BY_FORM = texts.NOT_STOPPED_BY_FORM
+NOT_RECORDED = texts.MAYBE_STILL_SHARED
+STOPPED_TODAY = texts.YOU_STOPPED.of(recipient=texts.BUDGET_COMPASS, date=texts.TODAY)
+PURPOSE = {
+    "en": "To show all your accounts in one place and help you plan your spending.",
+    "fr": "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
 }
 THREE = "ACCOUNT_BASIC TRANSACTIONS STATEMENTS"
-TRANSACTIONS = {"en": "Transactions", "fr": "Opérations"}
-FROM = {"en": "From which bank", "fr": "De quelle institution"}
+TRANSACTIONS = texts.TRANSACTIONS
+FROM = texts.FROM_WHICH_BANK
 BANKS = {
-    "1000": {"en": "Maple Credit Union", "fr": "Caisse Érable"},
-    "2000": {"en": "Northern Bank", "fr": "Banque du Nord"},
+    "1000": texts.MAPLE,
+    "2000": texts.NORTHERN,
 }
 
 
@@ -105,10 +98,7 @@ def test_nobody_who_is_signed_out_sees_anything_but_the_choice_of_a_bank(
 def test_signing_in_without_a_request_leads_to_what_one_shares(customer: BrowserCustomer, lang: str) -> None:
     assert sign_in_at(customer, "1000", lang).location == "/connections"
     page = list_page(customer, lang)
-    assert {
-        "en": "You do not share any data right now.",
-        "fr": "Vous ne partagez aucune donnée en ce moment.",
-    }[lang] in page.text
+    assert texts.YOU_SHARE_NOTHING[lang] in page.text
     assert "Alex Tremblay" in page.text
     assert shown(page) == []
 
@@ -154,7 +144,7 @@ def test_nobody_stops_what_is_another_customers(customer: BrowserCustomer, app: 
 def test_signing_out_ends_what_one_can_see(customer: BrowserCustomer, lang: str) -> None:
     consent_id = connect(customer, lang=lang)["consent_id"]
     page = list_page(customer, lang)
-    assert page.one("form").one("button").text == {"en": "Sign out", "fr": "Fermer la session"}[lang]
+    assert page.one("form").one("button").text == texts.SIGN_OUT[lang]
     response = customer.client.post("/sign-out", data=hidden_fields(page, "/sign-out"))
     said = check_page(response, "signed_out", lang).one("main").text
     assert [name[lang] in said for name in BANKS.values()] == [True, False]
@@ -186,24 +176,14 @@ def test_the_list_says_what_with_whom_since_until_and_when_it_was_last_used(
     customer.refresh(tokens["refresh_token"])
     sign_in_at(customer, "1000", lang)
     [one] = shown(list_page(customer, lang))
-    assert one.one("h3").text == {"en": "Budget Compass", "fr": "Boussole Budget"}[lang]
-    expected = {
-        "en": {
-            "What": "Basic account details Transactions",
-            "From which bank": "Maple Credit Union",
-            "Since": "November 24, 2026",
-            "Until": "November 24, 2027",
-            "Last used": "November 27, 2026",
-        },
-        "fr": {
-            "Quoi": "Renseignements de base sur le compte Opérations",
-            "De quelle institution": "Caisse Érable",
-            "Depuis le": "24 novembre 2026",
-            "Jusqu’au": "24 novembre 2027",
-            "Dernière utilisation": "27 novembre 2026",
-        },
+    assert one.one("h3").text == texts.BUDGET_COMPASS[lang]
+    assert facts(one) == {
+        texts.WHAT[lang]: f"{texts.ACCOUNT_BASIC[lang]} {texts.TRANSACTIONS[lang]}",
+        texts.FROM_WHICH_BANK[lang]: texts.MAPLE[lang],
+        texts.SINCE[lang]: texts.TODAY[lang],
+        texts.UNTIL[lang]: texts.IN_A_YEAR[lang],
+        texts.LAST_USED[lang]: {"en": "November 27, 2026", "fr": "27 novembre 2026"}[lang],
     }
-    assert facts(one) == expected[lang]
     links = [link.attributes["href"] for link in one.all("a")]
     assert links == [
         f"/connections/{tokens['consent_id']}",
@@ -214,7 +194,7 @@ def test_the_list_says_what_with_whom_since_until_and_when_it_was_last_used(
 def test_what_was_never_used_says_so(customer: BrowserCustomer, lang: str) -> None:
     customer.approve(lang=lang)
     [one] = shown(list_page(customer, lang))
-    assert {"en": "Last used Not yet", "fr": "Dernière utilisation Pas encore"}[lang] in one.text
+    assert f"{texts.LAST_USED[lang]} {texts.NOT_YET[lang]}" in one.text
 
 
 def test_all_banks_at_which_one_is_signed_in_are_on_one_page(customer: BrowserCustomer, lang: str) -> None:
@@ -223,15 +203,12 @@ def test_all_banks_at_which_one_is_signed_in_are_on_one_page(customer: BrowserCu
     page = list_page(customer, lang)
     assert {facts(one)[FROM[lang]] for one in shown(page)} == {name[lang] for name in BANKS.values()}
     for provider_id, name in BANKS.items():
-        assert {
-            "en": f"Signed in as Alex Tremblay at {name['en']}.",
-            "fr": f"Session ouverte chez {name['fr']}\N{NO-BREAK SPACE}: Alex Tremblay.",
-        }[lang].replace("\N{NO-BREAK SPACE}", " ") in page.text
+        assert texts.SIGNED_IN_AT.of(customer="Alex Tremblay", provider=name)[lang] in page.text
         assert not page.all("a", href=f"/connections/sign-in/{provider_id}?lang={lang}")
     complaints = [link.attributes["href"] for link in page.all("a", rel="noreferrer")]
     word = {"en": "/complaints", "fr": "/plaintes"}[lang]
     assert [address.endswith(word) for address in complaints] == [True, True]
-    button = {"en": "Sign out at all these banks", "fr": "Fermer toutes ces sessions"}
+    button = texts.SIGN_OUT_AT_ALL
     assert page.one("form").one("button").text == button[lang]
     signed_out = customer.client.post("/sign-out", data=hidden_fields(page, "/sign-out"))
     said = check_page(signed_out, "signed_out", lang).one("main").text
@@ -268,38 +245,23 @@ def _run_out(customer: BrowserCustomer, tokens: dict[str, str], ledger: Ledger, 
         (_stop, STOPPED_TODAY),
         (
             _revoke,
-            {
-                "en": "Budget Compass ended the sharing on November 24, 2026.",
-                "fr": "Boussole Budget a mis fin au partage le 24 novembre 2026.",
-            },
+            texts.RECIPIENT_ENDED_IT.of(recipient=texts.BUDGET_COMPASS, date=texts.TODAY),
         ),
         (
             _replace,
-            {
-                "en": "A newer answer of yours replaced this one on November 24, 2026.",
-                "fr": "Une réponse plus récente de votre part a remplacé celle-ci le 24 novembre 2026.",
-            },
+            texts.REPLACED.of(date=texts.TODAY),
         ),
         (
             _replay,
-            {
-                "en": "We ended the sharing on November 24, 2026 to protect you",
-                "fr": "Nous avons mis fin au partage le 24 novembre 2026 pour vous protéger",
-            },
+            texts.ENDED_TO_PROTECT.of(date=texts.TODAY),
         ),
         (
             _end_by_bank,
-            {
-                "en": "Maple Credit Union ended the sharing with Budget Compass on November 24, 2026.",
-                "fr": "Caisse Érable a mis fin au partage avec Boussole Budget le 24 novembre 2026.",
-            },
+            texts.BANK_ENDED_IT.of(provider=texts.MAPLE, recipient=texts.BUDGET_COMPASS, date=texts.TODAY),
         ),
         (
             _run_out,
-            {
-                "en": "Sharing with Budget Compass ended on November 24, 2027, as planned.",
-                "fr": "Le partage avec Boussole Budget a pris fin le 24 novembre 2027, comme prévu.",
-            },
+            texts.ENDED_AS_PLANNED.of(recipient=texts.BUDGET_COMPASS, date=texts.IN_A_YEAR),
         ),
     ],
     ids=["stopped", "revoked", "replaced", "replayed", "ended by the bank", "run out"],
@@ -309,7 +271,7 @@ def test_what_has_ended_is_apart_and_says_how(
     ledger: Ledger,
     clock: Clock,
     happen: Callable[[BrowserCustomer, dict[str, str], Ledger, Clock], None],
-    said: dict[str, str],
+    said: Mapping[str, str],
     lang: str,
 ) -> None:
     code = customer.approve("TRANSACTIONS")
@@ -318,7 +280,7 @@ def test_what_has_ended_is_apart_and_says_how(
     happen(customer, {**tokens, "code": code, "consent_id": consent_id}, ledger, clock)
     sign_in_at(customer, "1000", lang)
     page = list_page(customer, lang, f"?lang={lang}")
-    assert {"en": "What has ended", "fr": "Ce qui a pris fin"}[lang] in [h.text for h in page.all("h2")]
+    assert texts.WHAT_HAS_ENDED[lang] in [h.text for h in page.all("h2")]
     [one] = [one for one in shown(page) if said[lang] in one.text]
     assert f"/connections/{consent_id}" in [link.attributes["href"] for link in one.all("a")]
     assert f"/connections/{consent_id}?stop=all" not in [link.attributes["href"] for link in one.all("a")]
@@ -336,43 +298,21 @@ def test_the_receipt_is_in_both_languages_whatever_was_used(customer: BrowserCus
     other = {"en": "fr", "fr": "en"}[lang]
     section = page.one("section", lang=f"{other}-CA")
     receipts = {other: section.one("dl"), lang: page.one("main").all("dl")[0]}
-    expected = {
-        "en": [
-            ("Who gets the data", "Budget Compass Legal name: Budget Compass Technologies Inc."),
-            ("Why", "To show all your accounts in one place and help you plan your spending."),
-            ("From which bank", "Maple Credit Union"),
-            ("Since", "November 24, 2026"),
-            ("Until", "November 24, 2027"),
-            ("Receipt number", consent_id),
-        ],
-        "fr": [
-            (
-                "Qui reçoit les données",
-                "Boussole Budget Dénomination sociale : Technologies Boussole Budget inc.",
-            ),
-            (
-                "Pourquoi",
-                "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
-            ),
-            ("De quelle institution", "Caisse Érable"),
-            ("Depuis le", "24 novembre 2026"),
-            ("Jusqu’au", "24 novembre 2027"),
-            ("Numéro du reçu", consent_id),
-        ],
-    }
-    names = {
-        "en": ["Basic account details", "Transactions"],
-        "fr": ["Renseignements de base sur le compte", "Opérations"],
-    }
+    legal_name = {"en": "Budget Compass Technologies Inc.", "fr": "Technologies Boussole Budget inc."}
     for language, receipt in receipts.items():
         said = facts(receipt)
-        for label, value in expected[language]:
-            assert said[label] == value
-        assert [strong.text for strong in receipt.all("strong")] == names[language]
-        how_to_stop = said[{"en": "How to stop", "fr": "Comment cesser le partage"}[language]]
+        recipient, legally = texts.BUDGET_COMPASS[language], texts.LEGAL_NAME.of(legal_name=legal_name)
+        assert said[texts.WHO_GETS_THE_DATA[language]] == f"{recipient} {legally[language]}"
+        assert said[texts.WHY[language]] == PURPOSE[language]
+        assert said[texts.FROM_WHICH_BANK[language]] == texts.MAPLE[language]
+        assert said[texts.SINCE[language]] == texts.TODAY[language]
+        assert said[texts.UNTIL[language]] == texts.IN_A_YEAR[language]
+        assert said[texts.RECEIPT_NUMBER[language]] == consent_id
+        names = [strong.text for strong in receipt.all("strong")]
+        assert names == [texts.ACCOUNT_BASIC[language], texts.TRANSACTIONS[language]]
+        how_to_stop = said[texts.HOW_TO_STOP[language]]
         assert f"http://localhost:8000/connections/{consent_id}" in how_to_stop
-    assert "Currency" in receipts["en"].text
-    assert "Devise" in receipts["fr"].text
+        assert texts.CURRENCY[language] in receipt.text
 
 
 def test_the_receipt_as_data_says_the_same_in_both_languages(customer: BrowserCustomer) -> None:
@@ -387,11 +327,11 @@ def test_the_receipt_as_data_says_the_same_in_both_languages(customer: BrowserCu
         assert one["ends_at"] == "2027-11-24T12:00:00+00:00"
         assert one["ended_at"] is None
         assert [data["cluster"] for data in one["clusters"]] == ["ACCOUNT_BASIC", "TRANSACTIONS"]
-    assert receipt["en"]["recipient"] == "Budget Compass"
-    assert receipt["en"]["clusters"][1]["shared"][0] == "Date"
+    assert receipt["en"]["recipient"] == texts.BUDGET_COMPASS["en"]
+    assert receipt["en"]["clusters"][1]["shared"][0] == texts.DATE["en"]
     assert receipt["fr"]["recipient_legal_name"] == "Technologies Boussole Budget inc."
-    assert receipt["fr"]["clusters"][1]["name"] == "Opérations"
-    assert receipt["fr"]["clusters"][1]["shared"][-1] == "Qui a envoyé ou reçu l’argent"
+    assert receipt["fr"]["clusters"][1]["name"] == texts.TRANSACTIONS["fr"]
+    assert receipt["fr"]["clusters"][1]["shared"][-1] == texts.WHO_SENT_OR_GOT_THE_MONEY["fr"]
     customer.stop(consent_id)
     ended = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()["fr"]
     assert (ended["status"], ended["ended_on"]) == ("REVOKED", "24\N{NO-BREAK SPACE}novembre 2026")
@@ -420,10 +360,7 @@ def test_a_recipient_of_before_agreements_were_recorded_is_known_by_its_identifi
         connection.execute(update(decisions).values(agreement_hash=None))
     server = register(('client_id = "dc-budget"', 'client_id = "dc-other"'), browser=customer.client)
     page = check_page(server.get(f"/connections/{consent_id}"), "active", lang)
-    gone = {
-        "en": "dc-budget (a company that is no longer registered)",
-        "fr": "dc-budget (une entreprise qui n’est plus inscrite)",
-    }
+    gone = texts.NO_LONGER_REGISTERED.of(client_id="dc-budget")
     assert page.one("h1").text.endswith(gone[lang])
     assert all(name in page.text for name in gone.values())  # on the receipt in both languages
     assert server.get(f"/connections/{consent_id}/receipt.json").get_json()["en"]["purpose"] is None
@@ -458,25 +395,13 @@ def test_the_history_says_what_happened_and_leaves_out_everyday_use(
     times, told = zip(
         *([part.text for part in event.all("span")] for event in history.all("li")), strict=True
     )
-    assert (
-        list(told)
-        == {
-            "en": [
-                "Budget Compass asked for your data.",
-                "You chose to share your data.",
-                "Budget Compass got access for the first time.",
-                "You stopped sharing part of it: Transactions.",
-                "You stopped the sharing.",
-            ],
-            "fr": [
-                "Boussole Budget a demandé vos données.",
-                "Vous avez choisi de partager vos données.",
-                "Boussole Budget a obtenu l’accès pour la première fois.",
-                "Vous avez cessé une partie du partage : Opérations.",
-                "Vous avez cessé le partage.",
-            ],
-        }[lang]
-    )
+    assert list(told) == [
+        texts.RECIPIENT_ASKED.of(recipient=texts.BUDGET_COMPASS)[lang],
+        texts.YOU_CHOSE_TO_SHARE[lang],
+        texts.FIRST_ACCESS.of(recipient=texts.BUDGET_COMPASS)[lang],
+        texts.YOU_STOPPED_PART_OF_IT.of(clusters=texts.TRANSACTIONS)[lang],
+        texts.YOU_STOPPED_THE_SHARING[lang],
+    ]
     assert (
         times[-1]
         == {
@@ -509,13 +434,7 @@ def test_the_reminder_is_an_event_on_the_end_date(customer: BrowserCustomer, lan
     assert event["DTSTAMP"] == "20261124T120000Z"
     assert event["DTSTART;VALUE=DATE"] == "20271124"
     assert event["URL"] == f"http://localhost:8000/connections/{consent_id}"
-    assert (
-        event["SUMMARY"]
-        == {
-            "en": "Sharing with Budget Compass ends (Maple Credit Union)",
-            "fr": "Fin du partage avec Boussole Budget (Caisse Érable)",
-        }[lang]
-    )
+    assert event["SUMMARY"] == texts.REMINDER.of(recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE)[lang]
 
 
 def test_names_in_the_reminder_are_escaped_and_long_lines_folded(
@@ -542,21 +461,13 @@ def test_what_follows_is_said_before_anything_stops(customer: BrowserCustomer, l
     stopping, _, left = page.all("ul")
     assert [item.text for item in stopping.all("li")] == [TRANSACTIONS[lang]]
     assert len(left.all("li")) == 2
-    for words in {
-        "en": [
-            "Budget Compass would get no new data of this type from Maple Credit Union",
-            "It stops at once.",
-            "Budget Compass keeps the data it already has.",
-            "A statement can still show your name",
-        ],
-        "fr": [
-            "Boussole Budget n’obtiendrait plus de nouvelles données de ce type auprès de Caisse Érable",
-            "Le partage cesse tout de suite.",
-            "Boussole Budget garde les données déjà reçues.",
-            "Un relevé peut encore montrer votre nom",
-        ],
-    }[lang]:
-        assert words in page.text
+    for said in (
+        texts.NO_NEW_DATA.of(num=1, recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE),
+        texts.STOPS_AT_ONCE,
+        texts.KEEPS_OLD_DATA.of(recipient=texts.BUDGET_COMPASS),
+        texts.STATEMENTS_STILL_SHOW,
+    ):
+        assert said[lang] in page.text
     keep, stop = page.one("div", role="group").all("button")
     assert (keep.attributes["value"], stop.attributes["value"]) == ("nothing", "TRANSACTIONS")
     assert keep.attributes.keys() == stop.attributes.keys()
@@ -584,10 +495,7 @@ def test_the_way_of_a_connection_from_approval_to_its_end(
     assert (response.status_code, response.location) == (303, f"/connections/{consent_id}#stopped")
     page = detail_page(customer, consent_id, lang)
     assert page.one("p", id="stopped").text in leads(page)
-    assert {
-        "en": "You stopped sharing part of it on November 24, 2026: Transactions.",
-        "fr": "Vous avez cessé une partie du partage le 24 novembre 2026 : Opérations.",
-    }[lang] in leads(page)
+    assert texts.YOU_STOPPED_A_PART.of(date=texts.TODAY, clusters=texts.TRANSACTIONS)[lang] in leads(page)
     assert customer.refresh(tokens["refresh_token"]).get_json()["scope"] == "ACCOUNT_BASIC STATEMENTS"
     assert introspect(client, tokens["access_token"])["scope"] == "ACCOUNT_BASIC STATEMENTS"
 
@@ -622,11 +530,9 @@ def test_without_the_basic_data_nothing_is_left(customer: BrowserCustomer, lang:
     address = f"/connections/{tokens['consent_id']}"
     page = check_page(customer.client.get(f"{address}?stop=ACCOUNT_BASIC"), "stop", lang)
     assert len(page.all("ul")[0].all("li")) == 2
-    assert {"en": "no new data of these types", "fr": "données de ces types"}[lang] in page.text
-    assert {
-        "en": "Nothing else can be shared without this, so all of it stops: Basic account details.",
-        "fr": "Rien d’autre ne peut être partagé sans ceci, donc tout le partage cesse",
-    }[lang] in page.text
+    said = texts.NO_NEW_DATA.of(num=2, recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE)[lang]
+    assert said in page.text
+    assert texts.ALL_OF_IT_STOPS.of(cluster=texts.ACCOUNT_BASIC)[lang] in page.text
     fields = hidden_fields(page, address)
     assert customer.client.post(address, data={**fields, "stop": "ACCOUNT_BASIC"}).status_code == 303
     detail_page(customer, tokens["consent_id"], lang, "ended")
@@ -641,10 +547,7 @@ def test_what_the_recipient_needs_can_be_stopped_and_the_page_says_that_it_is_ne
     [consent_id] = customer.connections()
     response = customer.client.get(f"/connections/{consent_id}?stop=TRANSACTIONS")
     page = check_page(response, "stop_one", lang)
-    assert {
-        "en": "Prairie Loans told us that it cannot work without this data.",
-        "fr": "Prêts des Prairies nous a dit ne pas pouvoir fonctionner sans ces données.",
-    }[lang] in page.text
+    assert texts.NEEDED_BY_RECIPIENT.of(recipient=texts.PRAIRIE_LOANS)[lang] in page.text
     assert customer.stop(consent_id, "TRANSACTIONS").status_code == 303
     detail_page(customer, consent_id, lang)
 
@@ -737,7 +640,7 @@ def test_a_ledger_that_is_gone_is_not_told_as_a_stop_either(
     address = f"/connections/{consent_id}"
     fields = hidden_fields(parse_page(customer.client.get(f"{address}?stop=all").text), address)
     path = Path(ledger_url.removeprefix("sqlite:///"))
-    customer.client.application.extensions["accord"].flow.ledger.close()
+    services_of(customer.client.application).flow.ledger.close()
     for part in path.parent.glob(f"{path.name}*"):
         part.rename(tmp_path / f"away-{part.name}")
     path.mkdir()
@@ -760,10 +663,7 @@ def test_a_connection_ends_on_its_end_date_to_the_second(
     page = detail_page(customer, tokens["consent_id"], lang, "ended")
     assert (
         leads(page)[0]
-        == {
-            "en": "Sharing with Budget Compass ended on November 24, 2027, as planned.",
-            "fr": "Le partage avec Boussole Budget a pris fin le 24 novembre 2027, comme prévu.",
-        }[lang]
+        == texts.ENDED_AS_PLANNED.of(recipient=texts.BUDGET_COMPASS, date=texts.IN_A_YEAR)[lang]
     )
     assert not page.all("button")
     assert customer.refresh(tokens["refresh_token"]).get_json()["error"] == "invalid_grant"
@@ -792,7 +692,7 @@ def test_the_switch_shows_the_same_in_the_other_language_and_is_remembered(
 
 def ended_before(app: Flask, many: int) -> list[str]:
     """So many that have ended, and before them one that is still active; the ended ones, the newest first."""
-    store, ledger = app.extensions["accord"].connections, app.extensions["accord"].tokens.ledger
+    store, ledger = services_of(app).connections, services_of(app).tokens.ledger
     for number in range(many + 1):
         at = NOON - timedelta(minutes=many + 1 - number)
         client_id = "dc-budget" if number == 0 else "dc-gone"
@@ -817,10 +717,7 @@ def pages(customer: BrowserCustomer, lang: str) -> Iterator[Element]:
         page = check_page(customer.client.get(address), "connections", lang)
         yield page
         older = [
-            link.attributes["href"]
-            for link in page.one("main").all("a")
-            if link.text
-            == {"en": "Older sharing that has ended", "fr": "Partages plus anciens qui ont pris fin"}[lang]
+            link.attributes["href"] for link in page.one("main").all("a") if link.text == texts.OLDER[lang]
         ]
         if not older:
             return
@@ -845,7 +742,7 @@ def test_the_page_of_a_long_past_leads_back_to_its_beginning(
     ended_before(app, MOST_ENDED + 1)
     sign_in_at(customer, "1000", lang)
     first, last = pages(customer, lang)
-    newest = {"en": "Newest sharing that has ended", "fr": "Partages les plus récents qui ont pris fin"}[lang]
+    newest = texts.NEWEST[lang]
     assert newest not in first.text
     (back,) = [link for link in last.one("main").all("a") if link.text == newest]
     assert back.attributes["href"] == "/connections#ended"
@@ -858,7 +755,7 @@ def test_what_is_older_than_nothing_of_ones_own_is_the_first_page(
     ended = ended_before(app, MOST_ENDED + 1)
     names = {"request_id": "r-x", "consent_id": "c-somebody-else", "subject": "maple-0002"}
     before = NOON - timedelta(days=1)
-    app.extensions["accord"].tokens.ledger.record_decision(
+    services_of(app).tokens.ledger.record_decision(
         a_decision(**names), a_grant(**names, approved_at=before, expires_at=NOON)
     )
     sign_in_at(customer, "1000", lang)
@@ -869,7 +766,7 @@ def test_what_is_older_than_nothing_of_ones_own_is_the_first_page(
 
 def test_what_has_ended_at_two_banks_is_one_list(customer: BrowserCustomer, app: Flask, lang: str) -> None:
     ended = ended_before(app, MOST_ENDED + 4)
-    engine = create_engine(app.extensions["accord"].settings.ledger_url.get_secret_value())
+    engine = create_engine(services_of(app).settings.ledger_url.get_secret_value())
     with engine.begin() as connection:
         for table in (metadata.tables["grants"], metadata.tables["decisions"]):
             elsewhere = update(table).where(table.c.consent_id.in_(["c-003", "c-022"]))

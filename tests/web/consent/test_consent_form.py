@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.language import Language
 from app.stores.redis import client as redis
+from tests.support import texts
 from tests.support.applications import Clock, a_browser
 from tests.support.builders import EVERYTHING
 from tests.support.customer import (
@@ -19,7 +20,6 @@ from tests.support.customer import (
     hidden_fields,
 )
 from tests.support.expected_pages import (
-    NOTHING_RECORDED,
     check_error_page,
     check_page,
     complaints_page,
@@ -461,7 +461,7 @@ def test_switching_needs_the_forms_token_too(customer: BrowserCustomer, lang: st
     response = customer.client.post(
         f"/consent/{request_id}", data={"language": "fr", "scope": "TRANSACTIONS"}
     )
-    check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    check_error_page(response, "form_refused", lang, status=400, assurance=texts.NOTHING_RECORDED)
     page = check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
     assert checked(page) == set()
 

@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.stores.redis import client as redis
+from tests.support import texts
 from tests.support.applications import Clock, a_browser
 from tests.support.builders import CALLBACK, EVERYTHING, NOON, VERIFIER
 from tests.support.customer import (
@@ -22,7 +23,7 @@ from tests.support.customer import (
     carried_params,
     hidden_fields,
 )
-from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page, ways_out
+from tests.support.expected_pages import check_error_page, check_page, ways_out
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, parse_page
 from tests.support.redis_contents import texts_in
@@ -243,7 +244,7 @@ def test_a_form_that_is_not_of_this_session_and_request_records_nothing(
         "another session's": attacker.fields,
     }[whose]
     response = form.customer.post_answer(form.request_id, fields, decision)
-    page = check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    page = check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     assert ways_out(page) == [form.address, "https://maple.example/complaints"]
     assert recorded.nothing_happened
     assert form.send("approve").status_code == 302, "the real form still works"
@@ -252,7 +253,7 @@ def test_a_form_that_is_not_of_this_session_and_request_records_nothing(
 def test_a_refused_form_is_told_in_the_customers_language(customer: BrowserCustomer, lang: str) -> None:
     form = OpenForm(customer, lang=lang)
     response = customer.post_answer(form.request_id, {}, "approve")
-    check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    check_error_page(response, "form_refused", lang, status=400, assurance=texts.NOTHING_RECORDED)
 
 
 def test_a_form_from_before_sign_in_is_refused(customer: BrowserCustomer, recorded: LedgerTables) -> None:
@@ -285,7 +286,7 @@ def test_a_form_from_before_signing_out_is_refused(form: OpenForm, recorded: Led
     assert recorded.nothing_happened
     form.customer.sign_in(form.request_id)
     response = form.send("approve")
-    check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     assert recorded.nothing_happened
 
 
@@ -310,7 +311,7 @@ def test_no_other_method_decides(form: OpenForm, recorded: LedgerTables, method:
 @pytest.mark.parametrize("body", [b"[1, 2]", b"5", b"{", b'{"decision": "approve"}', b"null"])
 def test_a_body_that_is_no_form_decides_nothing(form: OpenForm, recorded: LedgerTables, body: bytes) -> None:
     response = form.customer.client.post(form.address, data=body, content_type="application/json")
-    check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     assert recorded.nothing_happened
 
 

@@ -10,6 +10,7 @@ from flask import Flask
 from app.development.embedded import EmbeddedValkey
 from app.domain.evidence import hash_text
 from app.web.consent.visible_text import visible_text
+from tests.support import texts
 from tests.support.applications import Clock, a_browser
 from tests.support.customer import (
     LOANS_APP_REQUEST,
@@ -18,7 +19,7 @@ from tests.support.customer import (
     answer_params,
     hidden_fields,
 )
-from tests.support.expected_pages import NOTHING_RECORDED, check_error_page
+from tests.support.expected_pages import check_error_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import failing_server, locked
 from tests.support.page_contract import ContractClient, parse_page
@@ -265,7 +266,7 @@ def test_a_token_for_another_screen_decides_nothing(
     for screen_hash in (elsewhere, hash_text("what nobody saw"), ""):
         forged = {"csrf_token": f"{screen_hash}.{token.partition('.')[2]}"}
         response = customer.post_answer(request_id, forged, "approve")
-        check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+        check_error_page(response, "form_refused", lang, status=400, assurance=texts.NOTHING_RECORDED)
     assert recorded.nothing_happened
     assert "code" in answer_params(customer.post_answer(request_id, {"csrf_token": token}, "approve"))
 

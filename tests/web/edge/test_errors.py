@@ -1,13 +1,13 @@
 """The one exit for what goes wrong: a page for people, JSON for machines, a reference number for operators."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 
 from app.settings import Settings
-from tests.support.applications import a_browser, make_app
+from tests.support import texts
+from tests.support.applications import Logged, a_browser, make_app
 from tests.support.builders import a_query
 from tests.support.customer import BUDGET, BrowserCustomer, basic
 from tests.support.expected_pages import (
@@ -131,16 +131,14 @@ def test_something_unexpected_at_the_token_endpoint_is_json(broken: ContractClie
     assert "secret-text" not in response.text
 
 
-def test_the_reference_number_on_the_page_finds_the_log_lines(
-    capsys: pytest.CaptureFixture[str], settings: Settings
-) -> None:
-    client = make_app(settings, broken_clock).test_client()
+def test_the_reference_number_on_the_page_finds_the_log_lines(logged: Logged, settings: Settings) -> None:
+    client = a_browser(make_app(settings, broken_clock))
     response = client.get(f"/api/v1/authorize?{a_query(client_id='nobody')}")
-    assert "Reference number" in response.text
+    assert texts.REFERENCE_NUMBER.beginning["en"] in response.text
     broken_answer = client.post(
         "/api/v1/token", data={"grant_type": "refresh_token", "refresh_token": "x"}, headers=basic(*BUDGET)
     )
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    lines = logged()
     by_trace = {line["trace_id"]: line for line in lines}
     refused = by_trace[response.headers["ob-trace-id"]]
     assert refused["error"] == "invalid_client"

@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 
 from app.stores.redis import client as redis
+from tests.support import texts
 from tests.support.applications import Clock, a_browser
 from tests.support.builders import a_query
 from tests.support.customer import BrowserCustomer, hidden_fields
 from tests.support.expected_pages import (
     HEADINGS,
-    NOTHING_RECORDED,
     check_error_page,
     check_page,
     complaints_page,
@@ -105,8 +105,8 @@ def test_without_a_cookie_every_request_gets_the_same_page_in_both_languages(
         )
         french = answer.one("section", lang="fr-CA")
         assert french.one("h2").text == HEADINGS["cookies_blocked"]["fr"]
-        assert french.all("p")[0].text == "Rien de nouveau n’a été partagé."
-        said.append(answer.one("main").text.rpartition("Reference number")[0])
+        assert french.all("p")[0].text == texts.NOTHING_NEW["fr"]
+        said.append(answer.one("main").text.rpartition(texts.REFERENCE_NUMBER.beginning["en"])[0])
         said[-1] += french.text
     assert len(set(said)) == 1
 
@@ -142,7 +142,7 @@ def test_a_refused_form_is_the_banks_page_and_switches_to_the_form(
 ) -> None:
     request_id = customer.signed_in_request(lang=lang)
     response = customer.client.post(f"/consent/{request_id}", data={"decision": "approve"})
-    page = check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    page = check_error_page(response, "form_refused", lang, status=400, assurance=texts.NOTHING_RECORDED)
     assert "/complaints" in response.text or "/plaintes" in response.text
     switch = page.one("a", hreflang=OTHER[lang]).attributes["href"]
     check_page(customer.client.get(switch), "form", OTHER[lang])

@@ -9,7 +9,8 @@ from werkzeug.test import TestResponse
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.redis.client import Redis
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support import texts
+from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings, services_of
 from tests.support.builders import a_query
 from tests.support.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, answer_params, basic
 from tests.support.expected_pages import check_error_page, check_json, complaints_page, ways_out
@@ -78,8 +79,8 @@ def test_an_address_that_begins_too_many_requests_reads_how_long_to_wait(
     page = check_error_page(response, "too_many", lang, status=429)
     assert ways_out(page) == [complaints_page(lang)]
     assert 1 <= int(response.headers["Retry-After"]) <= 60
-    wait = {"en": "Wait 60 seconds.", "fr": "Attendez 60 secondes."}[lang]
-    assert wait in page.one("main").text
+    wait = {"en": "60 seconds", "fr": "60 secondes"}
+    assert texts.WAIT_THEN_START_AGAIN.of(time=wait)[lang] in page.one("main").text
 
 
 def test_a_program_is_told_in_json(client: ContractClient) -> None:
@@ -201,14 +202,11 @@ def test_a_guesser_behind_proxies_is_counted_however_its_address_is_written(
     assert [guess(number) for number in range(4)] == [401, 401, 401, 429]
 
 
-def test_a_flood_writes_few_lines_which_say_how_many_were_left_out(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_flood_writes_few_lines_which_say_how_many_were_left_out(serve: Serve, logged: Logged) -> None:
     client = serve(address_rate=1)
-    capsys.readouterr()
     for _ in range(300):
         ask(client, client_id="nobody")
-    assert len(capsys.readouterr().err.splitlines()) < 40
+    assert 0 < len(logged()) < 40
 
 
 def test_a_question_without_a_beginning_does_not_count(client: ContractClient) -> None:
@@ -324,5 +322,5 @@ def test_in_production_there_are_limits_and_in_development_only_those_that_were_
             settings.wrong_secrets_in_force,
         ]
 
-    assert in_force(production.application.extensions["accord"].settings) == [1200, 600, 6000, 100]
-    assert in_force(app.extensions["accord"].settings) == [0, 0, 0, 0]
+    assert in_force(services_of(production.application).settings) == [1200, 600, 6000, 100]
+    assert in_force(services_of(app).settings) == [0, 0, 0, 0]

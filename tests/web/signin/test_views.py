@@ -15,22 +15,18 @@ from app.domain.registry import SandboxTrouble
 from app.settings import Settings
 from app.signatures import make_signer
 from app.stores.redis import client as redis
+from tests.support import texts
 from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
-from tests.support.expected_pages import NOTHING_RECORDED, check_error_page, check_page
+from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import admin_token, claims_of, record
 from tests.support.page_contract import ContractClient, Element, parse_page
 from tests.support.registrations import with_customers
 
-PROVIDER = {"en": "Maple Credit Union", "fr": "Caisse Érable"}
-CONTINUE_TO = {"en": "Sign in to continue to Budget Compass.", "fr": "pour continuer vers Boussole Budget."}
-FAILED = {"en": "That sign-in did not work.", "fr": "La connexion n’a pas fonctionné."}
-WITHOUT_SHARING = {
-    "en": "Go back to Budget Compass without sharing",
-    "fr": "Retourner à Boussole Budget sans rien partager",
-}
-WAIT = {"en": "Wait 5 minutes, then try again.", "fr": "Attendez 5 minutes, puis réessayez."}
+PROVIDER = texts.MAPLE
+CONTINUE_TO = texts.SIGN_IN_TO_CONTINUE.of(recipient=texts.BUDGET_COMPASS)
+WITHOUT_SHARING = texts.GO_BACK_WITHOUT_SHARING.of(recipient=texts.BUDGET_COMPASS)
 
 
 @pytest.fixture
@@ -54,7 +50,7 @@ def summary(page: Element) -> Element:
     told = page.one("div", role="alert")
     target = told.one("a").attributes["href"].removeprefix("#")
     page.one("input", id=target)
-    assert page.one("title").text.startswith(("Error:", "Erreur :"))
+    assert page.one("title").text.startswith(tuple(texts.ERROR_IN_TITLE.beginning.values()))
     return told
 
 
@@ -170,15 +166,8 @@ def test_every_failure_is_told_in_the_same_words(
     encoded = {name: value.encode("utf-8", "surrogatepass") for name, value in sent.items()}
     response = customer.client.post(f"/sign-in/{request_id}", data=encoded)
     page = check_page(response, "sign_in", lang, status=400)
-    assert summary(page).text.endswith(FAILED[lang] + page_advice(lang))
+    assert summary(page).text.endswith(texts.SIGN_IN_FAILED[lang])
     assert "Set-Cookie" not in response.headers
-
-
-def page_advice(lang: str) -> str:
-    return {
-        "en": " Check what you typed and try again.",
-        "fr": " Vérifiez ce que vous avez entré et réessayez.",
-    }[lang]
 
 
 def test_after_a_failure_the_user_name_is_kept_and_the_password_never(
@@ -221,10 +210,10 @@ def test_what_is_not_a_form_signs_nobody_in(customer: BrowserCustomer) -> None:
     client, address = customer.client, f"/sign-in/{request_id}"
     right = {"user_name": "alex", "password": "maple-syrup"}
     as_json = client.post(address, json={**token, **right})
-    check_error_page(as_json, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    check_error_page(as_json, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     for body in (b"[1, 2]", b"5", b"{", b'"'):
         response = client.post(address, data=body, content_type="application/json")
-        check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+        check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     files = {name: (io.BytesIO(value.encode()), "file") for name, value in right.items()}
     check_page(client.post(address, data={**token, **files}), "sign_in", "en", status=400)
 
@@ -245,7 +234,7 @@ def test_after_five_failures_even_the_right_password_has_to_wait(
     assert fail(customer, request_id, 5).status_code == 400
     response = customer.sign_in(request_id)
     page = check_page(response, "sign_in", lang, status=429)
-    assert summary(page).text.endswith(WAIT[lang])
+    assert summary(page).text.endswith(texts.TOO_MANY_TRIES.of(time="5 minutes")[lang])
     assert 295 <= int(response.headers["Retry-After"]) <= 300
     assert page.one("input", name="user_name").attributes["value"] == "alex"
 
@@ -259,8 +248,8 @@ def test_the_wait_is_said_in_the_words_that_fit_it(
         redis_client.expire(key, 40)
     response = customer.sign_in(request_id)
     assert 35 <= int(response.headers["Retry-After"]) <= 40
-    seconds = {"en": " seconds, then try again.", "fr": " secondes, puis réessayez."}
-    assert summary(parse_page(response.text)).text.endswith(seconds[lang])
+    said = texts.TOO_MANY_TRIES.of(time={"en": "40 seconds", "fr": "40 secondes"})
+    assert summary(parse_page(response.text)).text.endswith(said[lang])
 
 
 def test_after_the_wait_the_right_password_signs_in(
@@ -381,7 +370,7 @@ def test_who_signs_in_later_cannot_send_the_first_persons_form(
     customer.sign_in(request_id, "sam")
     refused = customer.post_answer(request_id, fields, "approve")
     assert (refused_between.status_code, refused_between.location) == (303, f"/sign-in/{request_id}")
-    check_error_page(refused, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+    check_error_page(refused, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
     assert recorded.nothing_happened
 
 
@@ -455,7 +444,7 @@ def test_nobody_is_signed_out_by_a_form_that_is_not_theirs(
         attacker = BrowserCustomer(a_browser(app))
         token = hidden_fields(attacker.form(attacker.signed_in_request()), "/sign-out")["csrf_token"]
     response = customer.client.post("/sign-out", data={"request_id": request_id, "csrf_token": token})
-    check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    check_error_page(response, "form_refused", lang, status=400, assurance=texts.NOTHING_RECORDED)
     check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
 
 
@@ -471,7 +460,7 @@ def test_a_form_of_one_kind_is_not_taken_for_another(customer: BrowserCustomer) 
         (f"/sign-in/{request_id}", {**to_sign_out, "user_name": "sam", "password": "maple-syrup"}),
     ):
         response = customer.client.post(address, data=fields)
-        check_error_page(response, "form_refused", "en", status=400, assurance=NOTHING_RECORDED)
+        check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
 
 
 def test_a_link_signs_nobody_out(customer: BrowserCustomer) -> None:
@@ -500,7 +489,7 @@ def test_nobody_is_signed_in_by_a_form_that_is_not_theirs(
     response = customer.client.post(
         f"/sign-in/{request_id}", data={"csrf_token": token, "user_name": "sam", "password": "maple-syrup"}
     )
-    page = check_error_page(response, "form_refused", lang, status=400, assurance=NOTHING_RECORDED)
+    page = check_error_page(response, "form_refused", lang, status=400, assurance=texts.NOTHING_RECORDED)
     assert page.one("a", id="way-back").attributes["href"] == f"/consent/{request_id}"
     assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
 

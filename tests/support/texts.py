@@ -1,0 +1,234 @@
+"""What pages say, out of the catalogues: each sentence that a test names is here once.
+
+Whoever changes a French text changes no test; whoever changes an English one changes its line here, which
+`tests/test_texts.py` asks for.
+"""
+
+import gettext
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from io import BytesIO
+
+import polib
+
+from app.domain.language import Language
+from tests.support.repository import ROOT
+
+
+class ByLanguage(Mapping[str, str]):
+    """What is said in each language, found when somebody asks."""
+
+    def __init__(self, say: Callable[[str], str]) -> None:
+        self._say = say
+
+    def __getitem__(self, lang: str) -> str:
+        """With its whitespace as `Element.text` has it."""
+        return " ".join(self._say(lang).split())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(Language)
+
+    def __len__(self) -> int:
+        return len(Language)
+
+
+class Text(ByLanguage):
+    """A text of the catalogues: `Text("Receipt")["fr"]` is all of it."""
+
+    def __init__(self, msgid: str, plural: str | None = None, *, context: str | None = None) -> None:
+        super().__init__(self._whole)
+        self.msgid, self.plural, self.context = msgid, plural, context
+
+    def of(self, **fields: str | int | Mapping[str, str]) -> ByLanguage:
+        """The text with its fields, which may differ by language. `num` decides the plural."""
+        num = fields.get("num", 1)
+        return ByLanguage(
+            lambda lang: (
+                self._translated(lang, num if isinstance(num, int) else 1)
+                % {
+                    name: value[lang] if isinstance(value, Mapping) else value
+                    for name, value in fields.items()
+                }
+            )
+        )
+
+    @property
+    def beginning(self) -> ByLanguage:
+        """What is before the first field."""
+        return ByLanguage(lambda lang: self._translated(lang).partition("%(")[0])
+
+    def is_in_the_catalogue(self, lang: str) -> bool:
+        return any(
+            (entry.msgctxt, entry.msgid, entry.msgid_plural or None)
+            == (self.context, self.msgid, self.plural)
+            for entry in _catalogue(lang)[0]
+        )
+
+    def _whole(self, lang: str) -> str:
+        assert "%(" not in self.msgid, f"“{self.msgid}” has fields"
+        return self._translated(lang)
+
+    def _translated(self, lang: str, num: int = 1) -> str:
+        assert self.is_in_the_catalogue(lang), f"no text is “{self.msgid}”: tests/support/texts.py names it"
+        known = _catalogue(lang)[1]
+        if self.plural is not None:
+            return known.ngettext(self.msgid, self.plural, num)
+        return known.gettext(self.msgid) if self.context is None else known.pgettext(self.context, self.msgid)
+
+
+@cache
+def _catalogue(lang: str) -> tuple[polib.POFile, gettext.NullTranslations]:
+    texts = polib.pofile(ROOT / "translations" / lang / "LC_MESSAGES" / "messages.po")
+    return texts, gettext.GNUTranslations(BytesIO(texts.to_binary()))
+
+
+# Who and when, in the demo's registration on the day of the tests
+
+BUDGET_COMPASS = {"en": "Budget Compass", "fr": "Boussole Budget"}
+PRAIRIE_LOANS = {"en": "Prairie Loans", "fr": "Prêts des Prairies"}
+MAPLE = {"en": "Maple Credit Union", "fr": "Caisse Érable"}
+NORTHERN = {"en": "Northern Bank", "fr": "Banque du Nord"}
+HARBOUR = {"en": "Harbour Trust", "fr": "Fiducie du Port"}
+TODAY = {"en": "November 24, 2026", "fr": "24 novembre 2026"}
+IN_A_YEAR = {"en": "November 24, 2027", "fr": "24 novembre 2027"}
+
+# Headings
+
+DO_YOU_WANT_TO_SHARE = Text("Do you want to share your data with %(recipient)s?")
+ALREADY_ANSWERED = Text("You already answered this request")
+CONTINUE_TO = Text("Continue to %(recipient)s")
+SIGN_IN_TO = Text("Sign in to %(provider)s")
+SIGNED_OUT = Text("You are signed out")
+HOW_TO_COMPLAIN = Text("How to make a complaint")
+DATA_SHARING = Text("Data sharing")
+YOU_SHARE_DATA_WITH = Text("You share data with %(recipient)s")
+YOU_NO_LONGER_SHARE_WITH = Text("You no longer share this data with %(recipient)s")
+STOP_SHARING_WITH = Text("Stop sharing with %(recipient)s?")
+STOP_SHARING_ONE = Text("Stop sharing “%(cluster)s” with %(recipient)s?")
+CONNECTION_UNKNOWN = Text("We cannot find this data sharing")
+FORM_REFUSED = Text("We could not accept this form")
+NOT_STOPPED = Text("We could not stop the sharing")
+BAD_REQUEST = Text("We could not read this request")
+COOKIES_BLOCKED = Text("We did not get a cookie we need")
+NOT_ALLOWED = Text("This page cannot be opened this way")
+NOT_FOUND = Text("We cannot find this page")
+REQUEST_EXPIRED = Text("The time to answer has run out")
+REQUEST_LOST = Text("We cannot find this request")
+SESSION_OVER = Text("Your session has ended")
+SIGN_IN_LOST = Text("We cannot find this sign-in")
+SIGN_IN_USED = Text("This sign-in is over")
+NOT_SIGNED_IN = Text("You are not signed in")
+UNPROVEN = Text("We could not check who you are")
+NOT_ASKED_BY_BANK = Text("%(provider)s did not ask who you are")
+BANK_UNAVAILABLE = Text("Signing in to %(provider)s is not working right now")
+BANK_BUSY = Text("Many people are signing in to %(provider)s right now")
+TOO_MANY = Text("Too many requests are coming from your network")
+UNAVAILABLE = Text("This service is not working right now")
+UNEXPECTED = Text("Something went wrong on our side")
+UNSAFE_CLIENT = Text("We cannot open this request")
+UNSAFE_REDIRECT = Text("We stopped this request to protect you")
+
+# Whether anything was shared
+
+NOTHING_SHARED = Text("We did not share any data.")
+NOTHING_RECORDED = Text("We did not record what you just sent, and we did not share any data because of it.")
+NOTHING_NEW = Text("Nothing new was shared.")
+NOTHING_CHANGED = Text("Nothing was shared or changed.")
+NOT_STOPPED_BY_FORM = Text("This form did not stop or change any sharing.")
+MAYBE_STILL_SHARED = Text("We could not record your answer. Your data may still be shared.")
+TIME_IS_OVER = Text("The time to answer is over. Nothing was shared here.")
+
+# Around a page
+
+REFERENCE_NUMBER = Text("Reference number: %(reference)s")
+ERROR_IN_TITLE = Text("Error: %(title)s")
+TRY_AGAIN = Text("Try again", context="button")
+GO_BACK_WITHOUT_SHARING = Text("Go back to %(recipient)s without sharing")
+WAIT_THEN_START_AGAIN = Text(
+    "Wait %(time)s. Then go back to the app or website that sent you here and start again."
+)
+
+# Signing in
+
+SIGN_IN_TO_CONTINUE = Text(
+    "Sign in to continue to %(recipient)s. On the next page, you decide what to share."
+)
+SIGN_IN_TO_SEE = Text("Sign in to see what you share.")
+SIGN_IN_FAILED = Text("That sign-in did not work. Check what you typed and try again.")
+TOO_MANY_TRIES = Text("There were too many tries. Wait %(time)s, then try again.")
+YOU_ARE_SIGNED_IN = Text("You are signed in.")
+SIGNED_IN_AS = Text("Signed in as %(customer)s.")
+SIGNED_IN_AT = Text("Signed in as %(customer)s at %(provider)s.")
+
+# Connections
+
+SIGN_OUT = Text("Sign out", context="button")
+SIGN_OUT_AT_ALL = Text("Sign out at all these banks", context="button")
+YOU_SHARE_NOTHING = Text(
+    "You do not share any data right now. When you agree to share with an app, you find it here."
+)
+WHAT = Text("What", context="label")
+FROM_WHICH_BANK = Text("From which bank")
+SINCE = Text("Since", context="label")
+UNTIL = Text("Until", context="label")
+LAST_USED = Text("Last used")
+NOT_YET = Text("Not yet")
+WHAT_HAS_ENDED = Text("What has ended")
+OLDER = Text("Older sharing that has ended")
+NEWEST = Text("Newest sharing that has ended")
+YOU_STOPPED = Text("You stopped sharing with %(recipient)s on %(date)s.")
+YOU_STOPPED_A_PART = Text("You stopped sharing part of it on %(date)s: %(clusters)s.")
+RECIPIENT_ENDED_IT = Text("%(recipient)s ended the sharing on %(date)s.")
+REPLACED = Text("A newer answer of yours replaced this one on %(date)s.")
+ENDED_TO_PROTECT = Text(
+    "We ended the sharing on %(date)s to protect you: a code that works only once was used twice."
+)
+BANK_ENDED_IT = Text("%(provider)s ended the sharing with %(recipient)s on %(date)s.")
+ENDED_AS_PLANNED = Text("Sharing with %(recipient)s ended on %(date)s, as planned.")
+ON_HOLD = Text("%(recipient)s cannot get your data right now. You can still stop the sharing.")
+NOW_CALLED = Text("%(recipient)s is now called %(new_name)s.")
+CAN_GET_YOUR_DATA = Text("%(recipient)s can get your data from %(provider)s until %(end_date)s.")
+NO_LONGER_REGISTERED = Text("%(client_id)s (a company that is no longer registered)")
+REMINDER = Text("Sharing with %(recipient)s ends (%(provider)s)")
+
+# The receipt, and what happened
+
+RECEIPT = Text("Receipt")
+WHO_GETS_THE_DATA = Text("Who gets the data")
+LEGAL_NAME = Text("Legal name: %(legal_name)s")
+WHY = Text("Why", context="label")
+RECEIPT_NUMBER = Text("Receipt number")
+HOW_TO_STOP = Text("How to stop")
+RECIPIENT_ASKED = Text("%(recipient)s asked for your data.")
+YOU_CHOSE_TO_SHARE = Text("You chose to share your data.")
+FIRST_ACCESS = Text("%(recipient)s got access for the first time.")
+YOU_STOPPED_PART_OF_IT = Text("You stopped sharing part of it: %(clusters)s.")
+YOU_STOPPED_THE_SHARING = Text("You stopped the sharing.")
+
+# Before something stops
+
+NO_NEW_DATA = Text(
+    "%(recipient)s would get no new data of this type from %(provider)s:",
+    "%(recipient)s would get no new data of these types from %(provider)s:",
+)
+STOPS_AT_ONCE = Text("It stops at once.")
+ALL_OF_IT_STOPS = Text("Nothing else can be shared without this, so all of it stops: %(cluster)s.")
+NEEDED_BY_RECIPIENT = Text(
+    "%(recipient)s told us that it cannot work without this data. Talk to them first if you are not sure."
+)
+KEEPS_OLD_DATA = Text("%(recipient)s keeps the data it already has. To have it deleted, ask %(recipient)s.")
+STATEMENTS_STILL_SHOW = Text("A statement can still show your name, address, balances and transactions.")
+
+# Data
+
+ACCOUNT_BASIC = Text("Basic account details")
+TRANSACTIONS = Text("Transactions")
+CURRENCY = Text("Currency")
+DATE = Text("Date")
+WHO_SENT_OR_GOT_THE_MONEY = Text("Who sent or got the money")
+
+# Time to answer
+
+LESS_THAN_2_MINUTES = Text("Less than 2 minutes are left to answer.")
+GET_MORE_TIME = Text("Get more time")
+HOW_TO_START_AGAIN = Text("See how to start again")
