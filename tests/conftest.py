@@ -1,19 +1,24 @@
 """Real stores for every test: Valkey in a folder of its own, a ledger in a SQLite file, keys made here."""
 
+import json
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 
 from app.development.embedded import EmbeddedValkey
+from app.logs import set_up_logging
 from app.settings import Settings
 from app.stores.keys import generate_signing_keys
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 from tests.support.other_languages import add_two_languages, run, translate
@@ -36,6 +41,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """What needs root and systemd is run by itself: `make test-systemd`."""
     return True if collection_path.name == "booted" and not config.getoption("--booted") else None
+
+
+@pytest.fixture(autouse=True)
+def logging_of_one_test() -> Iterator[None]:
+    """An application sets logging up for the whole process, and so for the tests after its own."""
+    root = logging.getLogger()
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+    yield
+    structlog.contextvars.clear_contextvars()
+    structlog.configure(**configuration)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]) -> Logged:
+    """The entries of the log since it was last asked. Each is a line of printable ASCII."""
+    set_up_logging()
+
+    def entries() -> list[dict[str, Any]]:
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.replace("\n", "").isprintable()
+        assert captured.err.isascii()
+        return [json.loads(line) for line in captured.err.splitlines()]
+
+    return entries
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from app.commands.ledger import ledger as ledger_commands
 from app.domain.history import Actor
 from app.stores.ledger.connections import AT_ONCE, ConnectionStore
 from app.stores.ledger.ledger import Ledger
+from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
@@ -42,7 +43,7 @@ def tokens(customer: BrowserCustomer) -> dict[str, str]:
 
 
 def consent_of(app: Flask) -> str:
-    (connection,) = app.extensions["accord"].connections.of_client("dc-budget")
+    (connection,) = services_of(app).connections.of_client("dc-budget")
     consent_id: str = connection.grant.consent_id
     return consent_id
 
@@ -116,7 +117,7 @@ def test_an_ended_connection_gives_no_tokens_and_says_who_ended_it(
     assert (event["operator"], event["note"]) == ("Robin Roy", "a breach at the recipient")
     assert "maple-0001" not in ended.stderr
     assert customer.refresh(tokens["refresh_token"]).get_json()["error"] == "invalid_grant"
-    last = app.extensions["accord"].connections.history(consent_id)[-1]
+    last = services_of(app).connections.history(consent_id)[-1]
     assert (last.kind, last.actor, last.reason) == ("withdrawn", "operator", "BUSINESS_RULE")
     assert (last.operator, last.note) == ("Robin Roy", "a breach at the recipient")
     shown = CliRunner().invoke(ledger_commands, ["show", consent_id, "--url", ledger_url])

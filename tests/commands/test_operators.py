@@ -27,9 +27,10 @@ from app.stores.keys import (
 )
 from app.stores.ledger.connections import AT_ONCE
 from app.stores.ledger.ledger import Ledger
-from tests.support.applications import a_browser, make_app
+from tests.support.applications import a_browser, make_app, services_of
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
+from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import parse_page
 from tests.support.parallel import all_at_once
 
@@ -57,9 +58,8 @@ def tokens(customer: BrowserCustomer) -> dict[str, str]:
 
 
 def consent_of(app: Flask) -> str:
-    (connection,) = app.extensions["accord"].connections.of_client("dc-budget")
-    consent_id: str = connection.grant.consent_id
-    return consent_id
+    (connection,) = services_of(app).connections.of_client("dc-budget")
+    return connection.grant.consent_id
 
 
 # Stores that are not there
@@ -129,7 +129,8 @@ def test_of_a_connection_that_is_used_its_last_use_is_said_and_not_each_of_them(
     operate: Operate, app: Flask, customer: BrowserCustomer, tokens: dict[str, str]
 ) -> None:
     customer.refresh(tokens["refresh_token"])
-    (connection,) = app.extensions["accord"].connections.of_client("dc-budget")
+    (connection,) = services_of(app).connections.of_client("dc-budget")
+    assert connection.last_used_at is not None
     shown = operate("ledger", "show", consent_of(app)).stdout
     assert f"\nlast used: {connection.last_used_at.isoformat()}\n" in shown
     assert "refreshed" not in shown
@@ -175,12 +176,11 @@ def test_a_text_that_was_changed_is_not_passed_off_as_what_was_shown(
 
 
 def test_what_a_customer_said_no_to_is_shown_too(
-    operate: Operate, app: Flask, customer: BrowserCustomer
+    operate: Operate, recorded: LedgerTables, customer: BrowserCustomer
 ) -> None:
-    request_id = customer.signed_in_request()
-    customer.answer(request_id, "deny")
-    consent_id = app.extensions["accord"].flow.find_answer(request_id).consent_id
-    shown = operate("ledger", "show", consent_id)
+    customer.answer(customer.signed_in_request(), "deny")
+    (decision,) = recorded["decisions"]
+    shown = operate("ledger", "show", decision["consent_id"])
     assert shown.exit_code == 0
     assert "\nanswer: deny\n" in shown.stdout
     assert " denied by customer, USER_ACTION\n" in shown.stdout
@@ -196,13 +196,13 @@ def test_connections_that_have_run_out_get_their_event(
     operate: Operate, settings: object, customer: BrowserCustomer, app: Flask
 ) -> None:
     customer.approve()
-    engine = create_engine(app.extensions["accord"].settings.ledger_url.get_secret_value())
+    engine = create_engine(services_of(app).settings.ledger_url.get_secret_value())
     with engine.begin() as connection:
         connection.execute(text("UPDATE grants SET approved_at = '2020-01-01', expires_at = '2020-06-01'"))
     engine.dispose()
     assert operate("ledger", "expire").stdout == "1 connections had run out; each has its event now\n"
     assert operate("ledger", "expire").stdout == "0 connections had run out; each has its event now\n"
-    assert app.extensions["accord"].connections.history(consent_of(app))[-1].kind == "expired"
+    assert services_of(app).connections.history(consent_of(app))[-1].kind == "expired"
 
 
 # Sessions
@@ -323,7 +323,7 @@ def test_tokens_work_across_a_rotation(
 ) -> None:
     path = tmp_path / "keys.json"
     generate_signing_keys(path)
-    own = app.extensions["accord"].settings.model_copy(update={"signing_keys": path})
+    own = services_of(app).settings.model_copy(update={"signing_keys": path})
     rotating = BrowserCustomer(a_browser(make_app(own, lambda: datetime.now(UTC))))
     code = rotating.approve()
     tokens = rotating.redeem(code).get_json()

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support.applications import Clock, a_browser, make_app, make_settings, services_of
 from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_json
 from tests.support.ledger_tables import LedgerTables
@@ -56,7 +56,7 @@ def customer(
     app = make_app(settings, clock)
     client = a_browser(app)
     yield BrowserCustomer(client)
-    app.extensions["accord"].tokens.ledger.close()
+    services_of(app).tokens.ledger.close()
 
 
 def tells_to_come_back(response: TestResponse) -> None:

@@ -8,7 +8,7 @@ from app.domain.consent import Answer, ShownConsent
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.flow.consent import Approved, ConsentFlow, Expired
-from tests.support.applications import Clock
+from tests.support.applications import Clock, services_of
 from tests.support.builders import a_request
 from tests.support.ledger_tables import LedgerTables
 
@@ -37,13 +37,13 @@ def answer(flow: ConsentFlow, clock: Clock, *times: timedelta) -> list[object]:
 
 
 def test_what_has_expired_gets_no_answer(app: Flask, clock: Clock, recorded: LedgerTables) -> None:
-    assert answer(app.extensions["accord"].flow, clock, timedelta(minutes=15)) == [Expired()]
+    assert answer(services_of(app).flow, clock, timedelta(minutes=15)) == [Expired()]
     assert recorded.nothing_happened
 
 
 def test_what_was_answered_in_time_gets_the_same_answer_a_moment_later(app: Flask, clock: Clock) -> None:
     almost = timedelta(minutes=14, seconds=59)
-    first, again = answer(app.extensions["accord"].flow, clock, almost, timedelta(seconds=2))
+    first, again = answer(services_of(app).flow, clock, almost, timedelta(seconds=2))
     assert isinstance(first, Approved)
     assert again == first
 
@@ -51,7 +51,7 @@ def test_what_was_answered_in_time_gets_the_same_answer_a_moment_later(app: Flas
 def test_a_clock_that_is_behind_the_one_that_began_the_request_keeps_nobody_from_an_answer(
     app: Flask, clock: Clock, recorded: LedgerTables
 ) -> None:
-    (result,) = answer(app.extensions["accord"].flow, clock, timedelta(seconds=-90))
+    (result,) = answer(services_of(app).flow, clock, timedelta(seconds=-90))
     assert isinstance(result, Approved)
     assert result.decision.decided_at == result.decision.asked_at
     (grant,) = recorded["grants"]

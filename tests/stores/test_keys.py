@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
-from app.logs import set_up_logging
 from app.stores.keys import (
     CLOCKS_DIFFER,
     LONGEST_TOKEN_LIFE,
@@ -24,6 +23,7 @@ from app.stores.keys import (
     revoke_signing_key,
     rotate_signing_keys,
 )
+from tests.support.applications import Logged
 
 CLAIMS = {
     "iss": "https://consent.bank.example",
@@ -356,11 +356,10 @@ def test_a_key_that_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_file_that_cannot_be_read_is_said_once_until_it_changes(
-    write_keys: WriteKeys, capsys: pytest.CaptureFixture[str], is_gone: bool
+    write_keys: WriteKeys, logged: Logged, is_gone: bool
 ) -> None:
     path = write_keys(a_key("one"))
     keys = SigningKeys(path)
-    set_up_logging()
     for text in ("no JSON", "no JSON either"):
         if is_gone:
             path.unlink(missing_ok=True)
@@ -368,7 +367,7 @@ def test_a_file_that_cannot_be_read_is_said_once_until_it_changes(
             path.write_text(text)
         for _ in range(3):
             assert keys.verify(keys.sign(CLAIMS)) == CLAIMS
-    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    said = [entry["event"] for entry in logged()]
     assert said == ["signing_keys_unreadable"] * (1 if is_gone else 2)
     write_keys(a_key("two"))
     assert [key["kid"] for key in keys.public["keys"]] == ["two"]

@@ -10,9 +10,12 @@ from jinja2.bccache import Bucket, BytecodeCache
 
 from app import create_app
 from app.settings import Settings
+from app.web.current import EXTENSION, Services
 from tests.support.builders import NOON, SECRET_KEY
 from tests.support.page_contract import ContractClient
 from tests.support.registrations import DEMO_REGISTRY
+
+Logged = Callable[[], list[dict[str, Any]]]
 
 
 class Clock:
@@ -63,6 +66,12 @@ def make_app(settings: Settings, clock: Callable[[], datetime]) -> Flask:
     app.jinja_env.bytecode_cache = COMPILED_TEMPLATES
     app.test_client_class = ContractClient
     return app
+
+
+def services_of(app: Flask) -> Services:
+    """What a view of `app` may call."""
+    services: Services = app.extensions[EXTENSION]
+    return services
 
 
 def a_browser(app: Flask, *, cookie: str | None = None) -> ContractClient:

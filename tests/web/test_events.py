@@ -1,32 +1,16 @@
 """What happens is in the log, once: when, between whom, in which flow, how it ended."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
-from tests.support.applications import Clock
+from tests.support.applications import Clock, Logged
 from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
 from tests.support.machine_requests import admin_token, connect, revoke
 
-Log = Callable[[], list[dict[str, Any]]]
-
 ASKED = {"correlation_id": "flow-7", "lang": "fr"}
-
-
-@pytest.fixture
-def log(capsys: pytest.CaptureFixture[str]) -> Log:
-    """Every line so far, of whatever standard error is while the test runs."""
-    lines: list[str] = []
-
-    def every() -> list[dict[str, Any]]:
-        lines.extend(capsys.readouterr().err.splitlines())
-        return [json.loads(line) for line in lines]
-
-    return every
 
 
 def approve(customer: BrowserCustomer) -> None:
@@ -94,10 +78,14 @@ OF_A_FLOW: list[tuple[str, Callable[[BrowserCustomer], None], str]] = [
 
 @pytest.mark.parametrize(("event", "happen", "outcome"), OF_A_FLOW, ids=[row[0] for row in OF_A_FLOW])
 def test_an_event_of_a_flow_says_when_between_whom_in_which_flow_and_how_it_ended(
-    customer: BrowserCustomer, log: Log, event: str, happen: Callable[[BrowserCustomer], None], outcome: str
+    customer: BrowserCustomer,
+    logged: Logged,
+    event: str,
+    happen: Callable[[BrowserCustomer], None],
+    outcome: str,
 ) -> None:
     happen(customer)
-    (line,) = [line for line in log() if line["event"] == event]
+    (line,) = [line for line in logged() if line["event"] == event]
     when = datetime.fromisoformat(line["timestamp"])
     assert when.utcoffset() == timedelta(0)
     named = {name: line[name] for name in ("client_id", "provider_id", "correlation_id", "outcome")}
@@ -113,63 +101,63 @@ def test_an_event_of_a_flow_says_when_between_whom_in_which_flow_and_how_it_ende
 
 @pytest.mark.parametrize("page", ["/consent/{}", "/sign-in/{}"])
 def test_a_request_that_has_expired_is_noticed_once(
-    customer: BrowserCustomer, clock: Clock, log: Log, page: str
+    customer: BrowserCustomer, clock: Clock, logged: Logged, page: str
 ) -> None:
     request_id = customer.begin(**ASKED)
     clock.advance(timedelta(minutes=16))
     for _ in range(3):
         assert customer.client.get(page.format(request_id)).status_code == 410
-    (line,) = [line for line in log() if line["event"] == "request_expired"]
+    (line,) = [line for line in logged() if line["event"] == "request_expired"]
     assert (line["client_id"], line["provider_id"], line["correlation_id"]) == ("dc-budget", "1000", "flow-7")
     assert (line["language"], line["outcome"]) == ("fr", "410")
 
 
 def test_the_answer_to_a_request_is_said_once_however_often_it_is_given(
-    customer: BrowserCustomer, log: Log
+    customer: BrowserCustomer, logged: Logged
 ) -> None:
     request_id = customer.signed_in_request(**ASKED)
     fields = hidden_fields(customer.form(request_id), f"/consent/{request_id}")
     for _ in range(3):
         assert customer.post_answer(request_id, fields, "approve").status_code == 302
-    assert [line["event"] for line in log()].count("approved") == 1
+    assert [line["event"] for line in logged()].count("approved") == 1
 
 
-def test_a_client_that_is_let_in_as_itself_is_named(customer: BrowserCustomer, log: Log) -> None:
+def test_a_client_that_is_let_in_as_itself_is_named(customer: BrowserCustomer, logged: Logged) -> None:
     admin_token(customer.client)
-    (line,) = [line for line in log() if line["event"] == "administered"]
+    (line,) = [line for line in logged() if line["event"] == "administered"]
     assert (line["client_id"], line["outcome"]) == ("dc-budget", "tokens")
 
 
 @pytest.mark.parametrize("client_id", ["dc-budget", "nobody"])
 def test_a_refusal_names_the_client_that_was_claimed_if_it_is_registered(
-    customer: BrowserCustomer, log: Log, client_id: str
+    customer: BrowserCustomer, logged: Logged, client_id: str
 ) -> None:
     fields = {"grant_type": "client_credentials"}
     customer.client.post("/api/v1/token", data=fields, headers=basic(client_id, "wrong"))
-    (line,) = log()
+    (line,) = logged()
     assert (line["event"], line["error"]) == ("refused", "invalid_client")
     assert line.get("client_id") == (client_id if client_id in BUDGET else None)
 
 
-def test_the_correlation_id_finds_every_line_of_its_flow(customer: BrowserCustomer, log: Log) -> None:
+def test_the_correlation_id_finds_every_line_of_its_flow(customer: BrowserCustomer, logged: Logged) -> None:
     redeem_twice(customer)
-    lines = [line["event"] for line in log() if line.get("correlation_id") == "flow-7"]
+    lines = [line["event"] for line in logged() if line.get("correlation_id") == "flow-7"]
     assert lines == ["asked", "signed_in", "shown", "approved", "redeemed", "replayed"]
 
 
 def test_a_code_that_is_presented_again_and_again_ends_its_connection_once(
-    customer: BrowserCustomer, log: Log, clock: Clock
+    customer: BrowserCustomer, logged: Logged, clock: Clock
 ) -> None:
     code = customer.approve(**ASKED)
     for seconds in (0, 1, 1, 300, 1):
         clock.advance(timedelta(seconds=seconds))
         customer.redeem(code)
-    assert [line["event"] for line in log()].count("replayed") == 1
+    assert [line["event"] for line in logged()].count("replayed") == 1
 
 
-def test_the_reference_number_of_a_page_finds_its_line(customer: BrowserCustomer, log: Log) -> None:
+def test_the_reference_number_of_a_page_finds_its_line(customer: BrowserCustomer, logged: Logged) -> None:
     response = customer.client.get("/consent/never-was")
     (reference,) = re.findall(r"[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}", response.text)
     digits = reference.replace("-", "").lower()
-    (line,) = [line for line in log() if line["trace_id"].startswith(digits)]
+    (line,) = [line for line in logged() if line["trace_id"].startswith(digits)]
     assert line["outcome"] == "404"

@@ -3,10 +3,8 @@
 Two banks, each with a server of its own (tests/support/oidc_server.py), of which one does what it likes.
 """
 
-import io
 import json
 from collections.abc import Iterator
-from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +14,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.development.embedded import EmbeddedValkey
-from app.logs import set_up_logging
 from app.stores.redis import client as redis
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page
 from tests.support.oidc_server import METADATA, NotRegistered, OidcServer
@@ -154,17 +151,16 @@ def test_every_bank_has_an_address_of_its_own(banks: Banks) -> None:
         assert address == f"{ACCORD}/sign-in/callback/{provider_id}"
 
 
-def test_a_bank_whose_answers_do_not_say_whose_they_are_is_in_the_log_once(banks: Banks) -> None:
+def test_a_bank_whose_answers_do_not_say_whose_they_are_is_in_the_log_once(
+    banks: Banks, logged: Logged
+) -> None:
     banks.honest.metadata = {"authorization_response_iss_parameter_supported": True}
-    with redirect_stderr(io.StringIO()) as stream:
-        set_up_logging()  # to the stream that it finds
-        for _ in range(2):
-            for provider_id in (HONEST, LIAR):
-                leave(banks.browser(), provider_id)
-            banks.clock.advance(timedelta(minutes=11))  # what is known of a bank is asked for anew
-    set_up_logging()
-    warnings = [line for line in stream.getvalue().splitlines() if "bank_without_iss" in line]
-    assert [json.loads(line)["issuer"] for line in warnings] == [banks.liar.issuer]
+    for _ in range(2):
+        for provider_id in (HONEST, LIAR):
+            leave(banks.browser(), provider_id)
+        banks.clock.advance(timedelta(minutes=11))  # what is known of a bank is asked for anew
+    warnings = [entry for entry in logged() if entry["event"] == "bank_without_iss"]
+    assert [entry["issuer"] for entry in warnings] == [banks.liar.issuer]
     assert banks.liar.count(METADATA) == 2
 
 

@@ -1,6 +1,5 @@
 """A repeat request: what is new, what is shared already, what is no longer asked; and what an answer replaces."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,7 +7,7 @@ import pytest
 from flask import Flask
 
 from app.settings import Settings
-from tests.support.applications import Clock, a_browser, make_app
+from tests.support.applications import Clock, Logged, a_browser, make_app
 from tests.support.customer import LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.support.expected_pages import check_page
 from tests.support.ledger_tables import LedgerTables
@@ -139,14 +138,14 @@ def test_approving_again_ends_the_old_tokens_and_leaves_one_connection(
 
 @pytest.mark.parametrize("has_run_out", [False, True])
 def test_the_log_names_the_connection_that_was_replaced_unless_it_had_run_out(
-    capsys: pytest.CaptureFixture[str], settings: Settings, clock: Clock, has_run_out: bool
+    logged: Logged, settings: Settings, clock: Clock, has_run_out: bool
 ) -> None:
     client = a_browser(make_app(settings, clock))
     customer = BrowserCustomer(client)
     customer.approve("TRANSACTIONS", correlation_id="the-old-one")
     clock.advance(timedelta(days=365) if has_run_out else timedelta(minutes=5))
     customer.approve(correlation_id="the-new-one")
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    lines = logged()
     [old, _] = [line["consent_id"] for line in lines if line["event"] == "approved"]
     replaced = [line for line in lines if line["event"] == "superseded"]
     if has_run_out:

@@ -1,6 +1,5 @@
 """A Redis that does not answer, or is not heard: said in time, and nothing is done twice."""
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 import pytest
 
 from app.development.embedded import EmbeddedValkey
-from app.logs import set_up_logging
 from app.stores.redis import client as redis
 from app.stores.redis.client import Redis
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sessions import SessionStore
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 from tests.stores.in_time import unavailable_in_time
+from tests.support.applications import Logged
 from tests.support.builders import NOON, RECORDS
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy, to_port
@@ -236,16 +235,14 @@ def test_a_server_that_is_too_old_is_told_from_one_that_does_not_answer(connect:
 
 
 def test_a_server_that_forgets_when_it_is_full_is_a_warning(
-    redis_client: redis.Redis, valkey: EmbeddedValkey, connect: Connect, capsys: pytest.CaptureFixture[str]
+    redis_client: redis.Redis, valkey: EmbeddedValkey, connect: Connect, logged: Logged
 ) -> None:
     redis.require_suitable(redis_client)
-    set_up_logging()
     own = connect(valkey.url)
     own.config_set("maxmemory-policy", "allkeys-lru")
     try:
         redis.require_suitable(own)
     finally:
         own.config_set("maxmemory-policy", "noeviction")
-    (line,) = capsys.readouterr().err.splitlines()
-    entry = json.loads(line)
+    (entry,) = logged()
     assert (entry["event"], entry["policy"]) == ("redis_evicts", "allkeys-lru")

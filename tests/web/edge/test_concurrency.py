@@ -8,10 +8,9 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
-from app.logs import set_up_logging
 from app.settings import Settings
 from app.web.edge.concurrency import THREADS_PER_SLOT, TURNED_AWAY, limit_concurrency
-from tests.support.applications import Clock, make_app
+from tests.support.applications import Clock, a_browser, make_app
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page, check_json
 from tests.support.page_contract import ContractClient
@@ -105,13 +104,10 @@ def test_who_is_turned_away_reads_that_nothing_was_sent_and_when_to_come_back(
 
 def test_who_is_turned_away_is_counted(settings: Settings, clock: Clock) -> None:
     counting = make_app(settings.model_copy(update={"metrics_address": "127.0.0.1:9"}), clock)
-    try:
-        counting.test_client().get("/connections", environ_overrides={TURNED_AWAY: True})
-        environ = {**create_environ("/metrics"), "gunicorn.socket": SocketOfMetrics()}
-        metrics, _, _ = run_wsgi_app(counting.wsgi_app, environ)
-        assert "accord_turned_away_total 1.0\n" in b"".join(metrics).decode()
-    finally:
-        set_up_logging()  # nobody else's lines are counted
+    a_browser(counting).get("/connections", environ_overrides={TURNED_AWAY: True})
+    environ = {**create_environ("/metrics"), "gunicorn.socket": SocketOfMetrics()}
+    metrics, _, _ = run_wsgi_app(counting.wsgi_app, environ)
+    assert "accord_turned_away_total 1.0\n" in b"".join(metrics).decode()
 
 
 class SocketOfMetrics:
