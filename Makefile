@@ -60,7 +60,7 @@ check: .venv/.complete
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/python -m tools.catalogues check
-	$(BIN)/python -m tools.secret_scan
+	tools/find_secrets
 
 # Asks the registry and a database of advisories about every locked package: needs the network.
 audit: .venv/.complete
