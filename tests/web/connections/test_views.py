@@ -1,86 +1,44 @@
 """`/connections`: what is shared, with whom, until when; and how it stops, in both languages."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import NullPool, create_engine, update
-from werkzeug.test import TestResponse
 
 from app.development.embedded import EmbeddedValkey
 from app.domain.history import Actor
-from app.domain.language import Language
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
-from app.stores.ledger.schema import decisions, metadata
-from app.web.connections.pages import MOST_ENDED
 from tests.support import texts
 from tests.support.applications import Clock, a_browser, services_of
-from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import connect, end, failing_server, introspect, locked
-from tests.support.page_contract import ContractClient, Element, parse_page
+from tests.support.page_contract import ContractClient, parse_page
+from tests.web.connections.connection_pages import (
+    STOPPED_TODAY,
+    THREE,
+    detail_page,
+    facts,
+    leads,
+    list_page,
+    own_links,
+    shown,
+    sign_in_at,
+)
 
 NOTHING_CHANGED = texts.NOTHING_CHANGED
 NOT_STOPPED_BY_FORM = texts.NOT_STOPPED_BY_FORM
 NOT_RECORDED = texts.MAYBE_STILL_SHARED
-STOPPED_TODAY = texts.YOU_STOPPED.of(recipient=texts.BUDGET_COMPASS, date=texts.TODAY)
-PURPOSE = {
-    "en": "To show all your accounts in one place and help you plan your spending.",
-    "fr": "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
-}
-THREE = "ACCOUNT_BASIC TRANSACTIONS STATEMENTS"
 TRANSACTIONS = texts.TRANSACTIONS
 FROM = texts.FROM_WHICH_BANK
 BANKS = {
     "1000": texts.MAPLE,
     "2000": texts.NORTHERN,
 }
-
-
-def sign_in_at(
-    customer: BrowserCustomer, provider_id: str, lang: str, user_name: str = "alex"
-) -> TestResponse:
-    """Without any request in progress; nothing to do when that customer is signed in."""
-    address = f"/connections/sign-in/{provider_id}"
-    response = customer.client.get(f"{address}?lang={lang}")
-    if response.status_code == 302:
-        return response
-    page = parse_page(response.text)
-    fields = {**hidden_fields(page, address), "user_name": user_name, "password": "maple-syrup"}
-    return customer.client.post(address, data=fields)
-
-
-def list_page(customer: BrowserCustomer, lang: str, query: str = "") -> Element:
-    return check_page(customer.client.get(f"/connections{query}"), "connections", lang)
-
-
-def detail_page(customer: BrowserCustomer, consent_id: str, lang: str, name: str = "active") -> Element:
-    return check_page(customer.client.get(f"/connections/{consent_id}"), name, lang)
-
-
-def shown(page: Element) -> list[Element]:
-    return page.all("section", **{"class": "connection"})
-
-
-def leads(page: Element) -> list[str]:
-    """What a page says first."""
-    return [paragraph.text for paragraph in page.one("main").all("p", **{"class": "lead"})]
-
-
-def facts(page: Element) -> dict[str, str]:
-    labels, values = page.all("dt"), page.all("dd")
-    return {label.text: value.text for label, value in zip(labels, values, strict=True)}
-
-
-def own_links(page: Element) -> list[str]:
-    """Where the page leads within this customer's own connections."""
-    addresses = [link.attributes["href"] for link in page.one("main").all("a")]
-    return [address for address in addresses if "/connections/" in address and "/sign-in/" not in address]
 
 
 # Who may see what
@@ -287,167 +245,6 @@ def test_what_has_ended_is_apart_and_says_how(
     detail = detail_page(customer, consent_id, lang, "ended")
     assert leads(detail)[0].startswith(said[lang])
     assert not detail.all("div", id="stop")
-
-
-# The receipt
-
-
-def test_the_receipt_is_in_both_languages_whatever_was_used(customer: BrowserCustomer, lang: str) -> None:
-    consent_id = connect(customer, "TRANSACTIONS", lang=lang)["consent_id"]
-    page = detail_page(customer, consent_id, lang)
-    other = {"en": "fr", "fr": "en"}[lang]
-    section = page.one("section", lang=f"{other}-CA")
-    receipts = {other: section.one("dl"), lang: page.one("main").all("dl")[0]}
-    legal_name = {"en": "Budget Compass Technologies Inc.", "fr": "Technologies Boussole Budget inc."}
-    for language, receipt in receipts.items():
-        said = facts(receipt)
-        recipient, legally = texts.BUDGET_COMPASS[language], texts.LEGAL_NAME.of(legal_name=legal_name)
-        assert said[texts.WHO_GETS_THE_DATA[language]] == f"{recipient} {legally[language]}"
-        assert said[texts.WHY[language]] == PURPOSE[language]
-        assert said[texts.FROM_WHICH_BANK[language]] == texts.MAPLE[language]
-        assert said[texts.SINCE[language]] == texts.TODAY[language]
-        assert said[texts.UNTIL[language]] == texts.IN_A_YEAR[language]
-        assert said[texts.RECEIPT_NUMBER[language]] == consent_id
-        names = [strong.text for strong in receipt.all("strong")]
-        assert names == [texts.ACCOUNT_BASIC[language], texts.TRANSACTIONS[language]]
-        how_to_stop = said[texts.HOW_TO_STOP[language]]
-        assert f"http://localhost:8000/connections/{consent_id}" in how_to_stop
-        assert texts.CURRENCY[language] in receipt.text
-
-
-def test_the_receipt_as_data_says_the_same_in_both_languages(customer: BrowserCustomer) -> None:
-    consent_id = connect(customer, "TRANSACTIONS", lang="fr")["consent_id"]
-    receipt = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()
-    assert receipt.keys() == set(Language)
-    for language in Language:
-        one = receipt[language]
-        assert one["reference"] == consent_id
-        assert one["status"] == "ACTIVE"
-        assert one["approved_at"] == "2026-11-24T12:00:00+00:00"
-        assert one["ends_at"] == "2027-11-24T12:00:00+00:00"
-        assert one["ended_at"] is None
-        assert [data["cluster"] for data in one["clusters"]] == ["ACCOUNT_BASIC", "TRANSACTIONS"]
-    assert receipt["en"]["recipient"] == texts.BUDGET_COMPASS["en"]
-    assert receipt["en"]["clusters"][1]["shared"][0] == texts.DATE["en"]
-    assert receipt["fr"]["recipient_legal_name"] == "Technologies Boussole Budget inc."
-    assert receipt["fr"]["clusters"][1]["name"] == texts.TRANSACTIONS["fr"]
-    assert receipt["fr"]["clusters"][1]["shared"][-1] == texts.WHO_SENT_OR_GOT_THE_MONEY["fr"]
-    customer.stop(consent_id)
-    ended = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()["fr"]
-    assert (ended["status"], ended["ended_on"]) == ("REVOKED", "24\N{NO-BREAK SPACE}novembre 2026")
-
-
-@pytest.mark.parametrize(
-    ("shared", "months"),
-    [([], None), (["INVESTMENTS"], None), (["TRANSACTIONS"], 24), (["STATEMENTS"], 24)],
-)
-def test_how_far_back_is_on_the_receipt_where_something_that_has_a_past_is_shared(
-    customer: BrowserCustomer, shared: list[str], months: int | None, lang: str
-) -> None:
-    scope = f"{THREE} INVESTMENTS"
-    consent_id = connect(customer, *shared, lang=lang, scope=scope)["consent_id"]
-    page = detail_page(customer, consent_id, lang)
-    assert page.text.count("24 mo") == (len(Language) if months else 0)  # in every language
-    receipt = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()
-    assert receipt[lang]["history_months"] == months
-
-
-def test_a_recipient_of_before_agreements_were_recorded_is_known_by_its_identifier_once_it_is_gone(
-    customer: BrowserCustomer, register: Callable[..., ContractClient], ledger_url: str, lang: str
-) -> None:
-    consent_id = connect(customer, lang=lang)["consent_id"]
-    with create_engine(ledger_url, poolclass=NullPool).begin() as connection:
-        connection.execute(update(decisions).values(agreement_hash=None))
-    server = register(('client_id = "dc-budget"', 'client_id = "dc-other"'), browser=customer.client)
-    page = check_page(server.get(f"/connections/{consent_id}"), "active", lang)
-    gone = texts.NO_LONGER_REGISTERED.of(client_id="dc-budget")
-    assert page.one("h1").text.endswith(gone[lang])
-    assert all(name in page.text for name in gone.values())  # on the receipt in both languages
-    assert server.get(f"/connections/{consent_id}/receipt.json").get_json()["en"]["purpose"] is None
-    assert BrowserCustomer(server).stop(consent_id).status_code == 303
-    assert "dc-budget" in check_page(server.get("/connections"), "connections", lang).text
-
-
-def test_the_purpose_of_a_single_type_of_data_is_on_the_receipt(
-    register: Callable[..., ContractClient], lang: str
-) -> None:
-    purposes = (
-        "[recipients.providers]",
-        '[recipients.cluster_purposes]\nTRANSACTIONS = { en = "To sort it.", fr = "Pour trier." }\n\n[recipients.providers]',
-    )
-    server = register(purposes)
-    consent_id = connect(BrowserCustomer(server), "TRANSACTIONS", lang=lang)["consent_id"]
-    page = check_page(server.get(f"/connections/{consent_id}"), "active", lang)
-    assert "To sort it." in page.text
-    assert "Pour trier." in page.text
-
-
-def test_the_history_says_what_happened_and_leaves_out_everyday_use(
-    customer: BrowserCustomer, clock: Clock, lang: str
-) -> None:
-    tokens = connect(customer, "TRANSACTIONS", lang=lang)
-    clock.advance(timedelta(minutes=1))
-    customer.refresh(tokens["refresh_token"])
-    customer.stop(tokens["consent_id"], "TRANSACTIONS")
-    customer.stop(tokens["consent_id"])
-    page = detail_page(customer, tokens["consent_id"], lang, "ended")
-    history = page.one("main").one("ol")
-    times, told = zip(
-        *([part.text for part in event.all("span")] for event in history.all("li")), strict=True
-    )
-    assert list(told) == [
-        texts.RECIPIENT_ASKED.of(recipient=texts.BUDGET_COMPASS)[lang],
-        texts.YOU_CHOSE_TO_SHARE[lang],
-        texts.FIRST_ACCESS.of(recipient=texts.BUDGET_COMPASS)[lang],
-        texts.YOU_STOPPED_PART_OF_IT.of(clusters=texts.TRANSACTIONS)[lang],
-        texts.YOU_STOPPED_THE_SHARING[lang],
-    ]
-    assert (
-        times[-1]
-        == {
-            "en": "November 24, 2026 at 7:01 a.m. (EST)",
-            "fr": "24 novembre 2026 à 07 h 01 (HNE)",
-        }[lang]
-    )
-
-
-# The reminder (RFC 5545)
-
-
-def unfolded(calendar: str) -> dict[str, str]:
-    lines = calendar.replace("\r\n ", "").removesuffix("\r\n").split("\r\n")
-    return dict(line.split(":", 1) for line in lines)
-
-
-def test_the_reminder_is_an_event_on_the_end_date(customer: BrowserCustomer, lang: str) -> None:
-    consent_id = connect(customer, lang=lang)["consent_id"]
-    response = customer.client.get(f"/connections/{consent_id}/end-date.ics")
-    assert response.mimetype == "text/calendar"
-    assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
-    assert response.headers["Content-Disposition"] == 'attachment; filename="end-date.ics"'
-    text = response.get_data(as_text=True)
-    assert text.startswith("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n")
-    assert text.endswith("END:VEVENT\r\nEND:VCALENDAR\r\n")
-    assert text.replace("\r\n", "").isprintable()
-    event = unfolded(text)
-    assert event["UID"] == f"{consent_id}@accord"
-    assert event["DTSTAMP"] == "20261124T120000Z"
-    assert event["DTSTART;VALUE=DATE"] == "20271124"
-    assert event["URL"] == f"http://localhost:8000/connections/{consent_id}"
-    assert event["SUMMARY"] == texts.REMINDER.of(recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE)[lang]
-
-
-def test_names_in_the_reminder_are_escaped_and_long_lines_folded(
-    register: Callable[..., ContractClient],
-) -> None:
-    name = r"Ünder, one; roof \\ " + "é" * 120
-    server = register(('name = { en = "Budget Compass"', f'name = {{ en = "{name}"'))
-    consent_id = connect(BrowserCustomer(server))["consent_id"]
-    calendar = server.get(f"/connections/{consent_id}/end-date.ics").get_data()
-    assert all(len(line) <= 75 for line in calendar.split(b"\r\n"))
-    summary = unfolded(calendar.decode())["SUMMARY"]
-    assert summary.startswith("Sharing with Ünder\\, one\\; roof \\\\ éé")
-    assert summary.endswith("é ends (Maple Credit Union)")
 
 
 # Stopping
@@ -685,96 +482,6 @@ def test_the_switch_shows_the_same_in_the_other_language_and_is_remembered(
     again = customer.client.get(address)
     assert parse_page(again.text).one("html").attributes["lang"] == f"{other}-CA"
     assert own_links(there) == own_links(here)
-
-
-# A long past
-
-
-def ended_before(app: Flask, many: int) -> list[str]:
-    """So many that have ended, and before them one that is still active; the ended ones, the newest first."""
-    store, ledger = services_of(app).connections, services_of(app).tokens.ledger
-    for number in range(many + 1):
-        at = NOON - timedelta(minutes=many + 1 - number)
-        client_id = "dc-budget" if number == 0 else "dc-gone"
-        names = {"request_id": f"r-{number}", "consent_id": f"c-{number:03}", "client_id": client_id}
-        ledger.record_decision(
-            a_decision(**names, asked_at=at, decided_at=at),
-            a_grant(**names, approved_at=at, expires_at=at + timedelta(days=365)),
-        )
-    store.withdraw(f"c-{many:03}", None, actor=Actor.CUSTOMER, now=NOON)
-    return [f"c-{number:03}" for number in range(many, 0, -1)]
-
-
-def listed(page: Element) -> list[str]:
-    links = [link for link in own_links(page) if "?" not in link]
-    return [link.removeprefix("/connections/") for link in links]
-
-
-def pages(customer: BrowserCustomer, lang: str) -> Iterator[Element]:
-    """The pages of the list, by following the link to what is older."""
-    address = f"/connections?lang={lang}"
-    while True:
-        page = check_page(customer.client.get(address), "connections", lang)
-        yield page
-        older = [
-            link.attributes["href"] for link in page.one("main").all("a") if link.text == texts.OLDER[lang]
-        ]
-        if not older:
-            return
-        (address,) = older
-
-
-@pytest.mark.parametrize("many", [MOST_ENDED, MOST_ENDED + 1, 2 * MOST_ENDED + 5])
-def test_what_is_active_is_on_every_page_and_what_has_ended_on_one(
-    customer: BrowserCustomer, app: Flask, lang: str, many: int
-) -> None:
-    ended = ended_before(app, many)
-    sign_in_at(customer, "1000", lang)
-    seen = [listed(page) for page in pages(customer, lang)]
-    assert [page[0] for page in seen] == ["c-000"] * len(seen)
-    assert [one for page in seen for one in page[1:]] == ended
-    assert all(len(page) <= 1 + MOST_ENDED for page in seen)
-
-
-def test_the_page_of_a_long_past_leads_back_to_its_beginning(
-    customer: BrowserCustomer, app: Flask, lang: str
-) -> None:
-    ended_before(app, MOST_ENDED + 1)
-    sign_in_at(customer, "1000", lang)
-    first, last = pages(customer, lang)
-    newest = texts.NEWEST[lang]
-    assert newest not in first.text
-    (back,) = [link for link in last.one("main").all("a") if link.text == newest]
-    assert back.attributes["href"] == "/connections#ended"
-
-
-@pytest.mark.parametrize("older_than", ["", "unknown", "%00", "c-somebody-else"])
-def test_what_is_older_than_nothing_of_ones_own_is_the_first_page(
-    customer: BrowserCustomer, app: Flask, lang: str, older_than: str
-) -> None:
-    ended = ended_before(app, MOST_ENDED + 1)
-    names = {"request_id": "r-x", "consent_id": "c-somebody-else", "subject": "maple-0002"}
-    before = NOON - timedelta(days=1)
-    services_of(app).tokens.ledger.record_decision(
-        a_decision(**names), a_grant(**names, approved_at=before, expires_at=NOON)
-    )
-    sign_in_at(customer, "1000", lang)
-    assert (
-        listed(list_page(customer, lang, f"?lang={lang}&older_than={older_than}"))[1:] == ended[:MOST_ENDED]
-    )
-
-
-def test_what_has_ended_at_two_banks_is_one_list(customer: BrowserCustomer, app: Flask, lang: str) -> None:
-    ended = ended_before(app, MOST_ENDED + 4)
-    engine = create_engine(services_of(app).settings.ledger_url.get_secret_value())
-    with engine.begin() as connection:
-        for table in (metadata.tables["grants"], metadata.tables["decisions"]):
-            elsewhere = update(table).where(table.c.consent_id.in_(["c-003", "c-022"]))
-            connection.execute(elsewhere.values(provider_id="2000", subject="northern-0001"))
-    engine.dispose()
-    sign_in_at(customer, "1000", lang)
-    sign_in_at(customer, "2000", lang)
-    assert [one for page in pages(customer, lang) for one in listed(page)[1:]] == ended
 
 
 # Another server's clock
