@@ -1,0 +1,57 @@
+"""`tests/` stands as `app/` does: whoever looks for the tests of a file finds them by its name, or here."""
+
+from fnmatch import fnmatch
+
+from tests.support.repository import ROOT
+
+APP, TESTS = ROOT / "app", ROOT / "tests"
+SHORT = 40
+"""Lines. A shorter file is tested with what it is made for."""
+
+# What is tested through a neighbour, or through several rooms at once.
+ELSEWHERE = {
+    "__init__.py": "test_settings.py",
+    "environment.py": "test_settings.py",
+    "startup.py": "test_settings.py",
+    "loaded.py": "test_metrics.py",
+    "metrics_files.py": "test_metrics.py",
+    "commands/journal.py": "commands/test_connections.py",
+    "commands/keys.py": "commands/test_operators.py",
+    "commands/ledger_prune.py": "commands/test_ledger.py",
+    "commands/ledger_export.py": "commands/test_ledger.py",
+    "commands/ledger_show.py": "commands/test_operators.py",
+    "commands/open_stores.py": "commands/test_operators.py",
+    "commands/registry.py": "commands/test_commands.py",
+    "development/demo_environment.py": "development/test_demo.py",
+    "development/layout.py": "development/test_demo.py",
+    "development/screens/*.py": "development/test_screens.py",
+    "domain/history.py": "domain/test_fdx.py",
+    "registration/*.py": "registration/test_file.py",
+    "serving/*.py": "test_gunicorn_conf.py",
+    "signin/__init__.py": "signin/test_sandbox.py",
+    "signin/oidc.py": "web/test_oidc_signin.py",
+    "signin/server.py": "web/test_oidc_signin.py",
+    "web/consent/open_request.py": "web/consent/test_authorize.py",
+    "web/consent/pages.py": "web/consent/test_consent_form.py",
+    "web/edge/forms.py": "web/signin/test_views.py",
+    "web/edge/http_tracing.py": "test_tracing.py",
+    "web/machines/credentials.py": "web/machines/test_token.py",
+    "web/signin/*.py": "web/signin/test_views.py",
+    "web/text/wording.py": "test_catalogues.py",
+}
+
+
+def without_a_test_of_its_name() -> set[str]:
+    files = {file.relative_to(APP) for file in APP.rglob("*.py") if file.read_bytes().count(b"\n") > SHORT}
+    return {str(file) for file in files if not (TESTS / file.parent / f"test_{file.name}").exists()}
+
+
+def test_every_file_has_a_test_of_its_name_or_is_named_here() -> None:
+    files = without_a_test_of_its_name()
+    assert {file for file in files if not any(fnmatch(file, named) for named in ELSEWHERE)} == set()
+
+
+def test_what_is_named_here_is_there_and_has_no_test_of_its_name() -> None:
+    files = without_a_test_of_its_name()
+    assert [named for named in ELSEWHERE if not any(fnmatch(file, named) for file in files)] == []
+    assert [test for test in ELSEWHERE.values() if not (TESTS / test).exists()] == []
