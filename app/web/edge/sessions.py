@@ -49,9 +49,7 @@ class BrowserSession(SessionMixin):
         self._clock = clock
         self._content: SessionContent | None = None
         self.has_cookie = has_cookie
-        self.was_known = (
-            session_id is not None
-        )  # the cookie has a valid signature; its session may have ended
+        self.was_known = session_id is not None  # the cookie is ours; its session may have ended
         self.cookie_language = cookie_language  # known without Redis, and after the session has ended
         self.was_accessed = False
         self.cookie_to_set: str | None = None

@@ -15,9 +15,13 @@ from werkzeug.http import dump_cookie
 
 from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
+from app.signin import Customer
 from app.stores.redis import client as redis
+from app.stores.redis.requests import RequestStore
+from app.stores.redis.sessions import SessionStore
+from app.web.edge.sessions import BrowserSession
 from tests.support.applications import Clock, a_browser, make_app, make_settings
-from tests.support.builders import RECORDS, SECRET_KEY, a_query
+from tests.support.builders import NOON, RECORDS, SECRET_KEY, a_pending_request, a_provider, a_query
 from tests.support.customer import BUDGET, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.page_contract import ContractClient
@@ -161,13 +165,13 @@ def test_a_cookie_that_was_changed_is_an_anonymous_visitor(
 # What stands in Redis
 
 
-NOON = "2026-11-24T12:00:00+00:00"
+NOON_AS_TEXT = NOON.isoformat()
 
 
 def session_of(**changes: Any) -> dict[str, Any]:
     """A session as we write it, but for the `changes` in what is kept of its customer."""
     customer = {"provider_id": "1000", "issuer": "", "subject": "maple-0001", "display_name": "Alex"}
-    return {"begun": NOON, "customers": {"1000": {**customer, **changes}}}
+    return {"begun": NOON_AS_TEXT, "customers": {"1000": {**customer, **changes}}}
 
 
 @pytest.mark.parametrize(
@@ -215,15 +219,15 @@ def test_a_session_as_we_write_it_is_the_customers(
         {"begun": 5},
         {"begun": "yesterday"},
         {"begun": "2026-11-24T12:00:00"},
-        {"begun": NOON, "customers": []},
-        {"begun": NOON, "customers": {"1000": 5}},
-        {"begun": NOON, "customers": {"1000": {"subject": "maple-0001"}}},
+        {"begun": NOON_AS_TEXT, "customers": []},
+        {"begun": NOON_AS_TEXT, "customers": {"1000": 5}},
+        {"begun": NOON_AS_TEXT, "customers": {"1000": {"subject": "maple-0001"}}},
         session_of(subject=[]),
         session_of(display_name=None),
         session_of(unknown="x"),
         session_of(issuer="https://bank.example"),
         session_of(provider_id="9999"),
-        {"begun": NOON, "left": 5},
+        {"begun": NOON_AS_TEXT, "left": 5},
     ],
     ids=str,
 )
@@ -489,3 +493,48 @@ def settings_with(
         return a_browser(make_app(make_settings(valkey.url, ledger_url, signing_keys, **changes), clock))
 
     return serve
+
+
+# A request that begins while its session is ended
+
+
+def a_session(store: SessionStore, session_id: str | None) -> BrowserSession:
+    """The session as one request has it; every provider is one of the sandbox."""
+    return BrowserSession(
+        store,
+        session_id,
+        has_cookie=session_id is not None,
+        cookie_language=None,
+        find_provider=lambda provider_id: a_provider(provider_id=provider_id),
+        absolute=timedelta(hours=12),
+        clock=lambda: NOON,
+    )
+
+
+def test_a_request_that_begins_while_somebody_signs_out_is_not_bound_to_who_was_signed_in(
+    redis_client: redis.Redis,
+) -> None:
+    store = SessionStore(redis_client, RECORDS, RequestStore(redis_client, RECORDS), idle=timedelta(hours=1))
+    before = a_session(store, None)
+    before.sign_in(Customer("1000", "", "maple-0001", "Zoë"))
+    session = a_session(store, before.id)
+    assert session.customer_of("1000") is not None
+    store.forget(before.id or "")
+    kept = session.save_with_request(a_pending_request(browser_id=before.browser_id))
+    assert session.customer_of("1000") is None
+    assert kept.browser_id == session.browser_id != before.browser_id
+    assert store.find_request(kept.request_id) == kept
+    assert session.id not in {None, before.id}
+    assert a_session(store, session.id).browser_id == kept.browser_id
+
+
+def test_a_request_is_found_with_the_session_or_without_one(redis_client: redis.Redis) -> None:
+    store = SessionStore(redis_client, RECORDS, RequestStore(redis_client, RECORDS), idle=timedelta(hours=1))
+    first = a_session(store, None)
+    kept = first.save_with_request(a_pending_request())
+    for session_id, is_known in ((first.id, True), (None, False), ("nobodys", False)):
+        session = a_session(store, session_id)
+        assert session.find_request(kept.request_id) == kept
+        assert session.find_request("another") is None
+        assert session.is_known is is_known
+        assert session.was_accessed
