@@ -1,7 +1,7 @@
 """How gunicorn serves Accord: behind a proxy that ends TLS and holds slow clients back.
 
-The worker and the log are in app/serving. Neither repeats what a request contained: an authorization
-request's line carries its state, and a callback's its code.
+The worker, the log and the reload are in app/serving. They are imported by name or within functions: with the
+package `app` comes the library for metrics, which must find PROMETHEUS_MULTIPROC_DIR set when it is imported.
 """
 
 import atexit
@@ -18,24 +18,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.systemd import SD_LISTEN_FDS_START, listen_fds
 from gunicorn.workers.gthread import ThreadWorker
 
-if TYPE_CHECKING:
-    from gunicorn.glogging import Logger
-
 LARGEST_PORT = 65_535
-# EX_CONFIG, as wsgi.py: starting again is of no use.
+# EX_CONFIG of sysexits.h, as in wsgi.py: systemd does not start the service again (deploy/accord.service).
 FAULTY_CONFIGURATION = 78
+SD_LISTEN_FDS_START = 3  # sd_listen_fds(3): the first socket that systemd passes
 _ADDRESS = re.compile(r"unix:.+|fd://[0-9]+|.*:([0-9]{1,5})", re.ASCII)
 _faults: list[str] = []
-_before_reload: set[int] = set()
-"""The workers that began before the latest reload and have not ended yet. (A reload reads this file anew.)"""
 
-# A file system in memory, where there is one.
+# A file system in memory, where there is one: what is written there waits for no disk.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # folders of our own making in it
 
 
@@ -45,8 +40,9 @@ def _from_environment(name: str, default: str) -> str:
 
 
 def _number(name: str, default: int, *, least: int, most: int) -> int:
-    """The variable's value, or a fault. So many digits are enough for every `most`."""
+    """The variable's value. Notes a fault for anything but a whole number from `least` to `most`."""
     text = _from_environment(name, str(default)).strip()
+    # int() refuses more than 4,300 digits with an exception; no `most` has more than ten.
     if text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most:
         return int(text)
     _faults.append(f"{name} must be a whole number from {least} to {most}")
@@ -54,7 +50,7 @@ def _number(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def _addresses() -> list[str]:
-    """Where customers come to."""
+    """The addresses at which customers are served."""
     port = _number("ACCORD_PORT", 8000, least=1, most=LARGEST_PORT)
     addresses = _from_environment("ACCORD_BIND", f"127.0.0.1:{port}").split(",")
     found = [_ADDRESS.fullmatch(address) for address in addresses]
@@ -75,8 +71,9 @@ def _trusted_proxies() -> str:
 
 
 def _ports_of_systemd() -> set[int] | None:
-    """The ports of the sockets that systemd has given us: there are no others then. None where it has not."""
-    count = listen_fds(unset_environment=False)
+    """The ports of the sockets that systemd passes, for gunicorn then opens no others. None without any."""
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid())
+    count = int(os.environ.get("LISTEN_FDS", "0")) if is_ours else 0
     if not count:
         return None
     ports = set()
@@ -107,67 +104,43 @@ def _metrics_directory() -> str:
 
 
 def post_fork(_: Arbiter, __: ThreadWorker) -> None:
-    """A worker that is told to stop before it listens for that stops. (The master's handler, which it has
-    inherited, would make a note for the master.)
+    """Lets SIGTERM end a new worker at once, until it has set its own handler.
+
+    The handler that it inherits is the master's, which would only queue the signal for the master.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def child_exit(arbiter: Arbiter, worker: ThreadWorker) -> None:
-    """A worker has ended: it has no connections in use any more. What it has counted, stays."""
-    pid: Any = worker.pid  # a number, whatever the stubs say
-    if pid in _before_reload:
-        _before_reload.discard(pid)
-        if not _before_reload:
-            _tell_outcome(arbiter, "in force")
+    """A worker has ended. What it counted stays, except the numbers that hold while a process lives."""
+    from app.serving.reload import note_end_of
+
+    pid: Any = worker.pid  # a number; the stubs say str
+    note_end_of(pid, arbiter)
     if metrics_address:
-        # Not before the folder is named: on import it decides that there are several processes.
         from prometheus_client.multiprocess import mark_process_dead
 
         with suppress(OSError):  # somebody has removed the folder, or one of its files
-            mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def when_ready(_: Arbiter) -> None:
-    """What is loaded stays: a worker's collector looks at none of it, and copies none of its memory."""
+    """Exempts what is loaded from garbage collection, which would copy the memory that workers share."""
     gc.collect()
     gc.freeze()
 
 
 def on_reload(arbiter: Arbiter) -> None:
-    """HUP: the application is made anew, from the registration as it is now.
+    """Makes the application anew after HUP, which gunicorn follows with new workers."""
+    from app.serving.reload import remake_application
 
-    Where that is refused, which it says itself, or fails, the one that serves goes on serving. What is new is
-    in force when the last worker that began before has ended.
-    """
     gc.unfreeze()
-    app: Any = arbiter.app
-    serving, app.callable = app.callable, None
-    sys.modules.pop(app.app_uri.partition(":")[0], None)
-    try:
-        app.wsgi()
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it must not end the server
-        app.callable = serving
-        log, name = cast("Logger", arbiter.log), type(error).__name__
-        log.warning("the new configuration is faulty (%s): the one before stays in force", name)
-        _tell_outcome(arbiter, "faulty")
-    else:
-        _before_reload.update(arbiter.WORKERS)
+    remake_application(arbiter)
     when_ready(arbiter)
 
 
-def _tell_outcome(arbiter: Arbiter, outcome: str) -> None:
-    """Into the log, and into the RuntimeDirectory= of the unit, where deploy/reload waits for it."""
-    cast("Logger", arbiter.log).info("reload: %s", outcome)
-    folder = os.environ.get("RUNTIME_DIRECTORY")
-    if folder:
-        written = Path(folder) / "reload.new"
-        written.write_text(outcome)
-        written.rename(Path(folder) / "reload")
-
-
 def _remove_counts(owner: int) -> None:
-    """The server has ended, and with it what it has counted. Its workers end earlier, and remove nothing."""
+    """Removes the folder of the counts when the master ends. Workers inherit this, and remove nothing."""
     if os.getpid() == owner:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
@@ -191,44 +164,48 @@ chdir = os.getcwd()  # noqa: PTH109  # gunicorn wants a text
 # Processes. Two use two cores, and one can be replaced while the other serves.
 workers = _number("ACCORD_WORKERS", 2, least=1, most=1000)
 
-# Requests at a time in each, ACCORD_THREADS of them: a thread waits for Redis or the ledger without holding
-# up the others. Most threads only hold a request that waits for its turn (app/web/edge/concurrency.py), and
-# cost little.
+# In each worker ACCORD_THREADS requests work at a time: a thread waits for Redis or the ledger without
+# holding up the others. For each there are fifteen threads more (THREADS_PER_SLOT in
+# app/web/edge/concurrency.py), which hold requests that wait for their turn, and cost little.
 threads = 16 * _number("ACCORD_THREADS", 8, least=1, most=64)
 
 # gthread, with answers of our own to requests that cannot be read. Worker and logger are named, not imported:
 # with the package `app` comes the library for metrics, which looks for the folder above on import.
 worker_class = "app.serving.worker.QuietWorker"
 
-# A worker whose main loop is silent for so many seconds is replaced. (What bounds a request is the timeouts
-# of the stores.)
+# A worker whose main loop does not run for so many seconds is replaced: gunicorn's default. A request does
+# not run in that loop; it is bounded by the timeouts of the stores.
 timeout = 30
 
-# The seconds that a request under way has when its worker is told to stop: a restart loses nobody's answer.
+# The seconds that requests under way have when their worker is told to stop: gunicorn's default, and longer
+# than any request takes. deploy/accord.service waits ten more.
 graceful_timeout = 30
 
-# The application is made once, before the workers fork: nothing is connected to until a request needs it. The
-# workers share its memory, a new one serves at once, and what is missing or faulty is listed once.
-# `on_reload` makes it anew.
+# The application is made once, before the workers fork. It connects to nothing until a request needs it. So
+# the workers share its memory, a new one serves at once, and faults of the configuration are listed once.
 preload_app = True
 
-# A worker that has answered so many requests is replaced, so that what some library leaks never adds up. Up
-# to a tenth more is drawn by lot: not all are replaced at once. Requests under way are finished.
+# A worker that has answered so many requests is replaced, so that a leak of a library does not add up; 50,000
+# are some minutes at full load, and days for a small bank. Up to a tenth is added at random, so that not all
+# workers are replaced at once. Requests under way are finished.
 max_requests = _number("ACCORD_MAX_REQUESTS", 50_000, least=0, most=1_000_000_000)
 max_requests_jitter = max_requests // 10
 
-# Longer than a proxy keeps its idle connections (60 s in nginx): the proxy closes first, so it never sends a
-# request into a connection that is being closed here. An idle connection occupies no thread.
+# Seconds that an idle connection is kept: longer than a proxy keeps one (60 s in nginx, where it is told to
+# keep any). So the proxy closes first, and never sends a request into a connection that is being closed
+# here. A connection that is idle after a request occupies no thread; one that is new does, for five seconds
+# at most.
 keepalive = 65
 
 # The longest request line that gunicorn can be told to take: a state of 2,048 characters needs it when they
 # are percent-encoded. The default, 4,094, cuts such requests off.
 limit_request_line = 8190
-# As much as nginx passes: other sites of the bank may have left many cookies.
+# In bytes, as in nginx.conf (large_client_header_buffers): other sites of the bank may have left many
+# cookies.
 limit_request_field_size = 16_384
 
-# Which peers are proxies: nobody unless configured. (Over a Unix socket gunicorn trusts whoever could open
-# it, hence the umask below.)
+# The peers that are proxies: none unless configured. Over a Unix socket gunicorn trusts whoever could open
+# it, hence the umask below.
 forwarded_allow_ips = _trusted_proxies()
 
 # No header says that the customer came by https, not even a proxy's: ACCORD_ISSUER does.
@@ -259,7 +236,8 @@ worker_tmp_dir = _MEMORY
 # What `ps` shows, where setproctitle is installed.
 proc_name = "accord"
 
-# All of them at once, with those of the application: a variable that is said here it need not say again.
+# All faults are said at once, with those of the application. It does not see the variables that are faulty
+# here, so that none is named twice.
 if _faults:
     for _fault in _faults:
         os.environ.pop(_fault.split()[0], None)

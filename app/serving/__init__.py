@@ -1,1 +1,1 @@
-"""The worker and the log that gunicorn.conf.py names, and gunicorn imports when it has read that file."""
+"""What gunicorn.conf.py takes from the application: the worker, the log and the reload."""

@@ -1,4 +1,4 @@
-"""gunicorn's own log lines: JSON, like all the others."""
+"""gunicorn's own log lines as JSON, like those of the application, and written by the same thread."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
 
 
 class QuietLogger(Logger):
-    """gunicorn's logger, writing JSON, which like the application's lines waits for a thread to write it."""
+    """gunicorn's logger. Its lines wait in the queue of app/log_output.py, so that none holds up a worker."""
 
     def setup(self, cfg: Config) -> None:
         super().setup(cfg)

@@ -5,8 +5,7 @@ session of the server, so that no setting of a session can be relied on.
 """
 
 import select
-from collections.abc import Callable, Mapping
-from time import monotonic
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Engine, event
@@ -56,7 +55,9 @@ def connect_impatiently(engine: Engine, seconds: float) -> None:
     The server ends a statement after `seconds`, and a wait for a lock a little earlier. This side gives up
     after a fifth more, for a server that is frozen or cut off and cannot end anything.
     """
-    make = _impatient(seconds * 1.2)
+    from app.stores.ledger.impatient import impatient  # it needs psycopg
+
+    make = impatient(seconds * 1.2)
     milliseconds = int(seconds * 1000)
     # A wait for a lock ends before the statement would, so that the two have different errors.
     limits = {"statement_timeout": milliseconds, "lock_timeout": milliseconds * 4 // 5}
@@ -115,36 +116,6 @@ def _require_suitable(connection: "psycopg.Connection[Any]") -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise UnsuitableStore(f"ledger: the database's encoding is {encoding}, and must be UTF8")
-
-
-def _impatient(seconds: float) -> Callable[..., Any]:
-    import psycopg
-
-    class ImpatientConnection(psycopg.Connection[Any]):
-        @classmethod
-        def _connect_gen(cls, conninfo: str = "") -> Any:
-            """psycopg's steps of connecting, each of which yields what it waits for, with our deadline."""
-            deadline = monotonic() + seconds
-            steps = super()._connect_gen(conninfo)
-            try:
-                awaited = next(steps)
-                while (came := (yield awaited)) or monotonic() < deadline:
-                    awaited = steps.send(came)
-            except StopIteration as connected:
-                return connected.value
-            raise psycopg.errors.ConnectionTimeout("nothing came")
-
-        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            try:
-                return super().wait(gen, interval, min(timeout or seconds, seconds))
-            except psycopg.OperationalError as error:
-                if self.info.transaction_status is not psycopg.pq.TransactionStatus.ACTIVE:
-                    raise
-                self.close()  # a late reply could be taken for that to the next statement
-                # TimeoutError, since after an error of psycopg's own another connection would be tried.
-                raise TimeoutError("nothing came") from error
-
-    return ImpatientConnection.connect
 
 
 def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from redis import connection
+from app.stores.redis.redis_py import options_of
 
 Place = tuple[str, int]
 
@@ -52,7 +52,7 @@ def parse_address(url: str) -> RedisAddress:
     scheme, _, rest = url.partition("://")
     protocol, _, kind = scheme.partition("+")
     if scheme in ("redis", "rediss", "unix"):
-        return RedisAddress(Kind.SINGLE, _parse_url(url))
+        return RedisAddress(Kind.SINGLE, options_of(url))
     if protocol not in ("redis", "rediss") or kind not in (Kind.SENTINEL, Kind.CLUSTER):
         raise ValueError(f"must begin with {_FORMS}")
     parts = urlsplit(f"//{rest}")
@@ -63,7 +63,7 @@ def parse_address(url: str) -> RedisAddress:
     if kind == Kind.CLUSTER and service:
         raise ValueError("must name no database: a Cluster has only one")
     # redis-py reads everything but the list of hosts, for which one host stands here.
-    options = _parse_url(f"{protocol}://{login}{at}host/{database}?{parts.query}")
+    options = options_of(f"{protocol}://{login}{at}host/{database}?{parts.query}")
     del options["host"]
     names = {"sentinel_username": "username", "sentinel_password": "password"}
     return RedisAddress(
@@ -74,10 +74,6 @@ def parse_address(url: str) -> RedisAddress:
         has_tls=protocol == "rediss",
         sentinel_login={names[name]: options.pop(name) for name in names if name in options},
     )
-
-
-def _parse_url(url: str) -> dict[str, Any]:
-    return dict(connection.parse_url(url))  # type: ignore[no-untyped-call]
 
 
 def _place(text: str, default_port: int) -> Place:

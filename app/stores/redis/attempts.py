@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.stores.redis.client import Command, Redis, ask, key_for
+from app.stores.redis.client import Redis, ask, key_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class AttemptStore:
         EXPIRE with NX gives an end to a count that has none, be it new or half written.
         """
         seconds = int(self.window.total_seconds())
-        commands: list[Command] = []
+        commands: list[Sequence[str | int]] = []
         for key in map(_key, allowances):
             commands += (("INCRBY", key, number), ("EXPIRE", key, seconds, "NX"), ("TTL", key))
         replies = ask(self._redis, *commands)

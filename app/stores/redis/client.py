@@ -6,7 +6,7 @@ outcome is `StoreUnavailable`, and the caller decides what that means.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,16 +25,17 @@ from app.stores.breaker import Breaker
 from app.stores.instrumentation import store_span
 from app.stores.redis.address import Kind, RedisAddress, parse_address
 from app.stores.redis.cluster import Cluster
+from app.stores.redis.redis_py import (
+    END_THE_CONNECTION,
+    Command,
+    SingleAttemptRedis,
+    count_in_use,
+)
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
 
 T = TypeVar("T")
 
 Redis = redis.Redis
-Command = Sequence[str | int]
-
-# After one of these errors a connection is closed: a late reply could be taken for that to the next command.
-# The next connection goes to the server that the address means by then, which changes with a failover.
-_END_THE_CONNECTION = (redis.ConnectionError, redis.TimeoutError, OSError, redis.ReadOnlyError)
 
 # Options, beside those of `_options`, with which redis-py would send a command again.
 _OF_RETRIES = {"retry_on_timeout", "retry_on_error", "health_check_interval"}
@@ -103,49 +104,11 @@ def _own_pool(options: dict[str, Any]) -> Redis:
     return SingleAttemptRedis.from_pool(redis.ConnectionPool(**options))
 
 
-class SingleAttemptRedis(redis.Redis):
-    """Sends each command once, without the retries and the metrics of redis-py: a GET takes 18 µs, not 53.
-
-    It uses methods of redis-py's connections that are not documented; pyproject.toml bounds the version.
-    """
-
-    def ask(self, *commands: Command) -> list[Any]:
-        """The replies to the commands, in one round trip. Raises the first error among them."""
-        connection: Any = self.connection_pool.get_connection()
-        replies: list[Any] = []
-        try:
-            connection.send_packed_command(connection.pack_commands(commands))
-            replies += [_next_reply(connection) for _ in commands]
-        finally:
-            if not replies or any(isinstance(reply, _END_THE_CONNECTION) for reply in replies):
-                connection.disconnect()
-            self.connection_pool.release(connection)
-        for reply in replies:
-            if isinstance(reply, redis.ResponseError):
-                raise reply
-        return replies
-
-    def execute_command(self, *command: Any, **options: Any) -> Any:
-        """What redis-py's own methods call: `ask`, and its conversion of the reply."""
-        (reply,) = self.ask(command)
-        options.pop("keys", None)
-        understand: Any = self.response_callbacks.get(command[0])  # type: ignore[no-untyped-call]
-        return reply if understand is None else understand(reply, **options)
-
-
-def _next_reply(connection: Any) -> Any:
-    """The next reply, which may be an error; the replies to later commands follow it."""
-    try:
-        return connection.read_response()
-    except redis.ResponseError as error:
-        return error
-
-
 def _options(seconds: float) -> dict[str, Any]:
     return {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
-        "retry": Retry(NoBackoff(), 0, _END_THE_CONNECTION),  # no retry; these errors close a connection
+        "retry": Retry(NoBackoff(), 0, END_THE_CONNECTION),  # no retry; these errors close a connection
         # CLIENT LIST shows whose connections they are. Setting the name has a reply, and so lets TLS 1.3
         # finish: without one, its session tickets would look like a reply that nobody asked for.
         "client_name": "accord",
@@ -204,8 +167,7 @@ def key_for(kind: str, whom: Iterable[str]) -> str:
 def connections_in_use(client: Redis) -> int:
     """How many connections of this process are in use now, in a Cluster those to all nodes."""
     nodes = client.nodes if isinstance(client, Cluster) else [client]
-    counts = [node.connection_pool.get_connection_count() for node in nodes]
-    return sum(in_use for _, (in_use, _) in counts)
+    return sum(count_in_use(node) for node in nodes)
 
 
 def ping(client: Redis) -> None:

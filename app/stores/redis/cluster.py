@@ -13,10 +13,10 @@ from typing import Any
 
 import redis
 from redis.client import Pipeline
-from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError
 
 from app.stores.redis.address import Place
+from app.stores.redis.redis_py import slot_of
 
 Connect = Callable[[Place, float], redis.Redis]
 
@@ -51,7 +51,7 @@ class Cluster(redis.Redis):
         """Runs the command on the node that owns the slot of its key, which is its first argument."""
         if len(args) < 2:
             raise redis.RedisError(f"{args[0]} names no key: a Cluster does not know where to run it")
-        slot = key_slot(str(args[1]).encode())
+        slot = slot_of(str(args[1]))
         place, is_asking = self._owner(slot), False
         for _ in range(_MOST_REDIRECTS):
             try:

@@ -18,7 +18,8 @@ from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
-from app.stores.redis.client import Command, Lookup, Redis, ask, look_up
+from app.stores.redis.client import Lookup, Redis, ask, look_up
+from app.stores.redis.redis_py import Command
 from app.stores.redis.sealed import SealedRecords
 
 KEPT_AFTER_EXPIRY = timedelta(hours=1)  # long enough for somebody who comes back from another errand

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from app.signatures import make_signer
-from app.stores.redis.client import Command, Lookup
+from app.stores.redis.client import Lookup
+from app.stores.redis.redis_py import Command
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
 
 from app.domain.pending_request import PendingRequest
-from app.stores.redis.client import Command, Lookup, Redis, ask, guarded, look_up
+from app.stores.redis.client import Lookup, Redis, ask, guarded, look_up
+from app.stores.redis.redis_py import Command
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords, parse
 
