@@ -1,8 +1,8 @@
-"""The forms, and the token that binds each of them to one session and one request.
+"""The forms, and the CSRF token that binds each form to one session and one request.
 
-The token is a signature, so that nothing is stored for it and two copies of a form both work. It is another
-one each time: what never repeats cannot be guessed from the sizes of compressed pages (BREACH). Flask-WTF's
-own token would be one for the whole session, and its refusals exist in English only.
+The token is a signature, so that nothing is stored for it and two copies of a form both work. Each token has
+a nonce: a text that never repeats cannot be guessed from the sizes of compressed pages (BREACH). Flask-WTF's
+own token is the same for a whole session, and its messages are in English only.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from app.domain.pending_request import PendingRequest
 from app.signin import Customer
 from app.web.current import services
 
-LONGEST_INPUT = 128  # characters of a user name or a password
+LONGEST_INPUT = 128  # characters of a user name or a password, as in the registration of test customers
 
 
 class RequestBoundToken(CSRF):
@@ -40,21 +40,21 @@ class RequestBoundToken(CSRF):
 
 
 class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
-    """A form on a page of a pending request, in the session `session_id`. Each kind has tokens of its own."""
+    """A form for one session and one request. A token of one class of forms is not valid for another."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
         csrf = True
         csrf_class = RequestBoundToken
-        locales = False  # no texts of its own, and no look into the environment for a language
+        locales = False  # WTForms' own messages are not used, so that it needs no languages
 
     def __init__(self, *, session_id: str | None, request_id: str, **values: Any) -> None:
         bound_to = _binding(type(self), session_id, request_id)
-        # Fields only: flask_wtf would also read JSON and files, whose values are not text.
+        # Only form fields: flask_wtf would also read JSON and files, whose values are not text.
         super().__init__(request.form, meta={"csrf_context": bound_to}, **values)
 
     @classmethod
     def token(cls, *, session_id: str | None, request_id: str) -> str:
-        """The token alone, for a page that is not rendered from the form."""
+        """The token alone, for a page that does not render the form's fields."""
         return _sign(_binding(cls, session_id, request_id))
 
     def has_valid_token(self) -> bool:
@@ -62,12 +62,12 @@ class RequestForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
 
 
 def chosen_language() -> Language | None:
-    """The language of the switch, where that is a button of the form that was sent."""
+    """The language whose button was pressed, where the language switch is part of the form; else None."""
     return find_language(request.form.get("language"))
 
 
 class SignInForm(RequestForm):
-    """Sandbox sign-in."""
+    """The sign-in form of the sandbox."""
 
     user_name = StringField()
     password = PasswordField()
@@ -78,16 +78,16 @@ class SignInForm(RequestForm):
 
 
 class SignOutForm(RequestForm):
-    """Signing out, from a request or from nowhere."""
+    """The sign-out form, on pages of a request and on others."""
 
 
 class DecisionForm:
-    """The consent form as it was sent. What is chosen is read by machine values, never by labels.
+    """The consent form as it was sent. Its values are machine values, never translated labels.
 
-    Its token is for one request, in the browser that began it, and for one customer: a sign-in at another
-    bank changes nothing of these. It names the screen, too: `<screen hash>.<language>.<nonce>.<signature>`,
-    so that a decision is on record with the very text that it answers. Its fields are buttons and boxes only,
-    for which flask_wtf has no use.
+    Its token is bound to the request, the browser and the customer, and not to the session: a sign-in at
+    another bank does not change it. The token also has the screen, `<screen
+    hash>.<language>.<nonce>.<signature>`, so that a decision is recorded with the text that it answers. The
+    form has only buttons and boxes, for which flask_wtf is not needed.
     """
 
     def __init__(self, pending: PendingRequest, customer: Customer) -> None:
@@ -95,7 +95,7 @@ class DecisionForm:
         self._bound_to = f"{type(self).__name__} {pending.browser_id} {pending.request_id} {person}"
 
     def token(self, screen: Screen) -> str:
-        """The token with which the form is sent by whoever sees that screen."""
+        """The token of the form that shows `screen`."""
         named = f"{screen.screen_hash}.{screen.language}"
         return f"{named}.{_sign(f'{self._bound_to} {named}')}"
 
@@ -107,23 +107,26 @@ class DecisionForm:
 
     @property
     def screen_hash(self) -> str:
-        """The screen that the decision answers; to be read once the token has been found valid."""
+        """The hash of the screen that the decision answers.
+
+        It is only trustworthy when the token is valid.
+        """
         return self._parts()[0]
 
     @property
     def language(self) -> Language:
-        """The language of that screen; to be read once the token has been found valid."""
+        """The language of that screen. It is only trustworthy when the token is valid."""
         return Language(self._parts()[1])
 
     def _parts(self) -> tuple[str, str, str]:
-        """The hash and the language that the token names, and what signs them."""
+        """The three parts of the token: the hash, the language, and the nonce with the signature."""
         screen_hash, _, rest = request.form.get("csrf_token", "").partition(".")
         language, _, token = rest.partition(".")
         return screen_hash, language, token
 
     @property
     def answer(self) -> Answer | None:
-        """The button that was pressed, if it was one of the two. No button is both."""
+        """The answer whose button was pressed; None for neither, or for a forged form with both."""
         pressed = request.form.getlist("decision")
         return answer_by_value(pressed[0]) if len(pressed) == 1 else None
 
@@ -143,7 +146,7 @@ class DecisionForm:
 
 
 def _binding(form: type, session_id: str | None, request_id: str) -> str:
-    """What a token is a signature of: each kind of form has tokens of its own."""
+    """The text that a token signs: the class of the form, the session and the request."""
     return f"{form.__name__} {session_id or ''} {request_id}"
 
 

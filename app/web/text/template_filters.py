@@ -1,4 +1,4 @@
-"""What every template may use: names that cannot disturb their surroundings, dates, the language switch."""
+"""Filters and values for all templates: registered names, dates, the language switch."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -52,13 +52,13 @@ def init_app(app: Flask) -> None:
 
 
 def load_templates(app: Flask) -> None:
-    """Compiles every template now, so that none is read later, when a newer one may stand in its place."""
+    """Compiles all templates now, so that none is read later, when a newer file may have replaced it."""
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
 
 
 def _catalogue() -> NullTranslations | pseudo_locale.PseudoCatalogue:
-    """The translations into this response's language. Flask-Babel would find them anew for each sentence."""
+    """The catalogue of this response's language, cached: Flask-Babel would search for each sentence."""
     state = current.request_state()
     if state.catalogue is None:
         state.catalogue = cast("NullTranslations | pseudo_locale.PseudoCatalogue", get_translations())
@@ -79,16 +79,16 @@ def _every_page() -> dict[str, Any]:
 
 
 def own_name(spoken: Language) -> str:
-    """What `spoken` is called by those who speak it."""
+    """The name of the language `spoken` in itself."""
     return pseudo_locale.mark_untranslated(spoken.own_name)
 
 
 def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
-    """This page's own address, in the `chosen` language. What a browser might read as a host is escaped.
+    """The address of this page in the `chosen` language. Slashes that would name a host are escaped.
 
-    `page_query` is what the page has made of its query. Nothing else of that is repeated: whoever chose it
-    and saw the sizes of compressed pages could tell from them what else is on the page (BREACH). Only the
-    refusal of an authorization request, on which nothing is the customer's, is found again by all of it.
+    `page_query` has the parameters that the page has used. Other parameters are not repeated: an attacker who
+    chooses them and sees the sizes of compressed pages could find out what else is on the page (BREACH). Only
+    the error page of an authorization request repeats its whole query, since it has no data of a customer.
     """
     query = list(page_query.items())
     if request.endpoint == "authorize.authorize":
@@ -99,7 +99,7 @@ def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
 
 
 def _readable_path() -> str:
-    """This page's own path; where that can only be posted to, the page on which a visitor begins."""
+    """The path of this page; for a path that only accepts POST, that of the connections page."""
     adapter = request_ctx.url_adapter
     if request.method != "POST" or adapter is None or "GET" in adapter.allowed_methods():
         return request.path
@@ -107,27 +107,27 @@ def _readable_path() -> str:
 
 
 def isolated_name(text: Bilingual | str) -> Markup:
-    """A registered name in the page's language, set apart so that its direction stays its own.
+    """A registered name in the page's language, in `<bdi>`, so that its direction does not affect the page.
 
-    No browser translates it. A str is the text that a reader of the page's language gets.
+    Browsers do not translate it. A str is already the text for the page's language.
     """
     return _registered(text, ' translate="no"')
 
 
 def isolated_purpose(text: Bilingual | str) -> Markup:
-    """What a recipient wants data for: the same, and a browser may translate it."""
+    """A registered purpose, in `<bdi>`. Browsers may translate it."""
     return _registered(text, "")
 
 
 def plain_name(text: Bilingual) -> str:
-    """The same for a title, where nothing can be set apart."""
+    """A registered name for `<title>`, which cannot contain elements."""
     return pseudo_locale.mark_untranslated(text[language.current_language()])
 
 
 def _registered(text: Bilingual | str, attributes: str) -> Markup:
     spoken = language.current_language()
     written = Bilingual.language_for(spoken)
-    if written is not spoken:  # borrowed, and read aloud as what it is
+    if written is not spoken:  # so that a screen reader reads the text in its own language
         attributes += f' lang="{written}"'
     return _isolate(text if isinstance(text, str) else text[spoken], attributes)
 
@@ -165,7 +165,7 @@ def time_left(moment: datetime) -> str:
 
 
 def long_date(moment: datetime) -> str:
-    """March 1, 2027; 1er mars 2027. Every date that a customer reads is written here."""
+    """A date such as March 1, 2027 or 1er mars 2027. All dates on pages are written by this function."""
     return pseudo_locale.mark_untranslated(
         _long_date(to_user_timezone(moment).date(), language.current_locale())
     )
@@ -181,12 +181,12 @@ def clock_time(moment: datetime) -> str:
     return str(gettext("%(time)s (%(zone)s)", time=time, zone=zone))
 
 
-# What CLDR's patterns do not know: French counts its days, but for the first.
+# CLDR's patterns do not have this: French uses an ordinal number for the first day of a month.
 _FIRST_OF_A_MONTH: Final = {"fr": "1er"}
 _DAY: Final = re.compile(r"\bd\b")
 
 
-# Babel takes its time for a date, and most pages need the same few.
+# The results of the next three functions are cached, since Babel is slow and most pages need the same dates.
 @lru_cache(maxsize=1024)
 def _in_words(seconds: int, locale: Locale) -> str:
     return format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=locale)
@@ -197,14 +197,15 @@ def _long_date(day: date, locale: Locale) -> str:
     pattern = locale.date_formats["long"].pattern
     if day.day == 1 and (first := _FIRST_OF_A_MONTH.get(locale.language)):
         pattern = _DAY.sub(f"'{first}'", pattern)
-    # No line ends between day and month. With the year, it would be too long for a phone with large text.
+    # The day and the month stay on one line. With the year, that would be too long for a phone with large
+    # text.
     return format_date(day, pattern, locale=locale).replace(" ", "\N{NO-BREAK SPACE}", 1)
 
 
 @lru_cache(maxsize=1024)
 def _time_and_zone(minute: datetime, _offset: timedelta | None, locale: Locale) -> tuple[str, str]:
-    """The offset tells the two apart that have the same name when the clocks go back."""
-    # No line ends within it: French has spaces around the h.
+    """The offset is part of the cache key: when the clocks go back, an hour occurs twice."""
+    # The time stays on one line: French has spaces around the h.
     time = format_time(minute, "short", tzinfo=minute.tzinfo, locale=locale)
     zone = get_timezone_name(minute, width="short", locale=locale)
     return time.replace(" ", "\N{NO-BREAK SPACE}"), zone

@@ -1,4 +1,4 @@
-"""What each data cluster is called and explained as: lazy strings, translated once for each catalogue.
+"""The names and the explanations of the data clusters, as lazy strings that are translated once a catalogue.
 
 The English sentences are the msgids. Explanations have the fields `recipient` and `provider`; no other text
 has any.
