@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sqlite3
-import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -14,11 +13,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from app.commands.keys import keys
 from app.commands.ledger import ledger
 from app.commands.registry import registry
 from app.domain.tokens import hash_secret
-from app.stores.keys import SigningKeys
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
 
@@ -40,7 +37,7 @@ def flask(*arguments: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str
 
 
 def run(command: str, *arguments: str, **variables: str) -> Result:
-    group = {"registry": registry, "ledger": ledger, "keys": keys}[command]
+    group = {"registry": registry, "ledger": ledger}[command]
     return CliRunner().invoke(group, arguments, env=variables)
 
 
@@ -162,33 +159,6 @@ def test_what_another_file_would_change_is_said_in_words(tmp_path: Path) -> None
     assert "demo-secret" not in result.stdout
     new.write_text("no TOML")
     assert run("registry", "diff", str(old), str(new)).exit_code == 1
-
-
-# Keys
-
-
-def test_a_signing_key_is_made_for_its_owners_eyes_only(tmp_path: Path) -> None:
-    file = tmp_path / "keys.json"
-    result = run("keys", "generate", str(file))
-    assert result.exit_code == 0
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert len(SigningKeys(file).public["keys"]) == 1
-    assert result.stdout == f"{file}: one signing key, for the owner's eyes only\n"
-
-
-def test_a_signing_key_is_never_overwritten(tmp_path: Path) -> None:
-    file = tmp_path / "keys.json"
-    file.write_text("precious")
-    result = run("keys", "generate", str(file))
-    assert result.exit_code == 1
-    assert result.stderr == f"Error: {file}: File exists\n"
-    assert file.read_text() == "precious"
-
-
-def test_a_signing_key_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    result = run("keys", "generate", str(tmp_path / "nowhere" / "keys.json"))
-    assert result.exit_code == 1
-    assert result.stderr.endswith("keys.json: No such file or directory\n")
 
 
 # The ledger

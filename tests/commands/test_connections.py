@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from app.commands.ledger import ledger as ledger_commands
 from app.domain.history import Actor
 from app.stores.ledger.connections import AT_ONCE, ConnectionStore
 from app.stores.ledger.ledger import Ledger
+from tests.commands.consents import Operate, consent_of
 from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 
-Operate = Callable[..., Result]
 YEAR = timedelta(days=365)
 WHY = ("--reason", "a breach at the recipient", "--by", "Robin Roy")
 
@@ -33,19 +32,6 @@ def operate(ledger_url: str) -> Operate:
         return CliRunner().invoke(connections, arguments, env={"ACCORD_LEDGER_URL": ledger_url})
 
     return run
-
-
-@pytest.fixture
-def tokens(customer: BrowserCustomer) -> dict[str, str]:
-    """What the recipient of an approved consent holds."""
-    answer: dict[str, str] = customer.redeem(customer.approve("TRANSACTIONS")).get_json()
-    return answer
-
-
-def consent_of(app: Flask) -> str:
-    (connection,) = services_of(app).connections.of_client("dc-budget")
-    consent_id: str = connection.grant.consent_id
-    return consent_id
 
 
 def approve(ledger: Ledger, consent_id: str, *, at: datetime | None = None, **changes: str) -> None:

@@ -1,19 +1,22 @@
 """Operators forget by policy, hand the ledger to an auditor, and find out whose codes were lost."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner, Result
+from flask import Flask
+from sqlalchemy import create_engine, text
 
 from app.commands.ledger import ledger as ledger_commands
+from app.stores.ledger.connections import AT_ONCE
 from app.stores.ledger.ledger import Ledger
-from tests.support.builders import a_decision, a_grant
+from tests.commands.consents import Operate, consent_of
+from tests.support.applications import services_of
+from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 
-Operate = Callable[..., Result]
 LONG_AGO = datetime.now(UTC) - timedelta(days=9 * 365.25)
 
 
@@ -188,3 +191,33 @@ def test_a_ledger_that_cannot_be_reached_is_one_line(command: str) -> None:
     result = CliRunner().invoke(ledger_commands, [command, "--url", "sqlite:////no-such-folder/ledger"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: the store cannot be used: ledger: OperationalError, SQLITE_CANTOPEN\n"
+
+
+# Expire
+
+
+def test_more_than_one_portion_of_run_out_connections_gets_its_events(
+    operate: Operate, ledger: Ledger
+) -> None:
+    long_ago = NOON - timedelta(days=1000)
+    for number in range(AT_ONCE + 1):
+        names = {"request_id": f"r-{number}", "consent_id": f"c-{number}", "subject": f"s-{number}"}
+        decision = a_decision(**names, asked_at=long_ago, decided_at=long_ago)
+        ledger.record_decision(
+            decision, a_grant(**names, approved_at=long_ago, expires_at=long_ago + timedelta(days=1))
+        )
+    expired = operate("expire")
+    assert expired.stdout == f"{AT_ONCE + 1} connections had run out; each has its event now\n"
+
+
+def test_connections_that_have_run_out_get_their_event(
+    operate: Operate, settings: object, customer: BrowserCustomer, app: Flask
+) -> None:
+    customer.approve()
+    engine = create_engine(services_of(app).settings.ledger_url.get_secret_value())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE grants SET approved_at = '2020-01-01', expires_at = '2020-06-01'"))
+    engine.dispose()
+    assert operate("expire").stdout == "1 connections had run out; each has its event now\n"
+    assert operate("expire").stdout == "0 connections had run out; each has its event now\n"
+    assert services_of(app).connections.history(consent_of(app))[-1].kind == "expired"
