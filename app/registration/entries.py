@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     ValidationError,
 )
-from pydantic_core import ErrorDetails
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
@@ -32,6 +31,7 @@ from app.registration.bank_secrets import secret_in_file, secret_in_variable
 from app.registration.branding import readable_colour
 from app.registration.demo_secrets import DEMO_HASHES
 from app.registration.locations import Fault
+from app.registration.reasons import reason_of
 from app.registration.values import (
     Clusters,
     FilePath,
@@ -270,41 +270,4 @@ def parse_entries(document: dict[str, Any], logos: Path) -> tuple[_File | None, 
     try:
         return _File.model_validate(document, context=logos), []
     except ValidationError as error:
-        return None, [(fault["loc"], _reason(fault)) for fault in error.errors(include_url=False)]
-
-
-# A message of our own for each type of error of pydantic, since those of the library speak of its types.
-_REASONS = {
-    "missing": "is missing",
-    "extra_forbidden": "is not known here",
-    "string_type": "must be a text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "frozen_set_type": "must be a list",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
-    "string_pattern_mismatch": "must be of the form {pattern}",
-    "string_too_short": "must have at least {min_length} character",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_short": "must have at least {min_length} entry",
-    "too_long": "must have at most {max_length} entries",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be one of {expected}",
-    "enum": "must be one of {expected}",
-}
-
-
-def _reason(fault: ErrorDetails) -> str:
-    reason = _REASONS.get(fault["type"])
-    return (
-        fault["msg"].removeprefix("Value error, ")
-        if reason is None
-        else reason.format(**fault.get("ctx", {}))
-    )
+        return None, [(fault["loc"], reason_of(fault)) for fault in error.errors(include_url=False)]
