@@ -13,6 +13,7 @@ import requests
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
+from tests.support import texts
 from tests.support.builders import a_query
 from tests.support.customer import carried_params, hidden_fields
 from tests.support.ledger_tables import LedgerTables
@@ -106,7 +107,7 @@ def test_of_approvals_and_denials_that_race_one_wins_and_the_others_are_told_whi
     assert ("code" in carried_params(location)) == (decision["answer"] == "approve")
     assert Counter(answer.status_code for answer in losers) == {200: MANY // 2}
     for answer in losers:
-        assert parse_page(answer.text).one("h1").text == "You already answered this request"
+        assert parse_page(answer.text).one("h1").text == texts.ALREADY_ANSWERED["en"]
         assert "Location" not in answer.headers
     grants = of_request(recorded, "grants", form.request_id)
     assert len(grants) == (1 if decision["answer"] == "approve" else 0)

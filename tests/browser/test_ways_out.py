@@ -83,7 +83,7 @@ def test_an_app_is_reached_by_a_link_since_browsers_follow_no_redirect_there(
     visit.sign_in()
     visit.press(answer)
     assert visit.heading == texts.CONTINUE_TO.of(recipient=texts.PRAIRIE_LOANS)["en"]
-    link = visit.page.get_by_role("link", name="Continue", exact=True)
+    link = visit.page.get_by_role("link", name=texts.CONTINUE["en"], exact=True)
     assert link.is_visible()
     address = link.get_attribute("href") or ""
     assert set(carried_params(address, LOANS_APP_CALLBACK)) == carried

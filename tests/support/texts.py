@@ -142,6 +142,7 @@ TIME_IS_OVER = Text("The time to answer is over. Nothing was shared here.")
 
 REFERENCE_NUMBER = Text("Reference number: %(reference)s")
 ERROR_IN_TITLE = Text("Error: %(title)s")
+CONTINUE = Text("Continue", context="button")
 TRY_AGAIN = Text("Try again", context="button")
 GO_BACK_WITHOUT_SHARING = Text("Go back to %(recipient)s without sharing")
 WAIT_THEN_START_AGAIN = Text(
