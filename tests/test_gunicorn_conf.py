@@ -1,17 +1,11 @@
 """What gunicorn does by itself under our configuration, before and around the application."""
 
 import json
-import os
 import re
-import shutil
-import signal
 import socket
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -23,65 +17,12 @@ from app import create_app
 from app.development.embedded import EmbeddedValkey, stop_child
 from app.settings import Settings
 from tests.stores.ledger.test_postgresql import in_encoding
+from tests.support.gunicorn_server import Gunicorn, serving
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
-from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
 from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm
 from tests.support.waiting import wait_until
-
-MARK = "marked-secret-value"
-
-APPLICATION = """
-def app(environ, start_response):
-    if environ["PATH_INFO"] == "/fails":
-        raise ValueError(environ["QUERY_STRING"])
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [" ".join([environ["wsgi.url_scheme"], environ["SCRIPT_NAME"], environ["PATH_INFO"]]).encode()]
-"""
-
-
-class Gunicorn:
-    process: subprocess.Popen[bytes]
-
-    def __init__(self, directory: Path, **variables: str) -> None:
-        self.port = free_port()
-        self.log = directory / "gunicorn.log"
-        self.directory = directory
-        self.env = {**os.environ, "HOME": str(directory), "ACCORD_WORKERS": "1", **variables}
-        self.env |= {"ACCORD_BIND": f"127.0.0.1:{self.port}"}
-
-    def start(self, application: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), application]
-        with self.log.open("wb") as log:
-            return subprocess.Popen(command, cwd=self.directory, env=self.env, stdout=log, stderr=log)
-
-    def answers(self) -> bool:
-        try:
-            return " 200 " in self.ask("GET / HTTP/1.1")
-        except ConnectionError:
-            return False
-
-    def ask(self, *lines: str) -> str:
-        """Send a request as it is, and return the whole answer."""
-        request = "\r\n".join([*lines, "Host: localhost", "Connection: close", "", ""])
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(request.encode())
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-
-
-@contextmanager
-def serving(directory: Path, **variables: str) -> Iterator[Gunicorn]:
-    (directory / "hello.py").write_text(APPLICATION)
-    gunicorn = Gunicorn(directory, **variables)
-    gunicorn.process = process = gunicorn.start("hello:app")
-    try:
-        while not gunicorn.answers():
-            assert process.poll() is None, gunicorn.log.read_text()
-        yield gunicorn
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -92,33 +33,6 @@ def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
 
 def test_a_request_line_of_eight_thousand_bytes_arrives(gunicorn: Gunicorn) -> None:
     assert " 200 " in gunicorn.ask(f"GET /?state={'%C3%A9' * 1350} HTTP/1.1")
-
-
-@pytest.mark.parametrize(
-    ("status", "lines"),
-    [
-        (414, [f"GET /?state={MARK * 600} HTTP/1.1"]),
-        (431, ["GET / HTTP/1.1", f"Cookie: {MARK * 1200}"]),
-        (400, [f"GET /?state={MARK} nonsense HTTP/1.1"]),
-        (400, ["GET / HTTP/1.1", f"{MARK} : x"]),
-        (417, ["GET / HTTP/1.1", f"Expect: {MARK}"]),
-        (501, ["POST / HTTP/1.1", f"Transfer-Encoding: {MARK}"]),
-        (500, [f"GET /fails?{MARK} HTTP/1.1"]),
-    ],
-)
-def test_what_gunicorn_answers_itself_repeats_nothing_and_can_be_found_in_the_log(
-    gunicorn: Gunicorn, status: int, lines: list[str]
-) -> None:
-    head, _, body = gunicorn.ask(*lines).partition("\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status} ")
-    assert "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'" in head
-    assert "Cache-Control: no-store" in head
-    assert "Cross-Origin-Opener-Policy" not in head, "it may stand in a window that a recipient opened"
-    assert "gunicorn" not in head
-    assert MARK not in head + body
-    reference = next(line for line in head.splitlines() if line.startswith("ob-trace-id: "))[13:]
-    assert reference in body
-    wait_until(lambda: reference in gunicorn.log.read_text())  # which a thread of its own writes
 
 
 def test_no_answer_names_a_version(gunicorn: Gunicorn) -> None:
@@ -138,15 +52,6 @@ def test_a_trusted_proxy_tells_neither_scheme_nor_path(tmp_path: Path) -> None:
         assert "http  /here" in gunicorn.ask("GET /here HTTP/1.1", "X-Forwarded-Proto: https")
         assert "http  /here" in gunicorn.ask("GET /here HTTP/1.1", "X-Forwarded-Ssl: on")
         assert "http  /here" in gunicorn.ask("GET /here HTTP/1.1", "SCRIPT_NAME: /x", "PATH_INFO: /y")
-
-
-def test_its_log_is_json_and_holds_nothing_of_any_request(gunicorn: Gunicorn) -> None:
-    gunicorn.ask(f"GET /here?state={MARK} HTTP/1.1", f"Cookie: {MARK}")
-    gunicorn.ask(f"GET /fails?{MARK} HTTP/1.1")
-    log = gunicorn.log.read_text()
-    assert all(isinstance(json.loads(line), dict) for line in log.splitlines())
-    assert MARK not in log
-    assert "/here" not in log
 
 
 def test_a_worker_that_has_answered_enough_is_replaced_and_every_request_answered(tmp_path: Path) -> None:
@@ -204,32 +109,6 @@ def test_without_configuration_all_that_is_missing_is_listed(tmp_path: Path) -> 
     for name in [*missing, "ACCORD_SIGNING_KEYS", "SECRET_KEY"]:
         assert told.count(f"{name} is missing") == 1, told
     assert "Traceback" not in gunicorn.log.read_text()
-
-
-def test_a_reload_with_a_faulty_registration_changes_nothing_and_says_why(
-    tmp_path: Path, valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path
-) -> None:
-    registry = tmp_path / "registry"
-    shutil.copytree(DEMO_REGISTRY.parent, registry)
-    file = registry / DEMO_REGISTRY.name
-    with RunningAccord(
-        tmp_path / "accord.log",
-        redis_url=valkey.url,
-        ledger_url=ledger_url,
-        signing_keys=signing_keys,
-        ACCORD_REGISTRY=str(file),
-    ) as accord:
-        sound = file.read_text()
-        for text, name in [("no TOML", "Maple Credit Union"), (sound.replace("Maple", "Acacia"), "Acacia")]:
-            file.write_text(text)
-            workers = accord.workers()
-            accord.master.send_signal(signal.SIGHUP)
-            psutil.wait_procs(workers, PATIENCE)
-            with requests.Session() as browser:
-                assert name in browser.get(ServedForm(accord, browser).address, timeout=PATIENCE).text
-    log = accord.log.read_text()
-    assert f"{file}: " in log
-    assert log.count("the new configuration is faulty (SystemExit): the one before stays in force") == 1
 
 
 def test_the_metrics_and_the_customers_cannot_share_a_port(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who is the customer? The one real plug: a bank's own sign-in, or test customers."""
+"""Signing customers in: at a bank's own OpenID Connect server, or as test customers in the sandbox."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from app.domain.sign_in import PendingSignIn
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person who signed in at a provider. `subject` is stable; `display_name` is for their eyes only.
+    """A person who signed in at a provider. `subject` is stable; `display_name` is shown to them alone.
 
-    `issuer` is who says so: a subject is another issuer's somebody else (OpenID Connect Core 1.0, 5.7). It is
-    empty for the sandbox, the name where the provider tells none.
+    `issuer` is the server that says so: the same subject of another issuer is another person (OpenID Connect
+    Core 1.0, 5.7). It is empty in the sandbox. `display_name` is empty where the provider tells no name.
     """
 
     provider_id: str
@@ -30,13 +30,13 @@ class Cause(StrEnum):
     REFUSED = "refused"  # the bank said no, or the customer did
     BUSY = "busy"  # too many are waiting for this bank already
     UNAVAILABLE = "unavailable"  # the bank did not answer, or not in a way that could be used
-    UNPROVEN = "unproven"  # there was an answer, but it does not prove who this is
+    UNPROVEN = "unproven"  # the bank answered, but its answer does not prove who this is
     NOT_ASKED = "not_asked"  # the bank should have asked anew who this is, and has not
     USED = "used"  # this way back was taken before
 
 
 class SignInFailed(Exception):
-    """Nobody has signed in. `detail` is a word of ours for the log, never anything that was received."""
+    """Nobody has signed in. `detail` is a word for the log, never taken from what was received."""
 
     def __init__(self, cause: Cause, detail: str) -> None:
         super().__init__(f"{cause}: {detail}")
@@ -53,7 +53,7 @@ class Departure:
 
 
 class SignIn(Protocol):
-    """The way over the bank's own pages. Both methods raise SignInFailed."""
+    """Sign-in on the bank's own pages. Both methods raise SignInFailed."""
 
     def begin(
         self,
@@ -64,7 +64,7 @@ class SignIn(Protocol):
         language: Language,
         must_ask_again: bool,
     ) -> Departure:
-        """Where to send the browser. `must_ask_again`: whoever the bank knows already is not enough."""
+        """Where to send the browser. With `must_ask_again` the bank must not rely on its own session."""
 
     def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> Customer:
-        """Who came back. `answer` is the callback's query; nobody may have used `pending` before."""
+        """The customer who came back. `answer` is the callback's query; `pending` is used once."""

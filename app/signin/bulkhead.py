@@ -18,8 +18,8 @@ Found = TypeVar("Found")
 class Bulkhead:
     """For one bank: at most `slots` calls at a time, each of which gets `patience` to answer.
 
-    What has to be asked is asked in a thread of its own, so that the customer's page comes back in time even
-    from what cannot be interrupted (looking up a name). The slot is free when that thread has ended.
+    Each call runs in a thread of its own, so that the customer's page comes back in time even when the call
+    cannot be interrupted, as the lookup of a host name cannot. Its slot is free when that thread has ended.
     """
 
     def __init__(self, *, slots: int, patience: timedelta) -> None:

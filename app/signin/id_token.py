@@ -1,4 +1,4 @@
-"""The ID token: who signed in, said by the bank and proven (OpenID Connect Core 1.0, 3.1.3.7)."""
+"""Validates the ID token, in which the bank says who signed in (OpenID Connect Core 1.0, 3.1.3.7)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,13 @@ from joserfc.jws import JWSRegistry
 from app.domain.display_text import printable_line
 from app.signin import Cause, SignInFailed
 
-# Signatures that only the bank can make. With a shared secret (HS…) or none, anybody who knows what is public
-# could (RFC 8725 3.1).
+# Signatures that only the bank can make: neither none nor HS…, whose key others have too (RFC 8725 3.1).
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 
-CLOCK_DIFFERENCE = timedelta(seconds=60)
-_ROUNDING = timedelta(seconds=2)  # of two moments to whole seconds
+CLOCK_DIFFERENCE = timedelta(seconds=60)  # by which the bank's clock may differ from this one
+_ROUNDING = timedelta(seconds=2)  # two moments are rounded to whole seconds
 LONGEST_SUBJECT = 255  # Core 1.0, 2
-LONGEST_NAME = 256
+LONGEST_NAME = 256  # characters: longer than any name, and a page can show it
 
 _REGISTRY = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
@@ -71,7 +70,7 @@ def verify(
 
 
 def subject_of(claims: Mapping[str, Any]) -> str:
-    """Raises SignInFailed unless `sub` can name a person for good (Core 1.0, 2)."""
+    """The `sub`. Raises SignInFailed unless it is printable ASCII of 255 characters at most (Core 1.0, 2)."""
     subject = claims["sub"]
     if not (isinstance(subject, str) and 0 < len(subject) <= LONGEST_SUBJECT):
         raise SignInFailed(Cause.UNPROVEN, "sub")
@@ -81,7 +80,7 @@ def subject_of(claims: Mapping[str, Any]) -> str:
 
 
 def name_of(claims: Mapping[str, Any]) -> str:
-    """What the bank calls the customer, for their own eyes (Core 1.0, 5.1); empty when it does not say."""
+    """The customer's name as the bank says it (Core 1.0, 5.1), for their eyes only; empty without one."""
     parts = (_text(claims, "given_name"), _text(claims, "family_name"))
     candidates = (_text(claims, "name"), " ".join(part for part in parts if part))
     found = next((name for name in candidates if name), _text(claims, "preferred_username"))
@@ -112,7 +111,7 @@ def _params(expected: Expected) -> dict[str, Any]:
 
 
 def _check_age(claims: Mapping[str, Any], expected: Expected) -> None:
-    """A token that is older than the sign-in cannot be its answer, whatever it expires."""
+    """A token that is older than the sign-in cannot be its answer, even where it has not expired."""
     if claims["iat"] < (expected.begun_at - CLOCK_DIFFERENCE).timestamp():
         raise SignInFailed(Cause.UNPROVEN, "iat")
 

@@ -1,6 +1,6 @@
 """Sign-in at a bank's own OpenID Connect server: the authorization code flow with PKCE, state and nonce.
 
-Authlib writes the requests, joserfc checks the signatures; when to believe an answer is decided here.
+Authlib writes the requests and joserfc checks the signatures. Which answers are believed is decided here.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from app.signin.http import HttpAnswer, exchange
 from app.signin.server import OidcServer, ServerMetadata
 
 # Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and
-# others that it may send. Whatever else stands there is not repeated anywhere.
+# the others of these clauses. Any other is logged as `unknown_error`, since anybody may have written it.
 _NOBODY = {
     "access_denied",
     "login_required",
@@ -47,7 +47,7 @@ _OTHER_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class _Bank:
-    """One provider's server, what was agreed with it, and where its customers wait."""
+    """One provider's server, Accord's registration there, and the bulkhead of its calls."""
 
     provider_id: str
     registration: OidcRegistration
@@ -95,7 +95,7 @@ class OidcSignIn:
         language: Language,
         must_ask_again: bool,
     ) -> Departure:
-        """Everything in the departure is of this sign-in alone: state, nonce and verifier."""
+        """Makes state, nonce and verifier for this sign-in alone."""
         bank = self._bank(provider)
         metadata = bank.server.known_metadata() or bank.bulkhead.wait_for(bank.server.metadata)
         pending = PendingSignIn(
@@ -215,7 +215,7 @@ def tokens_in(answer: HttpAnswer) -> Mapping[str, Any]:
 
 
 def _known(error: object) -> str:
-    """An error that can stand in a log; a word of our own for any other."""
+    """The error itself if it is a known one, which can stand in a log; else `unknown_error`."""
     is_known = isinstance(error, str) and error in _NOBODY | _OTHER_ERRORS
     return str(error) if is_known else "unknown_error"
 

@@ -17,10 +17,11 @@ from app.signin.http import get_json
 
 _log = structlog.get_logger()
 
-# How old what we know of a server may be. Also how long a key that it has withdrawn is still believed.
+# How long metadata and keys are kept, and so how long a key that the bank has withdrawn is still believed. A
+# new key is found at once, since tokens name it.
 OLDEST = timedelta(minutes=10)
 
-# How long keys are not asked for again, whatever tokens name: nobody makes us hammer a bank.
+# The least time between two fetches of keys, whatever tokens name: forged tokens must not flood a bank.
 SOONEST = timedelta(seconds=10)
 
 # What a public key is made of (RFC 7517 4, RFC 7518 6, RFC 8037 2).
@@ -56,7 +57,7 @@ class OidcServer:
         self._was_warned_of = False
 
     def known_metadata(self) -> ServerMetadata | None:
-        """What is known already and not too old. Never waits."""
+        """The metadata, if they are known and not too old. Never waits."""
         known = self._metadata
         return None if known is None or self._clock() - known[0] > OLDEST else known[1]
 
@@ -74,13 +75,13 @@ class OidcServer:
             return known
 
     def _warn_of(self, metadata: ServerMetadata) -> None:
-        """Says once that only their address tells whose the bank's answers are (RFC 9700 4.4)."""
+        """Warns once of a bank that does not say in its answers whose they are (`iss`, RFC 9207)."""
         if not metadata.names_itself and not self._was_warned_of:
             self._was_warned_of = True
             _log.warning("bank_without_iss", issuer=metadata.issuer)
 
     def find_key(self, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
-        """The key that a token names. A name that is unknown is looked for in fresh keys, now and then."""
+        """The key that a token names. For an unknown name keys are fetched anew, at most every SOONEST."""
         address = self.metadata(deadline).jwks_uri
         with self._asking:
             now = self._clock()

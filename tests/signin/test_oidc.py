@@ -1,0 +1,148 @@
+"""Which answers of a bank are believed. Whole sign-ins, and everything that goes wrong, are in tests/web/test_oidc_signin.py."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from app.domain.language import Language
+from app.domain.registry import DataProvider, OidcRegistration
+from app.signin import Cause, Customer, SignInFailed
+from app.signin.http import HttpAnswer
+from app.signin.oidc import OidcSignIn, check_answer, tokens_in
+from app.signin.server import ServerMetadata
+from tests.support.builders import a_provider
+from tests.support.oidc_server import CLIENT_ID, CLIENT_SECRET, TOKEN, OidcServer, hang
+
+CALLBACK = "https://consent.example/sign-in/callback"
+
+
+def metadata(*, names_itself: bool) -> ServerMetadata:
+    return ServerMetadata(
+        issuer="https://bank.example",
+        authorization_endpoint="https://bank.example/authorize",
+        token_endpoint="https://bank.example/token",
+        jwks_uri="https://bank.example/keys",
+        takes_basic=True,
+        names_itself=names_itself,
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "names_itself"),
+    [
+        ({"code": "c"}, False),
+        ({"code": "c", "iss": "https://bank.example"}, False),
+        ({"code": "c", "iss": "https://bank.example"}, True),
+    ],
+)
+def test_a_code_is_taken_from_the_bank_that_was_asked(answer: dict[str, str], names_itself: bool) -> None:
+    assert check_answer(answer, metadata(names_itself=names_itself)) == "c"
+
+
+@pytest.mark.parametrize(
+    ("answer", "names_itself", "cause", "detail"),
+    [
+        ({"code": "c"}, True, Cause.UNPROVEN, "answer_of_another"),
+        ({"code": "c", "iss": "https://other.example"}, False, Cause.UNPROVEN, "answer_of_another"),
+        (
+            {"error": "access_denied", "iss": "https://other.example"},
+            False,
+            Cause.UNPROVEN,
+            "answer_of_another",
+        ),
+        ({}, False, Cause.UNPROVEN, "no_code"),
+        ({"error": "access_denied"}, False, Cause.REFUSED, "access_denied"),
+        ({"error": "login_required", "code": "c"}, False, Cause.REFUSED, "login_required"),
+        ({"error": "server_error"}, False, Cause.UNAVAILABLE, "server_error"),
+        ({"error": "<script>"}, False, Cause.UNAVAILABLE, "unknown_error"),
+        ({"error": ""}, False, Cause.UNAVAILABLE, "unknown_error"),
+    ],
+)
+def test_any_other_answer_signs_nobody_in(
+    answer: dict[str, str], names_itself: bool, cause: Cause, detail: str
+) -> None:
+    with pytest.raises(SignInFailed) as raised:
+        check_answer(answer, metadata(names_itself=names_itself))
+    assert (raised.value.cause, raised.value.detail) == (cause, detail)
+
+
+def test_tokens_are_what_a_successful_answer_holds() -> None:
+    assert tokens_in(HttpAnswer(200, b'{"id_token": "t", "error": null}')) == {"id_token": "t", "error": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause", "detail"),
+    [
+        (400, b'{"error": "invalid_grant"}', Cause.UNPROVEN, "token_invalid_grant"),
+        (200, b'{"error": "invalid_grant"}', Cause.UNPROVEN, "token_invalid_grant"),
+        (401, b'{"error": "invalid_client"}', Cause.UNAVAILABLE, "token_invalid_client"),
+        (400, b'{"error": ["invalid_grant"]}', Cause.UNAVAILABLE, "token_unknown_error"),
+        (400, b"no JSON", Cause.UNAVAILABLE, "status_400"),
+        (302, b"{}", Cause.UNAVAILABLE, "status_302"),
+        (500, b'{"error": "invalid_grant"}', Cause.UNAVAILABLE, "status_500"),
+        (200, b"[]", Cause.UNAVAILABLE, "token_answer"),
+        (200, b"[" * 100_000, Cause.UNAVAILABLE, "token_answer"),
+    ],
+)
+def test_any_other_answer_of_the_token_endpoint_signs_nobody_in(
+    status: int, body: bytes, cause: Cause, detail: str
+) -> None:
+    with pytest.raises(SignInFailed) as raised:
+        tokens_in(HttpAnswer(status, body))
+    assert (raised.value.cause, raised.value.detail) == (cause, detail)
+
+
+@pytest.fixture
+def bank() -> Iterator[OidcServer]:
+    with OidcServer() as running:
+        yield running
+
+
+def a_bank(server: OidcServer, **changes: Any) -> DataProvider:
+    registration = OidcRegistration(
+        issuer=server.issuer, client_id=CLIENT_ID, client_secret=CLIENT_SECRET, scopes=("openid",)
+    )
+    return a_provider(oidc=registration, **changes)
+
+
+def signing_in(*providers: DataProvider, patience: timedelta = timedelta(seconds=5)) -> OidcSignIn:
+    return OidcSignIn(
+        providers, callback=CALLBACK, slots=2, patience=patience, clock=lambda: datetime.now(UTC)
+    )
+
+
+def come_back(sign_in: OidcSignIn, provider: DataProvider, bank: OidcServer) -> Customer:
+    departure = sign_in.begin(
+        provider, browser_id="b", request_id=None, language=Language.EN, must_ask_again=False
+    )
+    answer = parse_qs(urlsplit(bank.sign_in(departure.url)).query)
+    return sign_in.finish(provider, departure.pending, {name: values[0] for name, values in answer.items()})
+
+
+def test_who_comes_back_is_named_with_the_bank_and_its_issuer(bank: OidcServer) -> None:
+    provider = a_bank(bank)
+    assert come_back(signing_in(provider), provider, bank) == Customer(
+        provider.provider_id, bank.issuer, "alex", "Alex Tremblay"
+    )
+
+
+def test_each_bank_has_an_address_of_its_own_to_come_back_to(bank: OidcServer) -> None:
+    one, other = a_bank(bank, provider_id="1000"), a_bank(bank, provider_id="2000")
+    sign_in = signing_in(one, other)
+    for provider in (one, other):
+        departure = sign_in.begin(
+            provider, browser_id="b", request_id=None, language=Language.EN, must_ask_again=False
+        )
+        (address,) = parse_qs(urlsplit(departure.url).query)["redirect_uri"]
+        assert address == f"{CALLBACK}/{provider.provider_id}"
+
+
+def test_a_bank_that_hangs_is_waited_for_as_long_as_was_said(bank: OidcServer) -> None:
+    bank.tricks[TOKEN] = hang
+    provider = a_bank(bank)
+    with pytest.raises(SignInFailed) as raised:
+        come_back(signing_in(provider, patience=timedelta(milliseconds=400)), provider, bank)
+    assert (raised.value.cause, raised.value.detail) == (Cause.UNAVAILABLE, "timeout")
