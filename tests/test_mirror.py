@@ -28,6 +28,8 @@ ELSEWHERE = {
     "signin/__init__.py": "signin/test_sandbox.py",
     "signin/oidc.py": "web/test_oidc_signin.py",
     "signin/server.py": "web/test_oidc_signin.py",
+    "stores/ledger/impatient.py": "stores/ledger/test_database.py",
+    "stores/redis/redis_py.py": "stores/redis/test_client.py",
     "web/consent/open_request.py": "web/consent/test_authorize.py",
     "web/consent/pages.py": "web/consent/test_consent_form.py",
     "web/edge/forms.py": "web/signin/test_views.py",
