@@ -54,50 +54,50 @@ def test_nothing_is_amiss(in_code: Keys) -> None:
     assert list(faults(in_code)) == []
 
 
-UNTIL = 'msgctxt "label"\nmsgid "Until"\nmsgstr "Jusqu’au"\n'
+STARTED = 'msgctxt "label"\nmsgid "Started"\nmsgstr "Début"\n'
 
 
 @pytest.mark.parametrize(
     ("place", "old", "new", "found"),
     [
-        ("fr", UNTIL, "", "does not have this text of the code: “Until” (label)"),
+        ("fr", STARTED, "", "does not have this text of the code: “Started” (label)"),
         (
             "pot",
-            'msgctxt "label"\nmsgid "Until"\nmsgstr ""\n',
+            'msgctxt "label"\nmsgid "Started"\nmsgstr ""\n',
             "",
-            "translations/messages.pot does not have this text of the code: “Until” (label)",
+            "translations/messages.pot does not have this text of the code: “Started” (label)",
         ),
         (
             "en",
-            UNTIL.replace("Jusqu’au", "Until"),
+            STARTED.replace("Début", "Started"),
             "",
-            "does not have this text of the code: “Until” (label)",
+            "does not have this text of the code: “Started” (label)",
         ),
         (
             "pot",
-            'msgctxt "label"\nmsgid "Until"',
-            'msgid "Until"',
+            'msgctxt "label"\nmsgid "Started"',
+            'msgid "Started"',
             "a word alone, without a context or a comment",
         ),
-        ("fr", UNTIL, UNTIL + '\nmsgid "Gone"\nmsgstr "Parti"\n', "is no text of the code: “Gone”"),
-        ("fr", UNTIL, UNTIL + '\n#~ msgid "Gone"\n#~ msgstr "Parti"\n', "is in the code no more"),
-        ("fr", UNTIL, UNTIL + "\n" + UNTIL, "is there twice"),
-        ("fr", 'msgstr "Jusqu’au"', 'msgstr ""', "is not translated"),
-        ("fr", UNTIL, "#, fuzzy\n" + UNTIL, "is fuzzy"),
-        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’au', "is neither a comment nor a keyword"),
-        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’au %(date)s"', "a field that its sentence has not"),
+        ("fr", STARTED, STARTED + '\nmsgid "Gone"\nmsgstr "Parti"\n', "is no text of the code: “Gone”"),
+        ("fr", STARTED, STARTED + '\n#~ msgid "Gone"\n#~ msgstr "Parti"\n', "is in the code no more"),
+        ("fr", STARTED, STARTED + "\n" + STARTED, "is there twice"),
+        ("fr", 'msgstr "Début"', 'msgstr ""', "is not translated"),
+        ("fr", STARTED, "#, fuzzy\n" + STARTED, "is fuzzy"),
+        ("fr", 'msgstr "Début"', 'msgstr "Début', "is neither a comment nor a keyword"),
+        ("fr", 'msgstr "Début"', 'msgstr "Début %(date)s"', "a field that its sentence has not"),
         ("fr", 'msgstr "%(agent)s ', 'msgstr "%(agente)s ', "%(agente)s"),
         ("fr", 'msgstr "%(agent)s ', 'msgstr "L’agent ', "has lost a field of its sentence: %(agent)s"),
         (
             "fr",
-            'msgstr[1] "Cette entreprise pourra voir jusqu’à %(num)s ',
+            'msgstr[1] "Cette entreprise pourra consulter vos %(num)s ',
             'msgstr[1] "Ils voient ',
             "has lost a field",
         ),
-        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’à 100 %"', "a % that belongs to no field"),
-        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu\'au"', "a straight apostrophe"),
-        ("fr", 'msgstr "Jusqu’au"', 'msgstr "Jusqu’au <b>jour</b>"', "markup"),
-        ("en", 'msgstr "Until"', 'msgstr "Till"', "says something else than the code"),
+        ("fr", 'msgstr "Début"', 'msgstr "Jusqu’à 100 %"', "a % that belongs to no field"),
+        ("fr", 'msgstr "Début"', 'msgstr "Jusqu\'au"', "a straight apostrophe"),
+        ("fr", 'msgstr "Début"', 'msgstr "Jusqu’au <b>jour</b>"', "markup"),
+        ("en", 'msgstr "Started"', 'msgstr "Begun"', "says something else than the code"),
         ("fr", f"«{NBSP}Ne pas partager{NBSP}»", f"«{NBSP}Refuser{NBSP}»", "does not quote “Do not share”"),
         ("demo", 'fr = "Pour montrer tous', 'fr = "Pour montrer : tous', "demo.toml has no no-break space"),
         (
@@ -120,7 +120,7 @@ def test_a_fault_is_found(check: Check, place: str, old: str, new: str, found: s
 
 
 def test_a_fault_is_told_with_its_file_and_line(check: Check) -> None:
-    (fault,) = check("fr", 'msgstr "Jusqu’au"', 'msgstr ""')
+    (fault,) = check("fr", 'msgstr "Début"', 'msgstr ""')
     assert re.fullmatch(r"translations/fr/LC_MESSAGES/messages\.po:\d+ is not translated", fault)
 
 

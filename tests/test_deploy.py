@@ -178,7 +178,7 @@ def test_what_is_too_large_is_said_to_people_in_both_languages(production: Produ
         assert page.one("h1").text.startswith("What your browser sent is too large.")
         assert page.one("h2").text.startswith("Ce que votre navigateur a envoyé est trop volumineux.")
         assert "Nothing new was shared." in page.text
-        assert "Rien de nouveau n’a été partagé." in page.text
+        assert "Aucune nouvelle donnée n’a été partagée." in page.text
         assert answer.headers["ob-trace-id"] in answer.text
     assert "delete the cookies of this site" in answers[431].text
     assert "Supprimez les témoins de ce site" in answers[431].text

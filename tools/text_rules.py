@@ -23,6 +23,18 @@ FRENCH = (
     ("no no-break space before a per cent sign", rf"(?<!\S{NBSP})%%", "12 %% par an"),
     ("a space before ; ! ?", r"\s[;!?]", "Vraiment ?"),
     ("a no-break space before ; ! ?", r"\s[;!?]", f"Vraiment{NBSP}?"),
+    # Banks' names have an article in French, which no sentence can know: “à la Banque du Nord”, “de l’Alterna”.
+    (
+        "a bank's name right after a preposition",
+        r"\b(?:à|de|chez|par|sur|pour) %\(provider\)s",
+        "Votre session chez %(provider)s est fermée.",
+    ),
+    # After “de”, a name that begins with a vowel has an apostrophe.
+    (
+        "a recipient's name right after de or chez",
+        r"\b(?:de|chez) %\(recipient\)s",
+        "Adressez-vous auprès de %(recipient)s.",
+    ),
     ("a narrow no-break space", "\N{NARROW NO-BREAK SPACE}", "Vraiment\N{NARROW NO-BREAK SPACE}?"),
 )
 RULES = {"fr": (*EVERYWHERE, *FRENCH)}

@@ -5,7 +5,7 @@ The ledger is always written first and Redis second: there is no code before the
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,6 +76,14 @@ class Parties:
     offer: ConsentOffer
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingRequest:
+    """A request that still waits for an answer, and who it is between."""
+
+    pending: PendingRequest
+    parties: Parties
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentFlow:
     """What happens to a pending request. Methods but `parties` and `note_expiry` raise StoreUnavailable."""
@@ -144,6 +152,15 @@ class ConsentFlow:
         if client is None or provider is None or not is_still_allowed(request, client, provider):
             return None
         return Parties(client, provider, make_offer(request.requested_scope, client, provider))
+
+    def waiting_requests(self, browser_id: str) -> Iterator[WaitingRequest]:
+        """The requests of a browser that nobody has answered while there is time, the newest first."""
+        for pending in self.requests.opened_by(browser_id):
+            if pending.is_expired_at(self.clock()) or self.find_answer(pending.request_id) is not None:
+                continue
+            parties = self.parties(pending)
+            if parties is not None:
+                yield WaitingRequest(pending, parties)
 
     def find_answer(self, request_id: str) -> ConsentDecision | None:
         """The answer that the request has."""

@@ -97,7 +97,7 @@ def test_the_recipients_own_form_asks_for_what_is_chosen_there(visit: Visit) -> 
         visit.page.uncheck(f"[value={cluster}]")
     visit.page.select_option("#lang", "fr")
     visit.press("#connect-button")
-    assert visit.heading == texts.SIGN_IN_TO.of(provider=texts.NORTHERN)["fr"]
+    assert visit.heading == texts.SIGN_IN["fr"]
     visit.sign_in()
     assert visit.boxes == ["ACCOUNT_DETAILED", "TRANSACTIONS", "ACCOUNT_PAYMENTS"]
 

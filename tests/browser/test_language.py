@@ -24,7 +24,7 @@ def test_the_pages_that_follow_are_in_the_language_chosen_at_sign_in(either_visi
     visit = either_visit
     visit.connect(lang="fr")
     visit.switch_language()
-    assert visit.heading == "Sign in to Maple Credit Union"
+    assert visit.heading == "Sign in"
     visit.sign_in()
     assert visit.lang == "en-CA"
 

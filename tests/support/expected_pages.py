@@ -12,7 +12,7 @@ HEADINGS: dict[str, Mapping[str, str]] = {
     "form": texts.DO_YOU_WANT_TO_SHARE.beginning,
     "answered": texts.ALREADY_ANSWERED,
     "continue": texts.CONTINUE_TO.beginning,
-    "sign_in": texts.SIGN_IN_TO.beginning,
+    "sign_in": texts.SIGN_IN,
     "signed_out": texts.SIGNED_OUT,
     "complaints": texts.HOW_TO_COMPLAIN,
     "choose": texts.DATA_SHARING,

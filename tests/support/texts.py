@@ -97,7 +97,7 @@ IN_A_YEAR = {"en": "November 24, 2027", "fr": "24 novembre 2027"}
 DO_YOU_WANT_TO_SHARE = Text("Do you want to share your data with %(recipient)s?")
 ALREADY_ANSWERED = Text("You already answered this request")
 CONTINUE_TO = Text("Continue to %(recipient)s")
-SIGN_IN_TO = Text("Sign in to %(provider)s")
+SIGN_IN = Text("Sign in")
 SIGNED_OUT = Text("You are signed out")
 HOW_TO_COMPLAIN = Text("How to make a complaint")
 DATA_SHARING = Text("Data sharing")
@@ -109,7 +109,7 @@ CONNECTION_UNKNOWN = Text("We cannot find this data sharing")
 FORM_REFUSED = Text("We could not accept this form")
 NOT_STOPPED = Text("We could not stop the sharing")
 BAD_REQUEST = Text("We could not read this request")
-COOKIES_BLOCKED = Text("We did not get a cookie we need")
+COOKIES_BLOCKED = Text("We need a cookie that your browser did not send")
 NOT_ALLOWED = Text("This page cannot be opened this way")
 NOT_FOUND = Text("We cannot find this page")
 REQUEST_EXPIRED = Text("The time to answer has run out")
@@ -165,13 +165,15 @@ SIGNED_IN_AT = Text("Signed in as %(customer)s at %(provider)s.")
 
 SIGN_OUT = Text("Sign out", context="button")
 SIGN_OUT_AT_ALL = Text("Sign out at all these banks", context="button")
-YOU_SHARE_NOTHING = Text(
-    "You do not share any data right now. When you agree to share with an app, you find it here."
-)
-WHAT = Text("What", context="label")
-FROM_WHICH_BANK = Text("From which bank")
-SINCE = Text("Since", context="label")
-UNTIL = Text("Until", context="label")
+YOU_SHARE_NOTHING = Text("You do not share any data right now. What you agree to share is shown here.")
+DATA = Text("Data", context="label")
+BANK = Text("Bank", context="label")
+STARTED = Text("Started", context="label")
+ENDS = Text("Ends", context="label")
+ENDED = Text("Ended", context="label")
+UNTIL_IN_HEADING = Text("%(recipient)s, until %(date)s")
+WAITS_FOR_YOU = Text("%(recipient)s waits for your answer.")
+GO_BACK_TO_REQUEST = Text("Go back to the request")
 LAST_USED = Text("Last used")
 NOT_YET = Text("Not yet")
 WHAT_HAS_ENDED = Text("What has ended")
@@ -180,7 +182,7 @@ NEWEST = Text("Newest sharing that has ended")
 YOU_STOPPED = Text("You stopped sharing with %(recipient)s on %(date)s.")
 YOU_STOPPED_A_PART = Text("You stopped sharing part of it on %(date)s: %(clusters)s.")
 RECIPIENT_ENDED_IT = Text("%(recipient)s ended the sharing on %(date)s.")
-REPLACED = Text("A newer answer of yours replaced this one on %(date)s.")
+REPLACED = Text("You replaced this with a newer answer on %(date)s.")
 ENDED_TO_PROTECT = Text(
     "We ended the sharing on %(date)s to protect you: a code that works only once was used twice."
 )
@@ -208,16 +210,13 @@ YOU_STOPPED_THE_SHARING = Text("You stopped the sharing.")
 
 # Before something stops
 
-NO_NEW_DATA = Text(
-    "%(recipient)s would get no new data of this type from %(provider)s:",
-    "%(recipient)s would get no new data of these types from %(provider)s:",
-)
-STOPS_AT_ONCE = Text("It stops at once.")
-ALL_OF_IT_STOPS = Text("Nothing else can be shared without this, so all of it stops: %(cluster)s.")
+WILL_STOP_GETTING = Text("%(recipient)s will stop getting:")
+STOPS_AT_ONCE = Text("Sharing stops right away.")
+ALL_OF_IT_STOPS = Text("Everything else depends on this. If it stops, all sharing stops: %(cluster)s.")
 NEEDED_BY_RECIPIENT = Text(
-    "%(recipient)s told us that it cannot work without this data. Talk to them first if you are not sure."
+    "%(recipient)s told us that it cannot offer its service without this data. Talk to them first if you are not sure."
 )
-KEEPS_OLD_DATA = Text("%(recipient)s keeps the data it already has. To have it deleted, ask %(recipient)s.")
+KEEPS_OLD_DATA = Text("%(recipient)s keeps the data it already has. To have it deleted, contact %(contact)s.")
 STATEMENTS_STILL_SHOW = Text("A statement can still show your name, address, balances and transactions.")
 
 # Data

@@ -25,6 +25,7 @@ from app.domain.consent import ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider
+from app.flow.consent import WaitingRequest
 from app.stores.ledger.connections import Connection
 from app.web.connections.pages import choose_page, detail_page, list_page, stop_page
 from app.web.connections.receipt import ShownConnection
@@ -120,6 +121,11 @@ def _list(*shown: ShownConnection, banks: int = 1, is_first: bool = True) -> str
     )
 
 
+def _waiting() -> str:
+    waiting = WaitingRequest(fixtures.pending(LOANS), fixtures.parties(LOANS))
+    return detail_page(_shown(), _BEGAN, waiting=waiting)
+
+
 def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
     ending = None if name is None else _ENDINGS[name]
     history = [*_BEGAN, *([] if ending is None else [ending])]
@@ -161,6 +167,7 @@ SCREENS = [
         partial(_list, _shown(fixtures.HOSTILE)),
     ),
     Screen("connection", "A connection and its receipt", _detail),
+    Screen("connection-waiting", "While another request waits for an answer", _waiting),
     Screen("connection-narrowed", "Part of it was stopped", _narrowed),
     Screen("connection-renamed", "The recipient has another name since, and is suspended", _renamed),
     Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),

@@ -122,6 +122,15 @@ class RequestStore:
 
         return Lookup((*request.commands, *until.commands), understand)
 
+    def opened_by(self, browser_id: str) -> list[PendingRequest]:
+        """The pending requests of one browser, the newest first, in two round trips; answered ones, too."""
+        (request_ids,) = ask(self._redis, ("LRANGE", _opened(browser_id), 0, MOST_OPEN_REQUESTS - 1))
+        lookups = [self.lookup(request_id) for request_id in request_ids]
+        commands = [command for lookup in lookups for command in lookup.commands]
+        replies = iter(ask(self._redis, *commands)) if commands else iter(())
+        found = [lookup.understand([next(replies) for _ in lookup.commands]) for lookup in lookups]
+        return [pending for pending in found if pending is not None and pending.browser_id == browser_id]
+
     def note_expiry(self, request_id: str) -> bool:
         """Whether this call is the first to note the request's expiry; of parallel calls exactly one is."""
         seconds = int(KEPT_AFTER_EXPIRY.total_seconds())

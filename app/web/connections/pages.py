@@ -8,6 +8,7 @@ from app.domain.clusters import DataCluster, Scope, in_order, known_clusters
 from app.domain.history import Event
 from app.domain.language import Language
 from app.domain.registry import DataProvider
+from app.flow.consent import WaitingRequest
 from app.signin import Customer
 from app.web.connections.receipt import ShownConnection, receipt
 from app.web.edge.forms import RequestForm, SignOutForm
@@ -17,9 +18,9 @@ MOST_ENDED = 20
 """How many ended connections are on one page: a judgement. A link leads to the older ones."""
 
 
-def choose_page(providers: Iterable[DataProvider]) -> str:
+def choose_page(providers: Iterable[DataProvider], *, waiting: WaitingRequest | None = None) -> str:
     """The page for choosing a bank to sign in at."""
-    return render_template("connections/choose.html", providers=list(providers))
+    return render_template("connections/choose.html", providers=list(providers), waiting=waiting)
 
 
 def list_page(
@@ -30,6 +31,7 @@ def list_page(
     customers: Sequence[Customer],
     providers: Mapping[str, DataProvider],
     session_id: str | None,
+    waiting: WaitingRequest | None = None,
 ) -> str:
     """The list of active and of ended connections of `customers`, who are one person at several banks.
 
@@ -44,25 +46,36 @@ def list_page(
         has_older=len(ended) > MOST_ENDED,
         signed_in=[(customer, providers[customer.provider_id]) for customer in customers],
         others=[provider for provider in providers.values() if provider.provider_id not in signed_in_at],
+        waiting=waiting,
         sign_out=SignOutForm(session_id=session_id, request_id=""),
         # A page about a single bank has that bank's colour and logo.
         **({"provider": providers[customers[0].provider_id]} if len(customers) == 1 else {}),
     )
 
 
-def detail_page(shown: ShownConnection, history: Iterable[Event]) -> str:
+def detail_page(
+    shown: ShownConnection, history: Iterable[Event], *, waiting: WaitingRequest | None = None
+) -> str:
     """The page of one connection: its receipt in every language, its history, and how to stop it."""
     return render_template(
         "connections/detail.html",
         shown=shown,
         client=shown.client,
         provider=shown.provider,
+        waiting=waiting,
         history=[(event, in_order(known_clusters((event.detail or "").split(" ")))) for event in history],
         receipts={spoken: receipt(shown, spoken) for spoken in Language},
     )
 
 
-def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, session_id: str | None) -> str:
+def stop_page(
+    shown: ShownConnection,
+    stopping: Scope,
+    *,
+    asked: str | None,
+    session_id: str | None,
+    waiting: WaitingRequest | None = None,
+) -> str:
     """The page on which a customer confirms that sharing of `stopping` stops.
 
     `asked` is the parameter `stop` of the page's address: a cluster, or `all`.
@@ -74,6 +87,7 @@ def stop_page(shown: ShownConnection, stopping: Scope, *, asked: str | None, ses
         shown=shown,
         client=shown.client,
         provider=shown.provider,
+        waiting=waiting,
         stopping=in_order(stopping),
         left=in_order(left),
         is_needed=bool(stopping & needed),

@@ -10,6 +10,7 @@ from flask_babel import gettext
 from app.domain.agreement import Agreement, effective_agreement
 from app.domain.clusters import DataCluster, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.history import Actor, EventKind
 from app.domain.language import Bilingual, Language
 from app.domain.registry import Client, DataProvider, Status
 from app.stores.ledger.connections import Connection
@@ -79,6 +80,11 @@ class ShownConnection:
     @property
     def is_active(self) -> bool:
         return self.status is GrantStatus.ACTIVE
+
+    @property
+    def was_stopped_by_customer(self) -> bool:
+        ending = self.connection.ending
+        return ending is not None and ending.kind is EventKind.WITHDRAWN and ending.actor is Actor.CUSTOMER
 
     @property
     def ended_at(self) -> datetime | None:

@@ -11,6 +11,7 @@ from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import ConsentGrant, narrowed_by
 from app.domain.history import Actor
 from app.domain.language import Language
+from app.flow.consent import WaitingRequest
 from app.flow.withdrawal import withdraw
 from app.signin import Customer
 from app.stores.ledger.connections import Connection
@@ -45,7 +46,7 @@ def show_all() -> str:
     signed_in = customers()
     providers = services().registry.providers
     if not signed_in:
-        return choose_page(providers.values())
+        return choose_page(providers.values(), waiting=_waiting_request())
     before = _last_of_the_page_before(request.args.get("older_than"), signed_in)
     return list_page(
         active=_newest_first(found for customer in signed_in for found in _active_of(customer)),
@@ -54,6 +55,7 @@ def show_all() -> str:
         customers=signed_in,
         providers=providers,
         session_id=browser().id,
+        waiting=_waiting_request(),
     )
 
 
@@ -65,9 +67,10 @@ def show(consent_id: str) -> str:
     asked = request.args.get("stop")
     stopping = _stopping(shown, asked)
     if stopping:
-        return stop_page(shown, stopping, asked=asked, session_id=browser().id)
+        return stop_page(shown, stopping, asked=asked, session_id=browser().id, waiting=_waiting_request())
     # The history leaves out refreshes, of which there may be one on every day.
-    return detail_page(shown, services().connections.history_without_use(consent_id))
+    history = services().connections.history_without_use(consent_id)
+    return detail_page(shown, history, waiting=_waiting_request())
 
 
 @bp.post("/connections/<consent_id>")
@@ -105,6 +108,13 @@ def end_date_as_calendar(consent_id: str) -> Response:
     response = Response(event, mimetype="text/calendar")
     response.headers["Content-Disposition"] = 'attachment; filename="end-date.ics"'
     return response
+
+
+def _waiting_request() -> WaitingRequest | None:
+    """The newest request of this browser that waits for an answer."""
+    if not browser().is_known:
+        return None
+    return next(services().flow.waiting_requests(browser().browser_id), None)
 
 
 def _withdraw(shown: ShownConnection, stopping: Scope) -> None:

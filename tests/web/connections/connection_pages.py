@@ -38,7 +38,8 @@ def shown(page: Element) -> list[Element]:
 
 def leads(page: Element) -> list[str]:
     """What a page says first."""
-    return [paragraph.text for paragraph in page.one("main").all("p", **{"class": "lead"})]
+    paragraphs = page.one("main").all("p")
+    return [each.text for each in paragraphs if each.attributes.get("class") in ("lead", "lead done")]
 
 
 def facts(page: Element) -> dict[str, str]:

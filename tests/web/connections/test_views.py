@@ -17,7 +17,7 @@ from tests.support.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import connect, end, failing_server, introspect, locked
-from tests.support.page_contract import ContractClient, parse_page
+from tests.support.page_contract import ContractClient, Element, parse_page
 from tests.web.connections.connection_pages import (
     STOPPED_TODAY,
     THREE,
@@ -34,7 +34,7 @@ NOTHING_CHANGED = texts.NOTHING_CHANGED
 NOT_STOPPED_BY_FORM = texts.NOT_STOPPED_BY_FORM
 NOT_RECORDED = texts.MAYBE_STILL_SHARED
 TRANSACTIONS = texts.TRANSACTIONS
-FROM = texts.FROM_WHICH_BANK
+FROM = texts.BANK
 BANKS = {
     "1000": texts.MAPLE,
     "2000": texts.NORTHERN,
@@ -136,10 +136,10 @@ def test_the_list_says_what_with_whom_since_until_and_when_it_was_last_used(
     [one] = shown(list_page(customer, lang))
     assert one.one("h3").text == texts.BUDGET_COMPASS[lang]
     assert facts(one) == {
-        texts.WHAT[lang]: f"{texts.ACCOUNT_BASIC[lang]} {texts.TRANSACTIONS[lang]}",
-        texts.FROM_WHICH_BANK[lang]: texts.MAPLE[lang],
-        texts.SINCE[lang]: texts.TODAY[lang],
-        texts.UNTIL[lang]: texts.IN_A_YEAR[lang],
+        texts.DATA[lang]: f"{texts.ACCOUNT_BASIC[lang]} {texts.TRANSACTIONS[lang]}",
+        texts.BANK[lang]: texts.MAPLE[lang],
+        texts.STARTED[lang]: texts.TODAY[lang],
+        texts.ENDS[lang]: texts.IN_A_YEAR[lang],
         texts.LAST_USED[lang]: {"en": "November 27, 2026", "fr": "27 novembre 2026"}[lang],
     }
     links = [link.attributes["href"] for link in one.all("a")]
@@ -259,9 +259,9 @@ def test_what_follows_is_said_before_anything_stops(customer: BrowserCustomer, l
     assert [item.text for item in stopping.all("li")] == [TRANSACTIONS[lang]]
     assert len(left.all("li")) == 2
     for said in (
-        texts.NO_NEW_DATA.of(num=1, recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE),
+        texts.WILL_STOP_GETTING.of(recipient=texts.BUDGET_COMPASS),
         texts.STOPS_AT_ONCE,
-        texts.KEEPS_OLD_DATA.of(recipient=texts.BUDGET_COMPASS),
+        texts.KEEPS_OLD_DATA.of(recipient=texts.BUDGET_COMPASS, contact=texts.BUDGET_COMPASS),
         texts.STATEMENTS_STILL_SHOW,
     ):
         assert said[lang] in page.text
@@ -327,7 +327,7 @@ def test_without_the_basic_data_nothing_is_left(customer: BrowserCustomer, lang:
     address = f"/connections/{tokens['consent_id']}"
     page = check_page(customer.client.get(f"{address}?stop=ACCOUNT_BASIC"), "stop", lang)
     assert len(page.all("ul")[0].all("li")) == 2
-    said = texts.NO_NEW_DATA.of(num=2, recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE)[lang]
+    said = texts.WILL_STOP_GETTING.of(recipient=texts.BUDGET_COMPASS)[lang]
     assert said in page.text
     assert texts.ALL_OF_IT_STOPS.of(cluster=texts.ACCOUNT_BASIC)[lang] in page.text
     fields = hidden_fields(page, address)
@@ -512,3 +512,79 @@ def test_what_was_stopped_on_a_server_whose_clock_is_ahead_is_over_on_every_othe
     own = {"Authorization": f"Bearer {admin['access_token']}"}
     record = customer.client.get(f"/api/v1/consents/{tokens['consent_id']}", headers=own).get_json()
     assert record["status"] == "REVOKED"
+
+
+# A request that waits for an answer
+
+
+def ways_to_requests(page: Element) -> list[str]:
+    return [link.attributes["href"] for link in page.all("a") if "/consent/" in link.attributes["href"]]
+
+
+@pytest.mark.parametrize("where", ["", "/{consent_id}", "/{consent_id}?stop=all"])
+def test_while_a_request_waits_every_page_leads_back_to_it(
+    customer: BrowserCustomer, clock: Clock, where: str, lang: str
+) -> None:
+    consent_id = connect(customer, "TRANSACTIONS", lang=lang)["consent_id"]
+    address = f"/connections{where.format(consent_id=consent_id)}"
+    assert ways_to_requests(parse_page(customer.client.get(address).text)) == [], "it was answered"
+    older, newer = customer.begin(lang=lang), customer.begin(lang=lang)
+    for waiting in (newer, older):
+        page = parse_page(customer.client.get(address).text)
+        assert ways_to_requests(page) == [f"/consent/{waiting}"]
+        assert {
+            "en": "Budget Compass waits for your answer. Go back to the request",
+            "fr": "Boussole Budget attend votre réponse. Retourner à la demande",
+        }[lang] in page.text
+        assert customer.answer(waiting, "deny").status_code == 302
+    assert ways_to_requests(parse_page(customer.client.get(address).text)) == []
+
+
+def test_a_request_that_has_expired_or_is_another_browsers_does_not_wait(
+    customer: BrowserCustomer, app: Flask, clock: Clock, lang: str
+) -> None:
+    customer.signed_in_request(lang=lang)
+    other = BrowserCustomer(a_browser(app))
+    sign_in_at(other, "1000", lang)
+    assert ways_to_requests(list_page(other, lang)) == []
+    assert ways_to_requests(list_page(customer, lang)) != []
+    clock.advance(timedelta(minutes=16))
+    assert ways_to_requests(list_page(customer, lang)) == []
+
+
+def test_who_is_told_to_contact_the_recipient_is_given_its_address(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    consent_id = connect(customer, lang=lang)["consent_id"]
+    site = {"en": "https://budget.example", "fr": "https://budget.example/fr"}[lang]
+    stop = parse_page(customer.client.get(f"/connections/{consent_id}?stop=all").text)
+    customer.stop(consent_id)
+    ended = detail_page(customer, consent_id, lang, "ended")
+    for page in (stop, ended):
+        (link,) = page.one("main").all("a", href=site)
+        assert link.text == {"en": "Budget Compass", "fr": "Boussole Budget"}[lang]
+        assert link.attributes["rel"] == "noreferrer"
+
+
+def test_once_it_has_ended_the_receipt_says_when_and_no_other_end(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    consent_id = connect(customer, lang=lang)["consent_id"]
+    customer.stop(consent_id)
+    page = detail_page(customer, consent_id, lang, "ended")
+    said = facts(page.one("main").all("dl")[0])
+    label, date = {"en": ("Ended", "November 24, 2026"), "fr": ("Fin", "24 novembre 2026")}[lang]
+    assert said[label] == date
+    assert "2027" not in page.text
+    heading = {
+        "en": "Budget Compass, until November 24, 2026",
+        "fr": "Boussole Budget, jusqu’au 24 novembre 2026",
+    }[lang]
+    assert [section.one("h3").text for section in shown(list_page(customer, lang))] == [heading]
+
+
+def test_a_page_about_two_banks_is_signed_by_both(customer: BrowserCustomer, lang: str) -> None:
+    sign_in_at(customer, "1000", lang)
+    sign_in_at(customer, "2000", lang)
+    brand = list_page(customer, lang).one("p", **{"class": "brand"})
+    assert brand.text == " · ".join(BANKS[provider_id][lang] for provider_id in ("1000", "2000"))

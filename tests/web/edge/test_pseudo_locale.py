@@ -157,9 +157,7 @@ def test_the_switch_on_the_sign_in_page_ends_a_reading(customer: BrowserCustomer
     address = f"/sign-in/{customer.begin(lang='x')}"
     fields = hidden_fields(parse_page(customer.client.get(address).text), address)
     pages = [customer.client.post(address, data={**fields, "language": "fr"}), customer.client.get(address)]
-    assert [parse_page(page.text).one("h1").text for page in pages] == [
-        "Ouvrez une session chez Caisse Érable"
-    ] * 2
+    assert [parse_page(page.text).one("h1").text for page in pages] == ["Ouvrir une session"] * 2
 
 
 def test_the_switch_in_a_reading_leads_to_the_other_language(client: ContractClient) -> None:

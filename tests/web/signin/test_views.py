@@ -18,7 +18,7 @@ from app.stores.redis import client as redis
 from tests.support import texts
 from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
-from tests.support.expected_pages import check_error_page, check_page
+from tests.support.expected_pages import HEADINGS, check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import admin_token, claims_of, record
 from tests.support.page_contract import ContractClient, Element, parse_page
@@ -66,7 +66,7 @@ def fail(customer: BrowserCustomer, request_id: str, times: int, **who: str) -> 
 def test_the_page_names_the_recipient_and_the_provider(customer: BrowserCustomer, lang: str) -> None:
     request_id = customer.begin(lang=lang)
     page = check_page(customer.client.get(f"/sign-in/{request_id}"), "sign_in", lang)
-    assert page.one("h1").text.endswith(PROVIDER[lang])
+    assert page.one("title").text == f"{HEADINGS['sign_in'][lang]} – {PROVIDER[lang]}"
     assert CONTINUE_TO[lang] in page.text
 
 

@@ -158,9 +158,9 @@ def test_a_broken_file_says_where_and_the_last_good_texts_stay(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("Ouvrez une session chez %(provider)s", "Ouvrez une session chez %(banque)s", "%(banque)s"),
-        ("Ouvrez une session chez %(provider)s", "Ouvrez une session", "has lost a field"),
-        ("Ouvrez une session chez %(provider)s", "Ouvrez une session chez %(provider)", "has lost a field"),
+        ("%(recipient)s ne recevra plus", "%(destinataire)s ne recevra plus", "%(destinataire)s"),
+        ("%(recipient)s ne recevra plus", "Elle ne recevra plus", "has lost a field"),
+        ("%(recipient)s ne recevra plus", "%(recipient) ne recevra plus", "has lost a field"),
         ('msgstr "Pendant combien de temps"', 'msgstr "Pendant combien de temps 100 %"', "write %%"),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_rule_for_plurals_that_is_none_is_a_fault(client: ContractClient, edit
         (HEADING, "<<<<<<< HEAD\n" + HEADING, "neither a comment nor a keyword"),
         ('"Partage de données"', '"Partage de données', "neither a comment nor a keyword"),
         ('"Partage de données"', '"Partage de données 100 %"', "write %%"),
-        ("chez %(provider)s", "chez elle", "has lost a field"),
+        ("%(recipient)s ne recevra plus", "Elle ne recevra plus", "has lost a field"),
         ("plural=(n > 1)", "plural=(more than 1)", "cannot be computed"),
         ('msgid ""\n', '#, fuzzy\nmsgid ""\n', "its header is fuzzy"),
         (HEADING, "#, fuzzy\n" + HEADING, "is fuzzy: Data sharing"),
