@@ -23,7 +23,7 @@ FRENCH = (
     ("no no-break space before a per cent sign", rf"(?<!\S{NBSP})%%", "12 %% par an"),
     ("a space before ; ! ?", r"\s[;!?]", "Vraiment ?"),
     ("a no-break space before ; ! ?", r"\s[;!?]", f"Vraiment{NBSP}?"),
-    # Banks' names have an article in French, which no sentence can know: “à la Banque du Nord”, “de l’Alterna”.
+    # A bank's name has an article in French, which no sentence can know: “à la Banque du Nord”.
     (
         "a bank's name right after a preposition",
         r"\b(?:à|de|chez|par|sur|pour) %\(provider\)s",
