@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from secrets import token_urlsafe
 from threading import Thread
@@ -28,6 +30,7 @@ from examples.recipient.connections import LIMIT, Connection, Connections
 from examples.recipient.oauth import Accord, Flow, FlowError, Tokens
 from examples.recipient.record import ConsentRecord
 from examples.recipient.wording import LANGUAGES, TEXTS, wording
+from tests.support.repository import ROOT
 
 HOME = "http://localhost:8001"
 FLOW = Flow("the-state", "the-verifier", "1000", "ACCOUNT_BASIC TRANSACTIONS", "the-correlation-id")
@@ -99,9 +102,9 @@ def leave_for_the_bank(browser: Browser, flow: Flow = FLOW) -> None:
         kept["flows"] = [*kept.get("flows", []), asdict(flow)]
 
 
-def make_connection(browser: Browser, **changes: object) -> None:
+def make_connection(browser: Browser, *, scope: str = "ACCOUNT_BASIC", **changes: object) -> None:
     now = int(time.time())
-    tokens = Tokens("access-token-0123456789", "refresh-token-0123456789", "ACCOUNT_BASIC", 300, now + 300)
+    tokens = Tokens("access-token-0123456789", "refresh-token-0123456789", scope, 300, now + 300)
     fields: dict[str, object] = {"claims": {"iss": "the-issuer", "exp": now + 300}, **changes}
     made = Connection(FLOW, "the-code-0123456789", tokens, **fields)  # type: ignore[arg-type]
     kept = browser.application.extensions["connections"]
@@ -528,7 +531,7 @@ def test_a_connection_shows_what_was_granted_what_was_not_and_no_whole_secret(br
     make_connection(browser)
     for language in LANGUAGES:
         page = browser.get(f"/connection?lang={language}").text
-        granted, not_granted = page.split('id="granted"')[1].split('id="not-granted"')
+        granted, not_granted = page.split('id="developers"')[1].split('id="not-granted"')
         assert re.findall(r'data-cluster="(.*?)"', granted) == ["ACCOUNT_BASIC"]
         assert re.findall(r'data-cluster="(.*?)"', not_granted) == ["TRANSACTIONS"]
         assert 'data-outcome="connected"' in page
@@ -536,6 +539,97 @@ def test_a_connection_shows_what_was_granted_what_was_not_and_no_whole_secret(br
         assert FLOW.correlation_id in page
         for secret in ("token-0123456789", "the-code", FLOW.verifier, FLOW.state, "budget-demo-secret"):
             assert secret not in page
+
+
+# What people read, before what is folded away for developers
+
+
+def for_people(page: str) -> str:
+    """The text of a page as it opens."""
+    unfolded = re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", unfolded)).split())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", ["/", "/connection", "/problem?error=access_denied"])
+def test_people_read_no_names_of_the_protocol(browser: Browser, path: str, language: str) -> None:
+    make_connection(browser)
+    with browser.session_transaction(base_url=HOME) as kept:
+        kept["problem"] = ["access_denied", "The user denied the access"]
+    page = browser.get(path, query_string={"lang": language}).text if "?" not in path else ""
+    page = page or browser.get(f"{path}&lang={language}").text
+    said = for_people(page)
+    assert said
+    assert not re.search(r"[A-Za-z]_[A-Za-z]|token|jeton|UTC", said)
+    assert wording(language, "developers") in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_people_are_told_what_is_asked_for_and_why_and_choose_at_the_bank(
+    browser: Browser, language: str
+) -> None:
+    page = browser.get(f"/?lang={language}").text
+    before, developers = page.split('<details id="developers">')
+    assert "checkbox" not in before
+    said = for_people(page)
+    for cluster in pages.ASKED:
+        assert f"{wording(language, f'cluster.{cluster}')} {wording(language, f'why.{cluster}')}" in said
+    checked = re.findall(r'value="(\w+)" checked', developers)
+    assert [pages.NEEDED, *checked] == list(pages.ASKED)
+
+
+def test_a_bare_link_asks_for_what_the_start_page_says(browser: Browser) -> None:
+    answers: dict[str, tuple[int, bytes]] = {}
+    with a_server(answers) as issuer:
+        answers[METADATA] = (200, metadata(issuer))
+        browser.application.extensions["accord"] = accord_at(issuer)
+        location = browser.get("/connect?lang=en").location
+    assert dict(parse_qsl(urlsplit(location).query))["scope"] == " ".join(pages.ASKED)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_people_read_what_they_share_until_when_and_where_to_change_it(
+    browser: Browser, issuer: str, language: str
+) -> None:
+    make_connection(browser, scope="ACCOUNT_BASIC TRANSACTIONS", ends_at=datetime(2027, 1, 2, 3, tzinfo=UTC))
+    page = browser.get(f"/connection?lang={language}").text
+    said = for_people(page)
+    for cluster in ("ACCOUNT_BASIC", "TRANSACTIONS"):
+        assert wording(language, f"cluster.{cluster}") in said
+    # In Toronto, as the bank writes it.
+    assert {"en": "Until January 1, 2027.", "fr": "Jusqu’au 1er janvier 2027."}[language] in said
+    assert f'href="{issuer}/connections?lang={language}"' in page
+    assert wording(language, "connection.no_month") not in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_without_transactions_there_is_no_month_and_a_way_to_choose_again(
+    browser: Browser, language: str
+) -> None:
+    make_connection(browser, scope="ACCOUNT_BASIC")
+    page = browser.get(f"/connection?lang={language}").text
+    assert wording(language, "connection.no_month") in for_people(page)
+    assert f'href="/connect?provider_id=1000&amp;lang={language}"' in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_once_it_has_ended_nothing_is_said_to_be_shared(browser: Browser, language: str) -> None:
+    make_connection(browser, ended=True, action="revoke", outcome="revoked")
+    said = for_people(browser.get(f"/connection?lang={language}").text)
+    assert wording(language, "connection.over") in said
+    assert wording(language, "connection.granted") not in said
+
+
+def test_what_was_tried_as_a_developer_is_not_folded_away(browser: Browser) -> None:
+    make_connection(browser)
+    assert '<details id="developers">' in browser.get("/connection").text
+    make_connection(browser, action="refresh", outcome="refreshed")
+    assert '<details id="developers" open>' in browser.get("/connection").text
+
+
+def test_its_logo_is_the_one_that_the_bank_shows() -> None:
+    own = ROOT / "examples" / "recipient" / "static" / "compass.svg"
+    assert own.read_bytes() == (ROOT / "static" / "logos" / "budget.svg").read_bytes()
 
 
 def test_claims_that_were_not_verified_are_not_shown(browser: Browser) -> None:

@@ -10,7 +10,9 @@ from functools import partial
 from os import environ
 from typing import Any, cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
 from flask import Blueprint, Flask, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
@@ -29,7 +31,10 @@ CLUSTERS = (
     "INVESTMENTS", "ACCOUNT_PAYMENTS", "CUSTOMER_CONTACT", "CUSTOMER_PERSONAL",
 )  # fmt: skip
 NEEDED = CLUSTERS[0]
+ASKED = CLUSTERS[:3]  # what showing a month takes; a developer may ask for more, or for less
+TO_SHOW_A_MONTH = "TRANSACTIONS"
 MAX_FLOWS = 8  # tabs of one browser that are at the bank at once; keeps the cookie under 4 kB
+ZONE = ZoneInfo("America/Toronto")
 REFRESH_TOKEN_IDLE = timedelta(days=30)
 STATUS = {"access_denied": 200, "no_connection": 404, "unreachable": 503, "temporarily_unavailable": 503}
 
@@ -39,7 +44,7 @@ bp = Blueprint("recipient", __name__)
 @bp.get("/")
 def home() -> str:
     found = connections().find(session.get("connection", ""))
-    return render_template("home.html", connection=found, providers=PROVIDERS, clusters=CLUSTERS)
+    return render_template("home.html", connection=found, providers=PROVIDERS, clusters=CLUSTERS, asked=ASKED)
 
 
 @bp.route("/connect", methods=["GET", "POST"])
@@ -52,7 +57,7 @@ def connect() -> ResponseReturnValue:
     lang = params.get("lang") or language()  # Accord may know more languages than we do
     chosen = params.getlist("scope")
     if request.method == "GET" and not chosen:
-        chosen = list(CLUSTERS)  # a bare link asks for all; a form without a checked box for the least
+        chosen = list(ASKED)  # a form without a checked box asks for the least
     url, flow = accord().begin(provider_id=provider_id, scope=chosen_scope(chosen), lang=lang)
     remember(flow)
     return redirect(url, 303)
@@ -88,6 +93,8 @@ def connection() -> str:
         connection=found,
         granted=[cluster for cluster in CLUSTERS if cluster in granted],
         not_granted=[cluster for cluster in found.flow.scope.split() if cluster not in granted],
+        can_show_a_month=TO_SHOW_A_MONTH in granted,
+        data_sharing=f"{accord().issuer}/connections?lang={language()}",
         expired=found.tokens.expires_at <= datetime.now(UTC).timestamp(),
         dies_at=issued_at + REFRESH_TOKEN_IDLE.total_seconds(),
     )
@@ -129,12 +136,14 @@ def finish(flow: Flow, params: MultiDict[str, str]) -> None:
     with connections().turn(flow.state):
         if connections().find(flow.state) is None:
             tokens = accord().redeem(code, flow)
+            consent_id = find_consent_id(tokens.refresh_token)
             made = Connection(
                 flow,
                 code,
                 tokens,
                 claims=find_claims(tokens.access_token),
-                consent_id=find_consent_id(tokens.refresh_token),
+                consent_id=consent_id,
+                ends_at=find_end(consent_id),
             )
             connections().keep(flow.state, made)
     if session.get("connection") != flow.state:
@@ -214,6 +223,15 @@ def find_consent_id(refresh_token: str) -> str:
         return ""
 
 
+def find_end(consent_id: str) -> datetime | None:
+    """When the consent ends; None when Accord cannot be asked now. The bank's receipt has it, too."""
+    try:
+        return datetime.fromisoformat(accord().read_record(consent_id).expires) if consent_id else None
+    except (FlowError, ValueError) as error:
+        current_app.logger.warning("end of the consent not found: %s", error)
+        return None
+
+
 def chosen_scope(chosen: Iterable[str]) -> str:
     words = " ".join(chosen).split()
     return " ".join(cluster for cluster in CLUSTERS if cluster == NEEDED or cluster in words)
@@ -281,6 +299,12 @@ def utc(seconds: float) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def long_date(moment: datetime) -> str:
+    """The day, as the bank's pages write it."""
+    day = format_date(moment.astimezone(ZONE), "long", f"{language()}_CA")
+    return re.sub("^1 ", "1er ", day)  # French: not 1 janvier
+
+
 def add_headers(response: Response) -> Response:
     issuer = urlsplit(accord().issuer)
     # Browsers hold form-action against every redirect that follows the form: ours leads to Accord, and
@@ -311,7 +335,7 @@ def create_app() -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.filters["utc"] = utc
+    app.jinja_env.filters.update(utc=utc, long_date=long_date)
     app.extensions["connections"] = Connections()
     app.extensions["accord"] = Accord(
         issuer=environ.get("ACCORD_ISSUER", "http://localhost:8000"),

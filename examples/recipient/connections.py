@@ -5,6 +5,7 @@ recipient keeps refresh tokens encrypted in its database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
@@ -24,6 +25,7 @@ class Connection:
     tokens: Tokens
     claims: Mapping[str, Any]
     consent_id: str = ""  # empty where Accord could not be asked
+    ends_at: datetime | None = None  # None where Accord could not be asked
     record: ConsentRecord | None = None
     action: str = "connect"
     outcome: str = "connected"

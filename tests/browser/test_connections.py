@@ -42,7 +42,7 @@ def open_newest(visit: Visit) -> None:
 def refresh_at(recipient: Visit) -> str | None:
     """What the recipient hears when it asks for new tokens."""
     recipient.go_to_recipient("/connection")
-    recipient.press("#refresh")
+    recipient.press_as_a_developer("#refresh")
     return recipient.page.locator("#outcome").get_attribute("data-outcome")
 
 

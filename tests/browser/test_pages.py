@@ -138,7 +138,7 @@ def recipients_connection(visit: Visit, lang: str) -> None:
 def recipients_ended_connection(visit: Visit, lang: str) -> None:
     visit.open_form(lang=lang)
     visit.approve()
-    visit.press("#replay")
+    visit.press_as_a_developer("#replay")
 
 
 def recipients_start_when_connected(visit: Visit, lang: str) -> None:

@@ -14,7 +14,7 @@ def test_a_customer_who_stops_at_the_recipient_has_stopped_at_the_bank(visit: Vi
     visit.check("TRANSACTIONS")
     visit.approve()
     visit.go_to_recipient(f"/connection?lang={lang}")
-    visit.press("#record")
+    visit.press_as_a_developer("#record")
     record = visit.page.locator("#consent-record")
     assert record.get_attribute("data-status") == "ACTIVE"
     assert "TRANSACTIONS" in record.inner_text()

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from app.domain.clusters import DataCluster
 from tests.browser.watch import Watch
 from tests.support.builders import a_query
 from tests.support.running_demo import RunningDemo
@@ -52,7 +53,8 @@ class Visit:
 
     def connect(self, *clusters: str, provider_id: str = "1000", lang: str = "en") -> None:
         """Follows a link of the recipient's that asks for `clusters`; for all of them when none is named."""
-        query = [("provider_id", provider_id), ("lang", lang), *(("scope", cluster) for cluster in clusters)]
+        scope = " ".join(clusters or DataCluster)
+        query = [("provider_id", provider_id), ("lang", lang), ("scope", scope)]
         self.go_to_recipient(f"/connect?{urlencode(query)}")
 
     def ask(self, **changes: str | None) -> None:
@@ -67,6 +69,12 @@ class Visit:
         """Presses a button or follows a link, and waits for the page that comes."""
         with self.page.expect_navigation():
             self.page.click(selector)
+
+    def press_as_a_developer(self, selector: str) -> None:
+        """Presses a button of the recipient's that is folded away from people."""
+        if self.page.locator("#developers:not([open])").count():
+            self.page.click("#developers > summary")
+        self.press(selector)
 
     def try_to_sign_in(self, user_name: str = "alex", password: str = "maple-syrup") -> None:
         self.page.fill("#user_name", user_name)
