@@ -7,7 +7,6 @@ deployment that the environment names.
 
 import contextlib
 import http.client
-import json
 import os
 import signal
 import subprocess
@@ -22,15 +21,9 @@ from typing import TextIO
 from app.clock import utc_now
 from app.development.demo_bank import demo_banks
 from app.development.demo_environment import accord_env, demo_registry, foreign_env, recipient_env
-from app.development.embedded import LOOPBACK, EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
+from app.development.embedded import EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
 from app.development.layout import ROOT, DemoError, Layout, check_ports, held, read_layout
 from app.stores.ledger import migrations
-
-# The customers of the demo's OpenID Connect server, which asks for no password.
-BANK_CUSTOMERS = (
-    {"sub": "alex", "name": "Alex Tremblay"},
-    {"sub": "sam", "name": "Sam Nguyen"},
-)
 
 # All of these are judgements: long enough for a slow laptop, and short enough not to be noticed.
 _START_SECONDS = 60.0  # until every server must answer
@@ -63,9 +56,7 @@ class Servers:
 
     def start_bank(self, env: Mapping[str, str]) -> None:
         """Starts the OpenID Connect server of the one bank that does not use the sandbox."""
-        customers = [f"--user-claims={json.dumps(customer)}" for customer in BANK_CUSTOMERS]
-        port = str(self.layout.bank_port)
-        self._start("bank", ["oidc_provider_mock", "--host", LOOPBACK, "--port", port, *customers], env)
+        self._start("bank", ["examples.harbour", str(self.layout.bank_port)], env)
 
     def _start(self, name: str, module: Sequence[str], env: Mapping[str, str]) -> None:
         arguments = [sys.executable, "-m", *module]

@@ -144,7 +144,7 @@ def test_the_sign_in_server_of_the_third_bank_is_there_and_is_told_no_secret_of_
 ) -> None:
     found = requests.get(f"{demo.bank}/.well-known/openid-configuration", timeout=PATIENCE).json()
     assert found["issuer"] == demo.bank
-    bank = next(child for child in demo.children() if "oidc_provider_mock" in child.cmdline())
+    bank = next(child for child in demo.children() if "examples.harbour" in child.cmdline())
     assert not [name for name in bank.environ() if name.startswith(("ACCORD_", "SECRET_KEY"))]
 
 

@@ -532,6 +532,41 @@ def test_a_state_that_nobody_made_is_a_page(customer: BrowserCustomer, state: st
     assert "code=" not in switch.attributes["href"]
 
 
+def test_an_error_without_state_leads_back_to_the_only_sign_in_that_is_open(
+    customer: BrowserCustomer, bank: OidcServer, lang: str
+) -> None:
+    request_id = begin(customer, lang=lang)
+    leave(customer, f"/sign-in/{request_id}")
+    response = customer.client.get(f"/sign-in/callback/{HARBOUR}?error=access_denied")
+    page = check_error_page(response, "not_signed_in", lang, status=400)
+    assert page.one("a", id="try-again").attributes["href"] == f"/sign-in/{request_id}?at=bank"
+    way_back = page.one("a", id="way-back").attributes["href"]
+    assert params_of(way_back)["error"] == "access_denied"
+    # Nothing was decided by it: the sign-in and the request go on.
+    assert sign_in(customer, bank, request_id).location == f"/consent/{request_id}"
+
+
+@pytest.mark.parametrize("where", ["two are open", "another bank", "signed in", "another browser", "a code"])
+def test_an_error_without_state_that_could_be_any_ones_leads_nowhere(
+    customer: BrowserCustomer, bank: OidcServer, client: ContractClient, where: str, lang: str
+) -> None:
+    request_id = begin(customer, lang=lang)
+    browser, provider_id, query = customer.client, HARBOUR, "error=access_denied"
+    if where == "two are open":
+        begin(customer, lang=lang)
+    elif where == "another bank":
+        provider_id = "1000"
+    elif where == "signed in":
+        sign_in(customer, bank, request_id)
+    elif where == "another browser":
+        browser = another_browser(client)
+    else:
+        query = "code=c"
+    response = browser.get(f"/sign-in/callback/{provider_id}?{query}&lang={lang}")
+    page = check_error_page(response, "sign_in_lost", lang, status=404)
+    assert not page.one("main").all("a")
+
+
 def test_after_redis_has_forgotten_it_a_sign_in_is_lost(
     customer: BrowserCustomer, bank: OidcServer, redis_client: redis.Redis, lang: str
 ) -> None:

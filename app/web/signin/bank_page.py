@@ -13,7 +13,7 @@ from app.signin import Cause, Customer, SignInFailed
 from app.web.current import browser, services
 from app.web.edge import errors, language
 from app.web.edge.limits import limit_address
-from app.web.signin.purpose import SignInPurpose, purpose_of
+from app.web.signin.purpose import SignInPurpose, purpose_of, purpose_to_answer
 
 _log = structlog.get_logger()
 
@@ -95,6 +95,8 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
     session = browser()
     if session.is_known:
         language.set_language(language.query_language() or session.language)
+    if params.single("state") is None and params.single("error") is not None:
+        _show_only_open_sign_in(provider_id)
     state = params.single("state") or ""
     is_possible = session.is_known and _STATE.fullmatch(state)
     pending = services().sign_ins.find_sign_in(state) if is_possible else None
@@ -110,6 +112,25 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
         )
         raise errors.sign_in_lost()
     return pending
+
+
+def _show_only_open_sign_in(provider_id: str) -> None:
+    """Raises Problem with the way back to the one sign-in that this browser can have begun at the bank.
+
+    A bank may send an error without `state`, although it should not (RFC 6749 4.1.2.1). Whoever made the
+    browser come here, the page decides nothing: it offers what the browser had begun. Of several, none is
+    chosen.
+    """
+    session = browser()
+    if not session.is_known or session.customer_of(provider_id) is not None:
+        return
+    waiting = [
+        each.pending.request_id
+        for each in services().flow.waiting_requests(session.browser_id)
+        if each.pending.request.provider_id == provider_id
+    ]
+    if len(waiting) == 1:
+        raise log_failure(purpose_to_answer(waiting[0]), SignInFailed(Cause.REFUSED, "without_state"))
 
 
 def _finish(purpose: SignInPurpose, pending: PendingSignIn, params: Params) -> Customer:
