@@ -202,3 +202,24 @@ def test_junk_is_no_request(requests: RequestStore, found: Found, redis_client: 
 def test_a_request_takes_less_than_a_kilobyte(requests: RequestStore, redis_client: Redis) -> None:
     requests.save(a_pending_request(request=a_request(state="s" * 64, code_challenge=CHALLENGE)), now=NOON)
     assert int(redis_client.strlen("request:request-1")) < 1000
+
+
+def test_the_requests_of_one_browser_are_found_the_newest_first(requests: RequestStore) -> None:
+    assert requests.opened_by("browser-1") == []
+    for number in (1, 2, 3):
+        requests.open(a_pending_request(request_id=f"request-{number}"), now=NOON)
+    requests.open(a_pending_request(request_id="another", browser_id="browser-2"), now=NOON)
+    requests.extend(a_pending_request(request_id="request-1", expires_at=NOON + timedelta(hours=1)), now=NOON)
+    found = requests.opened_by("browser-1")
+    assert [pending.request_id for pending in found] == ["request-1", "request-3", "request-2"]
+    assert found[0].expires_at == NOON + timedelta(hours=1)
+
+
+def test_a_request_that_was_bound_to_another_browser_is_no_longer_of_the_first(
+    requests: RequestStore,
+) -> None:
+    pending = a_pending_request()
+    requests.open(pending, now=NOON)
+    requests.open(replace(pending, browser_id="browser-2"), now=NOON)
+    assert requests.opened_by("browser-1") == []
+    assert [found.request_id for found in requests.opened_by("browser-2")] == ["request-1"]
