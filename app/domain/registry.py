@@ -141,6 +141,7 @@ class DataProvider:
     audience: str
     colour: str
     complaints: Bilingual
+    help: Bilingual | None = None
     legal_name: Bilingual | None = None
     logo: str | None = None
     sandbox_customers: tuple[SandboxCustomer, ...] = ()

@@ -217,6 +217,7 @@ class _Provider(_Entry):
     clusters: Clusters
     audience: HttpsAddress
     complaints: _Addresses
+    help: _Addresses | None = None
     sign_in: Literal["sandbox", "oidc"]
     customers: list[_SandboxCustomer] = Field(default_factory=list)
     oidc: _Oidc | None = None
@@ -233,6 +234,7 @@ class _Provider(_Entry):
             clusters=self.clusters,
             audience=self.audience,
             complaints=self.complaints.bilingual(),
+            help=None if self.help is None else self.help.bilingual(),
             sandbox_customers=tuple(SandboxCustomer(**customer.model_dump()) for customer in self.customers),
             oidc=None if self.oidc is None else self.oidc.to_registration(secret),
             is_left_out=unreadable is not None,

@@ -39,7 +39,8 @@ TEXTS = {
 
 
 def create_app() -> Flask:
-    server: Flask = make_server(user_claims=[User(sub, {"name": name}) for sub, name in CUSTOMERS.items()])
+    customers = [User(sub=sub, claims={"name": name}) for sub, name in CUSTOMERS.items()]
+    server: Flask = make_server(user_claims=customers)
     own_page = FileSystemLoader(Path(__file__).with_name("templates"))
     server.jinja_loader = ChoiceLoader([own_page, *filter(None, [server.jinja_loader])])
     server.context_processor(_words)

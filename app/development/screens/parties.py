@@ -31,6 +31,7 @@ MAPLE: Final = DataProvider(
     audience="https://api.maple.example",
     colour="#8c1d2f",
     complaints=Bilingual("https://maple.example/complaints", "https://maple.example/fr/plaintes"),
+    help=Bilingual("https://maple.example/help", "https://maple.example/fr/aide"),
     logo="maple.svg",
     sandbox_customers=(
         SandboxCustomer(

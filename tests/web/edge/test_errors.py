@@ -1,13 +1,13 @@
 """The one exit for what goes wrong: a page for people, JSON for machines, a reference number for operators."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from app.settings import Settings
 from tests.support import texts
-from tests.support.applications import Logged, a_browser, make_app
+from tests.support.applications import Clock, Logged, a_browser, make_app
 from tests.support.builders import a_query
 from tests.support.customer import BUDGET, BrowserCustomer, basic
 from tests.support.expected_pages import (
@@ -29,6 +29,21 @@ def broken_clock() -> datetime:
 def broken(settings: Settings) -> ContractClient:
     """A server with the same stores in which something unexpected happens."""
     return a_browser(make_app(settings, broken_clock))
+
+
+@pytest.mark.parametrize("has_help", [True, False])
+def test_where_the_bank_has_help_the_page_leads_there(
+    register: Callable[..., ContractClient], clock: Clock, has_help: bool, lang: str
+) -> None:
+    help_pages = {"en": "https://maple.example/help", "fr": "https://maple.example/fr/aide"}
+    line = f'help = {{ en = "{help_pages["en"]}", fr = "{help_pages["fr"]}" }}\n'
+    customer = BrowserCustomer(register() if has_help else register((line, "")))
+    request_id = customer.signed_in_request(lang=lang)
+    clock.advance(timedelta(minutes=16))
+    response = customer.client.get(f"/consent/{request_id}")
+    page = check_error_page(response, "request_expired", lang, status=410)
+    links = page.one("main").all("a", id="help")
+    assert [link.attributes["href"] for link in links] == ([help_pages[lang]] if has_help else [])
 
 
 # Pages that are not there
