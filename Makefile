@@ -74,7 +74,7 @@ gallery: .venv/.complete
 	@$(BIN)/python -m tools.gallery $(or $(FOLDER),gallery)
 
 screenshots: .venv/.complete
-	@$(BIN)/python -m tools.programs chromium
+	@$(BIN)/python -m tools.programs chromium roboto
 	$(BIN)/python -m tools.screenshots $(FOLDER)
 
 # What the peers need is kept here, outside the repository's files.

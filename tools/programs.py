@@ -60,6 +60,13 @@ MINI_BROWSER: Final = Program(
     ("usr/lib/*/webkit2gtk-4.*/MiniBrowser", "usr/libexec/webkit2gtk-4.*/MiniBrowser"),
     ("webkit2gtk-driver", "fonts-liberation"),
 )
+# What an Android phone has: the pages name it after the system's own, which no two machines have alike.
+ROBOTO: Final = Program(
+    "Roboto, for the pictures",
+    (),
+    ("usr/share/fonts/truetype/roboto/**/Roboto-Regular.ttf", "Library/Fonts/Roboto-Regular.ttf"),
+    ("fonts-roboto-unhinted",),
+)
 SCREEN: Final = Program("Xvfb", ("Xvfb",), (), ("xvfb",))
 
 # Folders that are often not on a user's PATH.
@@ -77,6 +84,7 @@ NEEDED: Final = {
     "nginx": (NGINX,),
     "chromium": (CHROMIUM,),
     "firefox": (FIREFOX,),
+    "roboto": (ROBOTO,),
     "systemd": (SYSTEMD_NSPAWN,),
     "webkit": (WEBKIT, MINI_BROWSER, SCREEN),
 }

@@ -39,6 +39,8 @@ KEPT: list[Shot] = [
 ]
 # With fewer colours, those of logos would become grey.
 _COLOURS = 64
+# Elsewhere than on a phone, the system's own font comes first: pictures are the same wherever they are taken.
+_FONT: Final = "body { font-family: Roboto, sans-serif }"
 _FIRST_VIEW: Final[ViewportSize] = {"width": 640, "height": 1280}
 
 
@@ -54,7 +56,7 @@ def take(shots: list[Shot], folder: Path, *, first_views: bool = False) -> None:
         for language in Language if first_views else ():
             page.set_viewport_size(_FIRST_VIEW)
             page.emulate_media(color_scheme="light")
-            page.goto((Path(gallery) / f"form.{language}.html").as_uri())
+            _open(page, Path(gallery), "form", language)
             _write(page.screenshot(), folder / f"first-view-{language}.png")
         browser.close()
 
@@ -69,8 +71,13 @@ def _picture(page: Page, gallery: Path, shot: Shot) -> bytes:
     name, language, width, scheme = shot
     page.set_viewport_size({"width": width, "height": 640})
     page.emulate_media(color_scheme=scheme)
-    page.goto((gallery / f"{name}.{language}.html").as_uri())
+    _open(page, gallery, name, language)
     return page.screenshot(full_page=True)
+
+
+def _open(page: Page, gallery: Path, name: str, language: Language) -> None:
+    page.goto((gallery / f"{name}.{language}.html").as_uri())
+    page.add_style_tag(content=_FONT)
 
 
 def _write(taken: bytes, path: Path) -> None:
