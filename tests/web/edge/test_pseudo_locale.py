@@ -129,7 +129,7 @@ def test_a_text_that_is_in_no_catalogue_is_found() -> None:
 def test_the_msgids_are_shown_with_their_fields(customer: BrowserCustomer) -> None:
     request_id = customer.begin(lang="keys")
     page = parse_page(customer.client.get(f"/sign-in/{request_id}").text)
-    assert page.one("h1").text == "Sign in to %(provider)s"
+    assert page.one("h1").text == "Sign in"
     customer.sign_in(request_id, password="wrong")
     customer.sign_in(request_id)
     text = customer.form(request_id).text
@@ -174,7 +174,7 @@ def test_the_other_language_on_a_receipt_is_read_the_same_way(customer: BrowserC
     customer.approve(lang="x")
     (consent_id,) = customer.connections()
     receipt = parse_page(customer.client.get(f"/connections/{consent_id}").text).one("section", lang="fr-CA")
-    assert pseudo(None, "Until") in receipt.text
+    assert pseudo(None, "Ends") in receipt.text
     assert "24 novembre 2027" in receipt.text
 
 
