@@ -21,6 +21,7 @@ from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
 from app.registration.file import logos_beside
+from app.registration.themes import theme_css
 from app.settings import ConfigurationError, Settings
 from app.signatures import make_signer
 from app.signin.oidc import OidcSignIn
@@ -101,7 +102,12 @@ def create_app(
         metrics.expose(loaded.LoadedMetrics(settings, parts.registry, parts.keys))
         http_metrics.init_app(app, metrics)
     files = assets.Assets(
-        STATIC, is_live=settings.is_development, others=_own_logos(settings.registry, parts.registry)
+        STATIC,
+        is_live=settings.is_development,
+        others=_own_logos(settings.registry, parts.registry),
+        themes={
+            provider.colour: theme_css(provider.colour) for provider in parts.registry.providers.values()
+        },
     )
     services = _make_services(settings, parts, clock, catalogues, files)
     app.extensions[EXTENSION] = services

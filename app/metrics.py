@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app.domain.clusters import DataCluster
+from app.domain.consent import OptionalShare
 from app.domain.errors import ErrorCode
 from app.domain.history import EventKind
 from app.domain.language import Language
@@ -45,6 +46,7 @@ _STORES = ("redis", "ledger")
 _LANGUAGES = frozenset(Language)
 _CLUSTERS = frozenset(DataCluster)
 _ERRORS = frozenset(ErrorCode)
+_SHARES = frozenset(OptionalShare)
 _OUTCOMES = frozenset({"ok", *Cause})
 _STATUSES = {hundreds: f"{hundreds}xx" for hundreds in range(1, 6)}
 _BETWEEN_SAMPLES = 1.0  # second, a judgement: Prometheus scrapes less often than that
@@ -77,7 +79,7 @@ class Metrics:
         self._consents = Counter(
             "accord_consents",
             "Steps of consents: asked, shown, approved, denied, request_expired",
-            ["step", *parties, "language"],
+            ["step", *parties, "language", "optional"],
             registry=own,
         )
         self._clusters = Counter(
@@ -246,7 +248,9 @@ class Metrics:
         step: str = entry["event"]
         provider_id = self._provider(entry)
         spoken = _known(entry.get("language"), _LANGUAGES)
-        self._consents.labels(step, self._client(entry), provider_id, spoken).inc()
+        share = entry.get("optional")  # only of an approval that could have left something out
+        optional = "" if share is None else _known(share, _SHARES)
+        self._consents.labels(step, self._client(entry), provider_id, spoken, optional).inc()
         for cluster in str(entry.get(_SCOPE_OF.get(step, ""), "")).split():
             self._clusters.labels(step, _known(cluster, _CLUSTERS), provider_id).inc()
 

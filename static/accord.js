@@ -1,5 +1,6 @@
 // Nothing here is needed: every page works without it. It passes over a second click on a form that is on its
-// way, says that the answer is being sent, offers more time before the time to answer runs out, and says when it has.
+// way, says that the answer is being sent, checks all boxes at once and counts them, offers more time before the time
+// to answer runs out, and says when it has.
 "use strict";
 
 const WAIT = 10000; // then a click counts again: the network may have swallowed the first
@@ -7,11 +8,19 @@ const WAIT = 10000; // then a click counts again: the network may have swallowed
 const sent = new Set();
 const status = document.getElementById("status");
 const leaving = document.getElementById("leaving");
+const chosen = document.getElementById("chosen");
+const boxes = document.querySelectorAll("#decision [type=checkbox]");
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (sent.has(form)) {
     event.preventDefault();
+    return;
+  }
+  if (event.submitter?.name === "check") {
+    event.preventDefault();
+    for (const box of boxes) box.checked = event.submitter.value === "all";
+    count();
     return;
   }
   if (event.submitter?.name === "extend" && isFetchable && ends > Date.now()) {
@@ -32,6 +41,19 @@ addEventListener("pageshow", settle);
 function settle() {
   sent.clear();
   status?.replaceChildren();
+  count();
+}
+
+// What would be shared: the data that are needed, and the boxes that are checked.
+
+document.getElementById("decision")?.addEventListener("change", count);
+
+function count() {
+  if (!chosen) return;
+  const rows = [...document.querySelectorAll(".row")].filter((row) => !row.querySelector("input:not(:checked)"));
+  const names = rows.map((row) => row.querySelector(".cluster-name").textContent.trim());
+  const counted = chosen.dataset.counted.replace("{count}", rows.length).replace("{clusters}", () => names.join(", "));
+  if (chosen.textContent !== counted) chosen.textContent = counted; // what did not change is not read out again
 }
 
 // The time left. The device's own clock may be wrong, so what counts is how long it has been since the page came.
@@ -62,7 +84,7 @@ function watchTime() {
   offered = wanted;
   const isRead = offer.contains(document.activeElement);
   if (wanted && !isRead) bringNear(document.activeElement);
-  for (const answer of document.querySelectorAll("#time-left, #time-left + p, #answer")) answer.hidden = left <= 0;
+  for (const answer of document.querySelectorAll(".clock, #answer")) answer.hidden = left <= 0;
   const content = wanted && document.getElementById(wanted).content.cloneNode(true);
   offer.replaceChildren(...(content ? [content] : []));
   if (wanted && isRead) offer.querySelector("button").focus();
@@ -72,7 +94,7 @@ function watchTime() {
 function bringNear(focused) {
   reader = focused;
   offer.setAttribute("role", "alert"); // empty, it would be one more where a form came back with a problem
-  const part = focused.closest("main > *, #decision > *");
+  const part = focused.closest(".row, main > *, #decision > *");
   if (part) part.after(offer);
   else document.querySelector("main").prepend(offer);
 }

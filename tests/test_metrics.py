@@ -120,6 +120,12 @@ def test_what_two_workers_do_adds_up(server: Server) -> None:
         for step, lang in (("asked", "fr"), ("shown", "fr"), ("approved", "fr"), ("denied", "fr"))
     }
     assert funnel == {"asked": 2, "shown": 2, "approved": 1, "denied": 1}
+    shares = {
+        share: counted("accord_consents_total", step="approved", optional=share)
+        for share in ("none", "some", "all")
+    }
+    assert shares == {"none": 0, "some": 0, "all": 1}
+    assert counted("accord_consents_total", step="denied", optional="") == 1
     assert counted("accord_consents_total", step="asked", language="en") == 1
     assert counted("accord_consent_clusters_total", step="asked", cluster="TRANSACTIONS") == 3
     assert counted("accord_consent_clusters_total", step="approved", cluster="TRANSACTIONS") == 1

@@ -134,12 +134,29 @@ class ConsentGrant:
         return GrantStatus.EXPIRED if now >= self.expires_at else GrantStatus.ACTIVE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingConsent:
+    """The connection in force that an approval would replace, and what was asked when it was approved.
+
+    `agreement_hash` is None for what was approved before agreements were recorded.
+    """
+
+    grant: ConsentGrant
+    requested_scope: Scope
+    asked_at: datetime
+    agreement_hash: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class ShownConsent:
-    """A consent form as it was shown: its text, and the grant in force that an approval would replace."""
+    """A consent form as it was shown: its text, and the grant in force that an approval would replace.
+
+    `keeps` is what an approval keeps, where the page has no boxes because nothing new is asked.
+    """
 
     screen: Screen
     standing: ConsentGrant | None
+    keeps: Scope | None = None
 
 
 def make_offer(requested_scope: Scope, client: Client, provider: DataProvider) -> ConsentOffer:
@@ -185,6 +202,24 @@ def make_decision(
     )
 
 
+class OptionalShare(StrEnum):
+    """How much of what could be left out an approval shares."""
+
+    NONE = "none"
+    SOME = "some"
+    ALL = "all"
+
+
+def optional_share(offer: ConsentOffer, granted_scope: Scope) -> OptionalShare | None:
+    """How much of the optional clusters is granted; None where none was offered."""
+    if not offer.optional:
+        return None
+    left_out = offer.optional - granted_scope
+    if left_out == offer.optional:
+        return OptionalShare.NONE
+    return OptionalShare.SOME if left_out else OptionalShare.ALL
+
+
 def narrowed_by(granted_scope: Scope, withdrawn: Scope) -> Scope:
     """What is left of `granted_scope`. Without ACCOUNT_BASIC nothing is left, since every scope needs it."""
     left = granted_scope - withdrawn
@@ -196,6 +231,22 @@ def compare_scopes(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
     asked = offer.needed | offer.optional
     return ScopeDifference(
         new=asked - standing, already_shared=asked & standing, no_longer_asked=standing - asked
+    )
+
+
+def is_renewal(
+    offer: ConsentOffer, standing: StandingConsent, *, agreement: Agreement, lasts: timedelta
+) -> bool:
+    """Whether a repeat request asks for nothing but what the customer answered before, for no longer.
+
+    Then the customer may keep what is shared now with one press. Anything new (a type of data, a purpose, a
+    longer time), and anything that could not go on as it is, is asked for with boxes.
+    """
+    asked, shared = offer.needed | offer.optional, standing.grant.granted_scope
+    return (
+        offer.needed <= shared <= asked <= standing.requested_scope
+        and agreement.agreement_hash == standing.agreement_hash
+        and lasts <= standing.grant.expires_at - standing.asked_at
     )
 
 

@@ -23,6 +23,7 @@ from app.domain.consent import (
     make_decision,
     make_grant,
     make_offer,
+    optional_share,
 )
 from app.domain.history import EventKind
 from app.domain.pending_request import PendingRequest
@@ -197,7 +198,7 @@ class ConsentFlow:
             pending,
             parties.offer,
             answer,
-            checked=checked,
+            checked=checked if shown.keeps is None else shown.keeps,
             subject=subject,
             screen_hash=screen_hash,
             agreement=make_agreement(parties.client, parties.provider),
@@ -213,7 +214,11 @@ class ConsentFlow:
             return Changed()
         is_recorded = standing.decision.consent_id == decision.consent_id
         if is_recorded:
-            log_event(EventKind.DENIED if grant is None else EventKind.APPROVED, decision)
+            if grant is None:
+                log_event(EventKind.DENIED, decision)
+            else:
+                share = optional_share(parties.offer, decision.granted_scope)
+                log_event(EventKind.APPROVED, decision, optional=share)
         if standing.replaced is not None and standing.replaced.status_at(now) is not GrantStatus.EXPIRED:
             log_event(EventKind.SUPERSEDED, standing.replaced)
         if not decision.is_same_answer_as(standing.decision):

@@ -3,7 +3,7 @@
 import structlog
 
 from app.domain.clusters import format_scope
-from app.domain.consent import ConsentDecision, ConsentGrant
+from app.domain.consent import ConsentDecision, ConsentGrant, OptionalShare
 from app.domain.history import EventKind
 from app.domain.registry import Client
 
@@ -23,9 +23,16 @@ _OUTCOMES = {
 }
 
 
-def log_event(kind: EventKind, of: ConsentDecision | ConsentGrant) -> None:
-    """Logs what happened to which consent. Of the customer the line has the language of the page, no more."""
+def log_event(
+    kind: EventKind, of: ConsentDecision | ConsentGrant, *, optional: OptionalShare | None = None
+) -> None:
+    """Logs what happened to which consent. Of the customer the line has the language of the page, no more.
+
+    `optional` is how much of what could be left out an approval shares.
+    """
     answered = {"language": of.language.value} if isinstance(of, ConsentDecision) else {}
+    if optional is not None:
+        answered["optional"] = optional.value
     _log.info(
         kind.value,
         consent_id=of.consent_id,

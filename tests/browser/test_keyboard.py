@@ -82,12 +82,12 @@ def test_enter_in_a_box_answers_nothing_and_says_what_is_missing(either_visit: V
     visit.check("STATEMENTS")
     page.focus("[value=STATEMENTS]")
     press_key(visit, "Enter")
-    assert page.title().startswith("Error: Do you want to share your data with Budget Compass?")
+    assert page.title().startswith("Error: Share your data with Budget Compass?")
     expect(page.get_by_role("alert")).to_be_focused()
     assert visit.checked == ["STATEMENTS"]
     assert visit.watch.callbacks() == []
     page.go_back()
-    assert page.title().startswith("Do you want to share your data with Budget Compass?")
+    assert page.title().startswith("Share your data with Budget Compass?")
     assert visit.checked == ["STATEMENTS"]
     page.go_forward()
     page.click(".problem a")

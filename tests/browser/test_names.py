@@ -115,8 +115,8 @@ CLOSE_LINES = "p { width: 9em; line-height: .8; font-size: 2rem; }"
 
 def test_the_checker_measures_the_order_and_not_the_font(page: Page) -> None:
     for text, is_right in (
-        ("Do you want to share your data with <bdi>\u202eevil\u200b dlrow and some more</bdi>?", True),
-        ("Do you want to share your data with \u202eevil\u200b dlrow and some more?", False),
+        ("Share your data with <bdi>\u202eevil\u200b dlrow and some more</bdi>?", True),
+        ("Share your data with \u202eevil\u200b dlrow and some more?", False),
     ):
         page.set_content(f"<style>{CLOSE_LINES}</style><p>{text}</p>")
         boxes = page.locator("p").evaluate(

@@ -102,9 +102,7 @@ def test_every_line_of_an_export_is_json_and_two_exports_are_the_same(
     lines = [json.loads(line) for line in exported.stdout.splitlines()]
     assert {line["record"] for line in lines} == {"screen", "agreement", "decision", "grant", "event"}
     (screen,) = [line for line in lines if line["record"] == "screen"]
-    assert "\nVoulez-vous partager vos données avec " in "\n" + screen["text"].replace(
-        "\N{NO-BREAK SPACE}", " "
-    )
+    assert "\nPartager vos données avec " in "\n" + screen["text"].replace("\N{NO-BREAK SPACE}", " ")
     (decision,) = [line for line in lines if line["record"] == "decision"]
     assert decision["screen_hash"] == screen["screen_hash"]
     (agreement,) = [line for line in lines if line["record"] == "agreement"]

@@ -84,7 +84,7 @@ def test_what_a_customer_said_no_to_is_shown_too(
     assert shown.exit_code == 0
     assert "\nanswer: deny\n" in shown.stdout
     assert " denied by customer, USER_ACTION\n" in shown.stdout
-    assert "\nDo you want to share your data with Budget Compass?\n" in shown.stdout
+    assert "\nShare your data with Budget Compass?\n" in shown.stdout
 
 
 def test_an_unknown_consent_is_one_line(operate: Operate) -> None:

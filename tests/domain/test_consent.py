@@ -1,20 +1,27 @@
 """What is offered, what a click decides, and how long it lasts."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.agreement import make_agreement
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import (
     Answer,
     ConsentDecision,
     ConsentOffer,
     GrantStatus,
+    OptionalShare,
+    StandingConsent,
+    is_renewal,
     make_decision,
     make_grant,
     make_offer,
+    optional_share,
 )
 from app.domain.language import Language
 from tests.support.builders import (
@@ -211,6 +218,65 @@ def test_the_same_answer_is_the_same_choice_by_the_same_customer(
 
 
 # The grant
+
+
+@pytest.mark.parametrize(
+    ("optional", "granted", "share"),
+    [
+        (frozenset(), BASIC, None),
+        (TRANSACTIONS, BASIC, OptionalShare.NONE),
+        (TRANSACTIONS | INVESTMENTS, BASIC | INVESTMENTS, OptionalShare.SOME),
+        (TRANSACTIONS | INVESTMENTS, BASIC | TRANSACTIONS | INVESTMENTS, OptionalShare.ALL),
+    ],
+)
+def test_how_much_is_shared_of_what_could_be_left_out(
+    optional: Scope, granted: Scope, share: OptionalShare | None
+) -> None:
+    offer = ConsentOffer(needed=BASIC, optional=optional, unavailable=frozenset())
+    assert optional_share(offer, granted) is share
+
+
+YEAR = timedelta(days=365)
+AGREEMENT = make_agreement(a_client(), a_provider())
+STANDING = StandingConsent(
+    grant=a_grant(granted_scope=BASIC | TRANSACTIONS, approved_at=NOON, expires_at=NOON + YEAR),
+    requested_scope=BASIC | TRANSACTIONS | INVESTMENTS,
+    asked_at=NOON,
+    agreement_hash=AGREEMENT.agreement_hash,
+)
+
+
+@pytest.mark.parametrize(
+    ("needed", "optional", "changes", "lasts", "expected"),
+    [
+        (BASIC, TRANSACTIONS, {}, YEAR, True),
+        (BASIC, TRANSACTIONS | INVESTMENTS, {}, YEAR, True),
+        (BASIC | TRANSACTIONS, frozenset(), {}, YEAR - timedelta(days=1), True),
+        (BASIC, TRANSACTIONS, {}, YEAR + timedelta(seconds=1), False),
+        (BASIC, frozenset(), {}, YEAR, False),
+        (BASIC | INVESTMENTS, TRANSACTIONS, {}, YEAR, False),
+        (BASIC, TRANSACTIONS | INVESTMENTS, {"requested_scope": BASIC | TRANSACTIONS}, YEAR, False),
+        (BASIC, TRANSACTIONS, {"agreement_hash": "0" * 64}, YEAR, False),
+        (BASIC, TRANSACTIONS, {"agreement_hash": None}, YEAR, False),
+    ],
+    ids=[
+        "the same",
+        "what was left out before",
+        "for a shorter time",
+        "for a longer time",
+        "no longer asked",
+        "needed and not shared",
+        "never asked before",
+        "other texts",
+        "from before texts were recorded",
+    ],
+)
+def test_a_renewal_asks_for_nothing_new(
+    needed: Scope, optional: Scope, changes: dict[str, Any], lasts: timedelta, expected: bool
+) -> None:
+    offer = ConsentOffer(needed=needed, optional=optional, unavailable=frozenset())
+    standing = replace(STANDING, **changes)
+    assert is_renewal(offer, standing, agreement=AGREEMENT, lasts=lasts) is expected
 
 
 def test_a_grant_ends_when_its_request_said_however_late_the_answer_comes() -> None:

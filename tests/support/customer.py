@@ -52,7 +52,8 @@ class BrowserCustomer:
         return self.client.post(f"/sign-in/{request_id}", data=fields)
 
     def form(self, request_id: str) -> Element:
-        return parse_page(self.client.get(f"/consent/{request_id}").text)
+        """The form with its boxes, even where nothing new is asked and what is shared could be kept as it is."""
+        return parse_page(self.client.get(f"/consent/{request_id}?go=change").text)
 
     def answer(self, request_id: str, decision: str, *boxes: str) -> TestResponse:
         fields = hidden_fields(self.form(request_id), f"/consent/{request_id}")
@@ -61,8 +62,16 @@ class BrowserCustomer:
     def post_answer(
         self, request_id: str, fields: dict[str, str], decision: str, *boxes: str
     ) -> TestResponse:
+        """Sends the form. Asked whether no box at all was meant, the customer says yes."""
         data: dict[str, Any] = {**fields, "decision": decision, "scope": list(boxes)}
-        return self.client.post(f"/consent/{request_id}", data=data)
+        response = self.client.post(f"/consent/{request_id}", data=data)
+        if response.status_code != 303 or "answer=unchecked" not in response.location:
+            return response
+        pause = parse_page(self.client.get(response.location).text)
+        return self.client.post(
+            f"/consent/{request_id}",
+            data={**hidden_fields(pause, f"/consent/{request_id}"), "decision": decision},
+        )
 
     def signed_in_request(self, **changes: str | None) -> str:
         """A request whose form is open; signs in unless somebody is."""
@@ -80,7 +89,11 @@ class BrowserCustomer:
         """The consent ids on the page of everything that is shared, from top to bottom."""
         page = parse_page(self.client.get("/connections").text)
         addresses = [link.attributes["href"] for link in page.all("a")]
-        ids = [address.removeprefix("/connections/") for address in addresses if address.count("/") == 2]
+        ids = [
+            address.removeprefix("/connections/")
+            for address in addresses
+            if address.startswith("/connections/") and address.count("/") == 2
+        ]
         return list(dict.fromkeys(found.partition("?")[0] for found in ids))
 
     def stop(self, consent_id: str, what: str = "all") -> TestResponse:

@@ -9,7 +9,8 @@ from tests.support.page_contract import Element, parse_page
 
 # By the page's template: the beginning of its h1.
 HEADINGS: dict[str, Mapping[str, str]] = {
-    "form": texts.DO_YOU_WANT_TO_SHARE.beginning,
+    "form": texts.SHARE_YOUR_DATA.beginning,
+    "renewal": texts.KEEP_SHARING_YOUR_DATA.beginning,
     "answered": texts.ALREADY_ANSWERED,
     "continue": texts.CONTINUE_TO.beginning,
     "sign_in": texts.SIGN_IN,

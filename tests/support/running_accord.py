@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import psutil
 import requests
@@ -127,18 +127,22 @@ class ServedForm:
         self.cookies = browser.cookies.get_dict()
 
     def read(self, browser: requests.Session) -> None:
-        """Reads the form, as it is by now: this is the one that is sent."""
-        page = parse_page(browser.get(self.address, timeout=PATIENCE).text)
+        """Reads the form with its boxes, as it is by now: this is the one that is sent."""
+        page = parse_page(browser.get(f"{self.address}?go=change", timeout=PATIENCE).text)
         self.fields = hidden_fields(page, f"/consent/{self.request_id}")
 
     def send(self, decision: str, *boxes: str) -> requests.Response:
-        """The answer, over a connection of its own."""
+        """The answer, over connections of its own. Asked whether no box at all was meant, they say yes."""
+        response = self._post({**self.fields, "decision": decision, "scope": list(boxes)})
+        if not response.headers.get("Location", "").endswith("answer=unchecked"):
+            return response
+        pause = requests.get(f"{self.address}?answer=unchecked", cookies=self.cookies, timeout=PATIENCE).text
+        fields = hidden_fields(parse_page(pause), f"/consent/{self.request_id}")
+        return self._post({**fields, "decision": decision})
+
+    def _post(self, data: dict[str, Any]) -> requests.Response:
         return requests.post(
-            self.address,
-            data={**self.fields, "decision": decision, "scope": list(boxes)},
-            cookies=self.cookies,
-            timeout=PATIENCE,
-            allow_redirects=False,
+            self.address, data=data, cookies=self.cookies, timeout=PATIENCE, allow_redirects=False
         )
 
 
@@ -187,7 +191,7 @@ def answer_at(accord: Served, url: str, decision: str, *boxes: str) -> str:
         request_id = begun.headers["Location"].rpartition("/")[2]
         sign_in(accord, browser, request_id)
         address = f"/consent/{request_id}"
-        page = parse_page(browser.get(f"{accord.address}{address}", timeout=PATIENCE).text)
+        page = parse_page(browser.get(f"{accord.address}{address}?go=change", timeout=PATIENCE).text)
         fields = {**hidden_fields(page, address), "decision": decision, "scope": list(boxes)}
         sent = browser.post(
             f"{accord.address}{address}", data=fields, timeout=PATIENCE, allow_redirects=False

@@ -94,7 +94,8 @@ IN_A_YEAR = {"en": "November 24, 2027", "fr": "24 novembre 2027"}
 
 # Headings
 
-DO_YOU_WANT_TO_SHARE = Text("Do you want to share your data with %(recipient)s?")
+SHARE_YOUR_DATA = Text("Share your data with %(recipient)s?")
+KEEP_SHARING_YOUR_DATA = Text("Keep sharing your data with %(recipient)s?")
 ALREADY_ANSWERED = Text("You already answered this request")
 CONTINUE_TO = Text("Continue to %(recipient)s")
 SIGN_IN = Text("Sign in")
@@ -136,7 +137,11 @@ NOTHING_NEW = Text("Nothing new was shared.")
 NOTHING_CHANGED = Text("Nothing was shared or changed.")
 NOT_STOPPED_BY_FORM = Text("This form did not stop or change any sharing.")
 MAYBE_STILL_SHARED = Text("We could not record your answer. Your data may still be shared.")
-TIME_IS_OVER = Text("The time to answer is over. Nothing was shared here.")
+TIME_IS_OVER = Text("Your time to answer has run out. Nothing was shared here.")
+
+REQUEST_HAS_CHANGED = Text(
+    "This request has changed since you read it. Nothing new was shared. Please read it again, then choose."
+)
 
 # Around a page
 
@@ -231,4 +236,4 @@ WHO_SENT_OR_GOT_THE_MONEY = Text("Who sent or got the money")
 
 LESS_THAN_2_MINUTES = Text("Less than 2 minutes are left to answer.")
 GET_MORE_TIME = Text("Get more time")
-HOW_TO_START_AGAIN = Text("See how to start again")
+START_AGAIN = Text("Start again")

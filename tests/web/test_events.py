@@ -22,7 +22,7 @@ def deny(customer: BrowserCustomer) -> None:
 
 
 def redeem_twice(customer: BrowserCustomer) -> None:
-    code = customer.approve(**ASKED)
+    code = customer.approve("TRANSACTIONS", **ASKED)
     for _ in range(2):
         customer.redeem(code)
 

@@ -24,7 +24,7 @@ def extend(customer: BrowserCustomer, request_id: str, *boxes: str, **changes: s
 
 
 def seconds_left(page: Element) -> str:
-    return page.one("p", id="time-left").attributes["data-seconds-left"]
+    return page.one("span", id="time-left").attributes["data-seconds-left"]
 
 
 def test_the_form_has_a_button_for_it_that_is_no_answer(customer: BrowserCustomer, lang: str) -> None:

@@ -80,9 +80,9 @@ def test_its_customers_come_to_the_form(
 def test_its_refusal_belongs_to_no_sign_in_and_the_request_stays_open(
     customer: BrowserCustomer, lang: str
 ) -> None:
-    """It leaves `state` out, which RFC 6749 4.1.2.1 requires: nobody can tell whose answer that is."""
+    """It leaves `state` out, which RFC 6749 4.1.2.1 requires: the one sign-in that is open can be tried again."""
     request_id = customer.begin(provider_id="3000", lang=lang)
     url = customer.client.get(f"/sign-in/{request_id}").location
-    check_error_page(customer.client.get(press(url, action="deny")), "sign_in_lost", lang, status=404)
+    check_error_page(customer.client.get(press(url, action="deny")), "not_signed_in", lang, status=400)
     again = customer.client.get(f"/sign-in/{request_id}")
     assert customer.client.get(press(again.location, sub="alex")).status_code == 303

@@ -27,14 +27,14 @@ SECOND = "ACCOUNT_BASIC TRANSACTIONS STATEMENTS"
 
 def form_page(customer: BrowserCustomer, lang: str, **changes: str | None) -> Element:
     request_id = customer.signed_in_request(lang=lang, **changes)
-    return check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
+    return check_page(customer.client.get(f"/consent/{request_id}?go=change"), "form", lang)
 
 
 def marks(page: Element) -> dict[str, list[str]]:
     """What stands beside the name of each cluster."""
     return {
         section.attributes["data-cluster"]: [tag.text for tag in section.all("span", **{"class": "tag"})]
-        for section in page.all("fieldset")
+        for section in page.all("div", **{"class": "row"})
     }
 
 
@@ -58,8 +58,8 @@ def test_the_form_says_what_is_new_what_is_shared_and_what_is_no_longer_asked(
     }
     assert ALREADY[lang] in page.one("div", id="repeat").text
     assert {
-        "en": "your new answer replaces the old one. What you do not choose again stops.",
-        "fr": "votre nouvelle réponse remplace l’ancienne. Le partage de ce que vous ne choisissez pas de nouveau cesse.",
+        "en": "your new answer replaces the old one. Anything you leave unchecked stops.",
+        "fr": "votre nouvelle réponse remplace l’ancienne. Nous cessons de partager ce que vous ne cochez pas.",
     }[lang] in page.text
     assert {
         "en": "If you choose “Do not share”, what you share now stays as it was.",
@@ -77,7 +77,7 @@ def test_the_date_of_what_is_shared_is_its_own(customer: BrowserCustomer, clock:
     clock.advance(timedelta(days=30))
     page = form_page(customer, lang)
     assert ALREADY[lang] in page.text
-    assert {"en": "until December 24, 2027.", "fr": "jusqu’au 24 décembre 2027."}[lang] in page.text
+    assert {"en": "Until December 24, 2027.", "fr": "Jusqu’au 24 décembre 2027."}[lang] in page.text
 
 
 def test_a_first_request_says_nothing_of_the_kind(customer: BrowserCustomer, lang: str) -> None:
@@ -198,8 +198,8 @@ def test_a_denied_request_leads_to_what_is_shared(customer: BrowserCustomer, lan
 def test_the_form_says_where_to_stop(customer: BrowserCustomer, lang: str) -> None:
     page = form_page(customer, lang)
     assert {
-        "en": "You can stop sharing at any time on the page “Data sharing”.",
-        "fr": "Vous pouvez cesser le partage en tout temps à la page « Partage de données ».",
+        "en": "To stop Any time, on Data sharing.",
+        "fr": "Pour cesser En tout temps, à la page Partage de données",
     }[lang] in page.text
     check_page(
         customer.client.get(page.one("main").one("a", href="/connections").attributes["href"]),
@@ -222,7 +222,7 @@ def test_a_recipient_that_takes_all_or_nothing_says_so_and_offers_no_boxes(
     customer = all_or_nothing(register)
     page = form_page(customer, lang, scope=SECOND)
     assert page.all("input", type="checkbox") == []
-    assert marks(page) == {cluster: [NEEDED[lang]] for cluster in SECOND.split()}
+    assert marks(page) == {cluster: [] for cluster in SECOND.split()}, "nothing is more needed than the rest"
     assert {
         "en": "Budget Compass asks for all of this together. You can share all of it or none of it.",
         "fr": "Vous pouvez tout partager ou ne rien partager.",

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from app.web.consent.visible_text import visible_text
+from tests.support import texts
 from tests.support.applications import Clock, a_browser
 from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.support.ledger_tables import LedgerTables
@@ -14,11 +15,6 @@ from tests.support.page_contract import ContractClient, parse_page
 from tests.support.registrations import DEMO_REGISTRY
 
 Register = Callable[..., ContractClient]
-
-CHANGED = {
-    "en": "This request has changed since you read it. Nothing new was shared.",
-    "fr": "Cette demande a changé depuis que vous l’avez lue. Rien de nouveau n’a été partagé.",
-}
 
 
 class ReadForm:
@@ -28,7 +24,7 @@ class ReadForm:
         self.customer = customer
         self.request_id = customer.signed_in_request(**changes)
         self.address = f"/consent/{self.request_id}"
-        self.html = customer.client.get(self.address).text
+        self.html = customer.client.get(f"{self.address}?go=change").text
         self.fields = hidden_fields(parse_page(self.html), self.address)
 
     def send(self, decision: str, *boxes: str, server: BrowserCustomer | None = None) -> dict[str, str]:
@@ -40,9 +36,10 @@ class ReadForm:
         """Approves, and reads that the form has changed, with the boxes as they were."""
         asked = server or self.customer
         response = asked.post_answer(self.request_id, self.fields, "approve", *boxes)
-        assert (response.status_code, response.location) == (303, f"{self.address}?answer=changed")
+        assert response.status_code == 303
+        assert response.location.endswith("answer=changed")
         page = parse_page(asked.client.get(response.location).text)
-        assert CHANGED[lang] in page.text
+        assert texts.REQUEST_HAS_CHANGED[lang] in page.text
         checked = [box.attributes["value"] for box in page.all("input", type="checkbox", checked="")]
         assert set(checked) <= set(boxes)
         return asked
@@ -61,10 +58,10 @@ def test_a_form_that_was_read_before_midnight_ends_when_it_said(
     """Read at 23:58, answered at 00:08, in Toronto."""
     clock.advance(timedelta(hours=16, minutes=58))
     form = ReadForm(customer)
-    assert "until November\N{NO-BREAK SPACE}24, 2027" in visible_text(form.html)
+    assert "Until\nNovember\N{NO-BREAK SPACE}24, 2027" in visible_text(form.html)
     begun_at = clock.now
     clock.advance(timedelta(minutes=10))
-    code = form.send("approve")["code"]
+    code = form.send("approve", "TRANSACTIONS")["code"]
     assert ends_of(recorded) == [begun_at + timedelta(days=365)]
     [decision] = recorded["decisions"]
     [screen] = recorded["screens"]
@@ -199,7 +196,7 @@ def test_a_page_that_showed_a_connection_is_told_when_that_has_ended(
     customer.approve("TRANSACTIONS")
     form = ReadForm(customer)
     customer.stop(customer.connections()[0])
-    form.comes_back("en")
+    form.comes_back("en", "TRANSACTIONS")
     assert len(recorded["grants"]) == 1
 
 
@@ -227,7 +224,7 @@ def test_the_language_on_record_is_that_of_the_page_that_was_answered(
     form = ReadForm(customer, lang=lang)
     other = {"en": "fr", "fr": "en"}[lang]
     customer.client.get(f"{form.address}?lang={other}")
-    form.send("approve")
+    form.send("approve", "TRANSACTIONS")
     [decision] = recorded["decisions"]
     [screen] = recorded["screens"]
     assert (decision["language"], screen["language"]) == (lang, lang)

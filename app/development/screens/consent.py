@@ -16,11 +16,11 @@ from app.domain.consent import Answer, make_decision
 from app.domain.evidence import Screen as Shown
 from app.domain.registry import Client, DataProvider
 from app.signin import Customer
-from app.web.consent.pages import Notice, Shared, WhatIsAsked, form_with_placeholders
-from app.web.current import reference
+from app.web.consent.pages import Shared, WhatIsAsked, form_with_placeholders
+from app.web.consent.view import Notice, View, Way
 from app.web.edge import language
 from app.web.text.form_cache import CachedForm
-from app.web.text.template_filters import clock_time, in_words, long_date
+from app.web.text.template_filters import clock_time, long_date
 
 _BASIC = DataCluster.ACCOUNT_BASIC
 _DETAILED = DataCluster.ACCOUNT_DETAILED
@@ -40,6 +40,7 @@ def _form(
     left: timedelta = timedelta(minutes=14),
     host: str = "budget.example",
     notice: Notice | None = None,
+    way: Way | None = None,
 ) -> str:
     who = fixtures.parties(client, requested=requested, provider=provider)
     asked = WhatIsAsked(
@@ -51,7 +52,7 @@ def _form(
         ends_on=long_date(NOW + client.consent_duration),
         callback_host=host,
         checked=checked,
-        notice=notice,
+        view=View(way, notice),
         names_customer=bool(customer.display_name),
     )
     values = {
@@ -59,10 +60,8 @@ def _form(
         "customer": customer.display_name,
         "sign_out_token": "",
         "decision_token": "",
-        "reference": reference(),
         "expires_at": (NOW + left).isoformat(),
         "seconds_left": str(int(left.total_seconds())),
-        "time_left": in_words(left),
         "clock_time": clock_time(NOW + left),
     }
     return CachedForm(form_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
@@ -108,7 +107,18 @@ def _continue(*, was_approved: bool) -> str:
 
 SCREENS = [
     Screen("form", "The form, asked for everything", _form),
+    Screen(
+        "form-three",
+        "Asked for three types of data",
+        partial(_form, requested=frozenset({_BASIC, _DETAILED, _TRANSACTIONS})),
+    ),
     Screen("form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))),
+    Screen("form-unchecked", "No box was checked", partial(_form, notice=Notice.UNCHECKED)),
+    Screen(
+        "form-renewal",
+        "A repeat request that asks for nothing new",
+        partial(_form, shared=frozenset({_BASIC, _TRANSACTIONS, _STATEMENTS}), way=Way.RENEW),
+    ),
     Screen("form-undecided", "It came back without an answer", partial(_form, notice=Notice.MISSING)),
     Screen(
         "form-changed", "It came back since what is asked has changed", partial(_form, notice=Notice.CHANGED)

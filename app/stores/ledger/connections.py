@@ -21,15 +21,15 @@ from sqlalchemy import (
 
 from app.domain.agreement import Agreement
 from app.domain.clusters import Scope, format_scope, parse_scope
-from app.domain.consent import ConsentGrant, GrantStatus, narrowed_by
+from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent, narrowed_by
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import (
     GRANT,
+    IS_STANDING,
     LOCKED_GRANT,
     OF_CONSENT,
-    STANDING,
     append_events,
     end_grant,
     find_grant,
@@ -74,6 +74,11 @@ _CONNECTIONS = (
     .outerjoin(events, and_(events.c.consent_id == grants.c.consent_id, _IS_ENDING))
 )
 _CONNECTION = _CONNECTIONS.where(OF_CONSENT)
+_STANDING_CONSENT = (
+    select(grants, decisions.c.requested_scope, decisions.c.asked_at, decisions.c.agreement_hash)
+    .join(decisions, decisions.c.request_id == grants.c.request_id)
+    .where(*IS_STANDING)
+)
 _NEWEST_FIRST = (grants.c.approved_at.desc(), grants.c.consent_id.desc())
 _OLDER = (
     grants.c.approved_at <= bindparam("approved_at", type_=UtcDateTime),
@@ -220,11 +225,19 @@ class ConnectionStore:
                     ended.append(replace(grant, ended_at=ended_at))
         return ended
 
-    def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> ConsentGrant | None:
+    def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> StandingConsent | None:
         """The connection between the two that nothing has ended, which a new approval would replace."""
         between = {"at_provider": provider_id, "of_customer": subject, "to_client": client_id}
         with self._database.reading() as connection:
-            return find_grant(connection, STANDING, **between)
+            row = connection.first(_STANDING_CONSENT, **between)
+        if row is None:
+            return None
+        return StandingConsent(
+            grant=grant_from(row),
+            requested_scope=parse_scope(row.requested_scope),
+            asked_at=row.asked_at,
+            agreement_hash=row.agreement_hash,
+        )
 
     def history(self, consent_id: str) -> list[Event]:
         """Everything that happened to a consent, in order."""

@@ -18,21 +18,20 @@ from app.stores.ledger.schema import UtcDateTime, events, grants
 from app.stores.ledger.statements import DatabaseConnection
 
 _AT = bindparam("at", type_=UtcDateTime)
-_STANDING = (
+
+IS_STANDING = (
     grants.c.provider_id == bindparam("at_provider"),
     grants.c.subject == bindparam("of_customer"),
     grants.c.client_id == bindparam("to_client"),
     grants.c.ended_at.is_(None),
 )
+"""Whether it is the grant `of_customer` `at_provider` `to_client` that nothing has ended yet."""
 
 OF_CONSENT = grants.c.consent_id == bindparam("of_consent")
 """The condition that a row is the grant `of_consent`."""
 
 GRANT = select(grants).where(OF_CONSENT)
 """The grant `of_consent`."""
-
-STANDING = select(grants).where(*_STANDING)
-"""The grant `of_customer` `at_provider` `to_client` that nothing has ended yet."""
 
 LOCKED_GRANT = GRANT.with_for_update()
 """The grant `of_consent`, locked until the transaction ends."""
@@ -41,7 +40,7 @@ _END = update(grants).where(OF_CONSENT, grants.c.ended_at.is_(None)).values(ende
 # A grant that has run out ended when it ran out, and none ends before it was approved.
 _SUPERSEDE = (
     update(grants)
-    .where(*_STANDING)
+    .where(*IS_STANDING)
     .values(
         ended_at=case(
             (grants.c.expires_at <= _AT, grants.c.expires_at),

@@ -1,11 +1,12 @@
 """`GET /consent/<request_id>`: the consent form, with a box for each optional data cluster."""
 
 import structlog
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.web.consent.open_request import open_request
-from app.web.consent.pages import consent_page, find_notice, page_instead
+from app.web.consent.pages import consent_page, page_instead
+from app.web.consent.view import View
 
 bp = Blueprint("consent", __name__)
 
@@ -22,4 +23,4 @@ def show(request_id: str) -> BaseResponse | str:
     if customer is None:
         return redirect(url_for("signin.show", request_id=request_id), 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
-    return consent_page(opened, customer, find_notice(request.args.get("answer")))
+    return consent_page(opened, customer, View.of_address())

@@ -12,13 +12,13 @@ from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
 from app.signin import Customer
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import (
-    Notice,
     answered_page,
     consent_page,
     continue_page,
     page_instead,
     shown_consent,
 )
+from app.web.consent.view import Notice, View, Way
 from app.web.current import services
 from app.web.edge import errors, language, pseudo_locale
 from app.web.edge.forms import DecisionForm, chosen_language
@@ -40,29 +40,51 @@ def decide(request_id: str) -> BaseResponse | str:
     language.set_language(form.language)
     chosen = replace(opened.pending, checked_clusters=form.checked, language=form.language)
     opened = replace(opened, pending=chosen)
+    view = View.of_form()
     switched_to = chosen_language()
     if switched_to is not None:
         services().flow.keep(chosen.in_language(switched_to))
         opened.session.remember_language(switched_to)
         pseudo_locale.set_view(None)
-        return redirect(url_for("consent.show", request_id=request_id), 303)
+        return _show_again(chosen, view)
+    if form.asks_to_change:
+        return _show_again(chosen, View(Way.CHANGE))
+    at_once = form.checked_at_once(opened.parties.offer.optional)
+    if at_once is not None:
+        return _check(opened, replace(chosen, checked_clusters=at_once), view)
     if form.asks_for_time:
-        return _put_off_the_end(opened, chosen)
+        return _put_off_the_end(opened, chosen, view)
     if form.answer is None:
-        return _ask_again(opened, customer, form)
-    return _answer(opened, customer, form, form.answer)
+        return _ask_again(opened, customer, form, view)
+    return _answer(opened, customer, form, form.answer, view)
 
 
-def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest) -> BaseResponse | str:
+def _show_again(chosen: PendingRequest, view: View, anchor: str | None = None) -> BaseResponse:
+    """The form once more, by a redirect: nothing of ours is in a cache, so nobody can go back to a page that
+    answers a POST.
+    """
+    return redirect(view.address(chosen.request_id, anchor), 303)
+
+
+def _check(opened: OpenRequest, chosen: PendingRequest, view: View) -> BaseResponse | str:
+    """The form with all boxes checked, or none, where no script has done it."""
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
+    services().flow.keep(chosen)
+    return _show_again(chosen, view, "hint")
+
+
+def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest, view: View) -> BaseResponse | str:
     """More time for a request that has neither an answer nor expired (WCAG 2.2.1)."""
     instead = page_instead(opened)
     if instead is not None:
         return instead
     services().flow.extend(chosen)
-    return redirect(url_for("consent.show", request_id=chosen.request_id, _anchor="time-left"), 303)
+    return _show_again(chosen, view, "time-left")
 
 
-def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> BaseResponse | str:
+def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm, view: View) -> BaseResponse | str:
     """Neither button was pressed: the form once more, with its boxes, unless the request has its answer.
 
     What no button says was sent by no browser, and is refused.
@@ -71,22 +93,22 @@ def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm) -> B
     if instead is not None:
         return instead
     if form.is_malformed:
-        return Response(consent_page(opened, customer, Notice.MISSING), 400)
-    return _bring_back(opened, Notice.MISSING)
+        return Response(consent_page(opened, customer, replace(view, notice=Notice.MISSING)), 400)
+    return _bring_back(opened, view, Notice.MISSING)
 
 
-def _bring_back(opened: OpenRequest, notice: Notice) -> BaseResponse:
-    """The form once more, with its boxes, saying why.
-
-    By a redirect: a page that answers a POST cannot be gone back to, since nothing of ours is in a cache.
-    """
+def _bring_back(opened: OpenRequest, view: View, notice: Notice) -> BaseResponse:
+    """The form once more, with its boxes, saying why."""
     services().flow.keep(opened.pending)
-    return redirect(url_for("consent.show", request_id=opened.pending.request_id, answer=notice.value), 303)
+    return _show_again(opened.pending, replace(view, notice=notice))
 
 
 def _answer(
-    opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer
+    opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer, view: View
 ) -> BaseResponse | str:
+    shown = shown_consent(opened, customer, view)
+    if answer is Answer.APPROVE and shown.keeps is None and _may_be_an_oversight(opened, form, view):
+        return _bring_back(opened, view, Notice.UNCHECKED)
     result = services().flow.answer(
         opened.pending,
         opened.parties,
@@ -94,7 +116,7 @@ def _answer(
         checked=form.checked,
         subject=customer.subject,
         screen_hash=form.screen_hash,
-        shown=shown_consent(opened, customer),
+        shown=shown,
     )
     match result:
         case Approved(_, code):
@@ -104,9 +126,18 @@ def _answer(
         case AlreadyAnswered(decision):
             return answered_page(opened, decision)
         case Changed():
-            return _bring_back(opened, Notice.CHANGED)
+            return _bring_back(opened, view, Notice.CHANGED)
         case Expired():
             raise opened.expiry_problem()
+
+
+def _may_be_an_oversight(opened: OpenRequest, form: DecisionForm, view: View) -> bool:
+    """Whether an approval checks none of the boxes, about which the customer is asked once."""
+    optional = opened.parties.offer.optional
+    if view.notice is Notice.UNCHECKED or not optional or form.checked & optional:
+        return False
+    flow = services().flow
+    return flow.find_answer(opened.pending.request_id) is None and not flow.is_expired(opened.pending)
 
 
 def _code_uri(opened: OpenRequest, code: str) -> str:

@@ -1,11 +1,11 @@
 """What the consent form says, and the pages that stand in its place after the answer."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from math import ceil
 
 from flask import render_template, request
 
+from app.domain.agreement import make_agreement
 from app.domain.callback import display_host, has_private_scheme, origin_of
 from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import (
@@ -15,72 +15,76 @@ from app.domain.consent import (
     GrantStatus,
     ScopeDifference,
     ShownConsent,
+    StandingConsent,
     compare_scopes,
+    is_renewal,
 )
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.flow.consent import Parties
 from app.signin import Customer
 from app.web.consent.open_request import OpenRequest
+from app.web.consent.view import View, Way
 from app.web.consent.visible_text import visible_text
-from app.web.current import reference, services
+from app.web.current import services
 from app.web.edge import errors
 from app.web.edge.forms import DecisionForm, SignOutForm
 from app.web.edge.headers import allow_form_redirects_to
 from app.web.text.form_cache import CachedForm, placeholder
-from app.web.text.template_filters import clock_time, long_date, time_left
+from app.web.text.template_filters import clock_time, long_date
 from app.web.text.wording import ClusterSection
 
 _ANSWER = ("csrf_token", "decision", "scope")
 
 
-class Notice(StrEnum):
-    """Why the form came back, which it says on top; the value stands in the page's address."""
-
-    MISSING = "missing"
-    """Neither button was pressed."""
-    CHANGED = "changed"
-    """What it would say now is not what it said when it was answered."""
-
-
-_NOTICES = {notice.value: notice for notice in Notice}
-
-
-def find_notice(value: str | None) -> Notice | None:
-    """The notice of exactly this value."""
-    return _NOTICES.get(value or "")
-
-
-def consent_page(opened: OpenRequest, customer: Customer, notice: Notice | None) -> str:
-    """The form, with `notice` on top when it came back."""
+def consent_page(opened: OpenRequest, customer: Customer, view: View) -> str:
+    """The form, with a notice on top when it came back; or what is shared now, where nothing new is asked."""
     _allow_answer_to_leave(opened.pending.request.redirect_uri)
-    page, _ = _prepared(opened, customer, notice)
+    if view.way is None:
+        view = replace(view, way=Way.RENEW)
+    page = _prepared(opened, customer, view).page
     return page.fill(_values(opened, customer, page.screen))
 
 
-def shown_consent(opened: OpenRequest, customer: Customer) -> ShownConsent:
-    """What the form says now, in the language of the request, which boxes do not change."""
+def shown_consent(opened: OpenRequest, customer: Customer, view: View) -> ShownConsent:
+    """What that page says now, in the language of the request, which boxes do not change."""
     unchecked = replace(opened, pending=replace(opened.pending, checked_clusters=frozenset()))
-    page, standing = _prepared(unchecked, customer, None)
-    return ShownConsent(page.screen, standing)
+    prepared = _prepared(unchecked, customer, view)
+    standing = None if prepared.standing is None else prepared.standing.grant
+    keeps = standing.granted_scope if standing is not None and prepared.is_renewal else None
+    return ShownConsent(prepared.page.screen, standing, keeps)
 
 
-def _prepared(
-    opened: OpenRequest, customer: Customer, notice: Notice | None
-) -> tuple[CachedForm, ConsentGrant | None]:
-    """The form for everybody who is asked the same, and the connection that an approval would replace."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The page for everybody who is asked the same, and the connection that an approval would replace."""
+
+    page: CachedForm
+    standing: StandingConsent | None
+    is_renewal: bool
+
+
+def _prepared(opened: OpenRequest, customer: Customer, view: View) -> _Prepared:
     pending, parties = opened.pending, opened.parties
     standing = _find_standing(opened, customer)
+    can_renew = standing is not None and is_renewal(
+        parties.offer,
+        standing,
+        agreement=make_agreement(parties.client, parties.provider),
+        lasts=pending.consent_ends_at - pending.begun_at,
+    )
+    if not can_renew:
+        view = replace(view, way=None)
     asked = WhatIsAsked(
         client_id=parties.client.client_id,
         provider_id=parties.provider.provider_id,
         language=pending.language,
         offer=parties.offer,
-        shared=None if standing is None else Shared.of(standing),
+        shared=None if standing is None else Shared.of(standing.grant),
         ends_on=long_date(pending.consent_ends_at),
         callback_host=display_host(pending.request.redirect_uri),
         checked=pending.checked_clusters,
-        notice=notice,
+        view=view,
         names_customer=bool(customer.display_name),
     )
     catalogues = services().catalogues
@@ -91,7 +95,7 @@ def _prepared(
         html = form_with_placeholders(asked, parties)
         page = CachedForm(html, Screen(visible_text(html), asked.language, version))
         services().form_cache.keep(key, page)
-    return page, standing
+    return _Prepared(page, standing, asked.is_renewal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,31 +122,49 @@ class WhatIsAsked:
     ends_on: str
     callback_host: str
     checked: Scope
-    notice: Notice | None
+    view: View
     names_customer: bool
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether the page keeps what is shared now, instead of asking with boxes."""
+        return self.view.way is Way.RENEW
 
 
 def form_with_placeholders(asked: WhatIsAsked, parties: Parties) -> str:
-    """The form, with placeholders for what is one customer's alone."""
+    """The page, with placeholders for what is one customer's alone."""
     offer = asked.offer
+    clusters = in_order(offer.needed | offer.optional)
     difference = None if asked.shared is None else compare_scopes(offer, asked.shared.scope)
+    shared_until = None if asked.shared is None else asked.shared.until
+    sections = [_section(cluster, offer, asked.checked, difference) for cluster in clusters]
+    if asked.is_renewal:
+        template = "consent/renewal.html"
+        states = {
+            "kept": [_kept(section) for section in sections if section.is_shared],
+            "left_out": [section for section in sections if not section.is_shared],
+            "choices": bool(offer.optional),
+        }
+    else:
+        template = "consent/form.html"
+        states = {
+            "sections": sections,
+            "unavailable": in_order(offer.unavailable),
+            "no_longer_asked": [] if difference is None else in_order(difference.no_longer_asked),
+            "takes_all_or_nothing": not parties.client.allow_subset,
+        }
     return render_template(
-        "consent/form.html",
+        template,
         client=parties.client,
         provider=parties.provider,
-        sections=[
-            _section(cluster, offer, asked.checked, difference)
-            for cluster in in_order(offer.needed | offer.optional)
-        ],
-        unavailable=in_order(offer.unavailable),
-        no_longer_asked=[] if difference is None else in_order(difference.no_longer_asked),
-        shared_until=None if asked.shared is None else asked.shared.until,
-        takes_all_or_nothing=not parties.client.allow_subset,
+        shared_until=shared_until,
         ends_on=asked.ends_on,
         history_months=parties.client.history_months_of(offer.needed | offer.optional),
         callback_host=asked.callback_host,
         names_customer=asked.names_customer,
-        notice=asked.notice,
+        notice=asked.view.notice,
+        view_fields=asked.view.fields,
+        **states,
         **{name: placeholder(name) for name in PLACEHOLDERS},
     )
 
@@ -152,10 +174,8 @@ PLACEHOLDERS = (
     "customer",
     "sign_out_token",
     "decision_token",
-    "reference",
     "expires_at",
     "seconds_left",
-    "time_left",
     "clock_time",
 )
 
@@ -169,11 +189,9 @@ def _values(opened: OpenRequest, customer: Customer, screen: Screen) -> dict[str
         "customer": customer.display_name,
         "sign_out_token": sign_out_token,
         "decision_token": DecisionForm(opened.pending, customer).token(screen),
-        "reference": reference(),
         "expires_at": expires_at.isoformat(),
         # Never less than there is: the page must not say that it is over while an answer still counts.
         "seconds_left": str(ceil((expires_at - services().clock()).total_seconds())),
-        "time_left": time_left(expires_at),
         "clock_time": clock_time(expires_at),
     }
 
@@ -190,14 +208,19 @@ def _section(
     )
 
 
-def _find_standing(opened: OpenRequest, customer: Customer) -> ConsentGrant | None:
+def _kept(section: ClusterSection) -> ClusterSection:
+    """The section of what is kept: there is no box, and nothing beside its name."""
+    return replace(section, is_needed=True, is_shared=False)
+
+
+def _find_standing(opened: OpenRequest, customer: Customer) -> StandingConsent | None:
     """The connection in force that an approval would replace."""
     standing = services().connections.find_standing(
         provider_id=customer.provider_id,
         subject=customer.subject,
         client_id=opened.parties.client.client_id,
     )
-    if standing is None or standing.status_at(services().clock()) is not GrantStatus.ACTIVE:
+    if standing is None or standing.grant.status_at(services().clock()) is not GrantStatus.ACTIVE:
         return None
     return standing
 

@@ -46,16 +46,23 @@ class Assets:
     """The files in `folder`, which are read once, or with `is_live` again after each change of one of them.
 
     `others` are further files by the names under which they are served; they replace files of the same name.
+    `themes` are the style sheets of providers, by the colour (`#rrggbb`) that each is made from.
     """
 
     def __init__(
-        self, folder: Path, *, is_live: bool, others: Mapping[str, Path] = MappingProxyType({})
+        self,
+        folder: Path,
+        *,
+        is_live: bool,
+        others: Mapping[str, Path] = MappingProxyType({}),
+        themes: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._folder = folder
         self._is_live = is_live
         self._others = others
+        self._themes = {_theme_name(colour): css.encode() for colour, css in themes.items()}
         self._stamps = _stamps(self._files())
-        self._by_name = _read(self._files())
+        self._by_name = self._read()
 
     def _files(self) -> dict[str, Path]:
         own = {path.relative_to(self._folder).as_posix(): path for path in self._folder.rglob("*")}
@@ -64,6 +71,11 @@ class Assets:
     def address(self, name: str) -> str:
         """The path at which the file is served. Raises KeyError for a file that does not exist."""
         return f"{PATH}/{self._current()[name].hashed_name}"
+
+    def theme_address(self, colour: str) -> str | None:
+        """The path of the style sheet for that colour; None for a colour of no registered provider."""
+        name = _theme_name(colour)
+        return self.address(name) if name in self._themes else None
 
     def version(self) -> tuple[str, ...]:
         """The digests of all files: a value that changes when one of the files changes."""
@@ -79,8 +91,12 @@ class Assets:
             files = self._files()
             stamps = _stamps(files)
             if stamps != self._stamps:
-                self._stamps, self._by_name = stamps, _read(files)
+                self._stamps, self._by_name = stamps, self._read()
         return self._by_name
+
+    def _read(self) -> dict[str, Asset]:
+        contents = {name: path.read_bytes() for name, path in self._files().items()}
+        return _by_both_names({**contents, **self._themes})
 
 
 def init_app(app: Flask, assets: Assets) -> None:
@@ -102,7 +118,14 @@ def init_app(app: Flask, assets: Assets) -> None:
         return assets.address(name)
 
     app.add_url_rule(f"{PATH}/<path:filename>", "static", send)
+
+    @pass_context
+    def theme_address(_context: Context, colour: str) -> str | None:
+        """The same for the style sheet of a provider's colour."""
+        return assets.theme_address(colour)
+
     app.jinja_env.filters["static_address"] = static_address
+    app.jinja_env.filters["theme_address"] = theme_address
 
 
 def _answer(asset: Asset, cache_control: str) -> Response:
@@ -123,11 +146,15 @@ def _stamps(files: Mapping[str, Path]) -> dict[str, int]:
     return {name: path.stat().st_mtime_ns for name, path in files.items()}
 
 
-def _read(files: Mapping[str, Path]) -> dict[str, Asset]:
+def _theme_name(colour: str) -> str:
+    return f"themes/{colour.removeprefix('#')}.css"
+
+
+def _by_both_names(contents: Mapping[str, bytes]) -> dict[str, Asset]:
     """All files, each by its name with the digest and by its name without."""
     assets: dict[str, Asset] = {}
-    for name, path in files.items():
-        asset = _asset(name, path.read_bytes())
+    for name, content in contents.items():
+        asset = _asset(name, content)
         assets[asset.name] = assets[asset.hashed_name] = asset
     return assets
 

@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 
-from app.domain.clusters import Scope, known_clusters
+from app.domain.clusters import DataCluster, Scope, known_clusters
 from app.domain.consent import Answer, answer_by_value
 from app.domain.evidence import Screen
 from app.domain.language import Language, find_language
@@ -141,8 +141,17 @@ class DecisionForm:
         return "extend" in request.form
 
     @property
+    def asks_to_change(self) -> bool:
+        """Whether the button was the one that opens the boxes of a request that asks for nothing new."""
+        return request.form.get("go") == "change"
+
+    @property
     def checked(self) -> Scope:
         return known_clusters(request.form.getlist("scope"))
+
+    def checked_at_once(self, optional: Scope) -> Scope | None:
+        """The boxes as “Check all” or “Uncheck all” leaves them; None where neither button was pressed."""
+        return {"all": optional, "none": frozenset[DataCluster]()}.get(request.form.get("check", ""))
 
 
 def _binding(form: type, session_id: str | None, request_id: str) -> str:

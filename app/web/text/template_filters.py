@@ -32,7 +32,6 @@ def init_app(app: Flask) -> None:
         fill=fill,
         explained=wording.explain,
         in_words=in_words,
-        time_left=time_left,
         long_date=long_date,
         clock_time=clock_time,
         long_time=long_time,
@@ -157,11 +156,6 @@ def in_words(span: timedelta) -> str:
     return pseudo_locale.mark_untranslated(
         _in_words(max(int(span.total_seconds()), 1), language.current_locale())
     )
-
-
-def time_left(moment: datetime) -> str:
-    """How long it is until `moment`, in words."""
-    return in_words(moment - current.services().clock())
 
 
 def long_date(moment: datetime) -> str:

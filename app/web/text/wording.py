@@ -18,7 +18,7 @@ from app.domain.clusters import DataCluster
 
 @dataclass(frozen=True, slots=True)
 class ClusterSection:
-    """One fieldset of the consent form: a cluster as it is offered.
+    """One row of the consent form: a cluster as it is offered.
 
     In a repeat request it is new, or shared with this recipient already.
     """
@@ -32,9 +32,10 @@ class ClusterSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWording:
-    """A cluster in a customer's words; `shared` and `not_shared` are lists of short items."""
+    """A cluster in a customer's words: one line, an explanation, and two lists of short items."""
 
     name: str
+    summary: str
     explanation: str
     shared: tuple[str, ...]
     not_shared: tuple[str, ...]
@@ -51,6 +52,7 @@ class ExplainedSection:
 
 _BASIC: Final = ClusterWording(
     name=_l("Basic account details"),
+    summary=_l("Name, type and last digits of each account."),
     explanation=_l(
         "The name and type of each of your accounts at %(provider)s. It also covers the last digits of the "
         "account number."
@@ -73,6 +75,7 @@ _BASIC: Final = ClusterWording(
 
 _DETAILED: Final = ClusterWording(
     name=_l("Balances and account terms"),
+    summary=_l("How much you have or owe, limits, due dates, rates."),
     explanation=_l(
         "How much is in each account, or how much you owe. It also covers credit limits, due dates and "
         "interest rates."
@@ -98,6 +101,7 @@ _DETAILED: Final = ClusterWording(
 # Detailed data contains the basic data: where neither can be left out, they are one thing to the customer.
 _BASIC_WITHIN_DETAILED: Final = ClusterWording(
     name=_l("Account details and balances"),
+    summary=_l("Name, type, last digits, how much you have or owe, limits, due dates, rates."),
     explanation=_l(
         "The name, type and last digits of each of your accounts at %(provider)s. It also covers how much is "
         "in each one or how much you owe, credit limits, due dates and interest rates."
@@ -112,6 +116,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     DataCluster.TRANSACTIONS: ClusterWording(
         # Translators: money that came in or went out of an account; a type of data.
         name=_l("Transactions"),
+        summary=_l("Money in and out: dates, amounts, who paid or was paid."),
         explanation=_l(
             "Money that came in or went out of your accounts. It shows dates, amounts, descriptions, and who "
             "paid you or who you paid."
@@ -131,6 +136,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     ),
     DataCluster.STATEMENTS: ClusterWording(
         name=_l("Account statements (PDF)"),
+        summary=_l("Your statements. They also show your name, address, balances and transactions."),
         explanation=_l(
             "Copies of your account statements. A statement can show your name, address, balances and "
             "transactions, even if you leave those out here."
@@ -141,6 +147,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     DataCluster.INVESTMENTS: ClusterWording(
         # Translators: a type of data.
         name=_l("Investments"),
+        summary=_l("What you hold and what it is worth."),
         # Translators: GIC is the Canadian guaranteed investment certificate (CPG).
         explanation=_l(
             "What you hold in your investment accounts, such as stocks, funds and GICs. It also covers what "
@@ -160,6 +167,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     ),
     DataCluster.ACCOUNT_PAYMENTS: ClusterWording(
         name=_l("Account numbers for payments"),
+        summary=_l("Full numbers, to set up deposits or withdrawals you agree to."),
         explanation=_l(
             "The full account number, transit (branch) number and institution number. %(recipient)s can use "
             "them to set up deposits or withdrawals that you agree to."
@@ -177,6 +185,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     ),
     DataCluster.CUSTOMER_CONTACT: ClusterWording(
         name=_l("Contact information"),
+        summary=_l("Name, email, phone number, mailing address."),
         explanation=_l(
             "How to reach you or your business: name, email, phone number and mailing address. %(provider)s "
             "shares what it has on file."
@@ -196,6 +205,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
     ),
     DataCluster.CUSTOMER_PERSONAL: ClusterWording(
         name=_l("Personal information"),
+        summary=_l("Full name, date of birth, home address."),
         explanation=_l(
             "Details about you as the owner of the account, such as your full name and date of birth. "
             "%(provider)s shares what it has on file."
@@ -204,7 +214,6 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
             _l("Full name"),
             _l("Date of birth"),
             _l("Home address"),
-            _l("Other details about the owner of the account"),
         ),
         not_shared=(_l("Password, PIN and security answers"),),
     ),
@@ -240,6 +249,7 @@ def _translated(_catalogue: Any) -> tuple[Mapping[DataCluster, ClusterWording], 
 def _in_words(lazy: ClusterWording) -> ClusterWording:
     return ClusterWording(
         name=_text(lazy.name),
+        summary=_text(lazy.summary),
         explanation=_text(lazy.explanation),
         shared=tuple(map(_text, lazy.shared)),
         not_shared=tuple(map(_text, lazy.not_shared)),

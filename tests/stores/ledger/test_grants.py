@@ -11,8 +11,8 @@ from app.domain.history import Actor, EventKind, Reason
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import (
     GRANT,
+    IS_STANDING,
     LOCKED_GRANT,
-    STANDING,
     append_events,
     end_grant,
     find_grant,
@@ -21,12 +21,13 @@ from app.stores.ledger.grants import (
 )
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.rows import event_from, event_row
-from app.stores.ledger.schema import events
+from app.stores.ledger.schema import events, grants
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.ledger_tables import LedgerTables
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+STANDING = select(grants).where(*IS_STANDING)
 PARTIES = {"at_provider": "1000", "of_customer": "maple-0001", "to_client": "dc-budget"}
 
 

@@ -53,7 +53,7 @@ def form_page(customer: BrowserCustomer, lang: str, **changes: str | None) -> El
 
 
 def sections(page: Element) -> dict[str, Element]:
-    return {section.attributes["data-cluster"]: section for section in page.all("fieldset")}
+    return {section.attributes["data-cluster"]: section for section in page.all("div", **{"class": "row"})}
 
 
 def boxes(page: Element) -> list[Element]:
@@ -82,24 +82,24 @@ def switch_language(customer: BrowserCustomer, request_id: str, language: str, *
             {},
             {
                 "en": [
-                    "Do you want to share your data with Budget Compass?",
-                    "Legal name: Budget Compass Technologies Inc.",
+                    "Share your data with Budget Compass?",
+                    "Budget Compass Technologies Inc.",
                     "Signed in as Alex Tremblay.",
-                    "To show all your accounts in one place and help you plan your spending.",
-                    "until November 24, 2027.",
-                    "up to 24 months of past activity",
-                    "at localhost:8001.",
-                    "You have 15 minutes to answer, until 7:15 a.m. (EST).",
+                    "Why: To show all your accounts in one place and help you plan your spending.",
+                    "Until November 24, 2027. Then it stops",
+                    "Up to 24 months",
+                    "you go back to Budget Compass (localhost:8001).",
+                    "You have until 7:15 a.m. (EST).",
                 ],
                 "fr": [
-                    "Voulez-vous partager vos données avec Boussole Budget?",
-                    "Dénomination sociale : Technologies Boussole Budget inc.",
+                    "Partager vos données avec Boussole Budget?",
+                    "Technologies Boussole Budget inc.",
                     "Session ouverte : Alex Tremblay.",
                     "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
-                    "jusqu’au 24 novembre 2027.",
-                    "24 mois",
-                    "à l’adresse localhost:8001.",
-                    "Vous avez 15 minutes pour répondre, jusqu’à 07 h 15 (HNE).",
+                    "Jusqu’au 24 novembre 2027. Ensuite, le partage cesse",
+                    "Jusqu’à 24 mois",
+                    "vous retournez à Boussole Budget (localhost:8001).",
+                    "Vous avez jusqu’à 07 h 15 (HNE).",
                 ],
             },
         ),
@@ -107,16 +107,16 @@ def switch_language(customer: BrowserCustomer, request_id: str, language: str, *
             LOANS_REQUEST,
             {
                 "en": [
-                    "Do you want to share your data with Prairie Loans?",
+                    "Share your data with Prairie Loans?",
                     "To check that you can afford the loan you asked for.",
-                    "until February 22, 2027.",
-                    "at loans.example.",
+                    "Until February 22, 2027.",
+                    "(loans.example).",
                 ],
                 "fr": [
-                    "Voulez-vous partager vos données avec Prêts des Prairies?",
+                    "Partager vos données avec Prêts des Prairies?",
                     "Pour vérifier que vous avez les moyens de rembourser le prêt que vous avez demandé.",
-                    "jusqu’au 22 février 2027.",
-                    "à l’adresse loans.example.",
+                    "Jusqu’au 22 février 2027.",
+                    "(loans.example).",
                 ],
             },
         ),
@@ -167,10 +167,8 @@ def test_the_time_left_counts_down(customer: BrowserCustomer, clock: Clock, lang
     request_id = customer.signed_in_request(lang=lang)
     clock.advance(timedelta(minutes=12))
     page = customer.form(request_id)
-    assert {"en": "You have 3 minutes to answer", "fr": "Vous avez 3 minutes pour répondre"}[
-        lang
-    ] in page.text
-    time_left = page.one("p", id="time-left")
+    time_left = page.one("span", id="time-left")
+    assert {"en": "until 7:15 a.m. (EST)", "fr": "jusqu’à 07 h 15 (HNE)"}[lang] in time_left.text
     assert time_left.attributes["data-seconds-left"] == "180"
     assert time_left.one("time").attributes["datetime"] == "2026-11-24T12:15:00+00:00"
 
@@ -197,11 +195,13 @@ def test_the_links_lead_to_the_recipients_policies_and_the_banks_complaints(
     page = form_page(customer, lang)
     expected = {
         "en": [
+            "https://budget.example",
             "https://budget.example/privacy",
             "https://budget.example/terms",
             "https://maple.example/complaints",
         ],
         "fr": [
+            "https://budget.example/fr",
             "https://budget.example/fr/confidentialite",
             "https://budget.example/fr/conditions",
             "https://maple.example/fr/plaintes",
@@ -259,7 +259,7 @@ def test_needed_clusters_have_no_box_and_optional_ones_an_unchecked_one(
     assert list(shown) == ["ACCOUNT_BASIC", "ACCOUNT_DETAILED", "TRANSACTIONS"]
     for needed in ("ACCOUNT_BASIC", "TRANSACTIONS"):
         assert shown[needed].all("input") == []
-        assert NEEDED[lang] in shown[needed].one("legend").text
+        assert shown[needed].one("span", **{"class": "tag"}).text == NEEDED[lang]
     box = shown["ACCOUNT_DETAILED"].one("input")
     assert (box.attributes["type"], box.attributes["name"], box.attributes["value"]) == (
         "checkbox",
@@ -267,7 +267,7 @@ def test_needed_clusters_have_no_box_and_optional_ones_an_unchecked_one(
         "ACCOUNT_DETAILED",
     )
     assert "checked" not in box.attributes
-    assert NEEDED[lang] not in shown["ACCOUNT_DETAILED"].one("legend").text
+    assert shown["ACCOUNT_DETAILED"].all("span", **{"class": "tag"}) == []
 
 
 def test_all_eight_clusters_are_shown_from_the_least_to_the_most_identifying(
@@ -290,7 +290,7 @@ def test_what_unfolds_a_list_is_named_after_its_type_of_data(customer: BrowserCu
     page = form_page(customer, lang, scope=EVERY_CLUSTER)
     names = [summary.attributes["aria-label"] for summary in page.all("summary")]
     assert len(set(names)) == 8
-    begins = {"en": "See what is shared", "fr": "Voir ce qui est partagé"}[lang]
+    begins = {"en": "Details", "fr": "Détails"}[lang]
     assert {summary.text for summary in page.all("summary")} == {begins}
     assert all(name.startswith(begins) for name in names)
     assert names[2].endswith({"en": ": Transactions", "fr": ": Opérations"}[lang])
@@ -332,7 +332,7 @@ def test_how_far_back_is_said_where_something_that_has_a_past_is_asked_for(
     customer: BrowserCustomer, scope: str, says_so: bool, lang: str
 ) -> None:
     page = form_page(customer, lang, scope=scope)
-    assert ({"en": "of past activity", "fr": "d’activité passée"}[lang] in page.text) is says_so
+    assert ({"en": "Up to 24 months", "fr": "Jusqu’à 24 mois"}[lang] in page.text) is says_so
 
 
 def test_what_the_bank_does_not_have_is_named_and_is_no_choice(customer: BrowserCustomer, lang: str) -> None:
@@ -368,7 +368,7 @@ def test_the_two_buttons_have_machine_values_and_deny_comes_first(
 
 def test_how_to_stop_is_said_before_the_buttons(customer: BrowserCustomer, lang: str) -> None:
     text = form_page(customer, lang).one("main").text
-    stop = {"en": "You can change your mind", "fr": "Vous pouvez changer d’idée"}[lang]
+    stop = {"en": "Any time, on Data sharing.", "fr": "En tout temps, à la page Partage de données"}[lang]
     button = {"en": "Share my data", "fr": "Partager mes données"}[lang]
     assert text.index(stop) < text.rindex(button)
 
@@ -501,7 +501,7 @@ def test_the_answer_goes_to_the_port_that_was_asked_for_which_the_text_does_not_
     request_id = customer.signed_in_request(redirect_uri="http://127.0.0.1:49152/callback")
     response = client.get(f"/consent/{request_id}")
     assert form_action_of(response) == "'self' https: http://127.0.0.1:49152"
-    assert "at 127.0.0.1." in parse_page(response.text).text
+    assert "(127.0.0.1)." in parse_page(response.text).text
     answer = customer.answer(request_id, "deny")
     assert answer.location.startswith("http://127.0.0.1:49152/callback?error=access_denied")
 

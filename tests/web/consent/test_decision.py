@@ -245,7 +245,8 @@ def test_a_form_that_is_not_of_this_session_and_request_records_nothing(
     }[whose]
     response = form.customer.post_answer(form.request_id, fields, decision)
     page = check_error_page(response, "form_refused", "en", status=400, assurance=texts.NOTHING_RECORDED)
-    assert ways_out(page) == [form.address, "https://maple.example/complaints"]
+    bank = ["https://maple.example/help", "https://maple.example/complaints"]
+    assert ways_out(page) == [form.address, *bank]
     assert recorded.nothing_happened
     assert form.send("approve").status_code == 302, "the real form still works"
 
@@ -549,7 +550,7 @@ def test_nobody_is_approved_without_a_click_however_often_they_approved(
 ) -> None:
     OpenForm(customer).send("approve")
     request_id = customer.begin()
-    check_page(customer.client.get(f"/consent/{request_id}"), "form", "en")
+    check_page(customer.client.get(f"/consent/{request_id}"), "renewal", "en")
     asked_silently = customer.client.get(
         f"/api/v1/authorize?client_id=dc-budget&redirect_uri={CALLBACK}&state=s&response_type=code"
         "&scope=ACCOUNT_BASIC&provider_id=1000&prompt=none"

@@ -33,7 +33,7 @@ EVERYTHING_ASKED = (
 
 
 def form_html(customer: BrowserCustomer, request_id: str) -> str:
-    response = customer.client.get(f"/consent/{request_id}")
+    response = customer.client.get(f"/consent/{request_id}?go=change")
     assert response.status_code == 200, response.text
     return response.text
 
@@ -105,12 +105,40 @@ def test_a_decision_is_on_record_with_the_very_text_of_the_page_that_it_answers(
 ) -> None:
     request_id = customer.signed_in_request(lang=lang, **changes)
     html = form_html(customer, request_id)
-    customer.post_answer(request_id, hidden_fields(parse_page(html), f"/consent/{request_id}"), "approve")
+    fields = hidden_fields(parse_page(html), f"/consent/{request_id}")
+    customer.post_answer(request_id, fields, "approve", *EVERYTHING_ASKED.split())
     [decision] = recorded["decisions"]
     assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
     [screen] = recorded["screens"]
     assert (screen["language"], decision["language"]) == (lang, lang)
     assert len(screen["catalogue_version"]) == 12
+
+
+def test_whoever_was_asked_whether_no_box_was_meant_has_that_question_on_record(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    request_id = customer.signed_in_request(lang=lang)
+    customer.answer(request_id, "approve")
+    [decision] = recorded["decisions"]
+    asked = {
+        "en": "You checked no box\nBudget Compass would get only: Basic account details. It also asked for 1 other",
+        "fr": "Vous n’avez coché aucune case\nBoussole Budget recevrait seulement\N{NO-BREAK SPACE}: Renseignements",
+    }
+    assert asked[lang] in kept(recorded)[decision["screen_hash"]]
+
+
+def test_whoever_keeps_what_is_shared_has_the_page_that_lists_it_on_record(
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    customer.approve("TRANSACTIONS")
+    request_id = customer.signed_in_request(lang=lang)
+    html = customer.client.get(f"/consent/{request_id}").text
+    fields = hidden_fields(parse_page(html), f"/consent/{request_id}")
+    customer.post_answer(request_id, fields, "approve")
+    [decision] = [row for row in recorded["decisions"] if row["request_id"] == request_id]
+    assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
+    listed = {"en": "What you share now", "fr": "Ce que vous partagez en ce moment"}
+    assert listed[lang] in visible_text(html)
 
 
 def test_a_denial_is_on_record_with_its_text_as_well(
@@ -142,7 +170,7 @@ def test_pages_that_say_the_same_share_one_text_whoever_sees_them(
     pages.append((undecided.text, second))
     assert len({check_token(html, request_id) for html, request_id in pages}) == 1
     for one, request_id in ((customer, first), (other, second)):
-        one.answer(request_id, "approve")
+        one.answer(request_id, "approve", "TRANSACTIONS")
     assert list(kept(recorded).values()) == [visible_text(pages[0][0])]
 
 
@@ -162,7 +190,7 @@ def test_the_switch_of_language_is_another_text(
     form_html(customer, request_id)
     other = {"en": "fr", "fr": "en"}[lang]
     html = customer.client.get(f"/consent/{request_id}?lang={other}").text
-    customer.answer(request_id, "approve")
+    customer.answer(request_id, "approve", "TRANSACTIONS")
     [decision] = recorded["decisions"]
     assert len(recorded["screens"]) == 1
     assert decision["language"] == other

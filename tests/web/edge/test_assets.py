@@ -99,7 +99,7 @@ def test_an_edited_style_sheet_is_on_the_next_page_in_development_and_is_there(
         os.utime(static / "accord.css", ns=(edit, edit))
         for path in ("/connections", form):
             page = parse_page(client.get(path).text)
-            (style,) = [link.attributes["href"] for link in page.all("link", rel="stylesheet")]
+            style = page.all("link", rel="stylesheet")[0].attributes["href"]
             assert client.get(style).text == f"a {{ order: {edit} }}"
             seen.add(style)
     assert len(seen) == 3

@@ -133,7 +133,7 @@ def test_the_msgids_are_shown_with_their_fields(customer: BrowserCustomer) -> No
     customer.sign_in(request_id, password="wrong")
     customer.sign_in(request_id)
     text = customer.form(request_id).text
-    assert "Do you want to share your data with %(recipient)s?" in text
+    assert "Share your data with %(recipient)s?" in text
     assert "The name and type of each of your accounts at %(provider)s." in text
 
 
@@ -150,7 +150,7 @@ def test_the_switch_on_the_form_ends_a_reading(customer: BrowserCustomer) -> Non
     fields = hidden_fields(customer.form(request_id), f"/consent/{request_id}")
     response = customer.client.post(f"/consent/{request_id}", data={**fields, "language": "fr"})
     assert response.status_code == 303
-    assert customer.form(request_id).one("h1").text.startswith("Voulez-vous partager")
+    assert customer.form(request_id).one("h1").text.startswith("Partager vos données")
 
 
 def test_the_switch_on_the_sign_in_page_ends_a_reading(customer: BrowserCustomer) -> None:

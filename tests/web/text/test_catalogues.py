@@ -99,7 +99,7 @@ def test_an_edited_name_of_a_cluster_shows_too(client: ContractClient, edit: Edi
 
 def test_an_edited_plural_shows_in_its_form(client: ContractClient, edit: Edit) -> None:
     customer = BrowserCustomer(client)
-    edit('msgstr[1] "Cette', 'msgstr[1] "Voici\N{NO-BREAK SPACE}: cette')
+    edit('msgstr[1] "Jusqu’à', 'msgstr[1] "Voici\N{NO-BREAK SPACE}: jusqu’à')
     form = customer.form(customer.signed_in_request(lang="fr"))
     assert "Voici : " in form.text
 
@@ -115,10 +115,10 @@ def test_a_decision_after_an_edit_names_the_page_with_the_new_text(
 ) -> None:
     customer = BrowserCustomer(client)
     customer.answer(customer.signed_in_request(lang="fr"), "deny")
-    edit('msgstr "Pendant combien de temps"', 'msgstr "Durée"')
+    edit('msgstr "Avant de répondre"', 'msgstr "Durée"')
     customer.answer(customer.signed_in_request(lang="fr"), "deny")
     before, after = sorted(recorded["screens"], key=lambda row: "Durée" in row["text"])
-    assert "\nPendant combien de temps\n" in before["text"]
+    assert "\nAvant de répondre\n" in before["text"]
     assert "\nDurée\n" in after["text"]
     assert before["catalogue_version"] != after["catalogue_version"]
     named = {row["screen_hash"] for row in recorded["decisions"]}
@@ -161,7 +161,7 @@ def test_a_broken_file_says_where_and_the_last_good_texts_stay(
         ("%(recipient)s ne recevra plus", "%(destinataire)s ne recevra plus", "%(destinataire)s"),
         ("%(recipient)s ne recevra plus", "Elle ne recevra plus", "has lost a field"),
         ("%(recipient)s ne recevra plus", "%(recipient) ne recevra plus", "has lost a field"),
-        ('msgstr "Pendant combien de temps"', 'msgstr "Pendant combien de temps 100 %"', "write %%"),
+        ('msgstr "Avant de répondre"', 'msgstr "Avant de répondre 100 %"', "write %%"),
     ],
 )
 def test_a_translation_that_could_not_be_filled_in_is_not_used(
@@ -238,7 +238,7 @@ def test_a_start_with_a_broken_file_is_in_english_and_says_so(
 
 def test_every_fault_is_said_at_once(french: Path, edit: Edit) -> None:
     edit(HEADING, "garbage")
-    edit('msgstr "Pendant combien de temps"', "msgstr Pendant combien de temps")
+    edit('msgstr "Avant de répondre"', "msgstr Avant de répondre")
     with pytest.raises(UnusablePo) as unusable:
         compile_po(french)
     assert len(unusable.value.faults) == 2
@@ -316,5 +316,5 @@ def test_the_version_follows_from_the_texts_and_not_from_who_saved_them(
     texts.metadata |= {"PO-Revision-Date": "2026-11-28 07:20+0000", "X-Generator": "Poedit 3.2.2"}
     texts.save()
     assert PublishedCatalogues(translations).version() == version
-    edit('msgstr "Pendant combien de temps"', 'msgstr "Longueur"')
+    edit('msgstr "Avant de répondre"', 'msgstr "Longueur"')
     assert PublishedCatalogues(translations).version() != version
