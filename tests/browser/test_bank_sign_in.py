@@ -23,6 +23,7 @@ def press_at_bank(visit: Visit, name: str) -> None:
     assert visit.page.url.startswith(visit.demo.bank + SIGN_IN_AT_BANK), visit.page.url
     with visit.page.expect_navigation():
         visit.page.get_by_role("button", name=name, exact=True).click()
+    visit.show_boxes()
 
 
 def test_the_whole_way_through_the_bank_and_back(visit: Visit, lang: str) -> None:

@@ -64,6 +64,7 @@ def test_the_whole_way_goes_by_keyboard(visit: Visit) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type("maple-syrup")
     press_key(visit, "Enter")
+    visit.show_boxes()
     tab_to(page, "[value=TRANSACTIONS]")
     page.keyboard.press("Space")
     page.keyboard.press("Tab")

@@ -87,11 +87,11 @@ class Visit:
         if "/sign-in/" in self.page.url:
             self.try_to_sign_in(user_name)
         assert "/consent/" in self.page.url, self.page.url
+        self.show_boxes()
 
     def open_form(self, *clusters: str, provider_id: str = "1000", lang: str = "en") -> None:
         self.connect(*clusters, provider_id=provider_id, lang=lang)
         self.sign_in()
-        self.show_boxes()
 
     def show_boxes(self) -> None:
         """Opens the boxes where somebody has shared the same before, which could be kept with one press."""
