@@ -11,6 +11,7 @@ from tests.support.customer import carried_params
 from tests.support.running_accord import RunningAccord, redeem_at
 
 APPROVE = "button[name=decision][value=approve]"
+CHANGE = "button[name=go][value=change]"
 DENY = "button[name=decision][value=deny]"
 
 
@@ -27,12 +28,17 @@ class TabCustomer:
         self.tab.open(f"{self.accord.issuer}/api/v1/authorize?{query}")
 
     def open_form(self) -> None:
+        """Signs in, and checks the one box of the form."""
         self.ask()
         self.tab.fill("#user_name", "alex")
         self.tab.fill("#password", "maple-syrup")
         self.tab.click("main form button")
         self.tab.arrive_at(f"{self.accord.issuer}/consent/")
         self.tab.text(APPROVE)
+        if self.tab.find_text(CHANGE) is not None:  # alex has shared the same before
+            self.tab.click(CHANGE)
+        self.tab.text("label[for=scope-TRANSACTIONS]")
+        self.tab.click("#scope-TRANSACTIONS")
 
     def approve(self) -> None:
         self.tab.click(APPROVE)

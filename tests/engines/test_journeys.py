@@ -29,7 +29,7 @@ def test_approving_brings_the_recipient_a_code_that_it_can_redeem(customer: TabC
     assert answer["iss"] == customer.accord.issuer
     redeemed = customer.redeem(answer["code"])
     assert redeemed.status_code == requests.codes.ok, redeemed.text
-    assert redeemed.json()["scope"] == "ACCOUNT_BASIC"
+    assert redeemed.json()["scope"] == "ACCOUNT_BASIC TRANSACTIONS"
 
 
 @with_each_callback
