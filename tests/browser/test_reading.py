@@ -66,6 +66,17 @@ def test_the_form_has_no_more_words_than_are_read_in_a_minute_and_a_bit(
 
 
 @pytest.mark.parametrize("lang", Language)
+def test_signing_in_and_answering_take_little_more_than_a_minute_to_read(
+    gallery: Path, phone: Page, lang: Language
+) -> None:
+    words = 0
+    for name in ("sign-in", "form-three"):
+        open_screen(phone, gallery, name, lang)
+        words += phone.evaluate(_WORDS)
+    assert words / WORDS_IN_A_MINUTE * 60 <= 70
+
+
+@pytest.mark.parametrize("lang", Language)
 def test_the_first_box_is_in_the_first_screen_of_a_phone(gallery: Path, phone: Page, lang: Language) -> None:
     open_screen(phone, gallery, "form", lang)
     box = phone.locator("[type=checkbox]").first.bounding_box()

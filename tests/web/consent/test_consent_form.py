@@ -140,6 +140,10 @@ def test_the_form_looks_like_the_banks_and_shows_both_logos(
     assert page.one("header").one("rect").attributes["fill"] == colour
     shown = [picture.attributes["src"].rpartition("/")[2].partition(".")[0] for picture in page.all("img")]
     assert shown == [logo, "budget"]
+    assert page.one("link", rel="icon").attributes["href"].startswith(f"/static/logos/{logo}.")
+    assert page.one("meta", name="theme-color").attributes["content"] == colour
+    theme = page.all("link", rel="stylesheet")[1].attributes["href"]
+    assert f"--link: {colour};" in customer.client.get(theme).text
 
 
 def test_where_somebody_asks_for_somebody_else_the_form_names_both(
