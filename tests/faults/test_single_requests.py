@@ -325,10 +325,10 @@ def test_after_such_a_failure_another_answer_is_already_answered(
 ) -> None:
     form = OpenForm(customer)
     with full(redis_client):
-        form.send("approve")
+        form.send("approve", "TRANSACTIONS")
     check_page(form.send("deny"), "answered", "en")
-    check_page(form.send("approve", "TRANSACTIONS"), "answered", "en")
-    assert "code" in answer_params(form.send("approve"))
+    check_page(form.send("approve"), "answered", "en")
+    assert "code" in answer_params(form.send("approve", "TRANSACTIONS"))
 
 
 def test_after_such_a_failure_no_code_is_minted_once_the_request_is_over(
@@ -336,9 +336,9 @@ def test_after_such_a_failure_no_code_is_minted_once_the_request_is_over(
 ) -> None:
     form = OpenForm(customer)
     with full(redis_client):
-        form.send("approve")
+        form.send("approve", "TRANSACTIONS")
     clock.advance(timedelta(minutes=15))
-    check_page(form.send("approve"), "answered", "en")
+    check_page(form.send("approve", "TRANSACTIONS"), "answered", "en")
     assert codes_in(redis_client) == []
 
 
