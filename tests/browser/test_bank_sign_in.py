@@ -23,12 +23,12 @@ def press_at_bank(visit: Visit, name: str) -> None:
     assert visit.page.url.startswith(visit.demo.bank + SIGN_IN_AT_BANK), visit.page.url
     with visit.page.expect_navigation():
         visit.page.get_by_role("button", name=name, exact=True).click()
-    visit.show_boxes()
 
 
 def test_the_whole_way_through_the_bank_and_back(visit: Visit, lang: str) -> None:
     visit.connect(provider_id="3000", lang=lang)
     press_at_bank(visit, "Alex Tremblay")
+    visit.show_boxes()
     assert visit.heading.startswith(HEADINGS["form"][lang])
     assert visit.lang == f"{lang}-CA"
     expect(visit.page.locator(".signed-in")).to_contain_text("Alex Tremblay")
@@ -59,6 +59,7 @@ def test_not_you_leads_to_the_bank_again_by_a_link_that_no_policy_stops(visit: V
     press_at_bank(visit, "Sam Nguyen")
     assert visit.request_id == request_id
     expect(visit.page.locator(".signed-in")).to_contain_text("Sam Nguyen")
+    visit.show_boxes()
     visit.approve()
     assert visit.granted == ["ACCOUNT_BASIC"]
 
@@ -101,6 +102,7 @@ def test_back_to_the_bank_and_in_again_ends_at_the_same_form(visit: Visit) -> No
     assert visit.heading == HEADINGS["sign_in_used"]["en"]
     visit.press("#try-again")
     assert visit.request_id == request_id
+    visit.show_boxes()
     visit.approve()
     assert visit.granted == ["ACCOUNT_BASIC"]
 

@@ -99,6 +99,7 @@ class Visit:
             self.press(CHANGE)
 
     def check(self, *clusters: str) -> None:
+        self.show_boxes()
         for cluster in clusters:
             self.page.check(f"[name=scope][value={cluster}]")
 
