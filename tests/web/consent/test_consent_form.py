@@ -27,6 +27,7 @@ from tests.support.expected_pages import (
 )
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, Element, parse_page
+from tests.support.registrations import DEMO_REGISTRY
 
 EVERY_CLUSTER = " ".join(EVERYTHING)
 IN_ORDER = [
@@ -616,7 +617,19 @@ def test_what_the_registration_no_longer_allows_gets_no_form_no_redirect_and_no_
 ) -> None:
     request_id = customer.signed_in_request(lang=lang)
     fields = hidden_fields(customer.form(request_id), f"/consent/{request_id}")
-    now = register(edit, browser=customer.client)
+    edits = [edit]
+    if "TRANSACTIONS" in edit[0]:  # whose purpose goes with it
+        edits.append(
+            (
+                next(
+                    line
+                    for line in DEMO_REGISTRY.read_text().splitlines()
+                    if line.startswith("TRANSACTIONS = ")
+                ),
+                "",
+            )
+        )
+    now = register(*edits, browser=customer.client)
     for response in (
         now.get(f"/consent/{request_id}"),
         now.get(f"/sign-in/{request_id}"),
