@@ -42,12 +42,9 @@ def test_what_begins_on_the_left_begins_on_the_right(four_languages: Path, page:
             at_right, at_left = page.locator(place).first.evaluate(_MARGINS)
             padding = at_right if lang == "ar" else at_left
             assert 0 < padding < 100, place
-        basic, detailed = (
-            page.locator(f"[data-cluster={cluster}]").bounding_box()
-            for cluster in ("ACCOUNT_BASIC", "ACCOUNT_DETAILED")
-        )
-        assert basic is not None
-        assert detailed is not None
-        is_indented_at_the_left = detailed["x"] > basic["x"]
-        assert is_indented_at_the_left == (lang == "cr")
-        assert detailed["width"] < basic["width"]
+        row = page.locator("[data-cluster=TRANSACTIONS]").bounding_box()
+        box = page.locator("#scope-TRANSACTIONS").bounding_box()
+        assert row is not None
+        assert box is not None
+        is_at_the_left = box["x"] < row["x"] + row["width"] / 2
+        assert is_at_the_left == (lang == "cr")

@@ -18,7 +18,7 @@ Place = tuple[float, float]
 # To the console: the page itself cannot be asked while the browser is on its way to the next one.
 _REPEAT_THE_STATUS = """
 addEventListener("DOMContentLoaded", () => {
-  const status = document.querySelector("[role=status]");
+  const status = document.querySelector("#status");
   const repeat = () => console.info(status.textContent);
   if (status) new MutationObserver(repeat).observe(status, { childList: true });
 });

@@ -25,6 +25,7 @@ _INLINE = {
     "time",
     "wbr",
 }
+_BOX = "[ ] "
 _SPACES = re.compile(r"[ \t\r\f]+")
 
 
@@ -52,9 +53,13 @@ class _Reader(HTMLParser):
         if self._unseen or "data-varies" in attributes:
             return
         if attributes.get("type") == "checkbox":
-            self.parts.append("[ ] ")
-        elif tag not in _INLINE:
+            self.parts.append(_BOX)
+        elif tag not in _INLINE and not self._follows_a_box():
             self.parts.append("\n")
+
+    def _follows_a_box(self) -> bool:
+        """Whether nothing stands between here and a box, whose name is on the same line as the box."""
+        return next((part for part in reversed(self.parts) if part.strip()), "") == _BOX
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """`<br/>` is the same as `<br>`. Others, such as `<rect/>` in an SVG picture, have no text."""

@@ -78,6 +78,10 @@ def kept(recorded: LedgerTables) -> dict[str, str]:
         ("<p>Erreur&nbsp;: oui</p>", "Erreur\u00a0: oui\n"),
         ("<input type='checkbox' checked><label>box</label>", "[ ] box\n"),
         ("<input type='checkbox'> <label>box</label>", "[ ] box\n"),
+        (
+            "<p>a</p><input type='checkbox'>\n <div> <p>\n<label>box</label></p><p>b</p></div>",
+            "a\n[ ] box\nb\n",
+        ),
         ("<input type='hidden' value='no'><button value='no'>yes</button>", "yes\n"),
     ],
 )
