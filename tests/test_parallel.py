@@ -98,7 +98,9 @@ def test_of_approvals_and_denials_that_race_one_wins_and_the_others_are_told_whi
 ) -> None:
     form = ServedForm(accord, browser)
     sent = ["approve", "deny"] * (MANY // 2)
-    answers = all_at_once(*[lambda decision=decision: form.send(decision) for decision in sent])
+    answers = all_at_once(
+        *[lambda decision=decision: form.send(decision, "TRANSACTIONS") for decision in sent]
+    )
     (decision,) = of_request(recorded, "decisions", form.request_id)
     winners = [answer for decided, answer in zip(sent, answers, strict=True) if decided == decision["answer"]]
     losers = [answer for decided, answer in zip(sent, answers, strict=True) if decided != decision["answer"]]
@@ -116,11 +118,11 @@ def test_of_approvals_and_denials_that_race_one_wins_and_the_others_are_told_whi
 def test_of_approvals_with_different_boxes_one_wins(
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
-    form = ServedForm(accord, browser)
-    boxes: list[list[str]] = [[], ["TRANSACTIONS"]] * (MANY // 2)
+    form = ServedForm(accord, browser, scope="ACCOUNT_BASIC TRANSACTIONS STATEMENTS")
+    boxes = [["STATEMENTS"], ["TRANSACTIONS"]] * (MANY // 2)
     answers = all_at_once(*[lambda ticked=ticked: form.send("approve", *ticked) for ticked in boxes])
     (grant,) = of_request(recorded, "grants", form.request_id)
-    winning = [] if grant["granted_scope"] == "ACCOUNT_BASIC" else ["TRANSACTIONS"]
+    winning = str(grant["granted_scope"]).split()[1:]
     for ticked, answer in zip(boxes, answers, strict=True):
         assert answer.status_code == (302 if ticked == winning else 200)
     assert len(locations([answer for answer in answers if answer.status_code == 302])) == 1
@@ -130,7 +132,7 @@ def test_of_fifty_redemptions_exactly_one_succeeds_and_its_refresh_token_is_dead
     accord: RunningAccord, browser: requests.Session, recorded: LedgerTables
 ) -> None:
     form = ServedForm(accord, browser)
-    code = carried_params(form.send("approve").headers["Location"])["code"]
+    code = carried_params(form.send("approve", "TRANSACTIONS").headers["Location"])["code"]
     answers = all_at_once(*[lambda: redeem_at(accord, code)] * MANY)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 400: MANY - 1}
     assert {answer.json()["error"] for answer in answers if answer.status_code != 200} == {"invalid_grant"}
@@ -149,14 +151,14 @@ def test_of_ten_requests_of_one_customer_approved_at_once_one_makes_a_connection
 ) -> None:
     """None of the pages knew of a connection: the others come back, and each can then replace what there is."""
     forms = [ServedForm(accord, browser, provider_id="2000") for _ in range(10)]
-    answers = all_at_once(*[lambda form=form: form.send("approve") for form in forms])
+    answers = all_at_once(*[lambda form=form: form.send("approve", "TRANSACTIONS") for form in forms])
     assert Counter(answer.status_code for answer in answers) == {302: 1, 303: 9}
     again = [form for form, answer in zip(forms, answers, strict=True) if answer.status_code == 303]
     assert locations(answers) >= {f"/consent/{form.request_id}?answer=changed" for form in again}
     assert len(grants_at(recorded, "2000")) == 1
     for form in again:
         form.read(browser)
-        assert form.send("approve").status_code == 302
+        assert form.send("approve", "TRANSACTIONS").status_code == 302
     grants = grants_at(recorded, "2000")
     assert len(grants) == 10
     assert [grant["request_id"] for grant in grants if grant["ended_at"] is None] == [again[-1].request_id]
@@ -212,10 +214,10 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_a_request_that_ends_well(
 
     def send() -> None:
         with contextlib.suppress(requests.ConnectionError):
-            form.send("approve")
+            form.send("approve", "TRANSACTIONS")
 
     all_at_once(*[send] * 10, victim.kill, *[send] * 10)
-    retried = form.send("approve")
+    retried = form.send("approve", "TRANSACTIONS")
     assert retried.status_code == 302
     code = carried_params(retried.headers["Location"])["code"]
     assert len(of_request(recorded, "grants", form.request_id)) == 1
