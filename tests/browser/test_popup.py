@@ -100,6 +100,8 @@ def test_the_answer_arrives_in_the_window_that_the_recipient_opened(
     press(popup, ".signed-in button")
     sign_in(popup)
     assert is_kept(recipient, popup)
+    if popup.locator("[name=scope]").count():
+        popup.locator("[name=scope]").first.check()
     popup.click(answer)
     recipient.wait_for_function("globalThis.answer !== undefined")
     params = parse_qs(urlsplit(recipient.evaluate("answer")).query)

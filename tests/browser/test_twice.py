@@ -138,6 +138,7 @@ def _let_two_posts_go_together(visit: Visit) -> None:
 def test_back_after_answering_shows_the_answer(either_visit: Visit, answer: str) -> None:
     visit = either_visit
     visit.open_form()
+    visit.check("TRANSACTIONS")
     visit.press(answer)
     visit.page.go_back()
     assert visit.path.startswith("/consent/")
@@ -161,6 +162,7 @@ def test_a_copy_of_the_form_that_was_left_open_changes_nothing(
     visit.open_form()
     old_copy = visit.another_tab()
     old_copy.page.goto(visit.page.url)
+    visit.check("STATEMENTS")
     visit.press(first_answer)
     old_copy.check("TRANSACTIONS")
     old_copy.press(second_answer)

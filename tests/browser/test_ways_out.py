@@ -81,6 +81,7 @@ def test_an_app_is_reached_by_a_link_since_browsers_follow_no_redirect_there(
     visit = either_visit
     visit.ask(**LOANS_APP_REQUEST)
     visit.sign_in()
+    visit.check("ACCOUNT_DETAILED")
     visit.press(answer)
     assert visit.heading == texts.CONTINUE_TO.of(recipient=texts.PRAIRIE_LOANS)["en"]
     link = visit.page.get_by_role("link", name=texts.CONTINUE["en"], exact=True)
