@@ -117,7 +117,8 @@ class Visit:
 
     @property
     def heading(self) -> str:
-        return self.page.locator("h1").inner_text()
+        """The heading, with its whitespace as `texts` has it."""
+        return " ".join(self.page.locator("h1").inner_text().split())
 
     @property
     def lang(self) -> str | None:
