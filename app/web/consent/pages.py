@@ -34,7 +34,7 @@ from app.web.text.form_cache import CachedForm, placeholder
 from app.web.text.template_filters import clock_time, long_date
 from app.web.text.wording import ClusterSection
 
-_ANSWER = ("csrf_token", "decision", "scope")
+_ANSWER = ("csrf_token", "way", "notice", "decision", "scope")
 
 
 def consent_page(opened: OpenRequest, customer: Customer, view: View) -> str:

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.applications import Clock
 from tests.support.builders import EVERYTHING
-from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
+from tests.support.customer import LOANS_APP_REQUEST, BrowserCustomer, answer_params, hidden_fields
 from tests.support.expected_pages import check_page
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, Element
@@ -268,3 +268,23 @@ def test_a_renewal_whose_connection_has_ended_becomes_the_form(customer: Browser
     response = press(customer, request_id, page, decision="approve")
     assert response.status_code == 303
     check_page(customer.client.get(response.location), "form", "en")
+
+
+@pytest.mark.parametrize("is_renewal", [True, False], ids=["renewed", "asked whether no box was meant"])
+def test_the_link_to_an_app_is_the_same_in_the_other_language(
+    customer: BrowserCustomer, is_renewal: bool
+) -> None:
+    """The switch sends the same answer again, of the page that it answered."""
+    if is_renewal:
+        customer.answer(customer.signed_in_request(**LOANS_APP_REQUEST), "approve", "ACCOUNT_DETAILED")
+    request_id = customer.signed_in_request(**LOANS_APP_REQUEST)
+    page = opened(customer, request_id, "renewal" if is_renewal else "form")
+    response = press(customer, request_id, page, decision="approve")
+    if not is_renewal:
+        page = check_page(customer.client.get(response.location), "form", "en")
+        response = press(customer, request_id, page, decision="approve")
+    link = check_page(response, "continue", "en")
+    switch = link.all("form")[0]
+    fields = {field.attributes["name"]: field.attributes["value"] for field in switch.all("input")}
+    again = check_page(customer.client.post(switch.attributes["action"], data=fields), "continue", "fr")
+    assert again.one("a", id="continue").attributes == link.one("a", id="continue").attributes
