@@ -49,14 +49,28 @@ def decide(request_id: str) -> BaseResponse | str:
         return _show_again(chosen, view)
     if form.asks_to_change:
         return _show_again(chosen, View(Way.CHANGE))
-    at_once = form.checked_at_once(opened.parties.offer.optional)
-    if at_once is not None:
-        return _check(opened, replace(chosen, checked_clusters=at_once), view)
-    if form.asks_for_time:
-        return _put_off_the_end(opened, chosen, view)
-    if form.answer is None:
-        return _ask_again(opened, customer, form, view)
+    if form.answer is None or form.asks_for_time or form.checks_at_once:
+        return page_instead(opened) or _without_an_answer(opened, customer, form, view)
     return _answer(opened, customer, form, form.answer, view)
+
+
+def _without_an_answer(
+    opened: OpenRequest, customer: Customer, form: DecisionForm, view: View
+) -> BaseResponse:
+    """What another button than the two answers does; where none was pressed, the form asks for an answer.
+
+    What no button says was sent by no browser, and is refused.
+    """
+    if form.checks_at_once:
+        chosen = replace(opened.pending, checked_clusters=form.checked_at_once(opened.parties.offer.optional))
+        services().flow.keep(chosen)
+        return _show_again(chosen, view, "hint")
+    if form.asks_for_time:  # WCAG 2.2.1
+        services().flow.extend(opened.pending)
+        return _show_again(opened.pending, view, "time-left")
+    if form.is_malformed:
+        return Response(consent_page(opened, customer, replace(view, notice=Notice.MISSING)), 400)
+    return _bring_back(opened, view, Notice.MISSING)
 
 
 def _show_again(chosen: PendingRequest, view: View, anchor: str | None = None) -> BaseResponse:
@@ -64,37 +78,6 @@ def _show_again(chosen: PendingRequest, view: View, anchor: str | None = None) -
     answers a POST.
     """
     return redirect(view.address(chosen.request_id, anchor), 303)
-
-
-def _check(opened: OpenRequest, chosen: PendingRequest, view: View) -> BaseResponse | str:
-    """The form with all boxes checked, or none, where no script has done it."""
-    instead = page_instead(opened)
-    if instead is not None:
-        return instead
-    services().flow.keep(chosen)
-    return _show_again(chosen, view, "hint")
-
-
-def _put_off_the_end(opened: OpenRequest, chosen: PendingRequest, view: View) -> BaseResponse | str:
-    """More time for a request that has neither an answer nor expired (WCAG 2.2.1)."""
-    instead = page_instead(opened)
-    if instead is not None:
-        return instead
-    services().flow.extend(chosen)
-    return _show_again(chosen, view, "time-left")
-
-
-def _ask_again(opened: OpenRequest, customer: Customer, form: DecisionForm, view: View) -> BaseResponse | str:
-    """Neither button was pressed: the form once more, with its boxes, unless the request has its answer.
-
-    What no button says was sent by no browser, and is refused.
-    """
-    instead = page_instead(opened)
-    if instead is not None:
-        return instead
-    if form.is_malformed:
-        return Response(consent_page(opened, customer, replace(view, notice=Notice.MISSING)), 400)
-    return _bring_back(opened, view, Notice.MISSING)
 
 
 def _bring_back(opened: OpenRequest, view: View, notice: Notice) -> BaseResponse:

@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 
-from app.domain.clusters import DataCluster, Scope, known_clusters
+from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import Answer, answer_by_value
 from app.domain.evidence import Screen
 from app.domain.language import Language, find_language
@@ -149,9 +149,14 @@ class DecisionForm:
     def checked(self) -> Scope:
         return known_clusters(request.form.getlist("scope"))
 
-    def checked_at_once(self, optional: Scope) -> Scope | None:
-        """The boxes as “Check all” or “Uncheck all” leaves them; None where neither button was pressed."""
-        return {"all": optional, "none": frozenset[DataCluster]()}.get(request.form.get("check", ""))
+    @property
+    def checks_at_once(self) -> bool:
+        """Whether the button was “Check all” or “Uncheck all”, which no script has seen to."""
+        return request.form.get("check") in ("all", "none")
+
+    def checked_at_once(self, optional: Scope) -> Scope:
+        """The boxes as that button leaves them: all of `optional`, or none."""
+        return optional if request.form.get("check") == "all" else frozenset()
 
 
 def _binding(form: type, session_id: str | None, request_id: str) -> str:
