@@ -3,8 +3,6 @@
 from datetime import timedelta
 from functools import partial
 
-from flask import render_template
-
 from app.development.screens.parties import BUDGET, CONSENT_ID, HOSTILE, MAPLE, REQUEST_ID
 from app.development.screens.screen import Screen
 from app.domain.language import Language
@@ -16,11 +14,11 @@ _WAY_BACK = "https://budget.example/callback?error=access_denied"
 
 
 def _page(template: str) -> str:
-    return render_template(f"errors/{template}.html")
+    return errors.error_page(template)
 
 
 def _problem(problem: errors.Problem) -> str:
-    return render_template(f"errors/{problem.template}.html", **problem.context)
+    return errors.error_page(problem.template, **problem.context)
 
 
 def _sign_in_failed(cause: Cause) -> str:

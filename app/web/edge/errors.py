@@ -275,8 +275,12 @@ def _code_for(status: int) -> ErrorCode:
 def _answer(template: str, status: int, error: ErrorCode, description: str, **context: Any) -> Response:
     if prefers_json():
         return _json(error, description, status)
-    page = render_template(f"errors/{template}.html", **context)
-    return Response(page, status)
+    return Response(error_page(template, **context), status)
+
+
+def error_page(template: str, **context: Any) -> str:
+    """The page of this name, with the number that finds its log lines."""
+    return render_template(f"errors/{template}.html", reference=current.reference(), **context)
 
 
 def _json(error: ErrorCode, description: str, status: int) -> Response:

@@ -70,7 +70,6 @@ def _every_page() -> dict[str, Any]:
         "language": spoken,
         "lang": pseudo_locale.current_view() or spoken.value,
         "other_languages": spoken.others,
-        "reference": current.reference(),
         "catalogue_faults": current.services().catalogues.faults(),
         "is_development": current.services().settings.is_development,
         "wording": wording.wording(),
