@@ -105,8 +105,8 @@ def test_the_purpose_of_a_single_type_of_data_is_on_the_receipt(
     register: Callable[..., ContractClient], lang: str
 ) -> None:
     purposes = (
-        "[recipients.providers]",
-        '[recipients.cluster_purposes]\nTRANSACTIONS = { en = "To sort it.", fr = "Pour trier." }\n\n[recipients.providers]',
+        'TRANSACTIONS = { en = "To show where your money goes each month.", fr = "Pour montrer où va votre argent chaque mois." }',
+        'TRANSACTIONS = { en = "To sort it.", fr = "Pour trier." }',
     )
     server = register(purposes)
     consent_id = connect(BrowserCustomer(server), "TRANSACTIONS", lang=lang)["consent_id"]
