@@ -19,6 +19,10 @@ class DataCluster(StrEnum):
 
 Scope = frozenset[DataCluster]
 
+# Data about the customer, and data about one of their accounts.
+CUSTOMER_LEVEL: Scope = frozenset({DataCluster.CUSTOMER_CONTACT, DataCluster.CUSTOMER_PERSONAL})
+ACCOUNT_LEVEL: Scope = frozenset(DataCluster) - CUSTOMER_LEVEL
+
 # The clusters that have a history. Of all others only the present state is shared.
 WITH_HISTORY: Scope = frozenset({DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
 

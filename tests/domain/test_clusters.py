@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.clusters import DataCluster, format_scope, in_order, known_clusters, parse_scope
+from app.domain.clusters import (
+    ACCOUNT_LEVEL,
+    CUSTOMER_LEVEL,
+    DataCluster,
+    format_scope,
+    in_order,
+    known_clusters,
+    parse_scope,
+)
 from tests.support.builders import BASIC, EVERYTHING
 
 BASIC_AND_TRANSACTIONS = frozenset({DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS})
@@ -23,6 +31,12 @@ def test_there_are_the_eight_clusters_of_the_specification() -> None:
         "CUSTOMER_PERSONAL",
         "TRANSACTIONS",
     }
+
+
+def test_a_cluster_is_about_one_account_or_about_the_customer() -> None:
+    assert {DataCluster.CUSTOMER_CONTACT, DataCluster.CUSTOMER_PERSONAL} == CUSTOMER_LEVEL
+    assert ACCOUNT_LEVEL | CUSTOMER_LEVEL == EVERYTHING
+    assert not ACCOUNT_LEVEL & CUSTOMER_LEVEL
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from app.domain.accounts import Account, AccountCategory, AccountList
 from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import DataCluster
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant
@@ -64,6 +65,21 @@ def a_registry(*parties: Client | DataProvider) -> Registry:
         {client.client_id: client for client in clients},
         {provider.provider_id: provider for provider in providers},
     )
+
+
+def an_account(**changes: Any) -> Account:
+    values: dict[str, Any] = {
+        "account_id": "acc-1",
+        "category": AccountCategory.DEPOSIT_ACCOUNT,
+        "type": "CHECKING",
+        "name": "Everyday chequing",
+        "last_digits": "4821",
+    }
+    return Account(**{**values, **changes})
+
+
+def an_account_list(*accounts: Account) -> AccountList:
+    return AccountList(accounts or (an_account(),), fetched_at=NOON)
 
 
 def query_params(**changes: str | None) -> dict[str, str]:
