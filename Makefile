@@ -34,7 +34,7 @@ run: .venv/.complete
 SIDE_BY_SIDE = --numprocesses logical --maxprocesses 8 --dist loadfile
 
 # What .venv brings along is enough: Valkey, SQLite, PostgreSQL. ARGS: options of pytest, or other files.
-UNIT = tests/domain tests/registration tests/signin tests/stores tests/flow tests/web tests/test_layers.py
+UNIT = tests/domain tests/registration tests/sign_in tests/stores tests/flow tests/web tests/test_layers.py
 
 unit: .venv/.complete
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(if $(filter tests/%,$(ARGS)),,$(UNIT)) $(ARGS)

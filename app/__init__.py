@@ -23,9 +23,9 @@ from app.metrics import Metrics
 from app.registration.file import logos_beside
 from app.registration.themes import theme_css
 from app.settings import ConfigurationError, Settings
+from app.sign_in.oidc import OidcSignIn
+from app.sign_in.sandbox import SandboxSignIn
 from app.signatures import make_signer
-from app.signin.oidc import OidcSignIn
-from app.signin.sandbox import SandboxSignIn
 from app.startup import Parts, open_parts
 from app.stores.instrumentation import trace_with
 from app.stores.ledger.connections import ConnectionStore
@@ -49,7 +49,7 @@ from app.web.edge.concurrency import limit_concurrency
 from app.web.edge.middleware import accept_any_host, limit_chunked_bodies, normalize, trust_proxies
 from app.web.edge.sessions import RedisSessionInterface
 from app.web.machines import consent_record, introspect, revoke, token, wellknown
-from app.web.signin import views as signin
+from app.web.sign_in import views as sign_in
 from app.web.text import template_filters
 from app.web.text.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
 from app.web.text.form_cache import FormCache
@@ -130,7 +130,7 @@ def create_app(
     errors.init_app(app)
     assets.init_app(app, files)
     template_filters.init_app(app)
-    pages_of_people = (authorize, complaints, connections, consent_form, decision, signin)
+    pages_of_people = (authorize, complaints, connections, consent_form, decision, sign_in)
     endpoints_of_machines = (token, revoke, introspect, consent_record, wellknown)
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)

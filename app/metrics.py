@@ -25,7 +25,7 @@ from app.domain.language import Language
 from app.domain.registry import Registry
 from app.domain.tokens import SecretUsed
 from app.metrics_files import MetricsFiles
-from app.signin import Cause
+from app.sign_in import Cause
 
 UNKNOWN: Final = "unknown"
 Entry = Mapping[str, Any]

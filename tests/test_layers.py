@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.repository import ROOT
 
-ROOMS = {"edge", "text", "machines", "consent", "signin", "connections"}
+ROOMS = {"edge", "text", "machines", "consent", "sign_in", "connections"}
 
 
 def rooms_but(*known: str) -> set[str]:
@@ -18,13 +18,13 @@ def rooms_but(*known: str) -> set[str]:
 
 
 NEVER = {
-    "app.stores": {"flask", "app.flow", "app.web", "app.signin", "app.registration"},
+    "app.stores": {"flask", "app.flow", "app.web", "app.sign_in", "app.registration"},
     "app.stores.redis": {"sqlalchemy", "app.stores.ledger"},
     "app.stores.ledger": {"redis", "app.stores.redis"},
-    "app.registration": {"flask", "app.stores", "app.flow", "app.web", "app.signin"},
-    "app.flow": {"flask", "app.web", "app.signin", "app.registration"},
-    "app.signin": {"flask", "app.stores", "app.flow", "app.web", "app.registration"},
-    "app.serving": {"flask", "app.stores", "app.flow", "app.web", "app.signin", "app.registration"},
+    "app.registration": {"flask", "app.stores", "app.flow", "app.web", "app.sign_in"},
+    "app.flow": {"flask", "app.web", "app.sign_in", "app.registration"},
+    "app.sign_in": {"flask", "app.stores", "app.flow", "app.web", "app.registration"},
+    "app.serving": {"flask", "app.stores", "app.flow", "app.web", "app.sign_in", "app.registration"},
     "app.web": {"sqlalchemy", "app.registration"},
     # The rooms of the web: what is around every request knows no page, and no page knows another room's.
     "app.web.edge": {"app.flow", *rooms_but("edge")},
@@ -32,7 +32,7 @@ NEVER = {
     # No cookie is read there, and no form: neither can be brought by a page of somebody else.
     "app.web.machines": {"app.web.edge.sessions", "app.web.edge.forms", *rooms_but("machines", "edge")},
     "app.web.consent": rooms_but("consent", "edge", "text"),
-    "app.web.signin": {"app.web.consent.pages", *rooms_but("signin", "edge", "text", "consent")},
+    "app.web.sign_in": {"app.web.consent.pages", *rooms_but("sign_in", "edge", "text", "consent")},
     "app.web.connections": rooms_but("connections", "edge", "text"),
 }
 # What the server of Redis is asked, and how, is the stores' affair: others make a client, hand it to the stores,
@@ -138,7 +138,7 @@ def test_a_module_knows_nothing_that_its_layer_must_not(module: str) -> None:
         ("app.flow.consent", "import flask", "flask"),
         ("app.web.edge.language", "from flask import g, request", "flask.g"),
         (
-            "app.signin.sandbox",
+            "app.sign_in.sandbox",
             "from app.stores.redis.client import connect",
             "app.stores.redis.client.connect",
         ),

@@ -24,14 +24,14 @@ ELSEWHERE = {
     "development/screens/*.py": "development/test_screens.py",
     "domain/history.py": "domain/test_fdx.py",
     "registration/*.py": "registration/test_file.py",
-    "signin/__init__.py": "signin/test_sandbox.py",
+    "sign_in/__init__.py": "sign_in/test_sandbox.py",
     "stores/redis/redis_py.py": "stores/redis/test_client.py",
     "web/consent/open_request.py": "web/consent/test_authorize.py",
     "web/consent/pages.py": "web/consent/test_consent_form.py",
-    "web/edge/forms.py": "web/signin/test_views.py",
+    "web/edge/forms.py": "web/sign_in/test_views.py",
     "web/edge/http_tracing.py": "test_tracing.py",
     "web/machines/credentials.py": "web/machines/test_token.py",
-    "web/signin/*.py": "web/signin/test_views.py",
+    "web/sign_in/*.py": "web/sign_in/test_views.py",
     "web/text/wording.py": "test_catalogues.py",
 }
 

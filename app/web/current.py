@@ -17,8 +17,8 @@ from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.settings import Settings
-from app.signin import Customer, SignIn
-from app.signin.sandbox import SandboxSignIn
+from app.sign_in import Customer, SignIn
+from app.sign_in.sandbox import SandboxSignIn
 from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from app.signin import Cause
+from app.sign_in import Cause
 from tests.browser.visit import Visit
 from tests.support.expected_pages import HEADINGS
 

@@ -15,7 +15,7 @@ from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import Answer, make_decision
 from app.domain.evidence import Screen as Shown
 from app.domain.registry import Client, DataProvider
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.consent.pages import Shared, WhatIsAsked, form_with_placeholders
 from app.web.consent.view import Notice, View, Way
 from app.web.edge import language

@@ -6,7 +6,7 @@ from functools import partial
 from app.development.screens.parties import BUDGET, CONSENT_ID, HOSTILE, MAPLE, REQUEST_ID
 from app.development.screens.screen import Screen
 from app.domain.language import Language
-from app.signin import Cause
+from app.sign_in import Cause
 from app.web.edge import errors
 
 _A_MINUTE = timedelta(minutes=1)

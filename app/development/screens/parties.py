@@ -12,7 +12,7 @@ from app.domain.language import Bilingual
 from app.domain.pending_request import PendingRequest
 from app.domain.registry import Client, DataProvider, SandboxCustomer, Status
 from app.flow.consent import Parties
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.edge import language
 
 NOW: Final = datetime(2026, 3, 3, 15, 45, tzinfo=UTC)

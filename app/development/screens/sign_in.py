@@ -12,8 +12,8 @@ from app.domain.registry import Client
 from app.web.consent.open_request import OpenRequest
 from app.web.current import browser, services
 from app.web.edge.forms import SignInForm
-from app.web.signin.purpose import SignInPurpose
-from app.web.signin.sandbox_page import sandbox_page
+from app.web.sign_in.purpose import SignInPurpose
+from app.web.sign_in.sandbox_page import sandbox_page
 
 
 def _sandbox(
@@ -31,12 +31,12 @@ def _sandbox(
 def _bank(client: Client | None = BUDGET) -> str:
     way_back = "https://budget.example/callback?error=access_denied"
     return render_template(
-        "signin/bank.html", provider=MAPLE, client=client, address="/dev/screens", way_back=way_back
+        "sign_in/bank.html", provider=MAPLE, client=client, address="/dev/screens", way_back=way_back
     )
 
 
 def _signed_out() -> str:
-    return render_template("signin/signed_out.html", banks=[MAPLE, NORTHERN])
+    return render_template("sign_in/signed_out.html", banks=[MAPLE, NORTHERN])
 
 
 def _start() -> str:

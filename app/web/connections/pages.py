@@ -9,7 +9,7 @@ from app.domain.history import Event
 from app.domain.language import Language
 from app.domain.registry import DataProvider
 from app.flow.consent import WaitingRequest
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.connections.receipt import ShownConnection, receipt
 from app.web.edge.forms import RequestForm, SignOutForm
 

@@ -13,7 +13,7 @@ from app.domain.history import Actor
 from app.domain.language import Language
 from app.flow.consent import WaitingRequest
 from app.flow.withdrawal import withdraw
-from app.signin import Customer
+from app.sign_in import Customer
 from app.stores.ledger.connections import Connection
 from app.stores.unavailable import StoreUnavailable
 from app.web.connections.calendar_entry import end_date_event

@@ -21,6 +21,6 @@ def show(request_id: str) -> BaseResponse | str:
         return instead
     customer = opened.customer
     if customer is None:
-        return redirect(url_for("signin.show", request_id=request_id), 302)
+        return redirect(url_for("sign_in.show", request_id=request_id), 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
     return consent_page(opened, customer, View.of_address())

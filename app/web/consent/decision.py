@@ -9,7 +9,7 @@ from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import (
     answered_page,
@@ -32,7 +32,7 @@ def decide(request_id: str) -> BaseResponse | str:
     opened = open_request(request_id)
     customer = opened.customer
     if customer is None:
-        return redirect(url_for("signin.show", request_id=request_id), 303)
+        return redirect(url_for("sign_in.show", request_id=request_id), 303)
     form = DecisionForm(opened.pending, customer)
     if not form.has_valid_token():
         raise errors.form_refused(request_id, opened.parties.provider)

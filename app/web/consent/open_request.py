@@ -8,7 +8,7 @@ from flask import request
 from app.domain.callback import denied_uri
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.current import browser, services
 from app.web.edge import errors, language
 from app.web.edge.headers import bind_parties, set_correlation_id

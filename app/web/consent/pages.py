@@ -22,7 +22,7 @@ from app.domain.consent import (
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.flow.consent import Parties
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.consent.open_request import OpenRequest
 from app.web.consent.view import View, Way
 from app.web.consent.visible_text import visible_text

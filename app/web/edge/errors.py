@@ -17,7 +17,7 @@ from app.domain.callback import error_uri
 from app.domain.errors import ErrorCode, OAuthError, UnreadableRequest, UnsafeRequest
 from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
-from app.signin import Cause
+from app.sign_in import Cause
 from app.stores.unavailable import StoreUnavailable
 from app.web import current
 from app.web.edge import language

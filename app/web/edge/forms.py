@@ -18,7 +18,7 @@ from app.domain.consent import Answer, answer_by_value
 from app.domain.evidence import Screen
 from app.domain.language import Language, find_language
 from app.domain.pending_request import PendingRequest
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.current import services
 
 LONGEST_INPUT = 128  # characters of a user name or a password, as in the registration of test customers

@@ -18,8 +18,8 @@ from itsdangerous import BadSignature
 from app.domain.language import Language, find_language, parse_language
 from app.domain.pending_request import PendingRequest
 from app.domain.registry import DataProvider
+from app.sign_in import Customer
 from app.signatures import make_signer
-from app.signin import Customer
 from app.stores.redis.sessions import SessionContent, SessionStore
 
 FindProvider = Callable[[str], DataProvider | None]

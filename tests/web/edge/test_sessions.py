@@ -15,7 +15,7 @@ from werkzeug.http import dump_cookie
 
 from app.development.embedded import EmbeddedValkey
 from app.settings import Settings
-from app.signin import Customer
+from app.sign_in import Customer
 from app.stores.redis import client as redis
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sessions import SessionStore

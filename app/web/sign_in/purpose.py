@@ -12,7 +12,7 @@ from flask import url_for
 from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
 from app.domain.sign_in import PendingSignIn
-from app.signin import Customer
+from app.sign_in import Customer
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.current import browser, services
 from app.web.edge import errors, language
@@ -62,8 +62,8 @@ class SignInPurpose:
         """The address at which this sign-in begins, with the parameters `query`."""
         if self.opened is None:
             provider_id = self.provider.provider_id
-            return url_for("signin.show_for_connections", provider_id=provider_id, **query)
-        return url_for("signin.show", request_id=self.request_id, **query)
+            return url_for("sign_in.show_for_connections", provider_id=provider_id, **query)
+        return url_for("sign_in.show", request_id=self.request_id, **query)
 
     def require_time_left(self) -> None:
         """Raises Problem (410) when the request has expired without an answer."""

@@ -4,22 +4,22 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.signin import SignInFailed
+from app.sign_in import SignInFailed
 from app.web.consent.open_request import open_request
 from app.web.current import browser, customers, services
 from app.web.edge import errors, language, pseudo_locale
 from app.web.edge.forms import SignOutForm, chosen_language
 from app.web.edge.limits import limit_address
-from app.web.signin import bank_page
-from app.web.signin.purpose import (
+from app.web.sign_in import bank_page
+from app.web.sign_in.purpose import (
     SignInPurpose,
     bind_to_this_browser,
     purpose_to_answer,
     purpose_to_see_connections,
 )
-from app.web.signin.sandbox_page import check_password, sandbox_page, sign_in_form
+from app.web.sign_in.sandbox_page import check_password, sandbox_page, sign_in_form
 
-bp = Blueprint("signin", __name__)
+bp = Blueprint("sign_in", __name__)
 
 
 @bp.get("/sign-in/<request_id>")
@@ -59,7 +59,7 @@ def sign_out() -> BaseResponse | str:
     if not request_id:
         banks = [services().registry.providers[customer.provider_id] for customer in customers()]
         browser().sign_out()
-        return render_template("signin/signed_out.html", banks=banks)
+        return render_template("sign_in/signed_out.html", banks=banks)
     try:
         opened = open_request(request_id)
     except errors.Problem:
@@ -67,7 +67,7 @@ def sign_out() -> BaseResponse | str:
         raise
     opened.session.sign_out()
     bind_to_this_browser(opened)
-    return redirect(url_for("signin.show", request_id=request_id), 303)
+    return redirect(url_for("sign_in.show", request_id=request_id), 303)
 
 
 def _show_sign_in(purpose: SignInPurpose) -> BaseResponse | str:

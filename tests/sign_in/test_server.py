@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.signin import Cause, SignInFailed
-from app.signin.deadline import Deadline
-from app.signin.server import OLDEST, SOONEST, OidcServer, parse_keys, parse_metadata
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.deadline import Deadline
+from app.sign_in.server import OLDEST, SOONEST, OidcServer, parse_keys, parse_metadata
 from tests.support.oidc_server import KEYS, METADATA, a_key
 from tests.support.oidc_server import OidcServer as Bank
 

@@ -1,6 +1,6 @@
 """Sign-in at a bank's own server: there and back, and everything that can go wrong on the way.
 
-The bank is tests/support/oidc_server.py, over real HTTP; tests/signin/test_provider_mock.py is about somebody else's server.
+The bank is tests/support/oidc_server.py, over real HTTP; tests/sign_in/test_provider_mock.py is about somebody else's server.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""What a bank may call its customers. What its tokens must prove is in tests/web/test_oidc_signin.py."""
+"""What a bank may call its customers. What its tokens must prove is in tests/web/test_oidc_sign_in.py."""
 
 from typing import Any
 
 import pytest
 
-from app.signin import Cause, SignInFailed
-from app.signin.id_token import name_of, subject_of
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.id_token import name_of, subject_of
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.signin import Cause, SignInFailed
-from app.signin.bulkhead import Bulkhead
-from app.signin.deadline import Deadline
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.bulkhead import Bulkhead
+from app.sign_in.deadline import Deadline
 from tests.support.waiting import wait_until
 
 SHORT = timedelta(milliseconds=50)

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from app.domain.registry import DataProvider, SandboxCustomer, SandboxTrouble
-from app.signin import Cause, Customer, SignInFailed
-from app.signin.sandbox import SLOW_SECONDS, SandboxSignIn
+from app.sign_in import Cause, Customer, SignInFailed
+from app.sign_in.sandbox import SLOW_SECONDS, SandboxSignIn
 from tests.support.builders import a_provider
 
 PASSWORD = "maple-syrup"

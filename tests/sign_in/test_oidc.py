@@ -1,4 +1,4 @@
-"""Which answers of a bank are believed. Whole sign-ins, and everything that goes wrong, are in tests/web/test_oidc_signin.py."""
+"""Which answers of a bank are believed. Whole sign-ins, and everything that goes wrong, are in tests/web/test_oidc_sign_in.py."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,10 @@ import pytest
 
 from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
-from app.signin import Cause, Customer, SignInFailed
-from app.signin.http import HttpAnswer
-from app.signin.oidc import OidcSignIn, check_answer, tokens_in
-from app.signin.server import ServerMetadata
+from app.sign_in import Cause, Customer, SignInFailed
+from app.sign_in.http import HttpAnswer
+from app.sign_in.oidc import OidcSignIn, check_answer, tokens_in
+from app.sign_in.server import ServerMetadata
 from tests.support.builders import a_provider
 from tests.support.oidc_server import CLIENT_ID, CLIENT_SECRET, TOKEN, OidcServer, hang
 

@@ -1,4 +1,4 @@
-"""One exchange with somebody else's server. What goes wrong on the way is in tests/web/test_oidc_signin.py."""
+"""One exchange with somebody else's server. What goes wrong on the way is in tests/web/test_oidc_sign_in.py."""
 
 import socket
 import ssl
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.signin import Cause, SignInFailed
-from app.signin.deadline import Deadline
-from app.signin.http import exchange, get_json, http_connection, tls
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.deadline import Deadline
+from app.sign_in.http import exchange, get_json, http_connection, tls
 from tests.support.oidc_server import METADATA, OidcServer, say
 
 

@@ -11,9 +11,9 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from app.domain.registry import is_protected
-from app.signin import Cause, SignInFailed
-from app.signin.deadline import Deadline
-from app.signin.http import get_json
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.deadline import Deadline
+from app.sign_in.http import get_json
 
 _log = structlog.get_logger()
 

@@ -17,11 +17,11 @@ from joserfc.jwk import Key
 from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
 from app.domain.sign_in import PendingSignIn
-from app.signin import Cause, Customer, Departure, SignInFailed, id_token
-from app.signin.bulkhead import Bulkhead
-from app.signin.deadline import Deadline
-from app.signin.http import HttpAnswer, exchange
-from app.signin.server import OidcServer, ServerMetadata
+from app.sign_in import Cause, Customer, Departure, SignInFailed, id_token
+from app.sign_in.bulkhead import Bulkhead
+from app.sign_in.deadline import Deadline
+from app.sign_in.http import HttpAnswer, exchange
+from app.sign_in.server import OidcServer, ServerMetadata
 
 # Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and
 # the others of these clauses. Any other is logged as `unknown_error`, since anybody may have written it.

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import TypeVar
 
-from app.signin import Cause, SignInFailed
-from app.signin.deadline import Deadline
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.deadline import Deadline
 
 Found = TypeVar("Found")
 

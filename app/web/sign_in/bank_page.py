@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.domain.language import Language
 from app.domain.params import Params, parse_params
 from app.domain.sign_in import PendingSignIn
-from app.signin import Cause, Customer, SignInFailed
+from app.sign_in import Cause, Customer, SignInFailed
 from app.web.current import browser, services
 from app.web.edge import errors, language
 from app.web.edge.limits import limit_address
-from app.web.signin.purpose import SignInPurpose, purpose_of, purpose_to_answer
+from app.web.sign_in.purpose import SignInPurpose, purpose_of, purpose_to_answer
 
 _log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ def redirect_to_bank(purpose: SignInPurpose) -> BaseResponse | str:
     has_left = purpose.session.has_signed_out(provider_id)
     if has_left and request.args.get("at") != "bank":
         return render_template(
-            "signin/bank.html",
+            "sign_in/bank.html",
             provider=purpose.provider,
             client=purpose.client,
             address=purpose.address(at="bank"),

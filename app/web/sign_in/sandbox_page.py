@@ -10,12 +10,12 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.registry import SandboxCustomer, SandboxTrouble
-from app.signin import Customer, SignInFailed
+from app.sign_in import Customer, SignInFailed
 from app.stores.redis.attempts import Allowance
 from app.web.current import services
 from app.web.edge.addresses import network_of, peer_of
 from app.web.edge.forms import SignInForm
-from app.web.signin.purpose import SignInPurpose
+from app.web.sign_in.purpose import SignInPurpose
 
 _log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ def sandbox_page(
 ) -> str:
     """The form. `has_failed` shows it after a wrong password, and `wait` after too many of them."""
     return render_template(
-        "signin/sandbox.html",
+        "sign_in/sandbox.html",
         address=purpose.address(),
         client=purpose.client,
         provider=purpose.provider,

@@ -12,7 +12,7 @@ from joserfc.jwk import Key
 from joserfc.jws import JWSRegistry
 
 from app.domain.display_text import printable_line
-from app.signin import Cause, SignInFailed
+from app.sign_in import Cause, SignInFailed
 
 # Signatures that only the bank can make: neither none nor HS…, whose key others have too (RFC 8725 3.1).
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")

@@ -3,7 +3,7 @@
 Whatever the server does (hangs, drips, cuts off, lies about lengths), there is an answer or SignInFailed.
 Redirects are answers like any other: nothing follows them. No proxy and no netrc of the environment is asked.
 
-It is http.client of the standard library over a socket with a deadline (app/signin/deadline.py), by two
+It is http.client of the standard library over a socket with a deadline (app/sign_in/deadline.py), by two
 attributes that its documentation does not list: `HTTPConnection.sock` and `HTTPResponse.length`.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.domain.registry import is_protected
-from app.signin import Cause, SignInFailed
-from app.signin.deadline import Deadline, TimedSocket, connect
+from app.sign_in import Cause, SignInFailed
+from app.sign_in.deadline import Deadline, TimedSocket, connect
 
 # In bytes. Metadata, keys and tokens have a few thousand; a set of a hundred keys has 60,000.
 LARGEST_ANSWER = 256 * 1024

@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 from app.domain.registry import DataProvider, SandboxTrouble
-from app.signin import Cause, Customer, SignInFailed
+from app.sign_in import Cause, Customer, SignInFailed
 
 SLOW_SECONDS = 5  # longer than a customer expects, and shorter than a proxy waits
 BRIEF_CONSENT = timedelta(minutes=1)  # short enough to watch a consent expire
