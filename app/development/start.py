@@ -8,6 +8,6 @@ bp = Blueprint("start", __name__)
 
 
 @bp.get("/")
-def show() -> str:
+def show_start_page() -> str:
     recipient = f"http://localhost:{services().settings.recipient_port}"
     return render_template("development/start.html", recipient=recipient)

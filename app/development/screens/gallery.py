@@ -19,13 +19,13 @@ SCREENS = {screen.name: screen for group in GROUPS.values() for screen in group}
 
 
 @bp.get("/dev/screens")
-def show_all() -> str:
+def show_gallery() -> str:
     headers.set_directive("frame-src", "'self'")
     return render_template("development/screens.html", groups=GROUPS, languages=list(Language))
 
 
 @bp.get("/dev/screens/<name>")
-def show(name: str) -> Response:
+def show_screen(name: str) -> Response:
     screen = SCREENS.get(name)
     if screen is None:
         abort(404)

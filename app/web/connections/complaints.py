@@ -8,7 +8,7 @@ bp = Blueprint("complaints", __name__)
 
 
 @bp.get("/complaints")
-def show() -> str:
+def show_complaints() -> str:
     return render_template(
         "connections/complaints.html", providers=list(services().registry.providers.values())
     )

@@ -162,7 +162,8 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
             ends_at=grant.expires_at.isoformat(),
             ended_on=None if shown.ended_at is None else long_date(shown.ended_at),
             ended_at=None if shown.ended_at is None else shown.ended_at.isoformat(),
-            stop_at=services().settings.issuer + url_for("connections.show", consent_id=grant.consent_id),
+            stop_at=services().settings.issuer
+            + url_for("connections.show_connection", consent_id=grant.consent_id),
         )
 
 

@@ -37,7 +37,7 @@ _log = structlog.get_logger()
 
 
 @bp.get("/connections")
-def show_all() -> str:
+def show_connections() -> str:
     """The active connections at all banks where the customer is signed in, and a page of the ended ones.
 
     The parameter `older_than` is the consent id of the last connection on the page before.
@@ -60,7 +60,7 @@ def show_all() -> str:
 
 
 @bp.get("/connections/<consent_id>")
-def show(consent_id: str) -> str:
+def show_connection(consent_id: str) -> str:
     """One connection with its receipt; with the parameter `stop`, the page that asks for confirmation."""
     _speak()
     shown = _load(consent_id)
@@ -88,7 +88,7 @@ def stop(consent_id: str) -> BaseResponse:
         raise errors.not_stopped(consent_id) from error
     # The anchor moves the focus to the sentence that says that sharing has stopped.
     said_at = "stopped" if stopping or not shown.is_active else None
-    return redirect(url_for("connections.show", consent_id=consent_id, _anchor=said_at), 303)
+    return redirect(url_for("connections.show_connection", consent_id=consent_id, _anchor=said_at), 303)
 
 
 @bp.get("/connections/<consent_id>/receipt.json")

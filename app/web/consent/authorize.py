@@ -79,5 +79,5 @@ def _begin(asked: AuthorizationRequest) -> PendingRequest:
 
 def _first_page(pending: PendingRequest) -> str:
     if browser().customer_of(pending.request.provider_id) is None:
-        return url_for("sign_in.show", request_id=pending.request_id)
-    return url_for("consent.show", request_id=pending.request_id)
+        return url_for("sign_in.show_sign_in", request_id=pending.request_id)
+    return url_for("consent.show_consent_form", request_id=pending.request_id)

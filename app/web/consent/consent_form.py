@@ -14,13 +14,13 @@ _log = structlog.get_logger()
 
 
 @bp.get("/consent/<request_id>")
-def show(request_id: str) -> BaseResponse | str:
+def show_consent_form(request_id: str) -> BaseResponse | str:
     opened = open_request(request_id)
     instead = page_instead(opened)
     if instead is not None:
         return instead
     customer = opened.customer
     if customer is None:
-        return redirect(url_for("sign_in.show", request_id=request_id), 302)
+        return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
     return consent_page(opened, customer, View.of_address())

@@ -32,7 +32,7 @@ def decide(request_id: str) -> BaseResponse | str:
     opened = open_request(request_id)
     customer = opened.customer
     if customer is None:
-        return redirect(url_for("sign_in.show", request_id=request_id), 303)
+        return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 303)
     form = DecisionForm(opened.pending, customer)
     if not form.has_valid_token():
         raise errors.form_refused(request_id, opened.parties.provider)

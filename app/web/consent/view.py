@@ -55,4 +55,10 @@ class View:
 
     def address(self, request_id: str, anchor: str | None = None) -> str:
         """The address of the page of that request."""
-        return url_for("consent.show", request_id=request_id, go=self.way, answer=self.notice, _anchor=anchor)
+        return url_for(
+            "consent.show_consent_form",
+            request_id=request_id,
+            go=self.way,
+            answer=self.notice,
+            _anchor=anchor,
+        )

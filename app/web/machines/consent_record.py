@@ -16,7 +16,7 @@ bp = Blueprint("consents", __name__)
 
 
 @bp.get("/api/v1/consents/<uuid:consent_id>")
-def show(consent_id: uuid.UUID) -> Response:
+def show_consent_record(consent_id: uuid.UUID) -> Response:
     """Needs an access token of this consent, or the client's own; else the consent is unknown (404)."""
     set_correlation_id(str(uuid.uuid4()))
     connection = _find(bearer_token(), str(consent_id))

@@ -50,8 +50,8 @@ class SignInPurpose:
     @property
     def next_address(self) -> str:
         if self.opened is None:
-            return url_for("connections.show_all")
-        return url_for("consent.show", request_id=self.request_id)
+            return url_for("connections.show_connections")
+        return url_for("consent.show_consent_form", request_id=self.request_id)
 
     @property
     def way_back(self) -> str | None:
@@ -62,8 +62,8 @@ class SignInPurpose:
         """The address at which this sign-in begins, with the parameters `query`."""
         if self.opened is None:
             provider_id = self.provider.provider_id
-            return url_for("sign_in.show_for_connections", provider_id=provider_id, **query)
-        return url_for("sign_in.show", request_id=self.request_id, **query)
+            return url_for("sign_in.show_sign_in_for_connections", provider_id=provider_id, **query)
+        return url_for("sign_in.show_sign_in", request_id=self.request_id, **query)
 
     def require_time_left(self) -> None:
         """Raises Problem (410) when the request has expired without an answer."""

@@ -23,23 +23,23 @@ bp = Blueprint("sign_in", __name__)
 
 
 @bp.get("/sign-in/<request_id>")
-def show(request_id: str) -> BaseResponse | str:
-    return _show_sign_in(purpose_to_answer(request_id))
+def show_sign_in(request_id: str) -> BaseResponse | str:
+    return _sign_in_page(purpose_to_answer(request_id))
 
 
 @bp.post("/sign-in/<request_id>")
 def sign_in(request_id: str) -> BaseResponse:
-    return _sign_in(purpose_to_answer(request_id))
+    return _handle_form(purpose_to_answer(request_id))
 
 
 @bp.get("/connections/sign-in/<provider_id>")
-def show_for_connections(provider_id: str) -> BaseResponse | str:
-    return _show_sign_in(purpose_to_see_connections(provider_id))
+def show_sign_in_for_connections(provider_id: str) -> BaseResponse | str:
+    return _sign_in_page(purpose_to_see_connections(provider_id))
 
 
 @bp.post("/connections/sign-in/<provider_id>")
 def sign_in_for_connections(provider_id: str) -> BaseResponse:
-    return _sign_in(purpose_to_see_connections(provider_id))
+    return _handle_form(purpose_to_see_connections(provider_id))
 
 
 @bp.get("/sign-in/callback/<provider_id>")
@@ -67,10 +67,10 @@ def sign_out() -> BaseResponse | str:
         raise
     opened.session.sign_out()
     bind_to_this_browser(opened)
-    return redirect(url_for("sign_in.show", request_id=request_id), 303)
+    return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 303)
 
 
-def _show_sign_in(purpose: SignInPurpose) -> BaseResponse | str:
+def _sign_in_page(purpose: SignInPurpose) -> BaseResponse | str:
     """Shows the sign-in, or redirects to the next page when the customer is signed in already."""
     purpose.require_time_left()
     if purpose.customer is not None:
@@ -83,7 +83,7 @@ def _show_sign_in(purpose: SignInPurpose) -> BaseResponse | str:
     return sandbox_page(purpose) if purpose.provider.oidc is None else bank_page.redirect_to_bank(purpose)
 
 
-def _sign_in(purpose: SignInPurpose) -> BaseResponse:
+def _handle_form(purpose: SignInPurpose) -> BaseResponse:
     """Handles the form of the sandbox. For a bank with its own server it does not exist (404)."""
     if purpose.provider.oidc is not None:
         raise NotFound

@@ -101,7 +101,7 @@ def _readable_path() -> str:
     adapter = request_ctx.url_adapter
     if request.method != "POST" or adapter is None or "GET" in adapter.allowed_methods():
         return request.path
-    return url_for("connections.show_all")
+    return url_for("connections.show_connections")
 
 
 def isolated_name(text: Bilingual | str) -> Markup:
