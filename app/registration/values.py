@@ -12,12 +12,9 @@ from pydantic import (
     ValidationInfo,
 )
 
+from app.domain.addresses import fault_in_issuer, fault_in_redirect_uri
 from app.domain.clusters import DataCluster
 from app.domain.display_text import printable_line
-from app.domain.registry import (
-    fault_in_issuer,
-    fault_in_redirect_uri,
-)
 from app.environment import PREFIX
 from app.registration.branding import readable_logo
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.domain.registry import is_protected
+from app.domain.addresses import is_protected
 from app.sign_in import Cause, SignInFailed
 from app.sign_in.deadline import Deadline, TimedSocket, connect
 

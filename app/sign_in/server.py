@@ -10,7 +10,7 @@ import structlog
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
-from app.domain.registry import is_protected
+from app.domain.addresses import is_protected
 from app.sign_in import Cause, SignInFailed
 from app.sign_in.deadline import Deadline
 from app.sign_in.http import get_json
