@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.accounts import ChosenAccounts
 from app.domain.agreement import Agreement
-from app.domain.clusters import DataCluster, Scope
+from app.domain.clusters import Scope
 from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.domain.registry import LONGEST_CONSENT, Client, DataProvider
+from app.domain.resources import Resources, applicable_scope, check_resources, granted_resources
 
 
 class Answer(StrEnum):
@@ -62,9 +64,9 @@ class ConsentDecision:
     """A customer's answer to one request.
 
     `granted_scope` is empty for a denial. `screen_hash` is the hex SHA-256 of the text on the page,
-    `language` the language of that text. `agreement` is None for a denial, and for approvals from before
-    agreements were recorded. Raises ValueError when more is granted than was requested: such a decision
-    cannot exist.
+    `language` the language of that text. `agreement` and `accounts` (those that were chosen, as they were
+    shown) are None for a denial, and for approvals from before they were recorded; `accounts` also where the
+    bank lists none. Raises ValueError when more is granted than was requested: such a decision cannot exist.
     """
 
     request_id: str
@@ -78,6 +80,7 @@ class ConsentDecision:
     language: Language
     screen_hash: str | None = None
     agreement: Agreement | None = None
+    accounts: ChosenAccounts | None = None
     correlation_id: str
     asked_at: datetime
     decided_at: datetime
@@ -87,15 +90,17 @@ class ConsentDecision:
             raise ValueError("granted scope exceeds the requested scope")
         if (self.answer is Answer.APPROVE) != bool(self.granted_scope):
             raise ValueError("an approval grants something, and a denial nothing")
+        if self.accounts is not None and self.answer is not Answer.APPROVE:
+            raise ValueError("an approval alone is for accounts")
 
     def is_same_answer_as(self, other: "ConsentDecision") -> bool:
         """Whether `other` answers the same request in the same way, by the same customer."""
-        return (self.request_id, self.subject, self.answer, self.granted_scope) == (
-            other.request_id,
-            other.subject,
-            other.answer,
-            other.granted_scope,
-        )
+        return _choice(self) == _choice(other)
+
+
+def _choice(decision: ConsentDecision) -> object:
+    account_ids = None if decision.accounts is None else decision.accounts.account_ids
+    return decision.request_id, decision.subject, decision.answer, decision.granted_scope, account_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +108,10 @@ class ConsentGrant:
     """The lasting record of an approval (FDX ConsentGrant).
 
     `redeemed_at` is when its code was redeemed. `ended_at` is when the grant was withdrawn, superseded or
-    revoked; for a grant that ran out, it equals `expires_at` once that is on record. A narrowing removes
-    clusters from `granted_scope`. Raises ValueError for a grant that would last longer than 365 days.
+    revoked; for a grant that ran out, it equals `expires_at` once that is on record. `resources` say what is
+    shared of which account; None for every account, those included that are opened later. A narrowing removes
+    clusters from `granted_scope`, and accounts. Raises ValueError for a grant that would last longer than 365
+    days, and where `granted_scope` is not what `resources` and the clusters about the customer make together.
     """
 
     consent_id: str
@@ -113,6 +120,7 @@ class ConsentGrant:
     provider_id: str
     subject: str
     granted_scope: Scope
+    resources: Resources | None = None
     correlation_id: str
     approved_at: datetime
     expires_at: datetime
@@ -122,6 +130,8 @@ class ConsentGrant:
     def __post_init__(self) -> None:
         if not timedelta(0) < self.expires_at - self.approved_at <= LONGEST_CONSENT:
             raise ValueError("a grant lasts at most 365 days")
+        if self.resources is not None:
+            check_resources(self.resources, self.granted_scope)
 
     def status_at(self, now: datetime) -> GrantStatus:
         """The status at `now`. A grant is active before `expires_at`, and expired from that moment on.
@@ -180,10 +190,19 @@ def make_decision(
     now: datetime,
     screen_hash: str | None = None,
     agreement: Agreement | None = None,
+    accounts: ChosenAccounts | None = None,
 ) -> ConsentDecision:
-    """The decision for the customer's `answer`. Of the `checked` clusters only the optional ones count."""
+    """The decision for the customer's `answer`. Of the `checked` clusters only the optional ones count.
+
+    Nothing is granted of which no chosen account has any data; without `accounts`, it is for all of them.
+    """
     request = pending.request
-    granted = offer.needed | (checked & offer.optional) if answer is Answer.APPROVE else frozenset()
+    if answer is Answer.DENY:
+        granted: Scope = frozenset()
+        accounts = agreement = None
+    else:
+        granted = offer.needed | (checked & offer.optional)
+        granted = granted if accounts is None else applicable_scope(granted, accounts)
     return ConsentDecision(
         request_id=pending.request_id,
         consent_id=consent_id,
@@ -195,7 +214,8 @@ def make_decision(
         granted_scope=granted,
         language=pending.language,
         screen_hash=screen_hash,
-        agreement=agreement if answer is Answer.APPROVE else None,
+        agreement=agreement,
+        accounts=accounts,
         correlation_id=request.correlation_id,
         asked_at=pending.begun_at,
         decided_at=now,
@@ -218,12 +238,6 @@ def optional_share(offer: ConsentOffer, granted_scope: Scope) -> OptionalShare |
     if left_out == offer.optional:
         return OptionalShare.NONE
     return OptionalShare.SOME if left_out else OptionalShare.ALL
-
-
-def narrowed_by(granted_scope: Scope, withdrawn: Scope) -> Scope:
-    """What is left of `granted_scope`. Without ACCOUNT_BASIC nothing is left, since every scope needs it."""
-    left = granted_scope - withdrawn
-    return left if DataCluster.ACCOUNT_BASIC in left else frozenset()
 
 
 def compare_scopes(offer: ConsentOffer, standing: Scope) -> ScopeDifference:
@@ -259,6 +273,9 @@ def make_grant(decision: ConsentDecision, *, ends_at: datetime) -> ConsentGrant:
         provider_id=decision.provider_id,
         subject=decision.subject,
         granted_scope=decision.granted_scope,
+        resources=None
+        if decision.accounts is None
+        else granted_resources(decision.granted_scope, decision.accounts),
         correlation_id=decision.correlation_id,
         approved_at=decision.decided_at,
         expires_at=ends_at,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain import codes
+from app.domain.accounts import ChosenAccounts
 from app.domain.agreement import make_agreement
 from app.domain.authorization import AuthorizationRequest, is_still_allowed
 from app.domain.clusters import Scope
@@ -178,11 +179,13 @@ class ConsentFlow:
         subject: str,
         screen_hash: str,
         shown: ShownConsent,
+        accounts: ChosenAccounts | None = None,
     ) -> Approved | Denied | AlreadyAnswered | Changed | Expired:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
 
         `screen_hash` names the text that was answered, and `shown` is what the form says now. Where the two
-        differ, an approval is Changed and nothing is recorded; a denial is recorded all the same.
+        differ, an approval is Changed and nothing is recorded; a denial is recorded all the same. `accounts`
+        are those that the form named; None where the bank lists none, so that an approval is for all of them.
 
         The first answer stands for ever. The same answer again gets the same code while that lives, so that
         fifty clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. A
@@ -202,6 +205,7 @@ class ConsentFlow:
             subject=subject,
             screen_hash=screen_hash,
             agreement=make_agreement(parties.client, parties.provider),
+            accounts=accounts,
             consent_id=str(uuid.uuid4()),
             # The clock of the machine that began the request may be ahead of this one's. A consent that was
             # answered before it was asked for would last longer than it may.

@@ -28,12 +28,15 @@ from tests.support.builders import (
     BASIC,
     EVERYTHING,
     NOON,
+    YEAR,
     a_client,
     a_decision,
     a_grant,
     a_pending_request,
     a_provider,
     a_request,
+    an_account,
+    chosen,
 )
 
 NOTHING: Scope = frozenset()
@@ -209,12 +212,26 @@ def test_a_decision_that_grants_too_much_or_contradicts_itself_cannot_exist(
         ({"answer": Answer.DENY, "granted_scope": NOTHING}, False),
         ({"subject": "maple-0002"}, False),
         ({"request_id": "request-2"}, False),
+        ({"accounts": chosen(an_account())}, False),
     ],
 )
 def test_the_same_answer_is_the_same_choice_by_the_same_customer(
     changes: dict[str, object], is_same: bool
 ) -> None:
     assert a_decision().is_same_answer_as(a_decision(**changes)) is is_same
+
+
+def test_the_same_answer_is_for_the_same_accounts_in_whatever_order() -> None:
+    one, other = an_account(), an_account(account_id="acc-2")
+    decision = a_decision(accounts=chosen(one, other))
+    assert decision.is_same_answer_as(a_decision(accounts=chosen(other, one), consent_id="consent-2"))
+    assert not decision.is_same_answer_as(a_decision(accounts=chosen(one)))
+    assert not decision.is_same_answer_as(a_decision())
+
+
+def test_a_denial_for_accounts_cannot_exist() -> None:
+    with pytest.raises(ValueError, match="accounts"):
+        a_decision(answer=Answer.DENY, granted_scope=NOTHING, accounts=chosen(an_account()))
 
 
 # The grant
@@ -236,7 +253,6 @@ def test_how_much_is_shared_of_what_could_be_left_out(
     assert optional_share(offer, granted) is share
 
 
-YEAR = timedelta(days=365)
 AGREEMENT = make_agreement(a_client(), a_provider())
 STANDING = StandingConsent(
     grant=a_grant(granted_scope=BASIC | TRANSACTIONS, approved_at=NOON, expires_at=NOON + YEAR),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from app.domain.accounts import Account, AccountCategory, AccountList
+from app.domain.accounts import Account, AccountCategory, AccountList, ChosenAccounts
 from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import DataCluster
 from app.domain.consent import Answer, ConsentDecision, ConsentGrant
@@ -15,6 +15,7 @@ from app.domain.tokens import hash_secret
 from app.stores.redis.sealed import SealedRecords
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+YEAR = timedelta(days=365)
 EVERYTHING = frozenset(DataCluster)
 BASIC = frozenset({DataCluster.ACCOUNT_BASIC})
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636, appendix B
@@ -80,6 +81,11 @@ def an_account(**changes: Any) -> Account:
 
 def an_account_list(*accounts: Account) -> AccountList:
     return AccountList(accounts or (an_account(),), fetched_at=NOON)
+
+
+def chosen(*accounts: Account) -> ChosenAccounts:
+    """The choice of all `accounts`, of as many."""
+    return ChosenAccounts(accounts, offered=len(accounts), unshareable=0)
 
 
 def query_params(**changes: str | None) -> dict[str, str]:

@@ -21,9 +21,10 @@ from sqlalchemy import (
 
 from app.domain.agreement import Agreement
 from app.domain.clusters import Scope, format_scope, parse_scope
-from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent, narrowed_by
+from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
+from app.domain.narrowing import Withdrawn, narrowed_by
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import (
     GRANT,
@@ -259,13 +260,13 @@ class ConnectionStore:
             grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
             if grant is None or grant.ended_at is not None:
                 return None
-            left = frozenset() if withdrawn is None else narrowed_by(grant.granted_scope, withdrawn)
-            if not left or grant.status_at(now) is not GrantStatus.ACTIVE:
+            left = None if withdrawn is None else narrowed_by(grant, Withdrawn(clusters=withdrawn))
+            if left is None or grant.status_at(now) is not GrantStatus.ACTIVE:
                 kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
                 end_grant(connection, grant, kind, actor, _reason(actor), now)
-            elif left != grant.granted_scope:
-                taken = format_scope(grant.granted_scope - left)
-                connection.change(_NARROW, of_consent=consent_id, left=format_scope(left))
+            elif left != grant:
+                taken = format_scope(grant.granted_scope - left.granted_scope)
+                connection.change(_NARROW, of_consent=consent_id, left=format_scope(left.granted_scope))
                 append_events(
                     connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken)
                 )

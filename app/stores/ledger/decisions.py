@@ -107,4 +107,6 @@ def _require_shown(replaced: ConsentGrant | None, shown: ShownConsent, now: date
 
 
 def _terms(grant: ConsentGrant | None) -> object:
-    return None if grant is None else (grant.consent_id, grant.granted_scope, grant.expires_at)
+    return (
+        None if grant is None else (grant.consent_id, grant.granted_scope, grant.resources, grant.expires_at)
+    )

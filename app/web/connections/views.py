@@ -8,9 +8,10 @@ from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.clusters import Scope, known_clusters
-from app.domain.consent import ConsentGrant, narrowed_by
+from app.domain.consent import ConsentGrant
 from app.domain.history import Actor
 from app.domain.language import Language
+from app.domain.narrowing import Withdrawn, narrowed_by
 from app.flow.consent import WaitingRequest
 from app.flow.withdrawal import withdraw
 from app.sign_in import Customer
@@ -136,7 +137,7 @@ def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
     if asked is None or not shown.is_active:
         return frozenset()
     stopping = shared if asked == EVERYTHING else known_clusters([asked]) & shared
-    return stopping if narrowed_by(shared, stopping) else shared
+    return shared if narrowed_by(shown.grant, Withdrawn(clusters=stopping)) is None else stopping
 
 
 def _load(consent_id: str) -> ShownConnection:
