@@ -26,7 +26,7 @@ from tests.support.customer import (
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, parse_page
 
-AUDIENCE = {"1000": "https://api.maple.example", "2000": "https://api.northern.example"}
+AUDIENCE = {"1000": "http://localhost:8003/maple", "2000": "http://localhost:8003/northern"}
 SUBJECT = {"1000": "maple-0001", "2000": "northern-0001"}
 
 

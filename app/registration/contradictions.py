@@ -53,7 +53,7 @@ def _sign_in_faults(location: Location, provider: dict[str, Any]) -> Iterator[Fa
 
 
 def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
-    """Faults in production: demo secrets, sandbox sign-in, and issuers with http."""
+    """Faults in production: demo secrets, sandbox sign-in, and issuers and audiences with http."""
     for table in ("recipients", "resource_servers"):
         for location, entry in entries_in(document, (table,)):
             if entry.get("demo"):
@@ -64,6 +64,8 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
             if isinstance(previous, dict) and previous.get("sha256") in DEMO_HASHES:
                 yield (*location, "previous_secret"), "a demo secret does not work in production"
     for location, provider in entries_in(document, ("providers",)):
+        if str(provider.get("audience")).lower().startswith("http:"):
+            yield (*location, "audience"), "http does not work in production"
         if provider.get("sign_in") == "sandbox":
             yield (*location, "sign_in"), "sandbox sign-in does not work in production"
         oidc = provider.get("oidc")

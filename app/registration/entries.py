@@ -33,6 +33,7 @@ from app.registration.demo_secrets import DEMO_HASHES
 from app.registration.locations import Fault
 from app.registration.reasons import reason_of
 from app.registration.values import (
+    Audience,
     Clusters,
     FilePath,
     HttpsAddress,
@@ -215,7 +216,7 @@ class _Provider(_Entry):
     logo: Logo | None = None
     colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$"), AfterValidator(readable_colour)]
     clusters: Clusters
-    audience: HttpsAddress
+    audience: Audience
     complaints: _Addresses
     help: _Addresses | None = None
     sign_in: Literal["sandbox", "oidc"]
@@ -247,7 +248,7 @@ class _ResourceServer(_Entry):
     secret_sha256: SecretHash
     previous_secret: _PreviousSecret | None = None
     demo: bool = False
-    audience: HttpsAddress
+    audience: Audience
 
     def to_resource_server(self) -> ResourceServer:
         return ResourceServer(

@@ -128,6 +128,7 @@ Logo = Annotated[str, Field(pattern=_LOGO, max_length=64), AfterValidator(_logo)
 Clusters = Annotated[frozenset[DataCluster], BeforeValidator(refuse_repetition), Field(min_length=1)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
+Audience = Issuer  # an API is named by its address, too (RFC 9068 2.2), which in development may be http
 ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
 Variable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_no_setting)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]

@@ -130,8 +130,8 @@ def test_what_another_file_would_change_is_said_in_words(tmp_path: Path) -> None
         ('fr = "Caisse Érable" }', 'fr = "Caisse Acacia" }'),
         ("demo = true", "demo = true\nsuspended = true"),
         ('"ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS", "INVESTMENTS",', '"ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS",'),
-        ("https://api.northern.example", "https://api.north.example"),
-        ("https://api.northern.example", "https://api.north.example"),
+        ("http://localhost:8003/northern", "https://api.north.example"),
+        ("http://localhost:8003/northern", "https://api.north.example"),
         ("8478dab97e7b5922fa862c43853ee013ba310452ae748d01c4446276ad9d526d", "0" * 64),
         ("harbour-demo-secret", "another-demo-secret"),
         ("consent_days = 365", "consent_days = 90"),
@@ -148,7 +148,7 @@ def test_what_another_file_would_change_is_said_in_words(tmp_path: Path) -> None
         in lines
     )
     assert "provider 1000: clusters loses INVESTMENTS" in lines
-    assert "provider 2000: audience https://api.northern.example becomes https://api.north.example" in lines
+    assert "provider 2000: audience http://localhost:8003/northern becomes https://api.north.example" in lines
     assert "provider 3000: our secret at its server changes" in lines
     assert "recipient dc-budget: is suspended: nobody can consent, and its tokens fail" in lines
     assert "recipient dc-budget: consent_duration 365 days becomes 90 days" in lines

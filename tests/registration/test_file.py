@@ -213,12 +213,19 @@ def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() ->
         "providers[1000].sign_in: sandbox sign-in does not work in production",
         "providers[2000].sign_in: sandbox sign-in does not work in production",
         "providers[3000].oidc.issuer: http does not work in production",
+        "providers[1000].audience: http does not work in production",
     } <= {fault.partition(": ")[2] for fault in faults}
+    audiences = [f'audience = "http://localhost:8003/{bank}"' for bank in ("maple", "northern", "harbour")]
     told = [
         DEMO_REGISTRY.read_text(encoding="utf-8").splitlines()[int(fault.partition(":")[0]) - 1]
         for fault in faults
     ]
-    assert {line.partition(" {")[0] for line in told} == {"demo = true", 'sign_in = "sandbox"', "oidc ="}
+    assert {line.partition(" {")[0] for line in told} == {
+        "demo = true",
+        'sign_in = "sandbox"',
+        "oidc =",
+        *audiences,
+    }
     assert len(told) >= 4
 
 
@@ -394,7 +401,7 @@ def site(en: str) -> str:
         ("recipients", "site", site("javascript:x"), ".site.en", "https address"),
         ("recipients", "site", site("https://a@b.example"), ".site.en", "https address"),
         ("recipients", "site", site("https://[::1"), ".site.en", "Invalid IPv6 URL"),
-        ("providers", "audience", '"api.maple.example"', "[1000].audience", "https address"),
+        ("providers", "audience", '"api.maple.example"', "[1000].audience", "https URL"),
         # Callbacks; the domain's own tests have every reason.
         ("recipients", "redirect_uris", '["https://b.example/*"]', ".redirect_uris[0]", "wildcard"),
         ("recipients", "redirect_uris", '["com.b.app:/", "http://b.c/"]', ".redirect_uris[1]", "loopback"),

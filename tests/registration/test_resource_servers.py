@@ -70,8 +70,17 @@ def test_a_fault_is_told_with_its_place_and_the_reason(
 def test_an_audience_must_be_a_registered_banks(tmp_path: Path) -> None:
     text = DEMO_REGISTRY.read_text(encoding="utf-8")
     servers = text[text.index("[[resource_servers]]") :]
-    faults = faults_after(tmp_path, servers, servers.replace("https://api.maple.", "https://api.mapel."))
+    faults = faults_after(tmp_path, servers, servers.replace("8003/maple", "8003/mapel"))
     assert faults == ["resource_servers[maple-api].audience: is the audience of no registered provider"]
+
+
+def test_an_audience_with_http_is_for_loopback_and_for_development(tmp_path: Path) -> None:
+    on_loopback, elsewhere = "http://localhost:8003/maple", "http://api.maple.example"
+    assert read_registry(DEMO_REGISTRY, allow_demo=True).providers["1000"].audience == on_loopback
+    faults = faults_after(tmp_path, on_loopback, elsewhere)
+    assert "providers[1000].audience: must be an https URL, or http on loopback" in faults
+    faults = faults_after(tmp_path, '"maple-api"', '"maple-api"', allow_demo=False)
+    assert "providers[1000].audience: http does not work in production" in faults
 
 
 def test_faults_of_every_table_are_told_at_once(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_an_access_token_is_told_with_its_claims_to_the_banks_api_and_to_its_cli
         "active": True,
         "token_type": "Bearer",
         "iss": "http://localhost:8000",
-        "aud": "https://api.maple.example",
+        "aud": "http://localhost:8003/maple",
         "sub": "maple-0001",
         "client_id": "dc-budget",
         "scope": "ACCOUNT_BASIC TRANSACTIONS",

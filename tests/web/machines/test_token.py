@@ -671,8 +671,8 @@ def test_a_refresh_token_dies_with_its_consent_however_busy(customer: BrowserCus
 @pytest.mark.parametrize(
     ("provider_id", "audience", "subject"),
     [
-        ("1000", "https://api.maple.example", "maple-0001"),
-        ("2000", "https://api.northern.example", "northern-0001"),
+        ("1000", "http://localhost:8003/maple", "maple-0001"),
+        ("2000", "http://localhost:8003/northern", "northern-0001"),
     ],
 )
 def test_an_access_token_is_a_jwt_that_the_banks_api_can_verify(
