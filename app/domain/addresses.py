@@ -36,14 +36,24 @@ def fault_in_issuer(issuer: str) -> str | None:
 
     Here http is accepted on loopback, where it never leaves the machine. Production refuses that, too.
     """
-    if _URI_CHARACTERS.fullmatch(issuer) is None or "?" in issuer:
+    if "?" in issuer or "#" in issuer:
         return "must be a URL without query and fragment"
+    return fault_in_bank_address(issuer)
+
+
+def fault_in_bank_address(address: str) -> str | None:
+    """The reason why nothing personal can be asked for at `address`; None where it can.
+
+    Here, too, http is accepted on loopback.
+    """
+    if _URI_CHARACTERS.fullmatch(address) is None:
+        return "has a fragment, or a character that does not belong in a URL"
     try:
-        parts = urlsplit(issuer)
+        parts = urlsplit(address)
         _ = parts.port
     except ValueError:
         return "is not a URL"
-    if not is_protected(issuer):
+    if not is_protected(address):
         return "must be an https URL, or http on loopback"
     return "has user information" if "@" in parts.netloc else None
 

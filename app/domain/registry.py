@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.account_sources import AccountsRegistration
+from app.domain.accounts import Account
 from app.domain.addresses import without_loopback_port
 from app.domain.clusters import WITH_HISTORY, Scope
 from app.domain.language import Bilingual
@@ -105,6 +107,7 @@ class SandboxCustomer:
     subject: str
     display_name: str
     trouble: SandboxTrouble | None = None
+    accounts: tuple[Account, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +129,9 @@ class OidcRegistration:
 class DataProvider:
     """A bank. `audience` is the `aud` of its access tokens (RFC 9068 2.2); `colour` is `#rrggbb`.
 
-    Its customers sign in at its own server, where `oidc` has one, or else in the sandbox. A bank is left out
-    (`is_left_out`) while Accord's secret at its server cannot be read: nobody can sign in there.
+    Its customers sign in at its own server, where `oidc` has one, or else in the sandbox. They choose among
+    their accounts where `accounts` says how Accord learns of these; else a consent is for all of them. A bank
+    is left out (`is_left_out`) while a secret of Accord's there cannot be read: nobody can sign in.
     """
 
     provider_id: str
@@ -141,6 +145,7 @@ class DataProvider:
     logo: str | None = None
     sandbox_customers: tuple[SandboxCustomer, ...] = ()
     oidc: OidcRegistration | None = None
+    accounts: AccountsRegistration | None = None
     is_left_out: bool = False
 
     @property

@@ -70,6 +70,8 @@ def _field_changes(old: Any, new: Any) -> Iterator[str]:
             yield _WHAT_IT_MEANS[field.name][after]
         elif field.name == "oidc":
             yield from _sign_in_changes(before, after)
+        elif field.name == "accounts":
+            yield from _accounts_changes(before, after)
         else:
             yield f"{field.name} {_from_to(before, after)}"
 
@@ -84,6 +86,21 @@ def _sign_in_changes(before: Any, after: Any) -> Iterator[str]:
             yield "our secret at its server changes"
         elif old != new:
             yield f"oidc.{field.name} {_from_to(old, new)}"
+
+
+def _accounts_changes(before: Any, after: Any) -> Iterator[str]:
+    if before is None or after is None:
+        yield (
+            "customers choose their accounts now"
+            if before is None
+            else "customers share all accounts now, and choose none"
+        )
+        return
+    if before.source != after.source:
+        yield "its accounts are asked for in another way"
+    old, new = before.withheld_categories, after.withheld_categories
+    if old != new:
+        yield f"accounts.withheld_categories {_from_to(old, new)}"
 
 
 def _from_to(before: Any, after: Any) -> str:

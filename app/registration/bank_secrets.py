@@ -1,10 +1,51 @@
 """Reads Accord's client secret at a bank's server, from an environment variable or from a file.
 
-The registration file names the variable or the file, and never contains the secret.
+The registration file names the variable or the file, and never contains the secret, except that of a demo.
 """
 
 import os
 from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from app.domain.tokens import hash_secret
+from app.registration.demo_secrets import DEMO_HASHES
+from app.registration.values import Entry, FilePath, Variable
+
+
+class UnreadableSecret(NamedTuple):
+    """Why a client secret cannot be read; `keys` lead from the provider to the key that names its place."""
+
+    keys: tuple[str, str]
+    reason: str
+
+
+class BankSecret(Entry):
+    """A table that names the place of a client secret."""
+
+    client_secret_env: Variable | None = None
+    client_secret_file: FilePath | None = None
+    demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
+
+    def read_secret(self, table: str, *, allow_demo: bool) -> tuple[str, UnreadableSecret | None]:
+        """The client secret and None, or an empty text and the reason why there is no secret.
+
+        `table` is the name that this table has in the file.
+        """
+        if self.demo_client_secret is not None:
+            return self.demo_client_secret, None
+        key = "client_secret_env" if self.client_secret_file is None else "client_secret_file"
+        try:
+            if self.client_secret_file is not None:
+                secret = secret_in_file(self.client_secret_file)
+            else:
+                secret = secret_in_variable(self.client_secret_env or "")
+        except ValueError as error:
+            return "", UnreadableSecret((table, key), str(error))
+        if not allow_demo and hash_secret(secret) in DEMO_HASHES:
+            return "", UnreadableSecret((table, key), "a demo secret does not work in production")
+        return secret, None
 
 
 def secret_in_variable(name: str) -> str:

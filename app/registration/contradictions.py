@@ -7,6 +7,7 @@ from app.registration.demo_secrets import DEMO_HASHES
 from app.registration.locations import Fault, Location, entries_in
 
 _KEYS_OF_A_BANK_SECRET = {"client_secret_env", "client_secret_file", "demo_client_secret"}
+_ADDRESSES_OF_A_BANK = ("issuer", "address", "token_address")
 
 
 def contradictions(document: dict[str, Any]) -> Iterator[Fault]:
@@ -22,7 +23,10 @@ def contradictions(document: dict[str, Any]) -> Iterator[Fault]:
     for location, provider in entries_in(document, ("providers",)):
         yield from _repeated(document, (*location, "customers"), "user_name")
         yield from _repeated(document, (*location, "customers"), "subject")
+        for customer_location, _ in entries_in(document, (*location, "customers")):
+            yield from _repeated(document, (*customer_location, "accounts"), "account_id")
         yield from _sign_in_faults(location, provider)
+        yield from _accounts_faults(location, provider)
     yield from _resource_server_contradictions(document)
 
 
@@ -48,12 +52,34 @@ def _sign_in_faults(location: Location, provider: dict[str, Any]) -> Iterator[Fa
         yield (*location, "customers"), 'belongs to sign_in = "sandbox"'
     if not is_oidc and oidc is not None:
         yield (*location, "oidc"), 'belongs to sign_in = "oidc"'
-    if isinstance(oidc, dict) and len(_KEYS_OF_A_BANK_SECRET & oidc.keys()) != 1:
-        yield (*location, "oidc"), "must have either client_secret_env or client_secret_file"
+    if isinstance(oidc, dict):
+        yield from _secret_faults((*location, "oidc"), oidc)
+
+
+def _accounts_faults(location: Location, provider: dict[str, Any]) -> Iterator[Fault]:
+    """A way of learning the accounts needs a sign-in that has what it takes."""
+    accounts = provider.get("accounts")
+    if not isinstance(accounts, dict):
+        return
+    way, asked_as = accounts.get("from"), accounts.get("as")
+    needed = None
+    if way == "sandbox":
+        needed = "sandbox"
+    elif way == "claim" or asked_as == "customer":
+        needed = "oidc"
+    if needed is not None and provider.get("sign_in") != needed:
+        yield (*location, "accounts"), f'belongs to sign_in = "{needed}"'
+    if way == "fdx" and asked_as == "service":
+        yield from _secret_faults((*location, "accounts"), accounts)
+
+
+def _secret_faults(location: Location, table: dict[str, Any]) -> Iterator[Fault]:
+    if len(_KEYS_OF_A_BANK_SECRET & table.keys()) != 1:
+        yield location, "must have either client_secret_env or client_secret_file"
 
 
 def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
-    """Faults in production: demo secrets, sandbox sign-in, and issuers and audiences with http."""
+    """Faults in production: demo secrets, the sandbox, and addresses and audiences of banks with http."""
     for table in ("recipients", "resource_servers"):
         for location, entry in entries_in(document, (table,)):
             if entry.get("demo"):
@@ -68,11 +94,20 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
             yield (*location, "audience"), "http does not work in production"
         if provider.get("sign_in") == "sandbox":
             yield (*location, "sign_in"), "sandbox sign-in does not work in production"
-        oidc = provider.get("oidc")
-        if isinstance(oidc, dict) and str(oidc.get("issuer")).lower().startswith("http:"):
-            yield (*location, "oidc", "issuer"), "http does not work in production"
-        if isinstance(oidc, dict) and "demo_client_secret" in oidc:
-            yield (*location, "oidc", "demo_client_secret"), "a demo secret does not work in production"
+        for table in ("oidc", "accounts"):
+            yield from _demo_faults_of_bank((*location, table), provider.get(table))
+
+
+def _demo_faults_of_bank(location: Location, table: Any) -> Iterator[Fault]:
+    if not isinstance(table, dict):
+        return
+    if table.get("from") == "sandbox":
+        yield (*location, "from"), "accounts of the sandbox do not work in production"
+    for key in _ADDRESSES_OF_A_BANK:
+        if str(table.get(key)).lower().startswith("http:"):
+            yield (*location, key), "http does not work in production"
+    if "demo_client_secret" in table:
+        yield (*location, "demo_client_secret"), "a demo secret does not work in production"
 
 
 def _repeated(document: dict[str, Any], location: Location, key: str) -> Iterator[Fault]:

@@ -2,13 +2,11 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
 )
@@ -26,16 +24,15 @@ from app.domain.registry import (
     SandboxTrouble,
     Status,
 )
-from app.domain.tokens import hash_secret
-from app.registration.bank_secrets import secret_in_file, secret_in_variable
+from app.registration.accounts import AccountsEntry, SandboxAccount, accounts_registration, without_ways
+from app.registration.bank_secrets import BankSecret, UnreadableSecret
 from app.registration.branding import readable_colour
-from app.registration.demo_secrets import DEMO_HASHES
 from app.registration.locations import Fault
 from app.registration.reasons import reason_of
 from app.registration.values import (
     Audience,
     Clusters,
-    FilePath,
+    Entry,
     HttpsAddress,
     Identifier,
     Issuer,
@@ -45,7 +42,6 @@ from app.registration.values import (
     RedirectUri,
     ScopeWord,
     SecretHash,
-    Variable,
     refuse_dot_segment,
     refuse_repetition,
     require_account_basic,
@@ -55,18 +51,7 @@ from app.registration.values import (
 )
 
 
-class UnreadableSecret(NamedTuple):
-    """Why a client secret cannot be read; `key` is the key of the entry that names its place."""
-
-    key: str
-    reason: str
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Names(_Entry):
+class _Names(Entry):
     en: Name
     fr: Name
 
@@ -74,7 +59,7 @@ class _Names(_Entry):
         return Bilingual(self.en, self.fr)
 
 
-class _Purpose(_Entry):
+class _Purpose(Entry):
     en: PurposeText
     fr: PurposeText
 
@@ -82,7 +67,7 @@ class _Purpose(_Entry):
         return Bilingual(self.en, self.fr)
 
 
-class _Addresses(_Entry):
+class _Addresses(Entry):
     en: HttpsAddress
     fr: HttpsAddress
 
@@ -90,7 +75,7 @@ class _Addresses(_Entry):
         return Bilingual(self.en, self.fr)
 
 
-class _PreviousSecret(_Entry):
+class _PreviousSecret(Entry):
     sha256: SecretHash
     until: Annotated[datetime, BeforeValidator(require_time_zone)]
 
@@ -98,7 +83,7 @@ class _PreviousSecret(_Entry):
         return PreviousSecret(self.sha256, self.until)
 
 
-class _Recipient(_Entry):
+class _Recipient(Entry):
     client_id: Identifier
     secret_sha256: SecretHash
     previous_secret: _PreviousSecret | None = None
@@ -156,22 +141,30 @@ class _Recipient(_Entry):
         )
 
 
-class _SandboxCustomer(_Entry):
+class _SandboxCustomer(Entry):
     user_name: Annotated[str, Field(min_length=1, max_length=64)]
     password: Annotated[str, Field(min_length=1, max_length=128, repr=False)]
     subject: Identifier
     display_name: Name
     trouble: SandboxTrouble | None = None
+    accounts: list[SandboxAccount] = Field(default_factory=list)
+
+    def to_customer(self) -> SandboxCustomer:
+        return SandboxCustomer(
+            user_name=self.user_name,
+            password=self.password,
+            subject=self.subject,
+            display_name=self.display_name,
+            trouble=self.trouble,
+            accounts=tuple(account.to_account() for account in self.accounts),
+        )
 
 
-class _Oidc(_Entry):
+class _Oidc(BankSecret):
     """A bank's OpenID Connect server. Only the secret of a demo may be in the registration file itself."""
 
     issuer: Issuer
     client_id: Annotated[str, Field(min_length=1, max_length=256)]
-    client_secret_env: Variable | None = None
-    client_secret_file: FilePath | None = None
-    demo_client_secret: Annotated[str | None, Field(min_length=1, max_length=256, repr=False)] = None
     scopes: Annotated[
         tuple[ScopeWord, ...],
         BeforeValidator(refuse_repetition),
@@ -191,24 +184,8 @@ class _Oidc(_Entry):
             former_issuers=self.former_issuers,
         )
 
-    def read_secret(self, *, allow_demo: bool) -> tuple[str, UnreadableSecret | None]:
-        """The client secret and None, or an empty text and the reason why there is no secret."""
-        if self.demo_client_secret is not None:
-            return self.demo_client_secret, None
-        key = "client_secret_env" if self.client_secret_file is None else "client_secret_file"
-        try:
-            if self.client_secret_file is not None:
-                secret = secret_in_file(self.client_secret_file)
-            else:
-                secret = secret_in_variable(self.client_secret_env or "")
-        except ValueError as error:
-            return "", UnreadableSecret(key, str(error))
-        if not allow_demo and hash_secret(secret) in DEMO_HASHES:
-            return "", UnreadableSecret(key, "a demo secret does not work in production")
-        return secret, None
 
-
-class _Provider(_Entry):
+class _Provider(Entry):
     provider_id: Annotated[Identifier, AfterValidator(refuse_dot_segment)]
     name: _Names
     legal_name: _Names | None = None
@@ -222,10 +199,17 @@ class _Provider(_Entry):
     sign_in: Literal["sandbox", "oidc"]
     customers: list[_SandboxCustomer] = Field(default_factory=list)
     oidc: _Oidc | None = None
+    accounts: AccountsEntry | None = None
 
     def to_provider(self, *, allow_demo: bool) -> tuple[DataProvider, UnreadableSecret | None]:
         """The provider, and the reason why it is left out, if it is."""
-        secret, unreadable = ("", None) if self.oidc is None else self.oidc.read_secret(allow_demo=allow_demo)
+        oidc, accounts, unreadable = None, None, None
+        if self.oidc is not None:
+            secret, unreadable = self.oidc.read_secret("oidc", allow_demo=allow_demo)
+            oidc = self.oidc.to_registration(secret)
+        if self.accounts is not None:
+            accounts, of_accounts = accounts_registration(self.accounts, allow_demo=allow_demo)
+            unreadable = unreadable or of_accounts
         provider = DataProvider(
             provider_id=self.provider_id,
             name=self.name.bilingual(),
@@ -236,14 +220,15 @@ class _Provider(_Entry):
             audience=self.audience,
             complaints=self.complaints.bilingual(),
             help=None if self.help is None else self.help.bilingual(),
-            sandbox_customers=tuple(SandboxCustomer(**customer.model_dump()) for customer in self.customers),
-            oidc=None if self.oidc is None else self.oidc.to_registration(secret),
+            sandbox_customers=tuple(customer.to_customer() for customer in self.customers),
+            oidc=oidc,
+            accounts=accounts,
             is_left_out=unreadable is not None,
         )
         return provider, unreadable
 
 
-class _ResourceServer(_Entry):
+class _ResourceServer(Entry):
     server_id: Identifier
     secret_sha256: SecretHash
     previous_secret: _PreviousSecret | None = None
@@ -259,7 +244,7 @@ class _ResourceServer(_Entry):
         )
 
 
-class _File(_Entry):
+class _File(Entry):
     providers: Annotated[list[_Provider], Field(min_length=1)]
     recipients: Annotated[list[_Recipient], Field(min_length=1)]
     resource_servers: list[_ResourceServer] = Field(default_factory=list)
@@ -273,4 +258,6 @@ def parse_entries(document: dict[str, Any], logos: Path) -> tuple[_File | None, 
     try:
         return _File.model_validate(document, context=logos), []
     except ValidationError as error:
-        return None, [(fault["loc"], reason_of(fault)) for fault in error.errors(include_url=False)]
+        return None, [
+            (without_ways(fault["loc"]), reason_of(fault)) for fault in error.errors(include_url=False)
+        ]

@@ -49,7 +49,7 @@ def read_registry(path: Path, *, allow_demo: bool) -> Registry:
     for index, entry in enumerate(parsed.providers):
         providers[entry.provider_id], unreadable = entry.to_provider(allow_demo=allow_demo)
         if unreadable is not None:
-            where = ("providers", index, "oidc", unreadable.key)
+            where = ("providers", index, *unreadable.keys)
             left_out[entry.provider_id] = (
                 f"{path}:{line_of(text, where)}: {describe_location(where, document)}: {unreadable.reason}"
             )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_IDENTIFIERS = ("client_id", "provider_id", "server_id", "user_name")
+_IDENTIFIERS = ("client_id", "provider_id", "server_id", "user_name", "account_id")
 
 Location = tuple[str | int, ...]
 """The keys and the indices that lead from the document to a value, such as `("providers", 0, "name")`."""

@@ -27,14 +27,17 @@ _REASONS = {
     "less_than_equal": "must be {le} or less",
     "literal_error": "must be one of {expected}",
     "enum": "must be one of {expected}",
+    "union_tag_not_found": "needs the key {key}",
+    "union_tag_invalid": "has a key {key} that is none of {expected_tags}",
 }
 
 
 def reason_of(fault: ErrorDetails) -> str:
     """Why the value is wrong. A message of our own validators is used as it is."""
     reason = _REASONS.get(fault["type"])
-    return (
-        fault["msg"].removeprefix("Value error, ")
-        if reason is None
-        else reason.format(**fault.get("ctx", {}))
-    )
+    if reason is None:
+        return fault["msg"].removeprefix("Value error, ")
+    context = fault.get("ctx", {})
+    # Tables are told apart by a key, of which pydantic says both its own name for it and the file's.
+    key = str(context.get("discriminator", "")).rpartition(" | ")[2].strip("'")
+    return reason.format(key=key, **context)

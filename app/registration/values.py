@@ -7,12 +7,15 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
 )
 
-from app.domain.addresses import fault_in_issuer, fault_in_redirect_uri
+from app.domain.account_sources import fault_in_address_with_subject
+from app.domain.addresses import fault_in_bank_address, fault_in_issuer, fault_in_redirect_uri
 from app.domain.clusters import DataCluster
 from app.domain.display_text import printable_line
 from app.environment import PREFIX
@@ -25,6 +28,12 @@ _IDENTIFIER = r"^[A-Za-z0-9._~-]{1,64}$"
 _SCOPE_WORD = r"^[!#-\[\]-~]{1,128}$"  # RFC 6749 3.3
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 _LOGO = r"^[a-z0-9][a-z0-9-]*\.(svg|png|webp)$"
+
+
+class Entry(BaseModel):
+    """A table of the file. Keys that it does not know are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _visible(text: str) -> str:
@@ -70,6 +79,20 @@ def _issuer(issuer: str) -> str:
     if fault is not None:
         raise ValueError(fault)
     return issuer
+
+
+def _bank_address(address: str) -> str:
+    fault = fault_in_bank_address(address)
+    if fault is not None:
+        raise ValueError(fault)
+    return address
+
+
+def _address_with_subject(address: str) -> str:
+    fault = fault_in_address_with_subject(address)
+    if fault is not None:
+        raise ValueError(fault)
+    return address
 
 
 def require_openid(scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,6 +152,8 @@ Clusters = Annotated[frozenset[DataCluster], BeforeValidator(refuse_repetition),
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
 Audience = Issuer  # an API is named by its address, too (RFC 9068 2.2), which in development may be http
+BankAddress = Annotated[str, AfterValidator(_bank_address), Field(max_length=2048)]
+AddressWithSubject = Annotated[str, AfterValidator(_address_with_subject), Field(max_length=2048)]
 ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
 Variable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_no_setting)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]

@@ -611,7 +611,7 @@ def test_however_many_test_customers_there_are_five_are_named(
 ) -> None:
     text = with_customers({f"load-{number:03}": f"load-{number:03}" for number in range(100)})
     if not with_troubles:
-        text = re.sub(r"^.*trouble = .*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(r', trouble = "\w+"', "", text)
     registry = tmp_path / "registry.toml"
     registry.write_text(text, encoding="utf-8")
     app = make_app(make_settings(valkey.url, ledger_url, signing_keys, registry=registry), clock)
