@@ -59,6 +59,7 @@ _BILINGUAL = (
     "provider_name",
     "provider_legal_name",
 )
+_OPTIONAL = {"agent", "purpose", "provider_legal_name"}
 
 
 def make_agreement(client: Client, provider: DataProvider) -> Agreement:
@@ -91,19 +92,37 @@ def effective_agreement(
 
 def parse_agreement(document: str) -> Agreement:
     """The agreement that `document` is the JSON of. Raises ValueError for another text."""
-    record = json.loads(document)
-    texts: dict[str, Any] = {name: _bilingual(record[name]) for name in _BILINGUAL}
-    purposes = {
-        cluster: Bilingual(**record["cluster_purposes"][cluster.value])
-        for cluster in DataCluster
-        if cluster.value in record["cluster_purposes"]
+    try:
+        return _agreement(json.loads(document))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not an agreement: {type(error).__name__}") from error
+
+
+def _agreement(record: Any) -> Agreement:
+    texts: dict[str, Any] = {
+        name: None if name in _OPTIONAL and record[name] is None else _bilingual(record[name])
+        for name in _BILINGUAL
     }
-    return Agreement(**texts, cluster_purposes=purposes, history_months=record["history_months"])
+    purposes: dict[str, Any] = {**record["cluster_purposes"]}
+    months = record["history_months"]
+    if not (months is None or type(months) is int):
+        raise TypeError
+    return Agreement(
+        **texts,
+        cluster_purposes={
+            cluster: _bilingual(purposes[cluster.value])
+            for cluster in DataCluster
+            if cluster.value in purposes
+        },
+        history_months=months,
+    )
 
 
 def _texts(text: Bilingual | None) -> dict[str, str] | None:
     return None if text is None else {"en": text.en, "fr": text.fr}
 
 
-def _bilingual(texts: dict[str, str] | None) -> Bilingual | None:
-    return None if texts is None else Bilingual(**texts)
+def _bilingual(texts: dict[str, str]) -> Bilingual:
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError
+    return Bilingual(**texts)

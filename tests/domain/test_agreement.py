@@ -1,9 +1,12 @@
 """What was agreed is kept as one text, which reads back as it was for as long as it is kept."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.agreement import Agreement, effective_agreement, make_agreement, parse_agreement
 from app.domain.clusters import DataCluster, Scope
@@ -28,6 +31,16 @@ RECORDED = (
     '"recipient_site":{"en":"https://budget.example","fr":"https://budget.example (fr)"}}'
 )
 
+_LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+JSON = st.recursive(
+    _LEAVES,
+    lambda each: (
+        st.lists(each, max_size=2)
+        | st.dictionaries(st.sampled_from(["en", "fr", "TRANSACTIONS"]), each, max_size=3)
+    ),
+    max_leaves=6,
+)
+
 
 def an_agreement(**changes: Any) -> Agreement:
     return make_agreement(a_client(**changes), a_provider())
@@ -44,6 +57,47 @@ def test_its_text_stays_what_it_is_in_every_ledger() -> None:
     agreement = an_agreement(cluster_purposes={"TRANSACTIONS": why})
     assert agreement.document == RECORDED
     assert parse_agreement(RECORDED) == agreement
+
+
+def recorded_with(**changes: Any) -> str:
+    return json.dumps({**json.loads(RECORDED), **changes})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "5",
+        "[" * 100_000,
+        RECORDED[:-1],
+        recorded_with(recipient_name=None),
+        recorded_with(recipient_name="Budget Compass"),
+        recorded_with(recipient_name={"en": "Budget Compass"}),
+        recorded_with(recipient_name={"en": "Budget Compass", "fr": 5}),
+        recorded_with(purpose=5),
+        recorded_with(cluster_purposes=None),
+        recorded_with(cluster_purposes=[]),
+        recorded_with(cluster_purposes={"TRANSACTIONS": "Why"}),
+        recorded_with(history_months="24"),
+        recorded_with(history_months=True),
+    ],
+    ids=range(17),
+)
+def test_a_text_that_is_no_agreement_is_a_value_error(document: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # which one is json's own, or says what was wrong
+        parse_agreement(document)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(json.loads(RECORDED))), JSON))
+def test_a_changed_agreement_is_read_or_is_a_value_error(changes: dict[str, Any]) -> None:
+    try:
+        agreement = parse_agreement(recorded_with(**changes))
+    except ValueError:
+        return
+    assert parse_agreement(agreement.document) == agreement
 
 
 def test_the_same_agreement_has_the_same_hash_in_whatever_order_it_was_registered() -> None:
