@@ -232,6 +232,10 @@ CURRENCY = Text("Currency")
 DATE = Text("Date")
 WHO_SENT_OR_GOT_THE_MONEY = Text("Who sent or got the money")
 
+DETAILS = Text("Details")
+SHARED_HERE = Text("Shared here")
+NOT_SHARED_HERE = Text("Not shared here")
+
 # Time to answer
 
 LESS_THAN_2_MINUTES = Text("Less than 2 minutes are left to answer.")

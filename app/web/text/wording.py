@@ -61,7 +61,7 @@ _BASIC: Final = ClusterWording(
         _l("Account name or nickname"),
         _l("Type, such as chequing, savings, credit card or loan"),
         _l("Last digits of the account number"),
-        _l("If the account is open or closed"),
+        _l("Whether the account is open or closed"),
         # Translators: what kind of money an account holds, such as Canadian dollars.
         _l("Currency"),
     ),
@@ -118,8 +118,8 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
         name=_l("Transactions"),
         summary=_l("Money in and out: dates, amounts, who paid or was paid."),
         explanation=_l(
-            "Money that came in or went out of your accounts. It shows dates, amounts, descriptions, and who "
-            "paid you or who you paid."
+            "Money that came into or left your accounts. It shows dates, amounts, descriptions, and who paid "
+            "you or who you paid."
         ),
         shared=(
             # Translators: the day of a transaction.
@@ -132,7 +132,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
             _l("Type and status"),
             _l("Who sent or got the money"),
         ),
-        not_shared=(_l("The power to make a payment or a transfer"),),
+        not_shared=(_l("Permission to make a payment or a transfer"),),
     ),
     DataCluster.STATEMENTS: ClusterWording(
         name=_l("Account statements (PDF)"),
@@ -142,7 +142,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
             "transactions, even if you leave those out here."
         ),
         shared=(_l("Statements of your accounts, just as you get them"),),
-        not_shared=(_l("Statements of accounts you have somewhere else"),),
+        not_shared=(_l("Statements from other banks"),),
     ),
     DataCluster.INVESTMENTS: ClusterWording(
         # Translators: a type of data.
@@ -163,7 +163,7 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
             # Translators: orders to buy or sell that are not done yet.
             _l("Open orders"),
         ),
-        not_shared=(_l("The power to buy, sell or move your investments"),),
+        not_shared=(_l("Permission to buy, sell or move your investments"),),
     ),
     DataCluster.ACCOUNT_PAYMENTS: ClusterWording(
         name=_l("Account numbers for payments"),
@@ -176,19 +176,19 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
             _l("Full account number"),
             _l("Transit number"),
             _l("Institution number"),
-            _l("If the account can send or receive money"),
+            _l("Whether the account can send or receive money"),
         ),
         not_shared=(
             _l("Your password or PIN"),
-            _l("The power to take money without your agreement"),
+            _l("Permission to take money unless you agree"),
         ),
     ),
     DataCluster.CUSTOMER_CONTACT: ClusterWording(
         name=_l("Contact information"),
         summary=_l("Name, email, phone number, mailing address."),
         explanation=_l(
-            "How to reach you or your business: name, email, phone number and mailing address. %(provider)s "
-            "shares what it has on file."
+            "How to reach you or your business: name, email, phone number and mailing address. Only what "
+            "your bank has on file is shared."
         ),
         shared=(
             # Translators: of a person or a business.
@@ -207,8 +207,8 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
         name=_l("Personal information"),
         summary=_l("Full name, date of birth, home address."),
         explanation=_l(
-            "Details about you as the owner of the account, such as your full name and date of birth. "
-            "%(provider)s shares what it has on file."
+            "Details about you as the owner of the account, such as your full name and date of birth. Only "
+            "what your bank has on file is shared."
         ),
         shared=(
             _l("Full name"),

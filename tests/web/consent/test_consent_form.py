@@ -284,10 +284,8 @@ def test_all_eight_clusters_are_shown_from_the_least_to_the_most_identifying(
     assert checked(page) == set()
     for section in sections(page).values():
         details = section.one("details")
-        for words in {"en": ("Shared here", "Not shared here"), "fr": ("Partagé ici", "Non partagé ici")}[
-            lang
-        ]:
-            assert words in details.text
+        assert texts.SHARED_HERE[lang] in details.text
+        assert texts.NOT_SHARED_HERE[lang] in details.text
         assert all(items.all("li") for items in details.all("ul"))
 
 
@@ -295,7 +293,7 @@ def test_what_unfolds_a_list_is_named_after_its_type_of_data(customer: BrowserCu
     page = form_page(customer, lang, scope=EVERY_CLUSTER)
     names = [summary.attributes["aria-label"] for summary in page.all("summary")]
     assert len(set(names)) == 8
-    begins = {"en": "Details", "fr": "Détails"}[lang]
+    begins = texts.DETAILS[lang]
     assert {summary.text for summary in page.all("summary")} == {begins}
     assert all(name.startswith(begins) for name in names)
     assert names[2].endswith({"en": ": Transactions", "fr": ": Opérations"}[lang])
