@@ -14,6 +14,7 @@ from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as BaseResponse
 
 from app import loaded, logs
+from app.accounts.bank_accounts import BankAccounts
 from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
@@ -243,6 +244,7 @@ def _make_services(
             clock=clock,
         ),
         sign_ins=SignInStore(client, records),
+        bank_accounts=BankAccounts(clock=clock),
         issuers=IssuerStore(ledger.database),
         readiness=Readiness(check_ready),
         clock=clock,

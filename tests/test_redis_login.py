@@ -12,6 +12,7 @@ from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.ports import free_port
 from tests.support.redis_servers import commands_to
+from tests.support.registrations import with_accounts
 from tests.support.repository import ROOT
 
 DOCUMENTED = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -28,7 +29,11 @@ def test_a_flow_needs_no_other_rights_than_the_documented_ones(
             "ACL", "SETUSER", "accord", "on", ">a-password", "~*", *found[1].split()
         )
         url = f"redis://accord:a-password@127.0.0.1:{server.port}/0"
-        settings = make_settings(url, ledger_url, signing_keys, authorize_rate=100, token_rate=100)
+        registry = tmp_path / "registry.toml"
+        registry.write_text(with_accounts(), encoding="utf-8")
+        settings = make_settings(
+            url, ledger_url, signing_keys, registry=registry, authorize_rate=100, token_rate=100
+        )
         client = a_browser(make_app(settings, clock))
         customer = BrowserCustomer(client)
         request_id = customer.begin()

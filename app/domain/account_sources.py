@@ -63,6 +63,11 @@ class AccountsRegistration:
     source: SandboxSource | ClaimSource | CustomerSource | ServiceSource
     withheld_categories: frozenset[AccountCategory] = frozenset()
 
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether the bank gives a list only when its customer signs in; else it can be asked at any time."""
+        return isinstance(self.source, ClaimSource | CustomerSource)
+
 
 def fault_in_address_with_subject(address: str) -> str | None:
     """The reason why `address` cannot be that of a ServiceSource; None where it can."""

@@ -12,6 +12,7 @@ from flask import current_app, g
 from flask.globals import request_ctx
 from itsdangerous import Signer
 
+from app.accounts.bank_accounts import BankAccounts
 from app.domain.language import Language
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
@@ -63,6 +64,7 @@ class Services:
     sandbox: SandboxSignIn | None
     bank_sign_in: SignIn
     sign_ins: SignInStore
+    bank_accounts: BankAccounts
     issuers: IssuerStore
     readiness: Readiness
     clock: Callable[[], datetime]

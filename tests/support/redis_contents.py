@@ -13,6 +13,8 @@ def texts_in(client: redis.Redis) -> list[str]:
                 found.append(str(client.get(key)))
             case "list":
                 found += map(str, client.lrange(key, 0, -1))
+            case "hash":
+                found += (str(text) for field in client.hgetall(key).items() for text in field)
             case other:
                 raise AssertionError(f"{key}: say here how a {other!r} is read")
     return found

@@ -1,5 +1,6 @@
 """Registration files: the demo's, the demo's with more customers, and one that production takes."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,14 @@ def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup"
         for name, subject in subjects.items()
     ]
     return DEMO_REGISTRY.read_text().replace("customers = [\n", f"customers = [\n{''.join(lines)}", 1)
+
+
+def with_accounts(source: str = '{ from = "sandbox" }', *, of: str = "1000") -> str:
+    """The demo's registration, in which the bank `of` says where its accounts come from, and how."""
+    before, start, bank = DEMO_REGISTRY.read_text(encoding="utf-8").partition(f'provider_id = "{of}"\n')
+    registered = re.compile(r"^accounts = .*\n", re.MULTILINE)
+    bank, separator, after = bank.partition("[[")
+    return f"{before}{start}accounts = {source}\n{registered.sub('', bank)}{separator}{after}"
 
 
 PRODUCTION_REGISTRY = """

@@ -5,11 +5,14 @@ renews its time to live with the same command, so that nothing is written where 
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypedDict, cast
 
+from app.domain.accounts import AccountList
 from app.domain.pending_request import PendingRequest
+from app.stores.redis.accounts import KeptAccounts, accounts_key, keeping_accounts, lookup_accounts
 from app.stores.redis.client import Lookup, Redis, ask, guarded, look_up
 from app.stores.redis.redis_py import Command
 from app.stores.redis.requests import RequestStore
@@ -20,20 +23,23 @@ class SessionContent(TypedDict, total=False):
     """What is remembered of a browser, as JSON.
 
     `customers` are the members of a `Customer` by the provider's id, `left` the providers at which somebody
-    signed out; `begun` is in ISO 8601.
+    signed out, `asked` the requests for which a bank will not be asked again for the accounts by itself;
+    `begun` is in ISO 8601.
     """
 
     browser: str
     lang: str | None
     customers: dict[str, dict[str, str]]
     left: list[str]
+    asked: list[str]
     begun: str
 
 
 class SessionStore:
     """Finds, saves and forgets sessions. Every method but `new_id` raises StoreUnavailable.
 
-    A page needs its browser's session and one pending request of `requests`: both take one round trip here.
+    A page needs its browser's session, one pending request of `requests` and the lists of accounts beside the
+    session: all take one round trip here.
     """
 
     def __init__(
@@ -55,21 +61,44 @@ class SessionStore:
 
     def find_with_request(
         self, session_id: str, request_id: str
-    ) -> tuple[SessionContent | None, PendingRequest | None]:
-        """The session's content and the pending request, whoever began it."""
+    ) -> tuple[SessionContent | None, PendingRequest | None, KeptAccounts]:
+        """The session's content, the pending request, whoever began it, and the session's accounts."""
         session, request = self._lookup(session_id), self._requests.lookup(request_id)
-        content, *replies = ask(self._redis, *session.commands, *request.commands)
-        return session.understand([content]), request.understand(replies)
+        accounts = lookup_accounts(self._records, session_id)
+        content, kept, *replies = ask(self._redis, *session.commands, *accounts.commands, *request.commands)
+        return session.understand([content]), request.understand(replies), accounts.understand([kept])
+
+    def find_accounts(self, session_id: str) -> KeptAccounts:
+        """The lists of accounts beside a session."""
+        return look_up(self._redis, lookup_accounts(self._records, session_id))
+
+    def keep_accounts(self, session_id: str, provider_id: str, accounts: AccountList) -> None:
+        """Keeps the list of one bank beside a session."""
+        ask(self._redis, *keeping_accounts(self._records, session_id, provider_id, accounts))
 
     def find_request(self, request_id: str) -> PendingRequest | None:
         """The pending request, whoever began it, where the session is known."""
         return self._requests.find_request(request_id)
 
     def save(
-        self, session_id: str, content: SessionContent, *, opened: PendingRequest | None = None, now: datetime
+        self,
+        session_id: str,
+        content: SessionContent,
+        *,
+        opened: PendingRequest | None = None,
+        accounts: Mapping[str, AccountList] = MappingProxyType({}),
+        now: datetime,
     ) -> None:
-        """Saves the session, and keeps the request that is `opened` as its browser's newest."""
-        self._save_with(self._saving(session_id, content), opened, now)
+        """Saves the session, keeps the request that is `opened` as its browser's newest, and `accounts`.
+
+        These are the lists of banks, by their provider_id.
+        """
+        beside = [
+            command
+            for provider_id, found in accounts.items()
+            for command in keeping_accounts(self._records, session_id, provider_id, found)
+        ]
+        self._save_with(self._saving(session_id, content), opened, now, beside)
 
     def replace(
         self, session_id: str, content: SessionContent, *, opened: PendingRequest | None = None, now: datetime
@@ -80,15 +109,17 @@ class SessionStore:
         """
         return self._save_with((*self._saving(session_id, content), "XX"), opened, now)
 
-    def _save_with(self, saving: Command, opened: PendingRequest | None, now: datetime) -> bool:
+    def _save_with(
+        self, saving: Command, opened: PendingRequest | None, now: datetime, beside: Sequence[Command] = ()
+    ) -> bool:
         if opened is None:
-            return bool(ask(self._redis, saving)[0])
-        saved, *_, too_many = ask(self._redis, saving, *self._requests.opening(opened, now=now))
+            return bool(ask(self._redis, saving, *beside)[0])
+        saved, *_, too_many = ask(self._redis, saving, *beside, *self._requests.opening(opened, now=now))
         self._requests.give_up(opened.browser_id, too_many)
         return bool(saved)
 
     def forget(self, session_id: str) -> None:
-        ask(self._redis, ("DEL", _key(session_id)))
+        ask(self._redis, ("DEL", _key(session_id)), ("DEL", accounts_key(session_id)))
 
     def _lookup(self, session_id: str) -> Lookup[SessionContent | None]:
         key = _key(session_id)
@@ -115,6 +146,7 @@ def forget_all(redis: Redis, is_meant: Callable[[dict[str, Any]], bool]) -> int:
             content = parse(redis.get(key))
             if content is not None and is_meant(content):
                 count += redis.delete(key)
+                redis.delete(accounts_key(key.removeprefix(_key(""))))
     return count
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import structlog
 from flask import request
 
+from app.domain.accounts import AccountList
 from app.domain.callback import denied_uri
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
@@ -29,6 +30,12 @@ class OpenRequest:
     def customer(self) -> Customer | None:
         """The customer who is signed in at the request's provider; None for nobody."""
         return self.session.customer_of(self.parties.provider.provider_id)
+
+    @property
+    def accounts(self) -> AccountList | None:
+        """The fresh list of this customer's accounts that the session has; else None (`find_accounts`)."""
+        found = self.session.accounts_of(self.parties.provider.provider_id)
+        return found if found is not None and found.is_fresh_at(services().clock()) else None
 
     @property
     def denied_uri(self) -> str:

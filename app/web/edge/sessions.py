@@ -9,18 +9,23 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
+from app.domain.accounts import AccountList
 from app.domain.language import Language, find_language, parse_language
 from app.domain.pending_request import PendingRequest
 from app.domain.registry import DataProvider
 from app.sign_in import Customer
 from app.signatures import make_signer
+from app.stores.redis.requests import MOST_OPEN_REQUESTS
 from app.stores.redis.sessions import SessionContent, SessionStore
+
+if TYPE_CHECKING:
+    from app.stores.redis.accounts import KeptAccounts
 
 FindProvider = Callable[[str], DataProvider | None]
 
@@ -48,6 +53,8 @@ class BrowserSession(SessionMixin):
         self._absolute = absolute
         self._clock = clock
         self._content: SessionContent | None = None
+        self._kept_accounts: KeptAccounts | None = None
+        self._new_accounts: dict[str, AccountList] = {}
         self.has_cookie = has_cookie
         self.was_known = session_id is not None  # the cookie is ours; its session may have ended
         self.cookie_language = cookie_language  # known without Redis, and after the session has ended
@@ -93,8 +100,38 @@ class BrowserSession(SessionMixin):
         """Whether a customer of this provider has signed out, and none has signed in since."""
         return provider_id in self._load().get("left", [])
 
-    def sign_in(self, customer: Customer) -> None:
+    def accounts_of(self, provider_id: str) -> AccountList | None:
+        """The list of accounts that this session has of its customer of the provider; None without one.
+
+        It may be too old by now (`AccountList.is_fresh_at`).
+        """
+        if provider_id in self._new_accounts:
+            return self._new_accounts[provider_id]
+        if self.id is None:
+            return None
+        if self._kept_accounts is None:
+            self._kept_accounts = self._store.find_accounts(self.id)
+        return self._kept_accounts.find_list(provider_id)
+
+    def keep_accounts(self, provider_id: str, accounts: AccountList) -> None:
+        """Keeps the list of the customer who is signed in at the provider."""
+        self._store.keep_accounts(str(self.id), provider_id, accounts)
+        self._new_accounts[provider_id] = accounts
+
+    def has_asked_for_accounts(self, request_id: str) -> bool:
+        """Whether the bank's sign-in has been asked for the accounts already, for want of a list."""
+        return request_id in self._load().get("asked", [])
+
+    def note_asked_for_accounts(self, request_id: str) -> None:
+        """Notes that the bank's sign-in is asked; the caller saves the session, or signs somebody in."""
+        content = self._load()
+        others = [other for other in content.get("asked", []) if other != request_id]
+        content["asked"] = [request_id, *others][:MOST_OPEN_REQUESTS]
+
+    def sign_in(self, customer: Customer, *, accounts: AccountList | None = None) -> None:
         """Starts a new session for the customer under a new id, and deletes the old session (ASVS 7.2.4).
+
+        `accounts` is the list that the bank gave with this sign-in, and is kept in the same round trip.
 
         When another customer was signed in at this provider, the new session has nothing of theirs and a new
         browser_id; the caller binds to it the request that the sign-in is for, if there is one. A further
@@ -108,6 +145,7 @@ class BrowserSession(SessionMixin):
         begun = kept["begun"] if customers else self._clock().isoformat()
         customers = {**customers, customer.provider_id: asdict(customer)}
         left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
+        self._new_accounts = {} if accounts is None else {customer.provider_id: accounts}
         self._start_anew({**kept, "customers": customers, "left": left, "begun": begun})
 
     def sign_out(self) -> None:
@@ -117,6 +155,7 @@ class BrowserSession(SessionMixin):
         """
         kept = self._load()
         left = sorted({*kept.get("left", []), *kept.get("customers", {})})
+        self._new_accounts = {}
         self._start_anew({"lang": kept.get("lang"), "left": left})
 
     def save(self) -> None:
@@ -141,16 +180,17 @@ class BrowserSession(SessionMixin):
                 return
             if content.pop("customers", None):
                 # The session was ended during this request: nobody is signed in any more.
+                self._new_accounts = {}
                 content["browser"] = _new_browser_id()
         if opened is not None:
             opened = replace(opened, browser_id=content["browser"])
         new_id = self._store.new_id()
-        self._store.save(new_id, content, opened=opened, now=now)
+        self._store.save(new_id, content, opened=opened, accounts=self._new_accounts, now=now)
         self._id = self.cookie_to_set = new_id
 
     def _start_anew(self, content: SessionContent) -> None:
         old = self._id
-        self._id = None
+        self._id = self._kept_accounts = None
         self._content = {"browser": _new_browser_id(), "begun": self._clock().isoformat(), **content}
         self.save()
         if old is not None:
@@ -159,13 +199,13 @@ class BrowserSession(SessionMixin):
     def find_request(self, request_id: str) -> PendingRequest | None:
         """The pending request; None where there is none. It may belong to another browser.
 
-        The session is loaded in the same round trip, unless it is loaded already.
+        The session and its accounts are loaded in the same round trip, unless it is loaded already.
         """
         self.was_accessed = True
         if self._content is not None or self._id is None:
             self._load()
             return self._store.find_request(request_id)
-        found, pending = self._store.find_with_request(self._id, request_id)
+        found, pending, self._kept_accounts = self._store.find_with_request(self._id, request_id)
         self._take(found)
         return pending
 
@@ -191,8 +231,8 @@ class BrowserSession(SessionMixin):
         try:
             if not all(self._is_known(_customer(kept)) for kept in content.get("customers", {}).values()):
                 return False
-            has_left = isinstance(content.get("left", []), list)
-            return has_left and self._clock() - datetime.fromisoformat(content["begun"]) < self._absolute
+            are_lists = all(isinstance(content.get(name, []), list) for name in ("left", "asked"))
+            return are_lists and self._clock() - datetime.fromisoformat(content["begun"]) < self._absolute
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
 

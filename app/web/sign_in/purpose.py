@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from flask import url_for
 
+from app.domain.accounts import AccountList
 from app.domain.language import Language
 from app.domain.registry import Client, DataProvider
 from app.domain.sign_in import PendingSignIn
@@ -41,6 +42,14 @@ class SignInPurpose:
     def customer(self) -> Customer | None:
         """The customer who is signed in at the provider already; None for nobody."""
         return self.session.customer_of(self.provider.provider_id)
+
+    @property
+    def lacks_accounts(self) -> bool:
+        """Whether the request needs a list of accounts that only the bank's sign-in gives."""
+        registration = self.provider.accounts
+        if self.opened is None or registration is None or not registration.needs_sign_in:
+            return False
+        return self.opened.accounts is None
 
     @property
     def bound_to(self) -> str:
@@ -81,9 +90,12 @@ class SignInPurpose:
         """Creates a session, if there is none, and saves the language in it."""
         self.session.remember_language(language.current_language())
 
-    def welcome(self, customer: Customer) -> None:
-        """Starts a new session for `customer`, and binds the request to it."""
-        self.session.sign_in(customer)
+    def welcome(self, customer: Customer, accounts: AccountList | None = None) -> None:
+        """Starts a new session for `customer`, and binds the request to it.
+
+        `accounts` is the list that came with the sign-in.
+        """
+        self.session.sign_in(customer, accounts=accounts)
         if self.opened is not None and self.opened.pending.browser_id != self.session.browser_id:
             bind_to_this_browser(self.opened)
         _log.info("signed_in", provider_id=customer.provider_id, outcome="ok")

@@ -9,6 +9,8 @@ from flask import Response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.domain.account_sources import SandboxSource
+from app.domain.accounts import AccountList
 from app.domain.registry import SandboxCustomer, SandboxTrouble
 from app.sign_in import Customer, SignInFailed
 from app.stores.redis.attempts import Allowance
@@ -86,8 +88,16 @@ def check_password(purpose: SignInPurpose, form: SignInForm) -> BaseResponse:
         _log.info("sign_in_failed", provider_id=provider_id, outcome="refused")
         return Response(sandbox_page(purpose, form, has_failed=True), 400)
     services().attempts.take_back(allowances)
-    _as_long_as_it_lasts(purpose, customer).welcome(customer)
+    _as_long_as_it_lasts(purpose, customer).welcome(customer, _accounts_of(purpose, customer))
     return redirect(purpose.next_address, 303)
+
+
+def _accounts_of(purpose: SignInPurpose, customer: Customer) -> AccountList | None:
+    """The customer's accounts, for a request at a bank of which they are asked without waiting."""
+    registration = purpose.provider.accounts
+    if purpose.opened is None or registration is None or not isinstance(registration.source, SandboxSource):
+        return None
+    return services().bank_accounts.find_accounts(purpose.provider, customer)
 
 
 def _as_long_as_it_lasts(purpose: SignInPurpose, customer: Customer) -> SignInPurpose:

@@ -73,7 +73,7 @@ def sign_out() -> BaseResponse | str:
 def _sign_in_page(purpose: SignInPurpose) -> BaseResponse | str:
     """Shows the sign-in, or redirects to the next page when the customer is signed in already."""
     purpose.require_time_left()
-    if purpose.customer is not None:
+    if purpose.customer is not None and not (request.args.get("at") == "accounts" and purpose.lacks_accounts):
         return redirect(purpose.next_address, 302)
     if request.method == "HEAD":
         return Response()
