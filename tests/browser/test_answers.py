@@ -1,6 +1,7 @@
 """The two answers, from the recipient's link to the recipient's page, in both languages and at both banks."""
 
 import pytest
+from playwright.sync_api import expect
 
 from app.domain.clusters import DataCluster
 from tests.browser.visit import APPROVE, DENY, Visit
@@ -13,10 +14,7 @@ BANKS = {
     "2000": texts.NORTHERN,
 }
 CONNECTED = {"en": "{} is connected", "fr": "Votre lien avec {} est établi"}
-UNAVAILABLE = {
-    "en": "Investments: not available at Northern Bank.",
-    "fr": "Placements\N{NO-BREAK SPACE}: Banque du Nord n’offre pas ces données.",
-}
+UNAVAILABLE = texts.NOT_AVAILABLE.of(cluster=texts.INVESTMENTS, provider=texts.NORTHERN)
 
 at_both_banks = pytest.mark.parametrize("provider_id", BANKS)
 
@@ -70,7 +68,7 @@ def test_no_box_is_checked_in_advance_and_what_is_needed_has_none(visit: Visit) 
 
 def test_what_the_bank_does_not_serve_is_named_and_cannot_be_chosen(visit: Visit, lang: str) -> None:
     visit.open_form(provider_id="2000", lang=lang)
-    assert visit.page.locator(".unavailable").inner_text() == UNAVAILABLE[lang]
+    expect(visit.page.locator(".unavailable")).to_have_text(UNAVAILABLE[lang])
     assert "INVESTMENTS" not in visit.boxes
 
 

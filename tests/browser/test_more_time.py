@@ -47,9 +47,7 @@ def test_the_offer_comes_in_time_and_a_click_keeps_boxes_and_place(
     place, address = scrolled(visit), visit.page.url
     visit.page.click(OFFER)
     expect(visit.page.locator(OFFER)).to_have_count(0)
-    expect(visit.page.locator("#status")).to_contain_text(
-        {"en": "You have until ", "fr": "Vous avez jusqu’à "}[lang]
-    )
+    expect(visit.page.locator("#status")).to_contain_text(texts.YOU_HAVE_UNTIL.beginning[lang])
     assert (scrolled(visit), visit.page.url, visit.checked) == (place, address, ["TRANSACTIONS"])
     visit.approve()
     assert visit.granted == ["ACCOUNT_BASIC", "TRANSACTIONS"]

@@ -12,6 +12,7 @@ from app.commands.ledger import ledger as ledger_commands
 from app.stores.ledger.connections import AT_ONCE
 from app.stores.ledger.ledger import Ledger
 from tests.commands.consents import Operate, consent_of
+from tests.support import texts
 from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
@@ -102,7 +103,8 @@ def test_every_line_of_an_export_is_json_and_two_exports_are_the_same(
     lines = [json.loads(line) for line in exported.stdout.splitlines()]
     assert {line["record"] for line in lines} == {"screen", "agreement", "decision", "grant", "event"}
     (screen,) = [line for line in lines if line["record"] == "screen"]
-    assert "\nPartager vos données avec " in "\n" + screen["text"].replace("\N{NO-BREAK SPACE}", " ")
+    heading = texts.SHARE_YOUR_DATA.of(recipient=texts.BUDGET_COMPASS)["fr"]
+    assert heading in " ".join(screen["text"].split())
     (decision,) = [line for line in lines if line["record"] == "decision"]
     assert decision["screen_hash"] == screen["screen_hash"]
     (agreement,) = [line for line in lines if line["record"] == "agreement"]

@@ -90,7 +90,18 @@ MAPLE = {"en": "Maple Credit Union", "fr": "Caisse Érable"}
 NORTHERN = {"en": "Northern Bank", "fr": "Banque du Nord"}
 HARBOUR = {"en": "Harbour Trust", "fr": "Fiducie du Port"}
 TODAY = {"en": "November 24, 2026", "fr": "24 novembre 2026"}
+NOON = {"en": "November 24, 2026 at 7:00 a.m. (EST)", "fr": "24 novembre 2026 à 07 h 00 (HNE)"}
+IN_15_MINUTES = {"en": "7:15 a.m. (EST)", "fr": "07 h 15 (HNE)"}
 IN_A_YEAR = {"en": "November 24, 2027", "fr": "24 novembre 2027"}
+BUDGET_COMPASS_INC = {"en": "Budget Compass Technologies Inc.", "fr": "Technologies Boussole Budget inc."}
+PURPOSE_OF_BUDGET_COMPASS = {
+    "en": "To show all your accounts in one place and help you plan your spending.",
+    "fr": "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
+}
+PURPOSE_OF_PRAIRIE_LOANS = {
+    "en": "To check that you can afford the loan you asked for.",
+    "fr": "Pour vérifier que vous avez les moyens de rembourser le prêt que vous avez demandé.",
+}
 
 # Headings
 
@@ -152,6 +163,58 @@ TRY_AGAIN = Text("Try again", context="button")
 GO_BACK_WITHOUT_SHARING = Text("Go back to %(recipient)s without sharing")
 WAIT_THEN_START_AGAIN = Text(
     "Wait %(time)s. Then go back to the app or website that sent you here and start again."
+)
+
+# The form
+
+WHY_THEY_ASK = Text("Why: %(purpose)s")
+NO_PURPOSE = Text("%(recipient)s did not tell us why. Check with them before you share.")
+ASKS_ON_BEHALF_OF = Text("%(agent)s is asking on behalf of %(recipient)s.")
+THEN_IT_STOPS = Text("%(end_date)s. Then it stops, unless you agree again")
+UP_TO_MONTHS = Text("Up to %(num)s month", "Up to %(num)s months")
+TO_STOP = Text("To stop")
+STOP_ANY_TIME = Text("Any time, on %(page)s. No reason needed")
+EITHER_WAY = Text("Either way, you go back to %(recipient)s (%(host)s).")
+YOU_HAVE_UNTIL = Text("You have until %(clock_time)s.")
+DO_NOT_SHARE = Text("Do not share")
+SHARE_MY_DATA = Text("Share my data")
+CHOOSE_ONE_OF_THEM = Text("Choose “Do not share” or “Share my data”.")
+ALL_OR_NOTHING = Text("%(recipient)s asks for all of this together. You can share all of it or none of it.")
+NOT_AVAILABLE = Text("%(cluster)s: not available at %(provider)s.")
+NEEDED = Text("Needed", context="mark")
+NEW = Text("New", context="mark")
+YOU_SHARE_THIS_NOW = Text("You share this now")
+YOU_ALREADY_SHARE = Text("You already share data with %(recipient)s, until %(end_date)s.")
+NEW_ANSWER_REPLACES = Text(
+    "If you choose “Share my data”, your new answer replaces the old one. Anything you leave unchecked stops."
+)
+DENIAL_CHANGES_NOTHING = Text("If you choose “Do not share”, what you share now stays as it was.")
+
+# When no box is checked
+
+YOU_CHECKED_NO_BOX = Text("You checked no box")
+WOULD_GET_ONLY = Text("%(recipient)s would get only: %(clusters)s.")
+ALSO_ASKED_FOR = Text(
+    "It also asked for %(num)s other type of data.", "It also asked for %(num)s other types of data."
+)
+SHARE_ONLY_THIS = Text("Share only this")
+
+# When nothing new is asked for
+
+WHAT_YOU_SHARE_NOW = Text("What you share now")
+NOT_SHARED_AS_BEFORE = Text("Not shared, as before: %(clusters)s.")
+INSTEAD_OF = Text("%(end_date)s, instead of %(earlier_date)s. Then it stops, unless you agree again")
+DO_NOT_RENEW = Text("Do not renew")
+KEEP_SHARING_THE_SAME = Text("Keep sharing the same")
+
+# After the answer
+
+YOU_CHOSE_TO_SHARE_ON = Text("You chose to share data with %(recipient)s on %(moment)s.")
+YOU_CHOSE_NOT_TO_SHARE_ON = Text(
+    "You chose not to share your data with %(recipient)s on %(moment)s. That answer did not share any data."
+)
+YOU_CHOSE_NOT_TO_SHARE = Text(
+    "You chose not to share your data with %(recipient)s. That answer did not share any data."
 )
 
 # Signing in
@@ -228,6 +291,14 @@ STATEMENTS_STILL_SHOW = Text("A statement can still show your name, address, bal
 
 ACCOUNT_BASIC = Text("Basic account details")
 TRANSACTIONS = Text("Transactions")
+STATEMENTS = Text("Account statements (PDF)")
+INVESTMENTS = Text("Investments")
+CUSTOMER_CONTACT = Text("Contact information")
+STATEMENTS_REPEAT_OTHERS = Text(
+    "Copies of your account statements. A statement can show your name, address, balances and transactions, "
+    "even if you leave those out here."
+)
+CREDIT_LIMIT = Text("Credit limit")
 CURRENCY = Text("Currency")
 DATE = Text("Date")
 WHO_SENT_OR_GOT_THE_MONEY = Text("Who sent or got the money")

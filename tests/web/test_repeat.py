@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from app.settings import Settings
+from tests.support import texts
 from tests.support.applications import Clock, Logged, a_browser, make_app
 from tests.support.customer import LOANS_REQUEST, BrowserCustomer, answer_params
 from tests.support.expected_pages import check_page
@@ -14,13 +15,7 @@ from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import connect, introspect
 from tests.support.page_contract import ContractClient, Element, parse_page
 
-NEW = {"en": "New", "fr": "Nouveau"}
-SHARED = {"en": "You share this now", "fr": "Déjà partagé"}
-NEEDED = {"en": "Needed", "fr": "Nécessaire"}
-ALREADY = {
-    "en": "You already share data with Budget Compass, until November 24, 2027.",
-    "fr": "Vous partagez déjà des données avec Boussole Budget, jusqu’au 24 novembre 2027.",
-}
+ALREADY = texts.YOU_ALREADY_SHARE.of(recipient=texts.BUDGET_COMPASS, end_date=texts.IN_A_YEAR)
 FIRST = "ACCOUNT_BASIC TRANSACTIONS CUSTOMER_CONTACT"
 SECOND = "ACCOUNT_BASIC TRANSACTIONS STATEMENTS"
 
@@ -52,23 +47,15 @@ def test_the_form_says_what_is_new_what_is_shared_and_what_is_no_longer_asked(
     clock.advance(timedelta(minutes=5))
     page = form_page(customer, lang, scope=SECOND)
     assert marks(page) == {
-        "ACCOUNT_BASIC": [NEEDED[lang], SHARED[lang]],
-        "TRANSACTIONS": [SHARED[lang]],
-        "STATEMENTS": [NEW[lang]],
+        "ACCOUNT_BASIC": [texts.NEEDED[lang], texts.YOU_SHARE_THIS_NOW[lang]],
+        "TRANSACTIONS": [texts.YOU_SHARE_THIS_NOW[lang]],
+        "STATEMENTS": [texts.NEW[lang]],
     }
     assert ALREADY[lang] in page.one("div", id="repeat").text
-    assert {
-        "en": "your new answer replaces the old one. Anything you leave unchecked stops.",
-        "fr": "votre nouvelle réponse remplace l’ancienne. Nous cessons de partager ce que vous ne cochez pas.",
-    }[lang] in page.text
-    assert {
-        "en": "If you choose “Do not share”, what you share now stays as it was.",
-        "fr": "ce que vous partagez maintenant reste tel quel.",
-    }[lang] in page.text
+    assert texts.NEW_ANSWER_REPLACES[lang] in page.text
+    assert texts.DENIAL_CHANGES_NOTHING[lang] in page.text
     ending = page.one("div", id="no-longer-asked")
-    assert [item.text for item in ending.all("li")] == [
-        {"en": "Contact information", "fr": "Coordonnées"}[lang]
-    ]
+    assert [item.text for item in ending.all("li")] == [texts.CUSTOMER_CONTACT[lang]]
     assert not [box for box in page.all("input", type="checkbox") if "checked" in box.attributes]
 
 
@@ -77,13 +64,14 @@ def test_the_date_of_what_is_shared_is_its_own(customer: BrowserCustomer, clock:
     clock.advance(timedelta(days=30))
     page = form_page(customer, lang)
     assert ALREADY[lang] in page.text
-    assert {"en": "Until December 24, 2027.", "fr": "Jusqu’au 24 décembre 2027."}[lang] in page.text
+    in_13_months = {"en": "December 24, 2027", "fr": "24 décembre 2027"}
+    assert texts.THEN_IT_STOPS.of(end_date=in_13_months)[lang] in page.text
 
 
 def test_a_first_request_says_nothing_of_the_kind(customer: BrowserCustomer, lang: str) -> None:
     page = form_page(customer, lang)
     assert not has_difference(page)
-    assert marks(page) == {"ACCOUNT_BASIC": [NEEDED[lang]], "TRANSACTIONS": []}
+    assert marks(page) == {"ACCOUNT_BASIC": [texts.NEEDED[lang]], "TRANSACTIONS": []}
 
 
 @pytest.mark.parametrize("other", ["customer", "bank", "recipient", "stopped", "run out", "denied"])
@@ -113,7 +101,7 @@ def test_only_what_one_shares_with_that_recipient_from_that_bank_makes_a_differe
 def test_what_was_stopped_in_the_meantime_is_new_again(customer: BrowserCustomer, lang: str) -> None:
     customer.approve("TRANSACTIONS")
     customer.stop(customer.connections()[0], "TRANSACTIONS")
-    assert marks(form_page(customer, lang))["TRANSACTIONS"] == [NEW[lang]]
+    assert marks(form_page(customer, lang))["TRANSACTIONS"] == [texts.NEW[lang]]
 
 
 # The answer
@@ -186,21 +174,13 @@ def test_a_denied_request_leads_to_what_is_shared(customer: BrowserCustomer, lan
     request_id = customer.signed_in_request(lang=lang)
     customer.answer(request_id, "deny")
     page = check_page(customer.client.get(f"/consent/{request_id}"), "answered", lang)
-    assert (
-        page.one("main").one("a", href="/connections").text
-        == {
-            "en": "Data sharing",
-            "fr": "Partage de données",
-        }[lang]
-    )
+    assert page.one("main").one("a", href="/connections").text == texts.DATA_SHARING[lang]
 
 
 def test_the_form_says_where_to_stop(customer: BrowserCustomer, lang: str) -> None:
     page = form_page(customer, lang)
-    assert {
-        "en": "To stop Any time, on Data sharing.",
-        "fr": "Pour cesser En tout temps, à la page Partage de données",
-    }[lang] in page.text
+    where = texts.STOP_ANY_TIME.of(page=texts.DATA_SHARING)
+    assert f"{texts.TO_STOP[lang]} {where[lang]}" in page.text
     check_page(
         customer.client.get(page.one("main").one("a", href="/connections").attributes["href"]),
         "connections",
@@ -223,10 +203,7 @@ def test_a_recipient_that_takes_all_or_nothing_says_so_and_offers_no_boxes(
     page = form_page(customer, lang, scope=SECOND)
     assert page.all("input", type="checkbox") == []
     assert marks(page) == {cluster: [] for cluster in SECOND.split()}, "nothing is more needed than the rest"
-    assert {
-        "en": "Budget Compass asks for all of this together. You can share all of it or none of it.",
-        "fr": "Vous pouvez tout partager ou ne rien partager.",
-    }[lang] in page.text
+    assert texts.ALL_OR_NOTHING.of(recipient=texts.BUDGET_COMPASS)[lang] in page.text
 
 
 def test_what_is_approved_there_is_all_of_it(register: Callable[..., ContractClient]) -> None:

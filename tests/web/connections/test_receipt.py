@@ -17,11 +17,6 @@ from tests.support.machine_requests import connect
 from tests.support.page_contract import ContractClient
 from tests.web.connections.connection_pages import THREE, detail_page, facts
 
-PURPOSE = {
-    "en": "To show all your accounts in one place and help you plan your spending.",
-    "fr": "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
-}
-
 
 def test_the_receipt_is_in_both_languages_whatever_was_used(customer: BrowserCustomer, lang: str) -> None:
     consent_id = connect(customer, "TRANSACTIONS", lang=lang)["consent_id"]
@@ -29,12 +24,12 @@ def test_the_receipt_is_in_both_languages_whatever_was_used(customer: BrowserCus
     other = {"en": "fr", "fr": "en"}[lang]
     section = page.one("section", lang=f"{other}-CA")
     receipts = {other: section.one("dl"), lang: page.one("main").all("dl")[0]}
-    legal_name = {"en": "Budget Compass Technologies Inc.", "fr": "Technologies Boussole Budget inc."}
+    legal_name = texts.BUDGET_COMPASS_INC
     for language, receipt in receipts.items():
         said = facts(receipt)
         recipient, legally = texts.BUDGET_COMPASS[language], texts.LEGAL_NAME.of(legal_name=legal_name)
         assert said[texts.WHO_GETS_THE_DATA[language]] == f"{recipient} {legally[language]}"
-        assert said[texts.WHY[language]] == PURPOSE[language]
+        assert said[texts.WHY[language]] == texts.PURPOSE_OF_BUDGET_COMPASS[language]
         assert said[texts.BANK[language]] == texts.MAPLE[language]
         assert said[texts.STARTED[language]] == texts.TODAY[language]
         assert said[texts.ENDS[language]] == texts.IN_A_YEAR[language]

@@ -532,10 +532,8 @@ def test_while_a_request_waits_every_page_leads_back_to_it(
     for waiting in (newer, older):
         page = parse_page(customer.client.get(address).text)
         assert ways_to_requests(page) == [f"/consent/{waiting}"]
-        assert {
-            "en": "Budget Compass waits for your answer. Go back to the request",
-            "fr": "Boussole Budget attend votre réponse. Retourner à la demande",
-        }[lang] in page.text
+        assert texts.WAITS_FOR_YOU.of(recipient=texts.BUDGET_COMPASS)[lang] in page.text
+        assert texts.GO_BACK_TO_REQUEST[lang] in page.text
         assert customer.answer(waiting, "deny").status_code == 302
     assert ways_to_requests(parse_page(customer.client.get(address).text)) == []
 
@@ -562,7 +560,7 @@ def test_who_is_told_to_contact_the_recipient_is_given_its_address(
     ended = detail_page(customer, consent_id, lang, "ended")
     for page in (stop, ended):
         (link,) = page.one("main").all("a", href=site)
-        assert link.text == {"en": "Budget Compass", "fr": "Boussole Budget"}[lang]
+        assert link.text == texts.BUDGET_COMPASS[lang]
         assert link.attributes["rel"] == "noreferrer"
 
 
@@ -573,14 +571,10 @@ def test_once_it_has_ended_the_receipt_says_when_and_no_other_end(
     customer.stop(consent_id)
     page = detail_page(customer, consent_id, lang, "ended")
     said = facts(page.one("main").all("dl")[0])
-    label, date = {"en": ("Ended", "November 24, 2026"), "fr": ("Fin", "24 novembre 2026")}[lang]
-    assert said[label] == date
+    assert said[texts.ENDED[lang]] == texts.TODAY[lang]
     assert "2027" not in page.text
-    heading = {
-        "en": "Budget Compass, until November 24, 2026",
-        "fr": "Boussole Budget, jusqu’au 24 novembre 2026",
-    }[lang]
-    assert [section.one("h3").text for section in shown(list_page(customer, lang))] == [heading]
+    heading = texts.UNTIL_IN_HEADING.of(recipient=texts.BUDGET_COMPASS, date=texts.TODAY)
+    assert [section.one("h3").text for section in shown(list_page(customer, lang))] == [heading[lang]]
 
 
 def test_a_page_about_two_banks_is_signed_by_both(customer: BrowserCustomer, lang: str) -> None:

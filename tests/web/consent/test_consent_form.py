@@ -1,6 +1,6 @@
 """`GET /consent/<request_id>`: what the form says, in both languages, and when it is not shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,11 +40,6 @@ IN_ORDER = [
     "CUSTOMER_CONTACT",
     "CUSTOMER_PERSONAL",
 ]
-NEEDED = {"en": "Needed", "fr": "Nécessaire"}
-NO_INVESTMENTS = {
-    "en": "Investments: not available at Northern Bank.",
-    "fr": "Placements : Banque du Nord n’offre pas ces données.",
-}
 
 
 def form_page(customer: BrowserCustomer, lang: str, **changes: str | None) -> Element:
@@ -81,55 +76,35 @@ def switch_language(customer: BrowserCustomer, request_id: str, language: str, *
     [
         (
             {},
-            {
-                "en": [
-                    "Share your data with Budget Compass?",
-                    "Budget Compass Technologies Inc.",
-                    "Signed in as Alex Tremblay.",
-                    "Why: To show all your accounts in one place and help you plan your spending.",
-                    "Until November 24, 2027. Then it stops",
-                    "Up to 24 months",
-                    "you go back to Budget Compass (localhost:8001).",
-                    "You have until 7:15 a.m. (EST).",
-                ],
-                "fr": [
-                    "Partager vos données avec Boussole Budget?",
-                    "Technologies Boussole Budget inc.",
-                    "Session ouverte : Alex Tremblay.",
-                    "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses.",
-                    "Jusqu’au 24 novembre 2027. Ensuite, le partage cesse",
-                    "Jusqu’à 24 mois",
-                    "vous retournez à Boussole Budget (localhost:8001).",
-                    "Vous avez jusqu’à 07 h 15 (HNE).",
-                ],
-            },
+            [
+                texts.SHARE_YOUR_DATA.of(recipient=texts.BUDGET_COMPASS),
+                texts.BUDGET_COMPASS_INC,
+                texts.SIGNED_IN_AS.of(customer="Alex Tremblay"),
+                texts.WHY_THEY_ASK.of(purpose=texts.PURPOSE_OF_BUDGET_COMPASS),
+                texts.THEN_IT_STOPS.of(end_date=texts.IN_A_YEAR),
+                texts.UP_TO_MONTHS.of(num=24),
+                texts.EITHER_WAY.of(recipient=texts.BUDGET_COMPASS, host="localhost:8001"),
+                texts.YOU_HAVE_UNTIL.of(clock_time=texts.IN_15_MINUTES),
+            ],
         ),
         (
             LOANS_REQUEST,
-            {
-                "en": [
-                    "Share your data with Prairie Loans?",
-                    "To check that you can afford the loan you asked for.",
-                    "Until February 22, 2027.",
-                    "(loans.example).",
-                ],
-                "fr": [
-                    "Partager vos données avec Prêts des Prairies?",
-                    "Pour vérifier que vous avez les moyens de rembourser le prêt que vous avez demandé.",
-                    "Jusqu’au 22 février 2027.",
-                    "(loans.example).",
-                ],
-            },
+            [
+                texts.SHARE_YOUR_DATA.of(recipient=texts.PRAIRIE_LOANS),
+                texts.WHY_THEY_ASK.of(purpose=texts.PURPOSE_OF_PRAIRIE_LOANS),
+                texts.THEN_IT_STOPS.of(end_date={"en": "February 22, 2027", "fr": "22 février 2027"}),
+                texts.EITHER_WAY.of(recipient=texts.PRAIRIE_LOANS, host="loans.example"),
+            ],
         ),
     ],
     ids=["dc-budget", "dc-loans"],
 )
 def test_the_form_says_who_asks_why_for_how_long_and_where_the_browser_goes_next(
-    customer: BrowserCustomer, changes: dict[str, str], said: dict[str, list[str]], lang: str
+    customer: BrowserCustomer, changes: dict[str, str], said: list[Mapping[str, str]], lang: str
 ) -> None:
     page = form_page(customer, lang, **changes)
-    for words in said[lang]:
-        assert words in page.text
+    for words in said:
+        assert words[lang] in page.text
 
 
 @pytest.mark.parametrize("provider_id", ["1000", "2000"])
@@ -153,10 +128,8 @@ def test_where_somebody_asks_for_somebody_else_the_form_names_both(
     registered = 'client_id = "dc-budget"'
     agent = registered + '\nagent = { en = "Data Bridge", fr = "Pont de données" }'
     page = form_page(BrowserCustomer(register((registered, agent))), lang)
-    said = {
-        "en": "Data Bridge is asking on behalf of Budget Compass.",
-        "fr": "Pont de données fait cette demande au nom de l’entreprise Boussole Budget.",
-    }
+    data_bridge = {"en": "Data Bridge", "fr": "Pont de données"}
+    said = texts.ASKS_ON_BEHALF_OF.of(agent=data_bridge, recipient=texts.BUDGET_COMPASS)
     assert said[lang] in page.text
 
 
@@ -165,7 +138,7 @@ def test_the_end_date_is_the_customers_own_late_in_the_evening_too(
 ) -> None:
     clock.now = datetime(2026, 11, 25, 4, 30, tzinfo=UTC)  # half past eleven in Toronto, the day before
     page = form_page(customer, lang)
-    assert {"en": "November 24, 2027", "fr": "24 novembre 2027"}[lang] in page.text
+    assert texts.THEN_IT_STOPS.of(end_date=texts.IN_A_YEAR)[lang] in page.text
 
 
 def test_the_time_left_counts_down(customer: BrowserCustomer, clock: Clock, lang: str) -> None:
@@ -173,7 +146,7 @@ def test_the_time_left_counts_down(customer: BrowserCustomer, clock: Clock, lang
     clock.advance(timedelta(minutes=12))
     page = customer.form(request_id)
     time_left = page.one("span", id="time-left")
-    assert {"en": "until 7:15 a.m. (EST)", "fr": "jusqu’à 07 h 15 (HNE)"}[lang] in time_left.text
+    assert time_left.text == texts.YOU_HAVE_UNTIL.of(clock_time=texts.IN_15_MINUTES)[lang]
     assert time_left.attributes["data-seconds-left"] == "180"
     assert time_left.one("time").attributes["datetime"] == "2026-11-24T12:15:00+00:00"
 
@@ -183,15 +156,11 @@ def test_where_no_purpose_is_registered_the_form_says_so(
 ) -> None:
     purpose = (
         "[recipients.purpose]\n"
-        'en = "To show all your accounts in one place and help you plan your spending."\n'
-        'fr = "Pour montrer tous vos comptes au même endroit et vous aider à planifier vos dépenses."\n'
+        f'en = "{texts.PURPOSE_OF_BUDGET_COMPASS["en"]}"\n'
+        f'fr = "{texts.PURPOSE_OF_BUDGET_COMPASS["fr"]}"\n'
     )
     page = form_page(BrowserCustomer(register((purpose, ""))), lang)
-    missing = {
-        "en": "Budget Compass did not tell us why.",
-        "fr": "Boussole Budget ne nous a pas dit pourquoi.",
-    }
-    assert missing[lang] in page.text
+    assert texts.NO_PURPOSE.of(recipient=texts.BUDGET_COMPASS)[lang] in page.text
 
 
 def test_the_links_lead_to_the_recipients_policies_and_the_banks_complaints(
@@ -264,7 +233,7 @@ def test_needed_clusters_have_no_box_and_optional_ones_an_unchecked_one(
     assert list(shown) == ["ACCOUNT_BASIC", "ACCOUNT_DETAILED", "TRANSACTIONS"]
     for needed in ("ACCOUNT_BASIC", "TRANSACTIONS"):
         assert shown[needed].all("input") == []
-        assert shown[needed].one("span", **{"class": "tag"}).text == NEEDED[lang]
+        assert shown[needed].one("span", **{"class": "tag"}).text == texts.NEEDED[lang]
     box = shown["ACCOUNT_DETAILED"].one("input")
     assert (box.attributes["type"], box.attributes["name"], box.attributes["value"]) == (
         "checkbox",
@@ -296,7 +265,7 @@ def test_what_unfolds_a_list_is_named_after_its_type_of_data(customer: BrowserCu
     begins = texts.DETAILS[lang]
     assert {summary.text for summary in page.all("summary")} == {begins}
     assert all(name.startswith(begins) for name in names)
-    assert names[2].endswith({"en": ": Transactions", "fr": ": Opérations"}[lang])
+    assert names[2].endswith(f": {texts.TRANSACTIONS[lang]}")
 
 
 def test_the_basic_data_are_within_the_detailed_where_neither_can_be_left_out(
@@ -307,19 +276,15 @@ def test_the_basic_data_are_within_the_detailed_where_neither_can_be_left_out(
     page = form_page(BrowserCustomer(client), lang, scope="ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS")
     assert list(sections(page)) == ["ACCOUNT_DETAILED", "TRANSACTIONS"]
     items = sections(page)["ACCOUNT_DETAILED"].one("details").text
-    for of_both in {"en": ("Currency", "Credit limit"), "fr": ("Devise", "Limite de crédit")}[lang]:
-        assert of_both in items
+    for of_both in (texts.CURRENCY, texts.CREDIT_LIMIT):
+        assert of_both[lang] in items
 
 
 def test_statements_say_that_they_repeat_what_other_boxes_withhold(
     customer: BrowserCustomer, lang: str
 ) -> None:
     shown = sections(form_page(customer, lang, scope=EVERY_CLUSTER))["STATEMENTS"]
-    said = {
-        "en": "A statement can show your name, address, balances and transactions, even if you leave those out",
-        "fr": "Un relevé peut montrer votre nom, votre adresse, vos soldes et vos opérations, même si vous ne",
-    }
-    assert said[lang] in shown.text
+    assert texts.STATEMENTS_REPEAT_OTHERS[lang] in shown.text
 
 
 @pytest.mark.parametrize(
@@ -335,14 +300,15 @@ def test_how_far_back_is_said_where_something_that_has_a_past_is_asked_for(
     customer: BrowserCustomer, scope: str, says_so: bool, lang: str
 ) -> None:
     page = form_page(customer, lang, scope=scope)
-    assert ({"en": "Up to 24 months", "fr": "Jusqu’à 24 mois"}[lang] in page.text) is says_so
+    assert (texts.UP_TO_MONTHS.of(num=24)[lang] in page.text) is says_so
 
 
 def test_what_the_bank_does_not_have_is_named_and_is_no_choice(customer: BrowserCustomer, lang: str) -> None:
     page = form_page(customer, lang, provider_id="2000", scope=EVERY_CLUSTER)
     assert "INVESTMENTS" not in sections(page)
     assert "INVESTMENTS" not in [box.attributes["value"] for box in boxes(page)]
-    assert NO_INVESTMENTS[lang] in page.text
+    missing = texts.NOT_AVAILABLE.of(cluster=texts.INVESTMENTS, provider=texts.NORTHERN)
+    assert missing[lang] in page.text
 
 
 def test_where_partial_consent_is_not_allowed_there_is_no_box(
@@ -351,11 +317,7 @@ def test_where_partial_consent_is_not_allowed_there_is_no_box(
     client = register(('needs = ["ACCOUNT_BASIC"]\n', 'needs = ["ACCOUNT_BASIC"]\nallow_subset = false\n'))
     page = form_page(BrowserCustomer(client), lang, scope=EVERY_CLUSTER)
     assert boxes(page) == []
-    whole = {
-        "en": "You can share all of it or none of it.",
-        "fr": "Vous pouvez tout partager ou ne rien partager.",
-    }
-    assert whole[lang] in page.text
+    assert texts.ALL_OR_NOTHING.of(recipient=texts.BUDGET_COMPASS)[lang] in page.text
 
 
 def test_the_two_buttons_have_machine_values_and_deny_comes_first(
@@ -363,17 +325,15 @@ def test_the_two_buttons_have_machine_values_and_deny_comes_first(
 ) -> None:
     buttons = form_page(customer, lang).all("button", name="decision")
     assert [button.attributes["value"] for button in buttons] == ["deny", "approve"]
-    labels = {"en": ["Do not share", "Share my data"], "fr": ["Ne pas partager", "Partager mes données"]}
-    assert [button.text for button in buttons] == labels[lang]
+    assert [button.text for button in buttons] == [texts.DO_NOT_SHARE[lang], texts.SHARE_MY_DATA[lang]]
     first, second = ({**button.attributes, "value": ""} for button in buttons)
     assert first == second, "alike in everything but their words"
 
 
 def test_how_to_stop_is_said_before_the_buttons(customer: BrowserCustomer, lang: str) -> None:
     text = form_page(customer, lang).one("main").text
-    stop = {"en": "Any time, on Data sharing.", "fr": "En tout temps, à la page Partage de données"}[lang]
-    button = {"en": "Share my data", "fr": "Partager mes données"}[lang]
-    assert text.index(stop) < text.rindex(button)
+    stop = texts.STOP_ANY_TIME.of(page=texts.DATA_SHARING)[lang]
+    assert text.index(stop) < text.rindex(texts.SHARE_MY_DATA[lang])
 
 
 # Two languages

@@ -1,6 +1,6 @@
 """`POST /consent/<request_id>`: one answer per request, for ever; and who may give it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
@@ -30,15 +30,8 @@ from tests.support.redis_contents import texts_in
 
 EVERY_CLUSTER = " ".join(EVERYTHING)
 ISSUER = "http://localhost:8000"
-APPROVED = {
-    "en": "You chose to share data with Budget Compass on November 24, 2026 at 7:00 a.m. (EST).",
-    "fr": "Vous avez choisi de partager des données avec Boussole Budget le 24 novembre 2026 à 07 h 00 (HNE).",
-}
-DENIED = {
-    "en": "You chose not to share your data with Budget Compass on November 24, 2026 at 7:00 a.m. (EST).",
-    "fr": "de ne pas partager vos données avec Boussole Budget le 24 novembre 2026 à 07 h 00 (HNE).",
-}
-TRANSACTIONS = {"en": "Transactions", "fr": "Opérations"}
+APPROVED = texts.YOU_CHOSE_TO_SHARE_ON.of(recipient=texts.BUDGET_COMPASS, moment=texts.NOON)
+DENIED = texts.YOU_CHOSE_NOT_TO_SHARE_ON.of(recipient=texts.BUDGET_COMPASS, moment=texts.NOON)
 
 
 @pytest.fixture
@@ -46,7 +39,7 @@ def form(customer: BrowserCustomer) -> OpenForm:
     return OpenForm(customer, scope=EVERY_CLUSTER)
 
 
-def check_already_answered(response: TestResponse, lang: str, said: dict[str, str]) -> None:
+def check_already_answered(response: TestResponse, lang: str, said: Mapping[str, str]) -> None:
     page = check_page(response, "answered", lang)
     assert said[lang] in page.text
     assert page.all("form") == []
@@ -187,13 +180,9 @@ def test_no_button_brings_the_form_back_with_the_boxes_as_they_were(
     assert response.status_code == 303, "a page that answers a POST cannot be gone back to"
     page = check_page(customer.client.get(response.location), "form", lang)
     summary = page.one("div", role="alert")
-    words = {
-        "en": "Choose “Do not share” or “Share my data”.",
-        "fr": "Choisissez « Ne pas partager » ou « Partager mes données ».",
-    }
-    assert words[lang] in summary.text
+    assert texts.CHOOSE_ONE_OF_THEM[lang] in summary.text
     assert summary.one("a").attributes["href"] == f"#{page.one('div', role='group').attributes['id']}"
-    assert page.one("title").text.startswith({"en": "Error: ", "fr": "Erreur : "}[lang])
+    assert page.one("title").text.startswith(texts.ERROR_IN_TITLE.beginning[lang])
     assert [box.attributes["value"] for box in page.all("input", checked="")] == ["TRANSACTIONS"]
     assert recorded.nothing_happened
     reopened = form.reopen()
@@ -204,7 +193,8 @@ def test_no_button_brings_the_form_back_with_the_boxes_as_they_were(
 
 
 @pytest.mark.parametrize(
-    "decision", ["", "Approve", "APPROVE", "yes", "Share my data", "Partager mes données", "approve "]
+    "decision",
+    ["", "Approve", "APPROVE", "yes", texts.SHARE_MY_DATA["en"], texts.SHARE_MY_DATA["fr"], "approve "],
 )
 def test_what_no_button_says_is_refused_by_the_form_with_the_boxes_as_they_were(
     customer: BrowserCustomer, recorded: LedgerTables, decision: str, lang: str
@@ -442,7 +432,7 @@ def test_back_after_deciding_shows_what_was_answered_and_when(
     response = form.reopen()
     check_already_answered(response, lang, APPROVED if first == "approve" else DENIED)
     items = [item.text for item in parse_page(response.text).one("main").all("li")]
-    assert (TRANSACTIONS[lang] in items) == (first == "approve")
+    assert (texts.TRANSACTIONS[lang] in items) == (first == "approve")
 
 
 def test_what_was_answered_does_not_show_the_code_again(form: OpenForm) -> None:
@@ -504,7 +494,7 @@ def test_an_app_is_reached_through_a_page_with_a_link(customer: BrowserCustomer,
     response = form.send("approve")
     page = check_page(response, "continue", lang)
     link = page.one("a", id="continue")
-    assert link.text == {"en": "Continue", "fr": "Continuer"}[lang]
+    assert link.text == texts.CONTINUE[lang]
     params = carried_params(link.attributes["href"], LOANS_APP_CALLBACK)
     assert params.keys() == {"code", "state", "iss"}
     assert "Location" not in response.headers
@@ -530,8 +520,7 @@ def test_an_app_is_told_of_a_denial_through_such_a_page_too(customer: BrowserCus
     params = carried_params(page.one("a", id="continue").attributes["href"], LOANS_APP_CALLBACK)
     assert params["error"] == "access_denied"
     assert params["state"] == "af0ifjsldkj"
-    nothing = {"en": "That answer did not share any data.", "fr": "Cette réponse n’a entraîné aucun partage."}
-    assert nothing[lang] in page.text
+    assert texts.YOU_CHOSE_NOT_TO_SHARE.of(recipient=texts.PRAIRIE_LOANS)[lang] in page.text
 
 
 def test_an_app_whose_request_expired_has_its_way_back(customer: BrowserCustomer, clock: Clock) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.support import texts
 from tests.support.applications import Clock
 from tests.support.builders import EVERYTHING
 from tests.support.customer import LOANS_APP_REQUEST, BrowserCustomer, answer_params, hidden_fields
@@ -48,12 +49,11 @@ def test_whoever_checks_no_box_is_asked_once_whether_that_is_meant(
     pause = page.one("div", id="pause")
     assert {"tabindex", "autofocus"} <= pause.attributes.keys(), "it has the focus"
     assert "role" not in pause.attributes, "it is no error"
-    assert pause.one("h2").text == {"en": "You checked no box", "fr": "Vous n’avez coché aucune case"}[lang]
-    number = {"en": "7 other types of data", "fr": "7 autres types de données"}[lang]
-    assert number in pause.text
+    assert pause.one("h2").text == texts.YOU_CHECKED_NO_BOX[lang]
+    assert texts.ALSO_ASKED_FOR.of(num=7)[lang] in pause.text
     back, only_this = pause.one("a"), pause.one("button")
     assert back.attributes["href"] == "#hint"
-    assert only_this.text == {"en": "Share only this", "fr": "Partager seulement cela"}[lang]
+    assert only_this.text == texts.SHARE_ONLY_THIS[lang]
     code = answer_params(press(customer, request_id, page, decision="approve"))["code"]
     assert code
     assert scopes(recorded) == ["ACCOUNT_BASIC"]
@@ -137,19 +137,14 @@ def test_what_is_shared_is_kept_with_one_press_until_a_later_day(
     rows = [row.attributes["data-cluster"] for row in page.all("div", **{"class": "row"})]
     assert rows == ["ACCOUNT_BASIC", "TRANSACTIONS"]
     assert page.all("input", type="checkbox") == []
-    for words in {
-        "en": (
-            "Not shared, as before: Account statements (PDF).",
-            "December 24, 2027, instead of November 24",
-        ),
-        "fr": ("Non partagé, comme avant : Relevés de compte (PDF).", "24 décembre 2027, au lieu du 24 nov"),
-    }[lang]:
-        assert words in page.text
-    labels = {
-        "en": ["Do not renew", "Keep sharing the same"],
-        "fr": ["Ne pas renouveler", "Continuer le même partage"],
-    }
-    assert [button.text for button in page.all("button", name="decision")] == labels[lang]
+    in_13_months = {"en": "December 24, 2027", "fr": "24 décembre 2027"}
+    for words in (
+        texts.NOT_SHARED_AS_BEFORE.of(clusters=texts.STATEMENTS),
+        texts.INSTEAD_OF.of(end_date=in_13_months, earlier_date=texts.IN_A_YEAR),
+    ):
+        assert words[lang] in page.text
+    labels = [texts.DO_NOT_RENEW[lang], texts.KEEP_SHARING_THE_SAME[lang]]
+    assert [button.text for button in page.all("button", name="decision")] == labels
     answer_params(press(customer, request_id, page, decision="approve"))
     assert scopes(recorded) == ["ACCOUNT_BASIC TRANSACTIONS"] * 2
     first, second = sorted(recorded["grants"], key=lambda grant: str(grant["expires_at"]))
@@ -188,7 +183,7 @@ def test_whoever_wants_to_change_gets_the_boxes_of_which_none_is_checked(
     page = check_page(customer.client.get(response.location), "form", "en")
     assert not [box for box in page.all("input", type="checkbox") if "checked" in box.attributes]
     shown = page.one("span", id="mark-TRANSACTIONS")
-    assert shown.text == "You share this now"
+    assert shown.text == texts.YOU_SHARE_THIS_NOW["en"]
     answer_params(press(customer, request_id, page, decision="approve", scope=["STATEMENTS"]))
     assert scopes(recorded)[-1] == "ACCOUNT_BASIC STATEMENTS"
 

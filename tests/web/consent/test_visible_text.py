@@ -124,11 +124,13 @@ def test_whoever_was_asked_whether_no_box_was_meant_has_that_question_on_record(
     request_id = customer.signed_in_request(lang=lang)
     customer.answer(request_id, "approve")
     [decision] = recorded["decisions"]
-    asked = {
-        "en": "You checked no box\nBudget Compass would get only: Basic account details. It also asked for 1 other",
-        "fr": "Vous n’avez coché aucune case\nBoussole Budget recevrait seulement\N{NO-BREAK SPACE}: Renseignements",
-    }
-    assert asked[lang] in kept(recorded)[decision["screen_hash"]]
+    asked = (
+        texts.YOU_CHECKED_NO_BOX,
+        texts.WOULD_GET_ONLY.of(recipient=texts.BUDGET_COMPASS, clusters=texts.ACCOUNT_BASIC),
+        texts.ALSO_ASKED_FOR.of(num=1),
+    )
+    on_record = " ".join(kept(recorded)[decision["screen_hash"]].split())
+    assert " ".join(words[lang] for words in asked) in on_record
 
 
 def test_whoever_keeps_what_is_shared_has_the_page_that_lists_it_on_record(
@@ -141,8 +143,7 @@ def test_whoever_keeps_what_is_shared_has_the_page_that_lists_it_on_record(
     customer.post_answer(request_id, fields, "approve")
     [decision] = [row for row in recorded["decisions"] if row["request_id"] == request_id]
     assert kept(recorded)[decision["screen_hash"]] == visible_text(html)
-    listed = {"en": "What you share now", "fr": "Ce que vous partagez en ce moment"}
-    assert listed[lang] in visible_text(html)
+    assert texts.WHAT_YOU_SHARE_NOW[lang] in visible_text(html)
 
 
 def test_a_denial_is_on_record_with_its_text_as_well(

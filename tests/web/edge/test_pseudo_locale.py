@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.web.consent.visible_text import visible_text
 from app.web.edge.pseudo_locale import key, pseudo
+from tests.support import texts
 from tests.support.builders import EVERYTHING, a_query
 from tests.support.customer import BrowserCustomer, hidden_fields
 from tests.support.ledger_tables import LedgerTables
@@ -150,7 +151,7 @@ def test_the_switch_on_the_form_ends_a_reading(customer: BrowserCustomer) -> Non
     fields = hidden_fields(customer.form(request_id), f"/consent/{request_id}")
     response = customer.client.post(f"/consent/{request_id}", data={**fields, "language": "fr"})
     assert response.status_code == 303
-    assert customer.form(request_id).one("h1").text.startswith("Partager vos données")
+    assert customer.form(request_id).one("h1").text.startswith(texts.SHARE_YOUR_DATA.beginning["fr"])
 
 
 def test_the_switch_on_the_sign_in_page_ends_a_reading(customer: BrowserCustomer) -> None:
