@@ -14,6 +14,7 @@ from app.domain.agreement import Agreement
 from app.domain.clusters import format_scope
 from app.domain.evidence import hash_text
 from app.domain.history import Event
+from app.domain.resources import clusters_by_account
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
 from app.stores.ledger.ledger import Ledger
@@ -30,6 +31,7 @@ def show(url: str, consent_id: str) -> None:
         if answered is None:
             raise click.ClickException(f"{consent_id}: no such consent")
         _show_facts(answered)
+        _show_accounts(answered)
         _show_agreement(answered.decision.agreement)
         store = ConnectionStore(kept.database)
         for event in store.history_without_use(consent_id):
@@ -62,6 +64,26 @@ def _show_facts(answered: Answered) -> None:
         click.echo(f"{name}: {value}")
 
 
+def _show_accounts(answered: Answered) -> None:
+    """Prints the accounts that were chosen, as they were shown, and what is shared of each now."""
+    accounts, grant = answered.decision.accounts, answered.grant
+    if grant is None:
+        return
+    if accounts is None:
+        click.echo("accounts: all of them")
+        return
+    click.echo(
+        f"accounts: {len(accounts.chosen)} of {accounts.offered} that could be chosen; "
+        f"{accounts.unshareable} could not"
+    )
+    shared = clusters_by_account(grant.resources or ())
+    for account in accounts.chosen:
+        name = f"{account.name or account.type} ••{account.last_digits}".removesuffix(" ••")
+        clusters = shared.get(account.account_id)
+        now = "no longer shared" if clusters is None else format_scope(clusters)
+        click.echo(f"account {account.account_id} ({name}): {now}")
+
+
 def _show_agreement(agreement: Agreement | None) -> None:
     """Prints the agreement: the parties, the purposes and the look-back, in each language."""
     if agreement is None:
@@ -85,7 +107,8 @@ def _show_agreement(agreement: Agreement | None) -> None:
 
 
 def _show_event(event: Event) -> None:
-    detail = f" ({event.detail})" if event.detail else ""
+    parts = [*([event.detail] if event.detail else []), *sorted(event.accounts)]
+    detail = f" ({', '.join(parts)})" if parts else ""
     operator = f" {event.operator}" if event.operator else ""
     note = f": {event.note}" if event.note else ""
     actor = f"{event.actor}{operator}"

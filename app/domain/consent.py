@@ -11,7 +11,13 @@ from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.domain.registry import LONGEST_CONSENT, Client, DataProvider
-from app.domain.resources import Resources, applicable_scope, check_resources, granted_resources
+from app.domain.resources import (
+    Resources,
+    applicable_scope,
+    check_resources,
+    clusters_by_account,
+    granted_resources,
+)
 
 
 class Answer(StrEnum):
@@ -132,6 +138,11 @@ class ConsentGrant:
             raise ValueError("a grant lasts at most 365 days")
         if self.resources is not None:
             check_resources(self.resources, self.granted_scope)
+
+    @property
+    def account_ids(self) -> frozenset[str]:
+        """The accounts that `resources` name; none where the grant is for every account."""
+        return frozenset(clusters_by_account(self.resources or ()))
 
     def status_at(self, now: datetime) -> GrantStatus:
         """The status at `now`. A grant is active before `expires_at`, and expired from that moment on.

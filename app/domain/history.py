@@ -50,9 +50,9 @@ ENDINGS = frozenset(
 class Event:
     """One event in the life of a consent.
 
-    `detail` of a narrowing is the scope string that was removed, and `detail` of a superseded consent the id
-    of the newer one. Where an operator acted, `operator` is their name and `note` their reason, as they gave
-    them.
+    `detail` of a narrowing is the scope string that was removed (None where none was), and `accounts` are the
+    ids of the accounts that were. `detail` of a superseded consent is the id of the newer one. Where an
+    operator acted, `operator` is their name and `note` their reason, as they gave them.
     """
 
     consent_id: str
@@ -62,5 +62,6 @@ class Event:
     correlation_id: str
     happened_at: datetime
     detail: str | None = None
+    accounts: frozenset[str] = frozenset()
     operator: str | None = None
     note: str | None = None

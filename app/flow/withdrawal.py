@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from app.domain.clusters import Scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind
+from app.domain.narrowing import Withdrawn
 from app.flow.events import log_event
 from app.stores.ledger.connections import ConnectionStore
 
@@ -17,9 +17,9 @@ _KINDS = {
 
 
 def withdraw(
-    connections: ConnectionStore, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
+    connections: ConnectionStore, consent_id: str, withdrawn: Withdrawn | None, *, actor: Actor, now: datetime
 ) -> ConsentGrant | None:
-    """Takes the clusters `withdrawn` out of a connection, or ends it (None: all of them), and logs that.
+    """Takes what is `withdrawn` out of a connection, or ends it (None: all of it), and logs that.
 
     Returns the grant as it is afterwards; None where there is no such connection, or it had ended before. A
     connection that had run out is recorded as expired, and not logged, since nobody withdrew it. When this

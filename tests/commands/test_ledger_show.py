@@ -4,8 +4,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
 
+from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from tests.commands.consents import Operate, consent_of
 from tests.support.applications import services_of
+from tests.support.builders import NOON, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import parse_page
@@ -34,6 +37,30 @@ def test_of_a_connection_that_is_used_its_last_use_is_said_and_not_each_of_them(
     shown = operate("ledger", "show", consent_of(app)).stdout
     assert f"\nlast used: {connection.last_used_at.isoformat()}\n" in shown
     assert "refreshed" not in shown
+
+
+@pytest.mark.usefixtures("tokens")
+def test_the_accounts_are_shown_as_they_were_chosen_with_what_is_shared_of_each_now(
+    operate: Operate, app: Flask, recorded: LedgerTables
+) -> None:
+    consent_id, connections = consent_of(app), services_of(app).connections
+    assert "\naccounts: all of them\n" in operate("ledger", "show", consent_id).stdout
+    recorded.name_accounts(
+        consent_id, an_account(), an_account(account_id="acc-2", name="", type="SAVINGS", last_digits="")
+    )
+    part = Withdrawn(accounts=frozenset({"acc-2"}))
+    connections.withdraw(
+        consent_id, part, actor=Actor.OPERATOR, now=NOON, operator="Robin", note="it was closed"
+    )
+    lines = operate("ledger", "show", consent_id).stdout.splitlines()
+    for line in (
+        "accounts: 2 of 2 that could be chosen; 0 could not",
+        "account acc-1 (Everyday chequing ••4821): ACCOUNT_BASIC TRANSACTIONS",
+        "account acc-2 (SAVINGS): no longer shared",
+    ):
+        assert line in lines
+    (narrowed,) = (line for line in lines if " narrowed by " in line)
+    assert narrowed.endswith(" narrowed by operator Robin, BUSINESS_RULE (acc-2): it was closed")
 
 
 @pytest.mark.usefixtures("tokens")

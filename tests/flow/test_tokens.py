@@ -13,6 +13,7 @@ from app.domain.errors import ErrorCode, OAuthError
 from app.domain.evidence import Screen
 from app.domain.history import Actor
 from app.domain.language import Language
+from app.domain.narrowing import Withdrawn
 from app.domain.registry import Client, ResourceServer, Status
 from app.domain.tokens import ADMIN_SCOPE, RedemptionRequest, RefreshRequest, TokenResponse, hash_secret
 from app.flow.consent import Approved, ConsentFlow
@@ -149,7 +150,9 @@ def test_what_was_taken_out_of_a_connection_is_in_no_token_any_more(
     token_flow: TokenFlow, tokens: TokenResponse, clock: Clock
 ) -> None:
     assert tokens.consent_id is not None
-    token_flow.connections.withdraw(tokens.consent_id, TRANSACTIONS, actor=Actor.CUSTOMER, now=clock())
+    token_flow.connections.withdraw(
+        tokens.consent_id, Withdrawn(TRANSACTIONS), actor=Actor.CUSTOMER, now=clock()
+    )
     live = token_flow.find_live(tokens.access_token)
     assert live is not None
     assert "TRANSACTIONS" not in live.claims["scope"].split()

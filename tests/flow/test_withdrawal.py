@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import GrantStatus
 from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from app.flow.withdrawal import withdraw
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
@@ -33,7 +34,8 @@ def connections(ledger: Ledger) -> Iterator[ConnectionStore]:
 
 def events_in_log(connections: ConnectionStore, withdrawn: Scope | None, actor: Actor) -> list[str]:
     with capture_logs() as lines:
-        withdraw(connections, "consent-1", withdrawn, actor=actor, now=LATER)
+        given = None if withdrawn is None else Withdrawn(withdrawn)
+        withdraw(connections, "consent-1", given, actor=actor, now=LATER)
     return [line["event"] for line in lines]
 
 

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, delete, select
+from sqlalchemy import NullPool, create_engine, delete, select, update
 
-from app.stores.ledger.schema import metadata
+from app.domain.accounts import Account
+from app.domain.clusters import format_scope, parse_scope
+from app.domain.resources import applicable_scope, granted_resources
+from app.stores.ledger.account_columns import chosen_column, resources_column
+from app.stores.ledger.schema import decisions, grants, metadata
+from tests.support.builders import chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,17 @@ class LedgerTables:
     def events(self) -> list[tuple[str, str]]:
         """What happened to which consent, in order."""
         return [(row["consent_id"], row["kind"]) for row in self["events"]]
+
+    def name_accounts(self, consent_id: str, *accounts: Account) -> None:
+        """Makes a consent for every account one for `accounts`, as if the customer had chosen them."""
+        picked, of_consent = chosen(*accounts), {"consent_id": consent_id}
+        scope = applicable_scope(parse_scope(self.rows("grants", **of_consent)[0]["granted_scope"]), picked)
+        resources = granted_resources(scope, picked)
+        shared = {"granted_scope": format_scope(scope), "resources": resources_column(resources)}
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            decided = update(decisions).filter_by(**of_consent).values(accounts=chosen_column(picked))
+            connection.execute(decided)
+            connection.execute(update(grants).filter_by(**of_consent).values(**shared))
 
     @property
     def nothing_happened(self) -> bool:

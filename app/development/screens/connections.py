@@ -95,7 +95,9 @@ def _shown(
         language=Language.EN,
         screen_hash=None,
         agreement=agreement,
+        accounts=None,
         last_used_at=last_used_at,
+        narrowed_at=None,
         ending=ending,
     )
     return ShownConnection(connection, client, provider, grant.status_at(NOW))

@@ -19,12 +19,14 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.accounts import ChosenAccounts
 from app.domain.agreement import Agreement
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent
 from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.domain.narrowing import Withdrawn, narrowed_by
+from app.stores.ledger.account_columns import chosen_from, resources_column
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import (
     GRANT,
@@ -35,8 +37,9 @@ from app.stores.ledger.grants import (
     end_grant,
     find_grant,
 )
-from app.stores.ledger.rows import agreement_from, event_from, event_row, grant_from
+from app.stores.ledger.rows import agreement_from, ending_from, event_from, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
+from app.stores.ledger.statements import DatabaseConnection
 
 AT_ONCE = 500
 """Connections that one statement reads or one transaction writes, where there may be any number of them.
@@ -56,6 +59,15 @@ _LAST_USED = (
     .where(refresh_tokens.c.consent_id == grants.c.consent_id)
     .scalar_subquery()
 )
+_narrowings = events.alias()
+_NARROWED_AT = (
+    select(func.max(_narrowings.c.happened_at))
+    .where(
+        _narrowings.c.consent_id == grants.c.consent_id,
+        _narrowings.c.kind == literal_column(f"'{EventKind.NARROWED}'"),
+    )
+    .scalar_subquery()
+)
 _IS_ENDING = _is_one_of(ENDINGS)
 _CONNECTIONS = (
     select(
@@ -64,7 +76,9 @@ _CONNECTIONS = (
         decisions.c.granted_scope.label("approved_scope"),
         decisions.c.language,
         decisions.c.screen_hash,
+        decisions.c.accounts,
         _LAST_USED.label("last_used_at"),
+        _NARROWED_AT.label("narrowed_at"),
         agreements.c.document,
         *(events.c.kind, events.c.actor, events.c.reason, events.c.happened_at),
         *(events.c.detail, events.c.operator, events.c.note),
@@ -103,14 +117,20 @@ _ENDED = _OF_CUSTOMER.where(or_(grants.c.ended_at.is_not(None), grants.c.expires
 _ENDED_OLDER = _ENDED.where(*_OLDER)
 _HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
 _HISTORY_WITHOUT_USE = _HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
-_NARROW = update(grants).where(OF_CONSENT).values(granted_scope=bindparam("left"))
+_NARROW = (
+    update(grants)
+    .where(OF_CONSENT)
+    .values(granted_scope=bindparam("scope_left"), resources=bindparam("resources_left"))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A grant with what was asked, agreed and answered, when it was last used, and the event that ended it.
 
-    `agreement` is None for what was approved before agreements were recorded.
+    `agreement` is None for what was approved before agreements were recorded. `accounts` are those that the
+    customer chose, whatever has been taken out since; None as in a decision. `narrowed_at` is when a part was
+    last taken out.
     """
 
     grant: ConsentGrant
@@ -119,7 +139,9 @@ class Connection:
     language: Language
     screen_hash: str | None
     agreement: Agreement | None
+    accounts: ChosenAccounts | None
     last_used_at: datetime | None
+    narrowed_at: datetime | None
     ending: Event | None
 
     def status_at(self, now: datetime) -> GrantStatus:
@@ -249,9 +271,18 @@ class ConnectionStore:
         return self._events(_HISTORY_WITHOUT_USE, consent_id)
 
     def withdraw(
-        self, consent_id: str, withdrawn: Scope | None, *, actor: Actor, now: datetime
+        self,
+        consent_id: str,
+        withdrawn: Withdrawn | None,
+        *,
+        actor: Actor,
+        now: datetime,
+        operator: str | None = None,
+        note: str | None = None,
     ) -> ConsentGrant | None:
-        """Takes the clusters `withdrawn` out of a connection, or ends it (None: all of them).
+        """Takes what is `withdrawn` out of a connection, or ends it (None: all of it).
+
+        Where an operator does it, `operator` and `note` are recorded: who it is, and why.
 
         Returns the grant as it is afterwards; None where there is no such connection or it had ended before.
         When this returns, no token for what was withdrawn is issued any more.
@@ -260,16 +291,19 @@ class ConnectionStore:
             grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
             if grant is None or grant.ended_at is not None:
                 return None
-            left = None if withdrawn is None else narrowed_by(grant, Withdrawn(clusters=withdrawn))
+            told = {"operator": operator, "note": note}
+            left = None if withdrawn is None else narrowed_by(grant, withdrawn)
             if left is None or grant.status_at(now) is not GrantStatus.ACTIVE:
                 kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
-                end_grant(connection, grant, kind, actor, _reason(actor), now)
+                end_grant(connection, grant, kind, actor, _reason(actor), now, **told)
             elif left != grant:
-                taken = format_scope(grant.granted_scope - left.granted_scope)
-                connection.change(_NARROW, of_consent=consent_id, left=format_scope(left.granted_scope))
-                append_events(
-                    connection, event_row(grant, EventKind.NARROWED, actor, _reason(actor), now, taken)
+                _narrow(connection, left)
+                taken = format_scope(grant.granted_scope - left.granted_scope) or None
+                accounts = grant.account_ids - left.account_ids
+                narrowed = event_row(
+                    grant, EventKind.NARROWED, actor, _reason(actor), now, taken, accounts=accounts, **told
                 )
+                append_events(connection, narrowed)
             return find_grant(connection, GRANT, of_consent=consent_id)
 
     def record_expired(self, *, now: datetime, most: int = AT_ONCE) -> int:
@@ -301,8 +335,19 @@ def _connection_from(row: Any) -> Connection:
         language=Language(row.language),
         screen_hash=row.screen_hash,
         agreement=agreement_from(row),
+        accounts=chosen_from(row.accounts),
         last_used_at=row.last_used_at,
-        ending=None if row.kind is None else event_from(row),
+        narrowed_at=row.narrowed_at,
+        ending=None if row.kind is None else ending_from(row),
+    )
+
+
+def _narrow(connection: DatabaseConnection, left: ConsentGrant) -> None:
+    connection.change(
+        _NARROW,
+        of_consent=left.consent_id,
+        scope_left=format_scope(left.granted_scope),
+        resources_left=resources_column(left.resources),
     )
 
 

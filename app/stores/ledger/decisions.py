@@ -26,6 +26,7 @@ from app.stores.ledger.statements import DatabaseConnection, insert_once
 _ANSWERS = select(
     decisions,
     grants.c.granted_scope.label("current_scope"),
+    grants.c.resources,
     grants.c.expires_at,
     grants.c.redeemed_at,
     grants.c.ended_at,

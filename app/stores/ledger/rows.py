@@ -3,7 +3,7 @@
 `<noun>_row` gives a row to insert, by the names of its columns; `<noun>_from` reads a row that was selected.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -13,6 +13,14 @@ from app.domain.consent import Answer, ConsentDecision, ConsentGrant
 from app.domain.evidence import Screen
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
+from app.stores.ledger.account_columns import (
+    account_ids_column,
+    account_ids_from,
+    chosen_column,
+    chosen_from,
+    resources_column,
+    resources_from,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class EventRow(TypedDict):
     actor: Actor
     reason: Reason
     detail: str | None
+    resources: str | None
     operator: str | None
     note: str | None
     correlation_id: str
@@ -49,6 +58,7 @@ def event_row(
     now: datetime,
     detail: str | None = None,
     *,
+    accounts: frozenset[str] = frozenset(),
     operator: str | None = None,
     note: str | None = None,
 ) -> EventRow:
@@ -58,6 +68,7 @@ def event_row(
         "actor": actor,
         "reason": reason,
         "detail": detail,
+        "resources": account_ids_column(accounts),
         "operator": operator,
         "note": note,
         "correlation_id": subject.correlation_id,
@@ -78,6 +89,7 @@ def decision_row(decision: ConsentDecision) -> dict[str, Any]:
         "language": decision.language,
         "screen_hash": decision.screen_hash,
         "agreement_hash": None if decision.agreement is None else decision.agreement.agreement_hash,
+        "accounts": chosen_column(decision.accounts),
         "correlation_id": decision.correlation_id,
         "asked_at": decision.asked_at,
         "decided_at": decision.decided_at,
@@ -115,6 +127,7 @@ def grant_row(grant: ConsentGrant) -> dict[str, Any]:
         "provider_id": grant.provider_id,
         "subject": grant.subject,
         "granted_scope": format_scope(grant.granted_scope),
+        "resources": resources_column(grant.resources),
         "correlation_id": grant.correlation_id,
         "approved_at": grant.approved_at,
         "expires_at": grant.expires_at,
@@ -127,13 +140,15 @@ def grant_from(row: Any) -> ConsentGrant:
 
 def _grant_from(row: Any, *, granted_scope: str, approved_at: datetime) -> ConsentGrant:
     """The grant in `row`, whose scope and approval have other names where a decision stands beside it."""
+    scope = parse_scope(granted_scope)
     return ConsentGrant(
         consent_id=row.consent_id,
         request_id=row.request_id,
         client_id=row.client_id,
         provider_id=row.provider_id,
         subject=row.subject,
-        granted_scope=parse_scope(granted_scope),
+        granted_scope=scope,
+        resources=resources_from(row.resources, scope),
         correlation_id=row.correlation_id,
         approved_at=approved_at,
         expires_at=row.expires_at,
@@ -155,6 +170,7 @@ def answered_from(row: Any) -> Answered:
         language=Language(row.language),
         screen_hash=row.screen_hash,
         agreement=agreement_from(row),
+        accounts=chosen_from(row.accounts),
         correlation_id=row.correlation_id,
         asked_at=row.asked_at,
         decided_at=row.decided_at,
@@ -166,6 +182,12 @@ def answered_from(row: Any) -> Answered:
 
 
 def event_from(row: Any) -> Event:
+    """The event in a row of its table."""
+    return replace(ending_from(row), accounts=account_ids_from(row.resources))
+
+
+def ending_from(row: Any) -> Event:
+    """The event that ended a grant, in a row in which the grant stands beside it."""
     return Event(
         consent_id=row.consent_id,
         kind=EventKind(row.kind),

@@ -1,7 +1,7 @@
 """The ledger's tables.
 
 Decisions and events are appended and never changed. Of a grant only three things change: when it was
-redeemed, what is left of its scope, and when it ended.
+redeemed, what is left of its scope and its accounts, and when it ended.
 """
 
 from collections.abc import Callable
@@ -107,6 +107,7 @@ decisions = Table(
     # Of `screens` and `agreements`, but no foreign keys: adding one would have rewritten the table.
     Column("screen_hash", String(64)),
     Column("agreement_hash", String(64)),
+    Column("accounts", Text),  # JSON, see app/stores/ledger/account_columns.py
     Column("asked_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
@@ -122,6 +123,7 @@ grants = Table(
     Column("provider_id", String(255), nullable=False),
     Column("subject", String(255), nullable=False),
     Column("granted_scope", Text, nullable=False),
+    Column("resources", Text),  # JSON, as in decisions; null is every account
     Column("correlation_id", String(128), nullable=False),
     Column("approved_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
@@ -167,6 +169,7 @@ events = Table(
     Column("actor", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text),
+    Column("resources", Text),  # JSON: the accounts that were taken out
     # For what an operator did: who they say they are, and why they did it.
     Column("operator", String(255)),
     Column("note", Text),

@@ -125,7 +125,7 @@ def _withdraw(shown: ShownConnection, stopping: Scope) -> None:
     withdraw(
         services().connections,
         shown.consent_id,
-        None if is_all else stopping,
+        None if is_all else Withdrawn(clusters=stopping),
         actor=Actor.CUSTOMER,
         now=services().clock(),
     )

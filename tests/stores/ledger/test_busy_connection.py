@@ -11,6 +11,7 @@ from sqlalchemy import NullPool, create_engine, text
 from app.domain.clusters import DataCluster
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from app.domain.tokens import hash_secret
 from app.stores.ledger import migrations
 from app.stores.ledger.audit import Audit
@@ -129,7 +130,7 @@ ASKED: dict[str, Ask] = {
     "what may be forgotten": nothing_is_forgotten,
     "one more refresh": refreshed,
     "to stop a part of it": lambda ledger: connections(ledger).withdraw(
-        "consent-1", TRANSACTIONS, actor=Actor.CUSTOMER, now=LATER
+        "consent-1", Withdrawn(TRANSACTIONS), actor=Actor.CUSTOMER, now=LATER
     ),
     "to stop it": lambda ledger: connections(ledger).withdraw(
         "consent-1", None, actor=Actor.CUSTOMER, now=LATER

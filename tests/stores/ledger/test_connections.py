@@ -6,16 +6,21 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine, update
 
+from app.domain.accounts import Account, AccountCategory
 from app.domain.clusters import DataCluster, Scope
-from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.consent import ConsentGrant, GrantStatus, make_grant
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
+from app.domain.narrowing import Withdrawn
+from app.domain.resources import AccountGroup, applicable_scope
 from app.domain.tokens import hash_secret
 from app.stores.ledger.connections import AT_ONCE, Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed
+from app.stores.ledger.schema import grants
 from app.stores.unavailable import StoreUnavailable
-from tests.support.builders import BASIC, EVERYTHING, NOON, a_decision, a_grant
+from tests.support.builders import BASIC, EVERYTHING, NOON, YEAR, a_decision, a_grant, an_account, chosen
 from tests.support.ledger_tables import LedgerTables
 from tests.support.parallel import all_at_once
 
@@ -23,7 +28,6 @@ MANY = 12
 SECOND = timedelta(seconds=1)
 INSTANT = timedelta.resolution
 IDLE = timedelta(days=30)
-YEAR = timedelta(days=365)
 TOKEN = hash_secret("a refresh token")
 TRANSACTIONS = frozenset({DataCluster.TRANSACTIONS})
 SHARED = BASIC | TRANSACTIONS | {DataCluster.STATEMENTS}
@@ -56,11 +60,18 @@ def withdraw(
     connections: ConnectionStore,
     withdrawn: Scope | None = None,
     *,
+    accounts: tuple[str, ...] = (),
     consent_id: str = "consent-1",
     actor: Actor = Actor.CUSTOMER,
     now: datetime = NOON + SECOND,
 ) -> ConsentGrant | None:
-    return connections.withdraw(consent_id, withdrawn, actor=actor, now=now)
+    """Withdraws clusters, or accounts; without either, everything."""
+    part = (
+        None
+        if withdrawn is None and not accounts
+        else Withdrawn(withdrawn or frozenset(), frozenset(accounts))
+    )
+    return connections.withdraw(consent_id, part, actor=actor, now=now)
 
 
 def load(connections: ConnectionStore, consent_id: str = "consent-1") -> Connection:
@@ -87,7 +98,9 @@ def test_a_connection_is_found_with_what_was_asked_and_answered(
         language=Language.EN,
         screen_hash=None,
         agreement=None,
+        accounts=None,
         last_used_at=None,
+        narrowed_at=None,
         ending=None,
     )
     for unknown in ("consent-2", "", "\0", "consent-1\0", "x" * 10_000, "é"):
@@ -302,6 +315,104 @@ def test_without_account_basic_there_is_no_connection(
     assert ended.granted_scope == SHARED
     assert refreshable(ledger) is None
     assert happened(connections)[-1] == "withdrawn"
+
+
+# One account
+
+
+CHEQUING, SAVINGS = an_account(account_id="a-1"), an_account(account_id="a-2", name="Épargne")
+TFSA = an_account(account_id="a-3", category=AccountCategory.INVESTMENT_ACCOUNT)
+WITH_INVESTMENTS = SHARED | {DataCluster.INVESTMENTS}
+
+
+def connect_accounts(ledger: Ledger, *accounts: Account) -> ConsentGrant:
+    """An approval on record for chosen accounts."""
+    picked = chosen(*accounts)
+    decision = a_decision(granted_scope=applicable_scope(WITH_INVESTMENTS, picked), accounts=picked)
+    grant = make_grant(decision, ends_at=NOON + YEAR)
+    ledger.record_decision(decision, grant)
+    return grant
+
+
+def test_a_withdrawn_account_is_gone_at_once_and_on_record_and_the_choice_stays_as_it_was(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    connect_accounts(ledger, CHEQUING, SAVINGS)
+    redeem(ledger)
+    assert load(connections).narrowed_at is None
+    narrowed = withdraw(connections, accounts=("a-1", "another"), now=NOON + 2 * SECOND)
+    assert narrowed is not None
+    assert narrowed.resources == (AccountGroup(SHARED, ("a-2",)),)
+    assert narrowed.granted_scope == SHARED
+    found = load(connections)
+    assert found.grant == narrowed == refreshable(ledger)
+    assert (found.accounts, found.narrowed_at) == (chosen(CHEQUING, SAVINGS), NOON + 2 * SECOND)
+    [*_, event] = connections.history("consent-1")
+    assert (event.kind, event.accounts, event.detail) == (EventKind.NARROWED, frozenset({"a-1"}), None)
+
+
+def test_with_the_only_account_that_has_investments_they_are_on_record_as_taken_out_too(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    connect_accounts(ledger, CHEQUING, TFSA)
+    narrowed = withdraw(connections, accounts=("a-3",))
+    assert narrowed is not None
+    assert narrowed.granted_scope == SHARED
+    [*_, event] = connections.history("consent-1")
+    assert (event.accounts, event.detail) == (frozenset({"a-3"}), "INVESTMENTS")
+
+
+def test_a_withdrawn_cluster_is_gone_from_every_account(ledger: Ledger, connections: ConnectionStore) -> None:
+    connect_accounts(ledger, CHEQUING, TFSA)
+    narrowed = withdraw(connections, TRANSACTIONS)
+    assert narrowed is not None
+    assert narrowed.resources == (
+        AccountGroup(SHARED - TRANSACTIONS, ("a-1",)),
+        AccountGroup(WITH_INVESTMENTS - TRANSACTIONS, ("a-3",)),
+    )
+
+
+def test_with_the_last_account_everything_ends(ledger: Ledger, connections: ConnectionStore) -> None:
+    connect_accounts(ledger, CHEQUING, SAVINGS)
+    redeem(ledger)
+    withdraw(connections, accounts=("a-1",))
+    ended = withdraw(connections, accounts=("a-2",))
+    assert ended is not None
+    assert ended.status_at(NOON + SECOND) is GrantStatus.REVOKED
+    assert refreshable(ledger) is None
+    assert happened(connections)[-2:] == ["narrowed", "withdrawn"]
+
+
+def test_of_a_grant_for_every_account_none_can_be_taken_out(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    grant = connect(ledger)
+    assert withdraw(connections, accounts=("a-1",)) == grant
+    assert happened(connections) == ["asked", "approved"]
+
+
+def test_of_parts_that_are_withdrawn_at_once_none_is_lost(
+    ledger: Ledger, connections: ConnectionStore
+) -> None:
+    names = [f"a-{number}" for number in range(MANY)]
+    connect_accounts(ledger, *(an_account(account_id=name) for name in names))
+    parts = [partial(withdraw, connections, accounts=(name,)) for name in names[1:]]
+    parts.append(partial(withdraw, connections, TRANSACTIONS))
+    all_at_once(*parts)
+    found = load(connections)
+    assert found.grant.resources == (AccountGroup(SHARED - TRANSACTIONS, ("a-0",)),)
+    assert happened(connections).count("narrowed") == len(parts)
+
+
+def test_what_an_older_version_takes_out_of_the_scope_is_out_of_every_account(
+    ledger: Ledger, connections: ConnectionStore, database: LedgerTables
+) -> None:
+    """It serves beside this one during an upgrade, and does not know the column of the accounts."""
+    connect_accounts(ledger, CHEQUING, SAVINGS)
+    with create_engine(database.url, poolclass=NullPool).begin() as connection:
+        connection.execute(update(grants).values(granted_scope="ACCOUNT_BASIC STATEMENTS"))
+    found = load(connections)
+    assert found.grant.resources == (AccountGroup(SHARED - TRANSACTIONS, ("a-1", "a-2")),)
 
 
 # The end date

@@ -10,15 +10,17 @@ from sqlalchemy import NullPool, create_engine, insert, text
 
 from app.commands.ledger import ledger as ledger_commands
 from app.domain.clusters import DataCluster
+from app.domain.consent import make_grant
 from app.domain.evidence import Screen, hash_text
 from app.domain.history import Actor
 from app.domain.language import Language
+from app.domain.narrowing import Withdrawn
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.copying import AT_ONCE
 from app.stores.ledger.ledger import Ledger, Redeemed
 from app.stores.ledger.schema import agreements, metadata, screens
-from tests.support.builders import BASIC, NOON, a_decision, a_grant
+from tests.support.builders import BASIC, NOON, YEAR, a_decision, an_account, chosen
 from tests.support.ledger_tables import LedgerTables
 from tests.support.postgres import PostgresServer
 
@@ -62,12 +64,18 @@ def fill(url: str, many: int = AT_ONCE + 3) -> None:
     shared = BASIC | {DataCluster.TRANSACTIONS}
     for number in range(many):
         names = {"request_id": f"r-{number}", "consent_id": f"c-{number}", "subject": f"s-{number}"}
-        decision = a_decision(**names, granted_scope=shared, screen_hash=SHOWN.screen_hash)
-        ledger.record_decision(decision, a_grant(**names, granted_scope=shared))
+        decision = a_decision(
+            **names,
+            granted_scope=shared,
+            screen_hash=SHOWN.screen_hash,
+            accounts=chosen(an_account(), an_account(account_id="acc-2")) if number == 1 else None,
+        )
+        ledger.record_decision(decision, make_grant(decision, ends_at=NOON + YEAR))
     ledger.redeem("r-0", "dc-budget", token_hash="t-0", now=NOON)
     ledger.record_refresh("t-0", "c-0", now=NOON + timedelta(seconds=1, microseconds=7))
     store = ConnectionStore(ledger.database)
-    store.withdraw("c-1", frozenset({DataCluster.TRANSACTIONS}), actor=Actor.CUSTOMER, now=NOON)
+    part = Withdrawn(frozenset({DataCluster.TRANSACTIONS}), frozenset({"acc-2"}))
+    store.withdraw("c-1", part, actor=Actor.CUSTOMER, now=NOON)
     store.end_all(["c-2"], operator="Robin", note="why", now=NOON)
     ledger.close()
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.domain.clusters import DataCluster
 from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger, Redeemed
@@ -54,7 +55,7 @@ def test_a_consent_lives_its_whole_life(service_url: str) -> None:
         assert isinstance(redeemed, Redeemed)
         assert ledger.record_refresh("hash", consent_id, now=NOON) is not None
         one = frozenset({DataCluster.TRANSACTIONS})
-        narrowed = connections.withdraw(consent_id, one, actor=Actor.CUSTOMER, now=NOON)
+        narrowed = connections.withdraw(consent_id, Withdrawn(one), actor=Actor.CUSTOMER, now=NOON)
         assert narrowed is not None
         ended = connections.withdraw(consent_id, None, actor=Actor.CUSTOMER, now=NOON)
         assert ended is not None

@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from app.domain.agreement import make_agreement
+from app.domain.clusters import DataCluster
 from app.domain.consent import Answer, ConsentGrant
 from app.domain.evidence import Screen, hash_text
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
+from app.domain.resources import AccountGroup
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.rows import (
     agreement_from,
@@ -24,8 +26,9 @@ from app.stores.ledger.rows import (
     screen_row,
 )
 from app.stores.ledger.schema import agreements, decisions, events, grants
-from tests.support.builders import EVERYTHING, NOON, a_client, a_decision, a_grant, a_provider
+from tests.support.builders import BASIC, EVERYTHING, NOON, a_client, a_decision, a_grant, a_provider
 
+CONTACT = frozenset({DataCluster.CUSTOMER_CONTACT})
 LATER = NOON + timedelta(hours=1)
 
 
@@ -38,7 +41,7 @@ def written_and_read(ledger: Ledger, table: Any, row: Any) -> Any:
 def test_a_grant_is_read_as_it_was_made_and_later_as_what_became_of_it(ledger: Ledger) -> None:
     with ledger.database.writing() as connection:
         connection.change(insert(decisions), **decision_row(a_decision()))
-    grant = a_grant(granted_scope=EVERYTHING)
+    grant = a_grant(granted_scope=BASIC | CONTACT, resources=(AccountGroup(BASIC, ("a-1", "a-2")),))
     row = written_and_read(ledger, grants, grant_row(grant))
     assert grant_from(row) == grant
     ended = grant_from(row._replace(redeemed_at=NOON, ended_at=LATER, granted_scope="ACCOUNT_BASIC"))
@@ -49,6 +52,7 @@ def test_a_grant_is_read_as_it_was_made_and_later_as_what_became_of_it(ledger: L
 
 @pytest.mark.parametrize("operator", [None, "operator-7"])
 def test_an_event_is_read_as_what_happened_by_whom_and_why(ledger: Ledger, operator: str | None) -> None:
+    account_ids = frozenset() if operator is None else frozenset({"a-2", "a-1"})
     row = event_row(
         a_grant(),
         EventKind.WITHDRAWN,
@@ -56,6 +60,7 @@ def test_an_event_is_read_as_what_happened_by_whom_and_why(ledger: Ledger, opera
         Reason.BUSINESS_RULE,
         LATER,
         "a detail",
+        accounts=account_ids,
         operator=operator,
         note=operator and "asked by telephone",
     )
@@ -67,6 +72,7 @@ def test_an_event_is_read_as_what_happened_by_whom_and_why(ledger: Ledger, opera
         correlation_id="correlation-1",
         happened_at=LATER,
         detail="a detail",
+        accounts=account_ids,
         operator=operator,
         note=operator and "asked by telephone",
     )

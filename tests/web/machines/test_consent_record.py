@@ -9,6 +9,7 @@ import pytest
 from app.development.embedded import EmbeddedValkey
 from app.domain.clusters import DataCluster
 from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.support.applications import Clock
@@ -148,7 +149,7 @@ def test_the_scope_is_what_is_shared_now(
     customer: BrowserCustomer, connections: ConnectionStore, clock: Clock
 ) -> None:
     tokens = connect(customer, "TRANSACTIONS")
-    withdrawn = frozenset({DataCluster.TRANSACTIONS})
+    withdrawn = Withdrawn(frozenset({DataCluster.TRANSACTIONS}))
     connections.withdraw(tokens["consent_id"], withdrawn, actor=Actor.CUSTOMER, now=clock.now)
     found = read(customer.client, tokens["consent_id"])
     assert found["status"] == "ACTIVE"

@@ -9,6 +9,7 @@ import pytest
 from app.development.embedded import EmbeddedValkey
 from app.domain.clusters import DataCluster
 from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.support.applications import Clock
@@ -195,7 +196,7 @@ def test_a_withdrawn_cluster_is_gone_from_tokens_that_were_issued_before(
 ) -> None:
     scope = "ACCOUNT_BASIC TRANSACTIONS STATEMENTS"
     tokens = connect(customer, "TRANSACTIONS", "STATEMENTS", scope=scope)
-    withdrawn = frozenset({DataCluster.TRANSACTIONS})
+    withdrawn = Withdrawn(frozenset({DataCluster.TRANSACTIONS}))
     connections.withdraw(tokens["consent_id"], withdrawn, actor=Actor.CUSTOMER, now=clock.now)
     for kind, caller in (("access_token", MAPLE_API), ("access_token", BUDGET), ("refresh_token", BUDGET)):
         assert introspect(customer.client, tokens[kind], caller)["scope"] == "ACCOUNT_BASIC STATEMENTS"
@@ -210,13 +211,13 @@ def test_a_token_of_nothing_but_a_withdrawn_cluster_is_inactive(
     tokens = connect(customer, "TRANSACTIONS")
     narrow = customer.refresh(tokens["refresh_token"], scope="TRANSACTIONS").get_json()["access_token"]
     assert introspect(customer.client, narrow)["scope"] == "TRANSACTIONS"
-    withdrawn = frozenset({DataCluster.TRANSACTIONS})
+    withdrawn = Withdrawn(frozenset({DataCluster.TRANSACTIONS}))
     connections.withdraw(tokens["consent_id"], withdrawn, actor=Actor.CUSTOMER, now=clock.now)
     assert introspect(customer.client, narrow) == INACTIVE
     assert introspect(customer.client, tokens["access_token"])["active"]
 
 
-@pytest.mark.parametrize("withdrawn", [None, frozenset({DataCluster.ACCOUNT_BASIC})])
+@pytest.mark.parametrize("withdrawn", [None, Withdrawn(frozenset({DataCluster.ACCOUNT_BASIC}))])
 def test_nothing_is_active_once_the_customer_stops(
     customer: BrowserCustomer, connections: ConnectionStore, clock: Clock, withdrawn: Any
 ) -> None:
