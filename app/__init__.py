@@ -21,6 +21,7 @@ from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
+from app.recipient_keys import RecipientKeys
 from app.registration.file import logos_beside
 from app.registration.themes import theme_css
 from app.settings import ConfigurationError, Settings
@@ -36,6 +37,7 @@ from app.stores.readiness import Readiness
 from app.stores.redis import client as redis
 from app.stores.redis.attempts import AttemptStore
 from app.stores.redis.codes import CodeStore
+from app.stores.redis.once import OnceStore
 from app.stores.redis.rates import Rates
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords
@@ -195,6 +197,7 @@ def _make_services(
     connections = ConnectionStore(ledger.database)
     records = SealedRecords(settings.secret_keys)
     codes = CodeStore(client, records, settings.secret_keys)
+    once = OnceStore(client)
     attempts = AttemptStore(client, window=settings.sign_in_window)
     flow = ConsentFlow(
         registry=registry,
@@ -212,6 +215,7 @@ def _make_services(
         ledger=ledger,
         connections=connections,
         keys=keys,
+        once=once,
         access_token_lifetime=settings.access_token_lifetime,
         refresh_token_idle=settings.refresh_token_idle,
         clock=clock,
@@ -233,6 +237,8 @@ def _make_services(
         form_cache=FormCache(),
         attempts=attempts,
         rates=Rates(client, clock=clock),
+        once=once,
+        recipient_keys=RecipientKeys(registry),
         keys=keys,
         form_signer=make_signer(settings.secret_keys, "form"),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,

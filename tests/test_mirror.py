@@ -23,6 +23,7 @@ ELSEWHERE = {
     "development/layout.py": "development/test_demo.py",
     "development/screens/*.py": "development/test_screens.py",
     "domain/history.py": "domain/test_fdx.py",
+    "domain/single_use.py": "stores/redis/test_once.py",
     "registration/*.py": "registration/test_file.py",
     "sign_in/__init__.py": "sign_in/test_sandbox.py",
     "stores/redis/redis_py.py": "stores/redis/test_client.py",
@@ -30,7 +31,7 @@ ELSEWHERE = {
     "web/consent/pages.py": "web/consent/test_consent_form.py",
     "web/edge/forms.py": "web/sign_in/test_views.py",
     "web/edge/http_tracing.py": "test_tracing.py",
-    "web/machines/credentials.py": "web/machines/test_token.py",
+    "web/machines/body.py": "web/machines/test_token.py",
     "web/sign_in/*.py": "web/sign_in/test_views.py",
     "web/text/wording.py": "test_catalogues.py",
 }

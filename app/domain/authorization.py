@@ -101,7 +101,7 @@ def is_still_allowed(request: AuthorizationRequest, client: Client, provider: Da
         and client.status_with(provider.provider_id) is Status.ACTIVE
         and request.requested_scope <= client.clusters
         and request.requested_scope & client.needed_clusters <= provider.clusters
-        and (request.code_challenge is not None or not client.pkce_required)
+        and (request.code_challenge is not None or not client.must_use_pkce)
     )
 
 
@@ -194,7 +194,7 @@ def check_code_challenge(params: Params, client: Client) -> str | None:
     challenge = params.single("code_challenge")
     method = params.single("code_challenge_method")
     if challenge is None and method is None:
-        if client.pkce_required:
+        if client.must_use_pkce:
             raise OAuthError(ErrorCode.INVALID_REQUEST, "code_challenge is required for this client")
         return None
     if challenge is None or not pkce.is_challenge(challenge):

@@ -47,7 +47,7 @@ class AuthorizationCode:
         """
         return (
             self.client_id == client.client_id
-            and (self.code_challenge is not None or not client.pkce_required)
+            and (self.code_challenge is not None or not client.must_use_pkce)
             and hmac.compare_digest(self.redirect_uri.encode(), redirect_uri.encode())
             and pkce.proves(code_verifier, self.code_challenge)
         )

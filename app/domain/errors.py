@@ -9,13 +9,14 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """The values of `error` in answers (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1, RFC 7009 2.2.1)."""
+    """The values of `error` in answers (RFC 6749 4.1.2.1, 5.2; RFC 6750 3.1; RFC 7009 2.2.1; RFC 9449 5)."""
 
     ACCESS_DENIED = "access_denied"
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # RFC 6750 3.1
     INVALID_GRANT = "invalid_grant"
+    INVALID_DPOP_PROOF = "invalid_dpop_proof"
     INVALID_SCOPE = "invalid_scope"
     UNAUTHORIZED_CLIENT = "unauthorized_client"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"

@@ -12,6 +12,7 @@ from app.domain.account_sources import AccountsRegistration
 from app.domain.accounts import Account
 from app.domain.addresses import without_loopback_port
 from app.domain.clusters import WITH_HISTORY, Scope
+from app.domain.jws import PublicKey
 from app.domain.language import Bilingual
 
 LONGEST_CONSENT = timedelta(days=365)
@@ -35,16 +36,25 @@ class PreviousSecret:
     until: datetime
 
 
+class Profile(StrEnum):
+    """A profile of OAuth whose rules a recipient has to follow, beside those for everybody."""
+
+    FAPI2 = "fapi2"  # FAPI 2.0 Security Profile
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """A data recipient (RFC 6749 client). `secret_hash` is the hex SHA-256 of its secret.
+
+    Instead of a secret it may have `keys`, with which it signs who it is, or publish them at `jwks_uri`.
+    `default_provider` is the bank of a request that names none, which only a `profile` allows.
 
     `needed_clusters` are those that it cannot work without, `statuses` are by provider_id, and
     `history_months` is how far back it asks for data (None: as far as the bank has any).
     """
 
     client_id: str
-    secret_hash: str
+    secret_hash: str | None
     name: Bilingual
     legal_name: Bilingual
     site: Bilingual
@@ -65,6 +75,19 @@ class Client:
     allow_subset: bool = True
     revocation_requires_client_authentication: bool = False
     is_suspended: bool = False
+    keys: tuple[PublicKey, ...] = ()
+    jwks_uri: str | None = None
+    profile: Profile | None = None
+    default_provider: str | None = None
+
+    @property
+    def is_fapi(self) -> bool:
+        return self.profile is Profile.FAPI2
+
+    @property
+    def must_use_pkce(self) -> bool:
+        """Whether a request needs a code_challenge (FAPI 2.0 Security Profile 5.3.2.2-5)."""
+        return self.pkce_required or self.is_fapi
 
     def status_with(self, provider_id: str) -> Status | None:
         return self.statuses.get(provider_id)

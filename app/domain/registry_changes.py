@@ -130,5 +130,5 @@ def _said(value: object) -> str:
         case timedelta():
             return f"{value.days} days"
         case tuple():
-            return " ".join(map(str, value))
+            return " ".join(map(str, value)) or "nothing"
     return str(value)

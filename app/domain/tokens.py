@@ -17,6 +17,9 @@ from app.domain.registry import Client, Registry, ResourceServer
 LONGEST_PARAMETER = 4096  # characters: a judgement, several times the length of our own access tokens
 ADMIN_SCOPE = "client:admin"
 
+CLIENT_PARAMETERS = ("client_id", "client_secret", "client_assertion", "client_assertion_type")
+"""How a client says who it is, at every endpoint that asks (RFC 6749 2.3.1, RFC 7521 4.2)."""
+
 # The parameters of the token endpoint, and those of revocation and introspection. All others are ignored.
 TOKEN_PARAMETERS = (
     "grant_type",
@@ -25,10 +28,9 @@ TOKEN_PARAMETERS = (
     "code_verifier",
     "refresh_token",
     "scope",
-    "client_id",
-    "client_secret",
+    *CLIENT_PARAMETERS,
 )
-ONE_TOKEN_PARAMETERS = ("token", "token_type_hint", "client_id", "client_secret")
+ONE_TOKEN_PARAMETERS = ("token", "token_type_hint", *CLIENT_PARAMETERS)
 
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
@@ -126,11 +128,12 @@ def _secret_used(
     credentials: ClientCredentials, registered: Client | ResourceServer | None, now: datetime
 ) -> SecretUsed | None:
     """Which secret was presented; None for a wrong one. Both are always compared, for a constant time."""
+    current = None if registered is None else registered.secret_hash
     previous = None if registered is None else registered.previous_secret
     presented = hash_secret(credentials.client_secret)
-    is_current = hmac.compare_digest(presented, _NOBODY if registered is None else registered.secret_hash)
+    is_current = hmac.compare_digest(presented, current or _NOBODY)
     is_previous = hmac.compare_digest(presented, _NOBODY if previous is None else previous.secret_hash)
-    if is_current:
+    if is_current and current is not None:
         return SecretUsed.CURRENT
     return SecretUsed.PREVIOUS if is_previous and previous is not None and now < previous.until else None
 

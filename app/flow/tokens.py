@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.caller import Caller
 from app.domain.clusters import Scope, format_scope, known_clusters
 from app.domain.codes import AuthorizationCode
 from app.domain.consent import ConsentGrant, GrantStatus
@@ -33,6 +34,7 @@ from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed, Replayed
 from app.stores.redis.codes import CodeStore
+from app.stores.redis.once import OnceStore
 from app.stores.unavailable import StoreUnavailable
 
 INVALID_CODE = "The code is unknown, expired or used, or was issued to somebody else"
@@ -59,21 +61,23 @@ class TokenFlow:
     ledger: Ledger
     connections: ConnectionStore
     keys: SigningKeys
+    once: OnceStore
     access_token_lifetime: timedelta
     refresh_token_idle: timedelta
     clock: Callable[[], datetime]
 
-    def redeem(self, client: Client, request: RedemptionRequest) -> TokenResponse:
+    def redeem(self, caller: Caller, request: RedemptionRequest) -> TokenResponse:
         """Redeems a code, once (RFC 6749 4.1.3). Raises OAuthError for anything but its first use.
 
         A client that presents a code again, even after its record has expired, ends all tokens of its grant.
         After StoreUnavailable the same call may be made again, which ends nothing.
         """
-        now = self.clock()
+        now, client = self.clock(), caller.client
         request_id = self.codes.request_id_of(request.code)
         if request_id is None:
+            self.once.spend(caller.uses, now=now)
             raise _invalid_grant(INVALID_CODE)
-        record = self.codes.find_code(request_id)
+        record = self.codes.find_code(request_id, spending=self.once.spending(caller.uses, now=now))
         if (
             record is None
             or not record.is_alive_at(now)
@@ -110,12 +114,13 @@ class TokenFlow:
             case NotRedeemable():
                 raise _invalid_grant(INVALID_CODE)
 
-    def refresh(self, client: Client, request: RefreshRequest) -> TokenResponse:
+    def refresh(self, caller: Caller, request: RefreshRequest) -> TokenResponse:
         """A new access token for a refresh token, which stays the same (RFC 6749 6). Raises OAuthError.
 
         The answer repeats the refresh token, for libraries that keep the last answer alone.
         """
-        now = self.clock()
+        now, client = self.clock(), caller.client
+        self.once.spend(caller.uses, now=now)
         token_hash = hash_secret(request.refresh_token)
         grant = self._find_refreshable(request.refresh_token, client)
         if grant is None:
@@ -129,13 +134,15 @@ class TokenFlow:
         scope = narrowed_scope(refreshed.granted_scope, request.scope)
         return self._token_response(refreshed, provider, scope, now, refresh_token=request.refresh_token)
 
-    def administer(self, client: Client) -> TokenResponse:
+    def administer(self, caller: Caller) -> TokenResponse:
         """An access token for the client itself (RFC 6749 4.4), with which it reads its own consents."""
+        now, client = self.clock(), caller.client
+        self.once.spend(caller.uses, now=now)
         claims = admin_token_claims(
             issuer=self.issuer,
             client_id=client.client_id,
             token_id=secrets.token_urlsafe(16),
-            now=self.clock(),
+            now=now,
             lifetime=self.access_token_lifetime,
         )
         log_administered(client)

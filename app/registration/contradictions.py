@@ -1,9 +1,12 @@
 """Faults that concern several entries of the registration, such as an identifier that two of them have."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from app.registration.demo_secrets import DEMO_HASHES
+from app.public_keys import import_public_key
+from app.registration.client_keys import client_key_faults
+from app.registration.demo_secrets import DEMO_HASHES, DEMO_KEYS
 from app.registration.locations import Fault, Location, entries_in
 
 _KEYS_OF_A_BANK_SECRET = {"client_secret_env", "client_secret_file", "demo_client_secret"}
@@ -20,6 +23,7 @@ def contradictions(document: dict[str, Any]) -> Iterator[Fault]:
         for provider_id in statuses if isinstance(statuses, dict) else ():
             if provider_id not in registered:
                 yield (*location, "providers", provider_id), "is not a registered provider"
+        yield from client_key_faults(location, recipient)
     for location, provider in entries_in(document, ("providers",)):
         yield from _repeated(document, (*location, "customers"), "user_name")
         yield from _repeated(document, (*location, "customers"), "subject")
@@ -86,6 +90,8 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
                 yield (*location, "demo"), "a demo secret does not work in production"
             elif entry.get("secret_sha256") in DEMO_HASHES:
                 yield (*location, "secret_sha256"), "a demo secret does not work in production"
+            elif _has_demo_key(entry):
+                yield (*location, "jwks"), "a demo key does not work in production"
             previous = entry.get("previous_secret")
             if isinstance(previous, dict) and previous.get("sha256") in DEMO_HASHES:
                 yield (*location, "previous_secret"), "a demo secret does not work in production"
@@ -108,6 +114,16 @@ def _demo_faults_of_bank(location: Location, table: Any) -> Iterator[Fault]:
             yield (*location, key), "http does not work in production"
     if "demo_client_secret" in table:
         yield (*location, "demo_client_secret"), "a demo secret does not work in production"
+
+
+def _has_demo_key(entry: dict[str, Any]) -> bool:
+    jwks = entry.get("jwks")
+    keys = jwks.get("keys") if isinstance(jwks, dict) else None
+    for jwk in keys if isinstance(keys, list) else ():
+        with suppress(ValueError):
+            if isinstance(jwk, dict) and import_public_key(jwk).thumbprint in DEMO_KEYS:
+                return True
+    return False
 
 
 def _repeated(document: dict[str, Any], location: Location, key: str) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from app.domain.registry import (
     DataProvider,
     OidcRegistration,
     PreviousSecret,
+    Profile,
     ResourceServer,
     SandboxCustomer,
     SandboxTrouble,
@@ -27,6 +28,7 @@ from app.domain.registry import (
 from app.registration.accounts import AccountsEntry, SandboxAccount, accounts_registration, without_ways
 from app.registration.bank_secrets import BankSecret, UnreadableSecret
 from app.registration.branding import readable_colour
+from app.registration.client_keys import ClientKey, refuse_repeated_kid
 from app.registration.locations import Fault
 from app.registration.reasons import reason_of
 from app.registration.values import (
@@ -83,9 +85,16 @@ class _PreviousSecret(Entry):
         return PreviousSecret(self.sha256, self.until)
 
 
+class _Keys(Entry):
+    keys: Annotated[list[ClientKey], AfterValidator(refuse_repeated_kid), Field(min_length=1, max_length=10)]
+
+
 class _Recipient(Entry):
     client_id: Identifier
-    secret_sha256: SecretHash
+    profile: Profile | None = None
+    secret_sha256: SecretHash | None = None
+    jwks: _Keys | None = None
+    default_provider: Identifier | None = None
     previous_secret: _PreviousSecret | None = None
     demo: bool = False
     suspended: bool = False
@@ -138,6 +147,9 @@ class _Recipient(Entry):
             pkce_required=self.pkce_required,
             revocation_requires_client_authentication=self.revocation_requires_client_authentication,
             statuses=self.providers,
+            keys=() if self.jwks is None else tuple(self.jwks.keys),
+            profile=self.profile,
+            default_provider=self.default_provider,
         )
 
 

@@ -17,6 +17,7 @@ from app.domain.language import Language
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.tokens import TokenFlow
+from app.recipient_keys import RecipientKeys
 from app.settings import Settings
 from app.sign_in import Customer, SignIn
 from app.sign_in.sandbox import SandboxSignIn
@@ -26,6 +27,7 @@ from app.stores.ledger.evidence import EvidenceStore
 from app.stores.ledger.issuers import IssuerStore
 from app.stores.readiness import Readiness
 from app.stores.redis.attempts import AttemptStore
+from app.stores.redis.once import OnceStore
 from app.stores.redis.rates import Rates
 from app.stores.redis.sign_ins import SignInStore
 
@@ -59,6 +61,8 @@ class Services:
     form_cache: "FormCache"
     attempts: AttemptStore
     rates: Rates
+    once: OnceStore
+    recipient_keys: RecipientKeys
     keys: SigningKeys
     form_signer: Signer
     sandbox: SandboxSignIn | None

@@ -15,6 +15,7 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis.client import Redis
 from app.stores.redis.codes import CodeStore
+from app.stores.redis.once import OnceStore
 from app.stores.redis.requests import RequestStore
 from tests.support.applications import Clock
 from tests.support.builders import RECORDS, SECRET_KEY, a_client, a_registry
@@ -42,7 +43,7 @@ def consent_flow(
 
 
 @pytest.fixture
-def token_flow(consent_flow: ConsentFlow, signing_keys: Path, clock: Clock) -> TokenFlow:
+def token_flow(consent_flow: ConsentFlow, redis_client: Redis, signing_keys: Path, clock: Clock) -> TokenFlow:
     return TokenFlow(
         issuer="https://consent.example",
         registry=consent_flow.registry,
@@ -50,6 +51,7 @@ def token_flow(consent_flow: ConsentFlow, signing_keys: Path, clock: Clock) -> T
         ledger=consent_flow.ledger,
         connections=ConnectionStore(consent_flow.ledger.database),
         keys=SigningKeys(signing_keys),
+        once=OnceStore(redis_client),
         access_token_lifetime=timedelta(minutes=10),
         refresh_token_idle=timedelta(days=30),
         clock=clock,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.caller import Caller
 from app.domain.clusters import DataCluster
 from app.domain.consent import Answer, ShownConsent
 from app.domain.errors import ErrorCode, OAuthError
@@ -49,12 +50,12 @@ def approved_code(flow: ConsentFlow) -> str:
 def redeem(
     flow: TokenFlow, code: str, client: Client = BUDGET, redirect_uri: str = CALLBACK
 ) -> TokenResponse:
-    return flow.redeem(client, RedemptionRequest(code, redirect_uri, None))
+    return flow.redeem(Caller(client), RedemptionRequest(code, redirect_uri, None))
 
 
 def refresh(flow: TokenFlow, token: str | None, client: Client = BUDGET, **changes: Any) -> TokenResponse:
     assert token is not None
-    return flow.refresh(client, replace(RefreshRequest(token, None), **changes))
+    return flow.refresh(Caller(client), replace(RefreshRequest(token, None), **changes))
 
 
 def refused(error: pytest.ExceptionInfo[OAuthError]) -> ErrorCode:
@@ -220,7 +221,7 @@ def test_a_connection_ends_by_its_token_alone_unless_its_client_wants_to_be_aske
 
 
 def test_a_clients_own_token_has_no_connection_and_cannot_be_revoked(token_flow: TokenFlow) -> None:
-    administered = token_flow.administer(BUDGET)
+    administered = token_flow.administer(Caller(BUDGET))
     live = token_flow.find_live(administered.access_token)
     assert live is not None
     assert (live.client_id, live.connection, live.claims["scope"]) == ("dc-budget", None, ADMIN_SCOPE)

@@ -98,9 +98,9 @@ def demo() -> Registry:
     return read(DEMO_REGISTRY)
 
 
-def test_the_demo_has_three_banks_and_three_recipients(demo: Registry) -> None:
+def test_the_demo_has_three_banks_and_four_recipients(demo: Registry) -> None:
     assert set(demo.providers) == {"1000", "2000", "3000"}
-    assert set(demo.clients) == {"dc-budget", "dc-loans", "dc-own-app"}
+    assert set(demo.clients) == {"dc-budget", "dc-fapi", "dc-loans", "dc-own-app"}
 
 
 def test_the_demos_banks_are_maple_and_northern(demo: Registry) -> None:

@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, base64_decode, base64_encode
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.signatures import make_signer
-from app.stores.redis.client import Redis, ask, look_up
+from app.stores.redis.client import Lookup, Redis, ask, look_up
 from app.stores.redis.sealed import SealedRecords
 
 LONGEST_CODE = 128
@@ -87,9 +87,17 @@ class CodeStore:
         (count,) = ask(self._redis, ("EXISTS", _mark(request_id)))
         return bool(count)
 
-    def find_code(self, request_id: str) -> AuthorizationCode | None:
-        """The record of a code that has not expired. Raises StoreUnavailable."""
-        return look_up(self._redis, self._records.under(_key(request_id), partial(_code, request_id)))
+    def find_code(self, request_id: str, *, spending: Lookup[None] | None = None) -> AuthorizationCode | None:
+        """The record of a code that has not expired. Raises StoreUnavailable.
+
+        `spending` is done in the same round trip (`OnceStore.spending`), and raises what it raises.
+        """
+        record = self._records.under(_key(request_id), partial(_code, request_id))
+        if spending is None:
+            return look_up(self._redis, record)
+        *noted, found = ask(self._redis, *spending.commands, *record.commands)
+        spending.understand(noted)
+        return record.understand([found])
 
 
 def _key(request_id: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from flask import request
 
-from app.domain.errors import OAuthError
+from app.domain.errors import ErrorCode, OAuthError
 from app.stores.redis.attempts import Allowance
 from app.web.current import services
 from app.web.edge import errors
@@ -47,7 +47,7 @@ def limit_tokens_of(client_id: str) -> None:
 
 @contextmanager
 def wrong_secrets_counted() -> Iterator[None]:
-    """Counts a wrong client secret by its address; an OAuthError within the block means a wrong secret.
+    """Counts wrong credentials of a client by their address: `invalid_client` within the block.
 
     A correct secret is never refused, even where another client behind the same address sends wrong ones:
     nobody can guess a secret of 256 random bits. Raises Problem (429) for a wrong secret when its address has
@@ -55,7 +55,9 @@ def wrong_secrets_counted() -> Iterator[None]:
     """
     try:
         yield
-    except OAuthError:
+    except OAuthError as error:
+        if error.error is not ErrorCode.INVALID_CLIENT:
+            raise
         most, address = services().settings.wrong_secrets_in_force, _address_for("wrong_secrets")
         if most and address is not None:
             wait = services().attempts.count([Allowance(("client authentication", address), most)])

@@ -10,7 +10,7 @@ from app.domain.fdx import consent_grant
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
-from app.web.machines.credentials import bearer_token, invalid_token
+from app.web.machines.access_token import bearer_token, invalid_token
 
 bp = Blueprint("consents", __name__)
 

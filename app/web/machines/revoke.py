@@ -7,7 +7,9 @@ from flask import Blueprint, Response, jsonify
 from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
-from app.web.machines.credentials import authenticated_client, bearer_token, invalid_token, read_body
+from app.web.machines.access_token import bearer_token, invalid_token
+from app.web.machines.body import read_body
+from app.web.machines.client_authentication import authenticated_client
 
 bp = Blueprint("revoke", __name__)
 

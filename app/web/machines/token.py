@@ -4,6 +4,7 @@ import uuid
 
 from flask import Blueprint, Response, jsonify
 
+from app.domain.params import Params
 from app.domain.tokens import (
     TOKEN_PARAMETERS,
     AdminRequest,
@@ -15,7 +16,8 @@ from app.domain.tokens import (
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
 from app.web.edge.limits import limit_tokens_of
-from app.web.machines.credentials import authenticated_client, read_body
+from app.web.machines.body import read_body
+from app.web.machines.client_authentication import authenticating, read_caller
 
 bp = Blueprint("token", __name__)
 
@@ -25,19 +27,24 @@ def token() -> Response:
     """Redeems a code, refreshes an access token, or issues a client's own token (client credentials)."""
     set_correlation_id(str(uuid.uuid4()))
     params = read_body(TOKEN_PARAMETERS)
-    client = authenticated_client(params)
-    limit_tokens_of(client.client_id)
-    token_request = validate_token_request(params)
-    match token_request:
-        case RedemptionRequest():
-            issued = services().tokens.redeem(client, token_request)
-        case RefreshRequest():
-            issued = services().tokens.refresh(client, token_request)
-        case AdminRequest():
-            issued = services().tokens.administer(client)
+    with authenticating(params):
+        issued = _issue(params)
     if issued.correlation_id is not None:
         set_correlation_id(issued.correlation_id)
     return _answer(issued)
+
+
+def _issue(params: Params) -> TokenResponse:
+    caller = read_caller(params)
+    limit_tokens_of(caller.client.client_id)
+    token_request = validate_token_request(params)
+    match token_request:
+        case RedemptionRequest():
+            return services().tokens.redeem(caller, token_request)
+        case RefreshRequest():
+            return services().tokens.refresh(caller, token_request)
+        case AdminRequest():
+            return services().tokens.administer(caller)
 
 
 def _answer(issued: TokenResponse) -> Response:

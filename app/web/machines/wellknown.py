@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify, url_for
 
 from app.domain import pkce
 from app.domain.clusters import DataCluster
+from app.domain.jws import ALGORITHMS
 from app.domain.language import Language
 from app.domain.tokens import ADMIN_SCOPE
 from app.stores.unavailable import StoreUnavailable
@@ -21,7 +22,7 @@ HEALTH_PATHS: Final = ("/healthz", "/readyz")
 _CACHED: Final = (
     "public, max-age=300"  # a judgement: half of the ten minutes that a new key is published first
 )
-_AUTH_METHODS: Final = ["client_secret_basic", "client_secret_post"]
+_AUTH_METHODS: Final = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 _CONTRACT: Final = (Path(__file__).resolve().parents[2] / "openapi.yaml").read_bytes()
 
 
@@ -43,6 +44,9 @@ def metadata() -> Response:
         token_endpoint_auth_methods_supported=_AUTH_METHODS,
         revocation_endpoint_auth_methods_supported=_AUTH_METHODS,
         introspection_endpoint_auth_methods_supported=_AUTH_METHODS,
+        token_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
+        revocation_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
+        introspection_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
         code_challenge_methods_supported=[pkce.METHOD],
         authorization_response_iss_parameter_supported=True,
         ui_locales_supported=list(Language),

@@ -1,5 +1,6 @@
 """What Accord says of itself to machines is true: each thing that the metadata lists is tried."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.domain.language import Language
+from tests.support import fapi
 from tests.support.builders import CHALLENGE, VERIFIER, a_query
 from tests.support.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
 from tests.support.expected_pages import check_json, check_page
@@ -35,6 +37,8 @@ def path_of(metadata: dict[str, Any], name: str) -> str:
 
 def authenticated(method: str) -> tuple[dict[str, str], dict[str, str]]:
     """The fields and the headers that authenticate by `method`."""
+    if method == "private_key_jwt":
+        return fapi.authenticated(), {}
     if method == "client_secret_basic":
         return {}, basic(*BUDGET)
     assert method == "client_secret_post"
@@ -56,6 +60,9 @@ def test_the_metadata_names_nothing_that_is_not_tried_here(metadata: dict[str, A
         "token_endpoint_auth_methods_supported",
         "revocation_endpoint_auth_methods_supported",
         "introspection_endpoint_auth_methods_supported",
+        "token_endpoint_auth_signing_alg_values_supported",
+        "revocation_endpoint_auth_signing_alg_values_supported",
+        "introspection_endpoint_auth_signing_alg_values_supported",
         "code_challenge_methods_supported",
         "authorization_response_iss_parameter_supported",
         "ui_locales_supported",
@@ -107,12 +114,7 @@ def test_every_method_of_authentication_works_at_its_endpoint(
 ) -> None:
     for method in metadata["token_endpoint_auth_methods_supported"]:
         fields, headers = authenticated(method)
-        sent = {
-            "grant_type": "authorization_code",
-            "code": customer.approve(),
-            "redirect_uri": "http://localhost:8001/callback",
-            **fields,
-        }
+        sent = {"grant_type": "client_credentials", "scope": "client:admin", **fields}
         response = customer.client.post(path_of(metadata, "token_endpoint"), data=sent, headers=headers)
         assert response.status_code == 200, method
     for endpoint in ("revocation", "introspection"):
@@ -121,6 +123,26 @@ def test_every_method_of_authentication_works_at_its_endpoint(
             address = path_of(metadata, f"{endpoint}_endpoint")
             response = customer.client.post(address, data={"token": "unknown", **fields}, headers=headers)
             assert response.status_code == 200, (endpoint, method)
+
+
+def test_every_algorithm_of_a_signature_works_at_its_endpoint(
+    register: Callable[..., ContractClient], metadata: dict[str, Any]
+) -> None:
+    """Each by a recipient that has one key of that kind."""
+    for endpoint in ("token", "revocation", "introspection"):
+        for algorithm in metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"]:
+            key = fapi.a_key({"ES256": "EC", "PS256": "RSA"}.get(algorithm, "OKP"))
+            members = ", ".join(f'{name} = "{value}"' for name, value in fapi.public(key).items())
+            client = register(("[recipients.jwks]\nkeys = [", f"[recipients.jwks]\nkeys = [{{ {members} }},"))
+            assertion = fapi.signed(fapi.assertion_claims(), key, kid="key-1", alg=algorithm)
+            sent = {
+                "grant_type": "client_credentials",
+                "scope": "client:admin",
+                "token": "unknown",
+                **fapi.assertion_fields(assertion),
+            }
+            response = client.post(path_of(metadata, f"{endpoint}_endpoint"), data=sent)
+            assert response.status_code == 200, (endpoint, algorithm)
 
 
 def test_every_challenge_method_works_and_no_other(
