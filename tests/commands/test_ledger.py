@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
-from sqlalchemy import create_engine, text
 
 from app.commands.ledger import ledger as ledger_commands
 from app.stores.ledger.connections import AT_ONCE
@@ -211,13 +210,11 @@ def test_more_than_one_portion_of_run_out_connections_gets_its_events(
 
 
 def test_connections_that_have_run_out_get_their_event(
-    operate: Operate, settings: object, customer: BrowserCustomer, app: Flask
+    operate: Operate, recorded: LedgerTables, customer: BrowserCustomer, app: Flask
 ) -> None:
     customer.approve()
-    engine = create_engine(services_of(app).settings.ledger_url.get_secret_value())
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE grants SET approved_at = '2020-01-01', expires_at = '2020-06-01'"))
-    engine.dispose()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    recorded.change("grants", approved_at=long_ago, expires_at=long_ago + timedelta(days=150))
     assert operate("expire").stdout == "1 connections had run out; each has its event now\n"
     assert operate("expire").stdout == "0 connections had run out; each has its event now\n"
     assert services_of(app).connections.history(consent_of(app))[-1].kind == "expired"

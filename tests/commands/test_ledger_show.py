@@ -2,7 +2,6 @@
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
 
 from app.domain.history import Actor
 from app.domain.narrowing import Withdrawn
@@ -78,12 +77,9 @@ def test_what_was_agreed_is_shown_in_both_languages(operate: Operate, app: Flask
 
 @pytest.mark.usefixtures("tokens")
 def test_what_was_agreed_before_that_was_recorded_is_said_to_be_missing(
-    operate: Operate, app: Flask, ledger_url: str
+    operate: Operate, app: Flask, recorded: LedgerTables
 ) -> None:
-    engine = create_engine(ledger_url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE decisions SET agreement_hash = NULL"))
-    engine.dispose()
+    recorded.change("decisions", agreement_hash=None)
     shown = operate("ledger", "show", consent_of(app))
     assert shown.exit_code == 0
     assert "\nwhat was agreed is not on record\n" in shown.stdout
@@ -91,12 +87,9 @@ def test_what_was_agreed_before_that_was_recorded_is_said_to_be_missing(
 
 @pytest.mark.usefixtures("tokens")
 def test_a_text_that_was_changed_is_not_passed_off_as_what_was_shown(
-    operate: Operate, app: Flask, ledger_url: str
+    operate: Operate, app: Flask, recorded: LedgerTables
 ) -> None:
-    engine = create_engine(ledger_url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE screens SET text = text || 'and more'"))
-    engine.dispose()
+    recorded.change("screens", text="another text")
     shown = operate("ledger", "show", consent_of(app))
     assert shown.exit_code == 1
     assert shown.stderr == "Error: the text on record is not the one that was shown: its hash differs\n"

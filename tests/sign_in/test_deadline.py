@@ -18,12 +18,6 @@ def soon() -> Deadline:
 
 
 @pytest.fixture
-def bank() -> Iterator[OidcServer]:
-    with OidcServer() as running:
-        yield running
-
-
-@pytest.fixture
 def black_hole() -> Iterator[Address]:
     """An address that neither takes a connection nor refuses one: as many wait there as may."""
     with socket.socket() as listening, ExitStack() as stack:

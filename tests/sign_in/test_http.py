@@ -21,12 +21,6 @@ def soon() -> Deadline:
     return Deadline.after(timedelta(seconds=5))
 
 
-@pytest.fixture
-def bank() -> Iterator[OidcServer]:
-    with OidcServer() as running:
-        yield running
-
-
 def detail_of(url: str) -> str:
     with pytest.raises(SignInFailed) as raised:
         get_json(url, deadline=soon())

@@ -45,6 +45,11 @@ class LedgerTables:
             connection.execute(decided)
             connection.execute(update(grants).filter_by(**of_consent).values(**shared))
 
+    def change(self, table: str, **values: Any) -> None:
+        """Writes these values into every row of `table`."""
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            connection.execute(update(metadata.tables[table]).values(**values))
+
     @property
     def nothing_happened(self) -> bool:
         """Whether nobody has answered anything, and nothing came of an answer."""

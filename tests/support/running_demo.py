@@ -9,6 +9,7 @@ from typing import Self
 
 import psutil
 
+from app.development.layout import Layout
 from tests.support.ports import free_port
 from tests.support.repository import ROOT
 
@@ -19,30 +20,17 @@ class RunningDemo:
     """As a context manager: running and ready inside the block, stopped after it."""
 
     def __init__(self, instance: Path, **variables: str) -> None:
-        self.port, self.recipient_port, self.bank_port = free_port(), free_port(), free_port()
-        self.instance = instance
+        layout = Layout(instance, port=free_port(), recipient_port=free_port(), bank_port=free_port())
+        self.instance, self.recipient_port = instance, layout.recipient_port
+        self.issuer, self.recipient, self.bank = layout.issuer, layout.recipient, layout.bank
         self.variables = {
             "ACCORD_INSTANCE": str(instance),
-            "ACCORD_PORT": str(self.port),
-            "ACCORD_RECIPIENT_PORT": str(self.recipient_port),
-            "ACCORD_IDP_PORT": str(self.bank_port),
+            **{name: str(port) for name, port in layout.ports.items()},
             "ACCORD_STORE_TIMEOUT": "2",  # browsers take what a small machine has
             **variables,
         }
         self.announcement = ""
         self._process: subprocess.Popen[str] | None = None
-
-    @property
-    def issuer(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    @property
-    def recipient(self) -> str:
-        return f"http://localhost:{self.recipient_port}"
-
-    @property
-    def bank(self) -> str:
-        return f"http://localhost:{self.bank_port}"
 
     @property
     def has_started(self) -> bool:
