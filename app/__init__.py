@@ -25,6 +25,7 @@ from app.recipient_keys import RecipientKeys
 from app.registration.file import logos_beside
 from app.registration.themes import theme_css
 from app.settings import ConfigurationError, Settings
+from app.sign_in.bulkhead import Bulkhead
 from app.sign_in.oidc import OidcSignIn
 from app.sign_in.sandbox import SandboxSignIn
 from app.signatures import make_signer
@@ -221,6 +222,12 @@ def _make_services(
         clock=clock,
     )
 
+    bulkheads = {
+        provider_id: Bulkhead(slots=settings.bank_waiting, patience=settings.bank_timeout)
+        for provider_id in registry.providers
+    }
+    bank_accounts = BankAccounts(bulkheads, clock=clock)
+
     def check_ready() -> None:
         redis.check(client)
         ledger.check()
@@ -245,12 +252,12 @@ def _make_services(
         bank_sign_in=OidcSignIn(
             registry.providers.values(),
             callback=f"{settings.issuer}/sign-in/callback",
-            slots=settings.bank_waiting,
-            patience=settings.bank_timeout,
+            bulkheads=bulkheads,
+            ask_for_accounts=bank_accounts.ask_at_sign_in,
             clock=clock,
         ),
         sign_ins=SignInStore(client, records),
-        bank_accounts=BankAccounts(clock=clock),
+        bank_accounts=bank_accounts,
         issuers=IssuerStore(ledger.database),
         readiness=Readiness(check_ready),
         clock=clock,

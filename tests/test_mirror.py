@@ -15,6 +15,7 @@ ELSEWHERE = {
     "startup.py": "test_settings.py",
     "loaded.py": "test_metrics.py",
     "metrics_files.py": "test_metrics.py",
+    "accounts/*.py": "accounts/test_bank_accounts.py",
     "commands/journal.py": "commands/test_connections.py",
     "commands/ledger_prune.py": "commands/test_ledger.py",
     "commands/ledger_export.py": "commands/test_ledger.py",

@@ -1,30 +1,168 @@
-"""Asks each bank for the accounts of its customers in the way that it has registered."""
+"""Asks each bank for the accounts of its customers, in the way that it has registered."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from app.accounts import AccountsUnavailable
+from app.accounts.claims import claimed_accounts
+from app.accounts.descriptors import look_like_numbers, read_descriptors
+from app.accounts.fdx import fetch_descriptors
 from app.accounts.sandbox import sandbox_accounts
-from app.domain.account_sources import AccountsRegistration, SandboxSource
+from app.accounts.service_tokens import ServiceTokens
+from app.domain.account_sources import (
+    AccountsRegistration,
+    ClaimSource,
+    CustomerSource,
+    ServiceSource,
+)
 from app.domain.accounts import Account, AccountList, Unshareable
 from app.domain.registry import DataProvider
-from app.sign_in import Customer
+from app.sign_in import BankAnswer, Cause, Customer, SignInFailed
+from app.sign_in.bulkhead import Bulkhead
+from app.sign_in.deadline import Deadline
+
+_log = structlog.get_logger()
+
+_BETWEEN_WARNINGS = timedelta(hours=1)
+
+# What is left of a sign-in's time when its accounts have not come: enough to sign the customer in without.
+_RESERVE = timedelta(milliseconds=100)
 
 
 class BankAccounts:
-    """Every method raises AccountsUnavailable where there is no list."""
+    """`bulkheads` are those of the sign-ins, by provider_id: a bank has as many seats for both together."""
 
-    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, bulkheads: Mapping[str, Bulkhead], *, clock: Callable[[], datetime]) -> None:
+        self._bulkheads = bulkheads
         self._clock = clock
+        self._tokens = ServiceTokens()
+        self._warned_at: dict[str, datetime] = {}
 
     def find_accounts(self, provider: DataProvider, customer: Customer) -> AccountList:
-        """The list of a bank that can be asked at any time."""
+        """The list of a bank that can be asked at any time. Raises AccountsUnavailable."""
         registration = provider.accounts
-        if registration is None or not isinstance(registration.source, SandboxSource):
+        source = None if registration is None else registration.source
+        if registration is None or registration.needs_sign_in:
             raise AccountsUnavailable("needs_sign_in")
+        if isinstance(source, ServiceSource):
+            return self._measured(
+                provider, lambda: self._ask_service(provider, registration, source, customer)
+            )
         accounts = sandbox_accounts(provider, customer)
         return AccountList(_withhold(accounts, registration), fetched_at=self._clock())
+
+    def ask_at_sign_in(
+        self, provider: DataProvider, answer: BankAnswer, deadline: Deadline
+    ) -> AccountList | None:
+        """The list that comes with a sign-in, within its errand and its seat; None where there is none.
+
+        The access token is used here alone. Whoever signs in without a list has signed in.
+        """
+        registration = provider.accounts
+        if registration is None or not registration.needs_sign_in:
+            return None
+        try:
+            return self._measured(
+                provider, lambda: self._ask_as_customer(provider, registration, answer, deadline)
+            )
+        except AccountsUnavailable:
+            return None
+
+    def _ask_as_customer(
+        self,
+        provider: DataProvider,
+        registration: AccountsRegistration,
+        answer: BankAnswer,
+        deadline: Deadline,
+    ) -> AccountList:
+        in_time = deadline.earlier_by(_RESERVE)
+        match registration.source:
+            case ClaimSource() as source:
+                found = claimed_accounts(source, answer, deadline=in_time)
+            case CustomerSource(address=address):
+                if answer.access_token is None:
+                    raise AccountsUnavailable("no_token")
+                found = self._fetch(provider, address, answer.access_token, in_time)
+            case _:
+                raise AccountsUnavailable("needs_no_sign_in")
+        return self._read(provider, registration, found)
+
+    def _ask_service(
+        self,
+        provider: DataProvider,
+        registration: AccountsRegistration,
+        source: ServiceSource,
+        customer: Customer,
+    ) -> AccountList:
+        try:
+            address = source.address_for(customer.subject)
+        except ValueError as error:
+            raise AccountsUnavailable("subject") from error
+        if provider.is_left_out:
+            raise AccountsUnavailable("left_out")
+
+        def ask(deadline: Deadline) -> list[object]:
+            token = self._tokens.token_for(provider.provider_id, source, deadline=deadline)
+            try:
+                return self._fetch(provider, address, token, deadline)
+            except SignInFailed as failure:
+                if failure.detail == "status_401":
+                    self._tokens.forget(provider.provider_id)
+                raise
+
+        found = self._bulkheads[provider.provider_id].wait_for(ask)
+        return self._read(provider, registration, found)
+
+    def _fetch(
+        self, provider: DataProvider, address: str, access_token: str, deadline: Deadline
+    ) -> list[object]:
+        found, are_all = fetch_descriptors(address, access_token, deadline=deadline)
+        if not are_all:
+            _log.warning("accounts_not_all_read", provider_id=provider.provider_id)
+        return found
+
+    def _read(self, provider: DataProvider, registration: AccountsRegistration, found: object) -> AccountList:
+        accounts = read_descriptors(found, registration, fetched_at=self._clock())
+        if accounts.left_out:
+            _log.warning("accounts_left_out", provider_id=provider.provider_id, entries=accounts.left_out)
+        if look_like_numbers(accounts):
+            self._warn_of_numbers(provider)
+        return accounts
+
+    def _warn_of_numbers(self, provider: DataProvider) -> None:
+        """Warns at most once an hour, in this process, of a bank whose ids look like numbers of accounts."""
+        now = self._clock()
+        before = self._warned_at.get(provider.provider_id)
+        if before is None or now - before >= _BETWEEN_WARNINGS:
+            self._warned_at[provider.provider_id] = now
+            _log.warning("accounts_look_like_numbers", provider_id=provider.provider_id)
+
+    def _measured(self, provider: DataProvider, ask: Callable[[], AccountList]) -> AccountList:
+        """What `ask` returns, with a line in the log, which the metrics count. Raises AccountsUnavailable."""
+        began = time.monotonic()
+        try:
+            found = ask()
+        except (AccountsUnavailable, SignInFailed) as failure:
+            is_busy = isinstance(failure, SignInFailed) and failure.cause is Cause.BUSY
+            _log.warning(
+                "accounts_unavailable",
+                provider_id=provider.provider_id,
+                reason=failure.detail,
+                outcome=Cause.BUSY.value if is_busy else Cause.UNAVAILABLE.value,
+                seconds=round(time.monotonic() - began, 3),
+            )
+            raise AccountsUnavailable(failure.detail) from failure
+        _log.info(
+            "accounts_listed",
+            provider_id=provider.provider_id,
+            outcome="ok",
+            seconds=round(time.monotonic() - began, 3),
+        )
+        return found
 
 
 def _withhold(accounts: tuple[Account, ...], registration: AccountsRegistration) -> tuple[Account, ...]:

@@ -77,11 +77,11 @@ def _account(
     category = AccountCategory(entry["accountCategory"])
     name, product = _text(entry.get("nickname")), _text(entry.get("productName"))
     account_type = entry.get("accountType")
-    is_known = isinstance(account_type, str) and _TYPE.fullmatch(account_type) is not None
+    is_word = isinstance(account_type, str) and _TYPE.fullmatch(account_type) is not None
     return Account(
         account_id=entry["accountId"],
         category=category,
-        type=account_type.upper() if is_known else "",
+        type=str(account_type).upper() if is_word else "",
         name=name or product,
         product=product if name else "",
         last_digits=_last_digits(entry.get("accountNumberDisplay")),
@@ -104,7 +104,7 @@ def _obstacle(
             return None
         reason = extension.get("reason")
         is_known = isinstance(reason, str) and reason in set(Unshareable)
-        return Unshareable(reason) if is_known else Unshareable.OTHER
+        return Unshareable(str(reason)) if is_known else Unshareable.OTHER
     status = entry.get("status")
     if isinstance(status, str) and status in _STATUS:
         return _STATUS[status]

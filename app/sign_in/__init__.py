@@ -1,10 +1,11 @@
 """Signing customers in: at a bank's own OpenID Connect server, or as test customers in the sandbox."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
+from app.domain.accounts import AccountList
 from app.domain.language import Language
 from app.domain.registry import DataProvider
 from app.domain.sign_in import PendingSignIn
@@ -22,6 +23,24 @@ class Customer:
     issuer: str
     subject: str
     display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who has signed in, and the accounts that their bank told with it; None where it told none."""
+
+    customer: Customer
+    accounts: AccountList | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankAnswer:
+    """What the bank gave with a sign-in that is proven. It is used within the errand, and never kept."""
+
+    subject: str
+    claims: Mapping[str, Any] = field(repr=False)
+    access_token: str | None = field(repr=False)
+    userinfo_endpoint: str | None
 
 
 class Cause(StrEnum):
@@ -66,5 +85,8 @@ class SignIn(Protocol):
     ) -> Departure:
         """Where to send the browser. With `must_ask_again` the bank must not rely on its own session."""
 
-    def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> Customer:
-        """The customer who came back. `answer` is the callback's query; `pending` is used once."""
+    def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> SignedIn:
+        """The customer who came back. `answer` is the callback's query; `pending` is used once.
+
+        Their accounts come along where the sign-in is for a request, and the bank tells them in this way.
+        """

@@ -3,6 +3,7 @@
 A bank that hangs would otherwise hold every thread of this server, and with them the customers of all others.
 """
 
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -32,7 +33,9 @@ class Bulkhead:
             raise SignInFailed(Cause.BUSY, "no_slot")
         deadline = Deadline.after(self._patience)
         outcome: Future[Found] = Future()
-        thread = threading.Thread(target=self._run, args=(ask, deadline, outcome), name="bank", daemon=True)
+        # With its context, so that what the call logs has the ids of the request.
+        run, context = (self._run, ask, deadline, outcome), contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=run, name="bank", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # the machine has no thread to give

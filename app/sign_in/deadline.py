@@ -34,6 +34,9 @@ class Deadline:
     def after(cls, span: timedelta) -> "Deadline":
         return cls(time.monotonic() + span.total_seconds())
 
+    def earlier_by(self, span: timedelta) -> "Deadline":
+        return Deadline(self.moment - span.total_seconds())
+
     def seconds_left(self) -> float:
         """More than 0. Raises TimeoutError when the moment has come."""
         left = self.moment - time.monotonic()

@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,9 +47,11 @@ class HttpAnswer:
             raise ValueError("nested too deeply") from error
 
 
-def get_json(url: str, *, deadline: Deadline) -> dict[str, Any]:
+def get_json(
+    url: str, *, deadline: Deadline, headers: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """The JSON object at `url`. Raises SignInFailed when there is none."""
-    answer = exchange("GET", url, deadline=deadline, headers={"Accept": "application/json"})
+    answer = exchange("GET", url, deadline=deadline, headers={"Accept": "application/json", **headers})
     answer.raise_for_status()
     try:
         found = answer.json()

@@ -6,7 +6,7 @@ Authlib writes the requests and joserfc checks the signatures. Which answers are
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -14,10 +14,12 @@ from authlib.oauth2 import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 from joserfc.jwk import Key
 
+from app.domain.account_sources import CustomerSource
+from app.domain.accounts import AccountList
 from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
 from app.domain.sign_in import PendingSignIn
-from app.sign_in import Cause, Customer, Departure, SignInFailed, id_token
+from app.sign_in import BankAnswer, Cause, Customer, Departure, SignedIn, SignInFailed, id_token
 from app.sign_in.bulkhead import Bulkhead
 from app.sign_in.deadline import Deadline
 from app.sign_in.http import HttpAnswer, exchange
@@ -45,6 +47,9 @@ _OTHER_ERRORS = {
 }
 
 
+AskForAccounts = Callable[[DataProvider, BankAnswer, Deadline], AccountList | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Bank:
     """One provider's server, Accord's registration there, and the bulkhead of its calls."""
@@ -61,7 +66,8 @@ class OidcSignIn:
 
     Each comes back at an address of its own, which is `callback` and its provider_id: of two banks that share
     one, a lying bank could have the other's codes brought to it (RFC 9700 4.4.2).
-    `slots` customers at a time wait for one provider, in this process, and each for `patience` at most.
+    Each call to a provider takes a seat of its own among `bulkheads`, by provider_id. In the same errand
+    `ask_for_accounts` finds the customer's accounts, as far as they come with a sign-in.
     """
 
     def __init__(
@@ -69,18 +75,19 @@ class OidcSignIn:
         providers: Iterable[DataProvider],
         *,
         callback: str,
-        slots: int,
-        patience: timedelta,
+        bulkheads: Mapping[str, Bulkhead],
+        ask_for_accounts: AskForAccounts,
         clock: Callable[[], datetime],
     ) -> None:
         self._clock = clock
+        self._ask_for_accounts = ask_for_accounts
         self._banks = {
             provider.provider_id: _Bank(
                 provider.provider_id,
                 provider.oidc,
                 f"{callback}/{provider.provider_id}",
                 OidcServer(provider.oidc.issuer, clock=clock),
-                Bulkhead(slots=slots, patience=patience),
+                bulkheads[provider.provider_id],
             )
             for provider in providers
             if provider.oidc is not None
@@ -109,7 +116,9 @@ class OidcSignIn:
             must_ask_again=must_ask_again,
             begun_at=self._clock(),
         )
-        url, _ = self._client(bank).create_authorization_url(
+        # A right to the accounts is asked for where they will be needed, and not to see what is shared.
+        scopes = _scopes_for_accounts(provider) if request_id is not None else ()
+        url, _ = self._client(bank, scopes).create_authorization_url(
             metadata.authorization_endpoint,
             state=pending.state,
             code_verifier=pending.code_verifier,  # only its S256 challenge is sent (RFC 7636)
@@ -120,13 +129,20 @@ class OidcSignIn:
         )
         return Departure(url, pending)
 
-    def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> Customer:
+    def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> SignedIn:
         bank = self._bank(provider)
-        return bank.bulkhead.wait_for(lambda deadline: self._finish(bank, pending, answer, deadline))
+        return bank.bulkhead.wait_for(
+            lambda deadline: self._finish(provider, bank, pending, answer, deadline)
+        )
 
     def _finish(
-        self, bank: _Bank, pending: PendingSignIn, answer: Mapping[str, str], deadline: Deadline
-    ) -> Customer:
+        self,
+        provider: DataProvider,
+        bank: _Bank,
+        pending: PendingSignIn,
+        answer: Mapping[str, str],
+        deadline: Deadline,
+    ) -> SignedIn:
         metadata = bank.server.metadata(deadline)
         code = check_answer(answer, metadata)
         tokens = self._redeem(bank, metadata, code, pending, deadline)
@@ -144,9 +160,17 @@ class OidcSignIn:
             find_key=lambda kid, algorithm: _key(bank, kid, algorithm, deadline),
             now=self._clock(),
         )
-        return Customer(
-            bank.provider_id, metadata.issuer, id_token.subject_of(claims), id_token.name_of(claims)
+        subject = id_token.subject_of(claims)
+        customer = Customer(bank.provider_id, metadata.issuer, subject, id_token.name_of(claims))
+        if pending.request_id is None:
+            return SignedIn(customer, None)
+        told = BankAnswer(
+            subject=subject,
+            claims=claims,
+            access_token=bearer_token(tokens),
+            userinfo_endpoint=metadata.userinfo_endpoint,
         )
+        return SignedIn(customer, self._ask_for_accounts(provider, told, deadline))
 
     def _bank(self, provider: DataProvider) -> _Bank:
         if provider.is_left_out:
@@ -169,12 +193,12 @@ class OidcSignIn:
         url, headers, body = prepared
         return tokens_in(exchange("POST", url, deadline=deadline, headers=headers, body=body.encode()))
 
-    def _client(self, bank: _Bank) -> OAuth2Client:
+    def _client(self, bank: _Bank, more_scopes: Iterable[str]) -> OAuth2Client:
         return OAuth2Client(
             None,
             bank.registration.client_id,
             redirect_uri=bank.redirect_uri,
-            scope=" ".join(bank.registration.scopes),
+            scope=" ".join(dict.fromkeys((*bank.registration.scopes, *more_scopes))),
             code_challenge_method="S256",
         )
 
@@ -212,6 +236,21 @@ def tokens_in(answer: HttpAnswer) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise SignInFailed(Cause.UNAVAILABLE, "token_answer")
     return found
+
+
+def bearer_token(tokens: Mapping[str, Any]) -> str | None:
+    """The access token in a token endpoint's answer; None without one that is to be sent as it is.
+
+    Other types than Bearer must not be used by who does not know them (RFC 6749 7.1).
+    """
+    token, kind = tokens.get("access_token"), tokens.get("token_type")
+    is_bearer = isinstance(kind, str) and kind.lower() == "bearer"
+    return token if isinstance(token, str) and token and is_bearer else None
+
+
+def _scopes_for_accounts(provider: DataProvider) -> tuple[str, ...]:
+    source = None if provider.accounts is None else provider.accounts.source
+    return source.scopes if isinstance(source, CustomerSource) else ()
 
 
 def _known(error: object) -> str:

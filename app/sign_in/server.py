@@ -38,6 +38,7 @@ class ServerMetadata:
     jwks_uri: str
     takes_basic: bool
     names_itself: bool
+    userinfo_endpoint: str | None = None
 
 
 class OidcServer:
@@ -123,17 +124,23 @@ def parse_metadata(found: Mapping[str, Any], issuer: str) -> ServerMetadata:
         jwks_uri=_address(found, "jwks_uri", issuer),
         takes_basic=not isinstance(methods, list) or "client_secret_basic" in methods,
         names_itself=found.get("authorization_response_iss_parameter_supported") is True,
+        userinfo_endpoint=_optional_address(found, "userinfo_endpoint", issuer),
     )
 
 
 def _address(found: Mapping[str, Any], name: str, issuer: str) -> str:
     """An address as safe as the issuer's own: only a server on loopback may send us to loopback."""
-    address = found.get(name)
-    if not isinstance(address, str) or not is_protected(address):
-        raise SignInFailed(Cause.UNAVAILABLE, "metadata_without_address")
-    if issuer.startswith("https:") and not address.startswith("https:"):
+    address = _optional_address(found, name, issuer)
+    if address is None:
         raise SignInFailed(Cause.UNAVAILABLE, "metadata_without_address")
     return address
+
+
+def _optional_address(found: Mapping[str, Any], name: str, issuer: str) -> str | None:
+    address = found.get(name)
+    if not isinstance(address, str) or not is_protected(address):
+        return None
+    return None if issuer.startswith("https:") and not address.startswith("https:") else address
 
 
 def parse_keys(found: Mapping[str, Any]) -> KeySet:

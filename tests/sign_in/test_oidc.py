@@ -10,6 +10,7 @@ import pytest
 from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
 from app.sign_in import Cause, Customer, SignInFailed
+from app.sign_in.bulkhead import Bulkhead
 from app.sign_in.http import HttpAnswer
 from app.sign_in.oidc import OidcSignIn, check_answer, tokens_in
 from app.sign_in.server import ServerMetadata
@@ -110,7 +111,11 @@ def a_bank(server: OidcServer, **changes: Any) -> DataProvider:
 
 def signing_in(*providers: DataProvider, patience: timedelta = timedelta(seconds=5)) -> OidcSignIn:
     return OidcSignIn(
-        providers, callback=CALLBACK, slots=2, patience=patience, clock=lambda: datetime.now(UTC)
+        providers,
+        callback=CALLBACK,
+        bulkheads={each.provider_id: Bulkhead(slots=2, patience=patience) for each in providers},
+        ask_for_accounts=lambda *_: None,
+        clock=lambda: datetime.now(UTC),
     )
 
 
@@ -119,7 +124,8 @@ def come_back(sign_in: OidcSignIn, provider: DataProvider, bank: OidcServer) -> 
         provider, browser_id="b", request_id=None, language=Language.EN, must_ask_again=False
     )
     answer = parse_qs(urlsplit(bank.sign_in(departure.url)).query)
-    return sign_in.finish(provider, departure.pending, {name: values[0] for name, values in answer.items()})
+    brought = {name: values[0] for name, values in answer.items()}
+    return sign_in.finish(provider, departure.pending, brought).customer
 
 
 def test_who_comes_back_is_named_with_the_bank_and_its_issuer(bank: OidcServer) -> None:

@@ -150,7 +150,9 @@ class OidcServer:
         present = {name: value for name, value in said.items() if value is not None}
         return f"{params['redirect_uri']}?{urlencode(present)}"
 
-    def answer_to(self, path: str, body: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
+    def answer_to(self, target: str, body: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
+        """The status and the JSON for a request; `target` is its path and query."""
+        path = urlsplit(target).path
         if path == METADATA:
             return 200, self._metadata()
         if path == KEYS:
@@ -196,7 +198,7 @@ class OidcServer:
 
     def _redeem(self, body: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """RFC 6749 4.1.3 and RFC 7636 4.6, as strictly as they can be read."""
-        if not _is_authenticated(body, authorization):
+        if not is_authenticated(body, authorization):
             return 401, {"error": "invalid_client"}
         asked = self._codes.pop(body.get("code", ""), None)
         verifier = body.get("code_verifier", "")
@@ -221,7 +223,7 @@ def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _is_authenticated(body: dict[str, str], authorization: str) -> bool:
+def is_authenticated(body: dict[str, str], authorization: str) -> bool:
     kind, _, credentials = authorization.partition(" ")
     if kind != "Basic":
         return (body.get("client_id"), body.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
@@ -243,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: dict[str, str]) -> None:
         path = urlsplit(self.path).path
         self.bank.asked.append(path)
-        status, found = self.bank.answer_to(path, body, self.headers.get("Authorization", ""))
+        status, found = self.bank.answer_to(self.path, body, self.headers.get("Authorization", ""))
         content = json.dumps(found).encode()
         head = (
             f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"

@@ -47,7 +47,6 @@ def find_accounts(opened: OpenRequest) -> AccountList | AtTheBank | NoList:
         if session.has_asked_for_accounts(request_id):
             return NoList(address)
         session.note_asked_for_accounts(request_id)
-        session.save()
         return AtTheBank(address)
     try:
         found = services().bank_accounts.find_accounts(provider, customer)

@@ -123,15 +123,18 @@ class BrowserSession(SessionMixin):
         return request_id in self._load().get("asked", [])
 
     def note_asked_for_accounts(self, request_id: str) -> None:
-        """Notes that the bank's sign-in is asked; the caller saves the session, or signs somebody in."""
+        """Notes that the bank's sign-in is asked, and writes the session."""
         content = self._load()
-        others = [other for other in content.get("asked", []) if other != request_id]
-        content["asked"] = [request_id, *others][:MOST_OPEN_REQUESTS]
+        content["asked"] = _with_newest(request_id, content.get("asked", []))
+        self.save()
 
-    def sign_in(self, customer: Customer, *, accounts: AccountList | None = None) -> None:
+    def sign_in(
+        self, customer: Customer, *, accounts: AccountList | None = None, asked_for: str | None = None
+    ) -> None:
         """Starts a new session for the customer under a new id, and deletes the old session (ASVS 7.2.4).
 
-        `accounts` is the list that the bank gave with this sign-in, and is kept in the same round trip.
+        `accounts` is the list that the bank gave with this sign-in, and is kept in the same round trip. Where
+        it should have given one and did not, `asked_for` is the request that it was asked for.
 
         When another customer was signed in at this provider, the new session has nothing of theirs and a new
         browser_id; the caller binds to it the request that the sign-in is for, if there is one. A further
@@ -145,8 +148,9 @@ class BrowserSession(SessionMixin):
         begun = kept["begun"] if customers else self._clock().isoformat()
         customers = {**customers, customer.provider_id: asdict(customer)}
         left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
+        asked = kept.get("asked", []) if asked_for is None else _with_newest(asked_for, kept.get("asked", []))
         self._new_accounts = {} if accounts is None else {customer.provider_id: accounts}
-        self._start_anew({**kept, "customers": customers, "left": left, "begun": begun})
+        self._start_anew({**kept, "customers": customers, "left": left, "asked": asked, "begun": begun})
 
     def sign_out(self) -> None:
         """Signs everybody out, also on the server, and gives the browser a new browser_id.
@@ -267,6 +271,11 @@ def _customer(kept: dict[str, Any]) -> Customer:
     if not all(isinstance(value, str) for value in kept.values()):
         raise TypeError
     return Customer(**kept)
+
+
+def _with_newest(request_id: str, others: list[str]) -> list[str]:
+    """`request_id` before the others, of which no more are remembered than a browser may have open."""
+    return [request_id, *(other for other in others if other != request_id)][:MOST_OPEN_REQUESTS]
 
 
 def _new_browser_id() -> str:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.domain.language import Language
 from app.domain.params import Params, parse_params
 from app.domain.sign_in import PendingSignIn
-from app.sign_in import Cause, Customer, SignInFailed
+from app.sign_in import Cause, SignedIn, SignInFailed
 from app.web.current import browser, services
 from app.web.edge import errors, language
 from app.web.edge.limits import limit_address
@@ -79,10 +79,10 @@ def finish_sign_in(provider_id: str) -> BaseResponse:
     purpose = purpose_of(pending)
     purpose.require_time_left()
     try:
-        customer = _finish(purpose, pending, params)
+        signed_in = _finish(purpose, pending, params)
     except SignInFailed as failure:
         raise log_failure(purpose, failure) from failure
-    purpose.welcome(customer)
+    purpose.welcome(signed_in.customer, signed_in.accounts)
     return redirect(purpose.next_address, 303)
 
 
@@ -133,7 +133,7 @@ def _show_only_open_sign_in(provider_id: str) -> None:
         raise log_failure(purpose_to_answer(waiting[0]), SignInFailed(Cause.REFUSED, "without_state"))
 
 
-def _finish(purpose: SignInPurpose, pending: PendingSignIn, params: Params) -> Customer:
+def _finish(purpose: SignInPurpose, pending: PendingSignIn, params: Params) -> SignedIn:
     if purpose.provider.oidc is None or purpose.provider.issuer != pending.issuer:
         raise SignInFailed(Cause.UNAVAILABLE, "not_registered")  # the registration has changed meanwhile
     if not services().sign_ins.use(pending.state):
@@ -141,11 +141,11 @@ def _finish(purpose: SignInPurpose, pending: PendingSignIn, params: Params) -> C
     if any(params.is_repeated(name) or not params.is_text(name) for name in _ANSWER):
         raise SignInFailed(Cause.UNPROVEN, "unreadable")
     answer = {name: value for name in _ANSWER if (value := params.single(name)) is not None}
-    customer = services().bank_sign_in.finish(purpose.provider, pending, answer)
+    signed_in = services().bank_sign_in.finish(purpose.provider, pending, answer)
     # The subjects in the ledger may be from another issuer, where they can name other people (docs/adr/0021).
     if not services().issuers.accept(purpose.provider, now=services().clock()):
         raise SignInFailed(Cause.UNAVAILABLE, "issuer_changed")
-    return customer
+    return signed_in
 
 
 def _problem(purpose: SignInPurpose, cause: Cause) -> errors.Problem:

@@ -44,12 +44,15 @@ class SignInPurpose:
         return self.session.customer_of(self.provider.provider_id)
 
     @property
-    def lacks_accounts(self) -> bool:
+    def needs_accounts(self) -> bool:
         """Whether the request needs a list of accounts that only the bank's sign-in gives."""
         registration = self.provider.accounts
-        if self.opened is None or registration is None or not registration.needs_sign_in:
-            return False
-        return self.opened.accounts is None
+        return self.opened is not None and registration is not None and registration.needs_sign_in
+
+    @property
+    def lacks_accounts(self) -> bool:
+        """Whether the request needs such a list, and the session has none that is fresh."""
+        return self.needs_accounts and self.opened is not None and self.opened.accounts is None
 
     @property
     def bound_to(self) -> str:
@@ -93,9 +96,11 @@ class SignInPurpose:
     def welcome(self, customer: Customer, accounts: AccountList | None = None) -> None:
         """Starts a new session for `customer`, and binds the request to it.
 
-        `accounts` is the list that came with the sign-in.
+        `accounts` is the list that came with the sign-in. A bank that should have given one, and did not, is
+        not asked again by itself.
         """
-        self.session.sign_in(customer, accounts=accounts)
+        gave_none = accounts is None and self.needs_accounts
+        self.session.sign_in(customer, accounts=accounts, asked_for=self.request_id if gave_none else None)
         if self.opened is not None and self.opened.pending.browser_id != self.session.browser_id:
             bind_to_this_browser(self.opened)
         _log.info("signed_in", provider_id=customer.provider_id, outcome="ok")

@@ -1,8 +1,11 @@
 """Where the list of accounts of a request is: beside the session, or at the bank."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -11,10 +14,14 @@ from app.domain.accounts import LONGEST_KEPT, AccountList
 from app.stores.redis import client as redis
 from app.web.consent.account_list import AtTheBank, NoList, find_accounts
 from app.web.consent.open_request import open_request
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, hidden_fields
+from tests.support.fdx_bank import ACCOUNTS, CUSTOMER_TOKEN, FdxBank, a_descriptor
+from tests.support.oidc_server import TOKEN, hang, say
 from tests.support.page_contract import parse_page
+from tests.support.redis_contents import texts_in
 from tests.support.registrations import with_accounts
+from tests.support.waiting import wait_until
 
 Serve = Callable[..., BrowserCustomer]
 
@@ -30,13 +37,36 @@ def serve(
 ) -> Serve:
     """Serves a registration, whose first bank has the accounts of the sandbox unless it is said otherwise."""
 
-    def start(text: str = with_accounts()) -> BrowserCustomer:  # the file does not change
+    def start(text: str = "", **changes: object) -> BrowserCustomer:
         registry = tmp_path / "registry.toml"
-        registry.write_text(text, encoding="utf-8")
-        settings = make_settings(valkey.url, ledger_url, signing_keys, registry=registry)
+        registry.write_text(text or with_accounts(), encoding="utf-8")
+        settings = make_settings(valkey.url, ledger_url, signing_keys, registry=registry, **changes)
         return BrowserCustomer(a_browser(make_app(settings, clock)))
 
     return start
+
+
+@pytest.fixture
+def bank(clock: Clock) -> Iterator[FdxBank]:
+    with FdxBank(clock) as running:
+        yield running
+
+
+def at_harbour(bank: FdxBank, source: str) -> str:
+    """The registration in which the third bank is `bank`, and tells its accounts in this way."""
+    text = with_accounts(source.replace("ADDRESS", bank.address).replace("ISSUER", bank.issuer), of="3000")
+    assert text.count("http://localhost:8002") == 1
+    return text.replace("http://localhost:8002", bank.issuer)
+
+
+def sign_in(customer: BrowserCustomer, bank: FdxBank, address: str) -> str:
+    """Follows `address` to the bank and back; where the browser is sent then."""
+    response = customer.client.get(address)
+    assert response.status_code == 302, response.text
+    back = urlsplit(bank.sign_in(response.location))
+    answer = customer.client.get(f"{back.path}?{back.query}")
+    assert answer.status_code == 303, answer.text
+    return answer.location
 
 
 def found_by(customer: BrowserCustomer, request_id: str) -> AccountList | AtTheBank | NoList:
@@ -102,3 +132,171 @@ def test_who_signs_in_to_see_connections_is_asked_for_no_accounts(
     fields = {**hidden_fields(page, address), "user_name": "alex", "password": "maple-syrup"}
     assert customer.client.post(address, data=fields).status_code == 303
     assert redis_client.keys("accounts:*") == []
+
+
+# Lists that come with the sign-in at a bank
+
+CUSTOMER = '{ from = "fdx", as = "customer", address = "ADDRESS", scopes = ["accounts", "openid"] }'
+USERINFO_CLAIM = '{ from = "claim", claim = "accounts", where = "userinfo" }'
+ID_TOKEN_CLAIM = '{ from = "claim", claim = "accounts", where = "id_token" }'
+
+
+@pytest.mark.parametrize("source", [CUSTOMER, USERINFO_CLAIM, ID_TOKEN_CLAIM])
+def test_a_list_comes_with_the_sign_in_and_is_asked_for_once(
+    serve: Serve, bank: FdxBank, source: str
+) -> None:
+    bank.claims = {"accounts": bank.accounts}
+    customer = serve(at_harbour(bank, source))
+    request_id = customer.begin(provider_id="3000")
+    assert sign_in(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}"
+    asked = len(bank.asked)
+    for _ in range(2):
+        assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
+    assert len(bank.asked) == asked
+
+
+def test_the_right_to_the_accounts_is_asked_for_where_they_are_needed(serve: Serve, bank: FdxBank) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    leaving = customer.client.get(f"/sign-in/{customer.begin(provider_id='3000')}").location
+    assert parse_qs(urlsplit(leaving).query)["scope"] == ["openid profile accounts"]
+    leaving = customer.client.get("/connections/sign-in/3000").location
+    assert parse_qs(urlsplit(leaving).query)["scope"] == ["openid profile"]
+    back = urlsplit(bank.sign_in(leaving))
+    assert customer.client.get(f"{back.path}?{back.query}").status_code == 303
+    assert bank.count(ACCOUNTS) == 0
+
+
+def test_the_token_of_the_sign_in_is_kept_nowhere(
+    serve: Serve, bank: FdxBank, redis_client: redis.Redis, logged: Logged
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    sign_in(customer, bank, f"/sign-in/{customer.begin(provider_id='3000')}")
+    assert bank.authorizations == [f"Bearer {CUSTOMER_TOKEN}"]
+    assert any("acc-1" in text for text in texts_in(redis_client))
+    assert not any(CUSTOMER_TOKEN in text for text in texts_in(redis_client))
+    lines = logged()
+    assert [line["outcome"] for line in lines if line["event"] == "accounts_listed"] == ["ok"]
+    assert CUSTOMER_TOKEN not in str(lines)
+    assert "acc-1" not in str(lines)
+
+
+def test_what_the_bank_logs_is_found_by_the_flow_that_it_is_of(
+    serve: Serve, bank: FdxBank, logged: Logged
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    sign_in(customer, bank, f"/sign-in/{customer.begin(provider_id='3000')}")
+    ids = {line["event"]: line.get("correlation_id") for line in logged()}
+    assert ids["accounts_listed"] == ids["signed_in"] is not None
+
+
+@pytest.mark.parametrize("source", [CUSTOMER, ID_TOKEN_CLAIM])
+def test_a_list_that_is_gone_or_old_sends_the_browser_through_the_banks_sign_in(
+    serve: Serve, bank: FdxBank, redis_client: redis.Redis, clock: Clock, source: str
+) -> None:
+    bank.claims = {"accounts": bank.accounts}
+    customer = serve(at_harbour(bank, source))
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    redis_client.delete(*redis_client.keys("accounts:*"))
+    found = found_by(customer, request_id)
+    assert found == AtTheBank(f"/sign-in/{request_id}?at=accounts")
+    leaving = customer.client.get(found.address)
+    # The bank's own session may answer.
+    assert not {"prompt", "max_age"} & parse_qs(urlsplit(leaving.location).query).keys()
+    assert sign_in(customer, bank, found.address) == f"/consent/{request_id}"
+    assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
+    # With a list, the same address leads on.
+    assert customer.client.get(found.address).location == f"/consent/{request_id}"
+    # Once for each request and session. A customer may try again as often as they like.
+    redis_client.delete(*redis_client.keys("accounts:*"))
+    assert found_by(customer, request_id) == NoList(found.address)
+    assert sign_in(customer, bank, found.address) == f"/consent/{request_id}"
+    assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
+    # Another request has an attempt of its own.
+    other_id = customer.begin(provider_id="3000")
+    redis_client.delete(*redis_client.keys("accounts:*"))
+    assert found_by(customer, other_id) == AtTheBank(f"/sign-in/{other_id}?at=accounts")
+
+
+def test_who_signs_in_without_a_list_is_signed_in_and_the_bank_is_not_asked_again_by_itself(
+    serve: Serve, bank: FdxBank
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    bank.tricks[ACCOUNTS] = say("500 Internal Server Error", b"{}")
+    request_id = customer.begin(provider_id="3000")
+    assert sign_in(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}"
+    retry = f"/sign-in/{request_id}?at=accounts"
+    assert found_by(customer, request_id) == NoList(retry)
+    assert sign_in(customer, bank, retry) == f"/consent/{request_id}"
+    assert found_by(customer, request_id) == NoList(retry)
+    assert bank.count(ACCOUNTS) == 2
+    bank.tricks.clear()
+    sign_in(customer, bank, retry)
+    assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
+
+
+def test_accounts_that_hang_leave_time_to_sign_in_without(serve: Serve, bank: FdxBank) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    bank.tricks[ACCOUNTS] = hang
+    request_id = customer.begin(provider_id="3000")
+    assert sign_in(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}"
+    assert isinstance(found_by(customer, request_id), NoList)
+
+
+def test_another_customer_of_the_same_browser_gets_their_own_list(
+    serve: Serve, bank: FdxBank, redis_client: redis.Redis
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    redis_client.delete(*redis_client.keys("accounts:*"))
+    found_by(customer, request_id)
+    bank.customer = {"sub": "sam", "name": "Sam Nguyen"}
+    bank.accounts = [a_descriptor("of-sam")]
+    sign_in(customer, bank, f"/sign-in/{request_id}?at=accounts")
+    assert names_in(found_by(customer, request_id)) == ["Account of-sam"]
+    assert not any("acc-1" in text for text in texts_in(redis_client))
+
+
+def test_a_service_is_asked_when_a_page_needs_the_list(
+    serve: Serve, bank: FdxBank, redis_client: redis.Redis, clock: Clock
+) -> None:
+    source = (
+        '{ from = "fdx", as = "service", address = "ISSUER/customers/{subject}/accounts", '
+        'token_address = "ISSUER/token", client_id = "accord", demo_client_secret = "harbour-demo-secret" }'
+    )
+    customer = serve(at_harbour(bank, source))
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    assert bank.subjects == []
+    bank.tricks["/customers/alex/accounts"] = say("503 Service Unavailable", b"{}")
+    assert found_by(customer, request_id) == NoList(None)
+    bank.tricks.clear()
+    for _ in range(2):
+        assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
+    assert bank.subjects == ["alex", "alex"]
+    clock.advance(LONGEST_KEPT)
+    assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
+    assert bank.subjects == ["alex", "alex", "alex"]
+
+
+def test_while_one_banks_accounts_hang_few_wait_for_them_and_nobody_else_notices(
+    serve: Serve, bank: FdxBank
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER), bank_timeout=timedelta(seconds=5), bank_waiting=1)
+    bank.tricks[ACCOUNTS] = hang
+    request_id = customer.begin(provider_id="3000")
+    waiting = threading.Thread(target=sign_in, args=(customer, bank, f"/sign-in/{request_id}"))
+    waiting.start()
+    wait_until(lambda: bank.count(ACCOUNTS) == 1)
+    began = time.monotonic()
+    app = customer.client.application
+    second = BrowserCustomer(a_browser(app))
+    back = urlsplit(bank.sign_in(second.client.get(f"/sign-in/{second.begin(provider_id='3000')}").location))
+    assert second.client.get(f"{back.path}?{back.query}").status_code == 503
+    another = BrowserCustomer(a_browser(app))
+    assert another.sign_in(another.begin(provider_id="2000")).status_code == 303
+    assert time.monotonic() - began < 2, "nobody waited for the bank"
+    assert bank.count(TOKEN) == 1
+    bank.closing.set()
+    waiting.join()

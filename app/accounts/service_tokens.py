@@ -1,0 +1,64 @@
+"""Accord's own access tokens at banks (client_credentials, RFC 6749 4.4), kept in the process."""
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import quote_plus, urlencode
+
+from authlib.oauth2 import ClientAuth
+
+from app.accounts import AccountsUnavailable
+from app.domain.account_sources import ServiceSource
+from app.sign_in.deadline import Deadline
+from app.sign_in.http import exchange
+from app.sign_in.oidc import bearer_token, tokens_in
+
+# By how much earlier a token is given up than the bank says: a call that begins now must still find it alive.
+_MARGIN = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class _Kept:
+    token: str = field(default="", repr=False)
+    until: float = 0  # of the monotonic clock
+    asking: threading.Lock = field(default_factory=threading.Lock)
+
+
+class ServiceTokens:
+    """One token for each bank. One thread at a time asks; the others use what it brings."""
+
+    def __init__(self) -> None:
+        self._kept: defaultdict[str, _Kept] = defaultdict(_Kept)
+
+    def token_for(self, provider_id: str, source: ServiceSource, *, deadline: Deadline) -> str:
+        """A token that is alive. Raises AccountsUnavailable, and SignInFailed of `app/sign_in/http.py`."""
+        kept = self._kept[provider_id]
+        with kept.asking:
+            if time.monotonic() >= kept.until:
+                kept.token, kept.until = _ask(source, deadline)
+            return kept.token
+
+    def forget(self, provider_id: str) -> None:
+        """Gives up a token that the bank has refused."""
+        self._kept[provider_id].until = 0
+
+
+def _ask(source: ServiceSource, deadline: Deadline) -> tuple[str, float]:
+    """A new token, and until when it is kept: not at all where the bank does not say how long it lives."""
+    fields = {"grant_type": "client_credentials"}
+    if source.scopes:
+        fields["scope"] = " ".join(source.scopes)
+    # RFC 6749 2.3.1 form-encodes both halves of the credentials first.
+    auth = ClientAuth(quote_plus(source.client_id), quote_plus(source.client_secret), "client_secret_basic")
+    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    url, headers, body = auth.prepare("POST", source.token_address, headers, urlencode(fields))  # type: ignore[no-untyped-call]  # its stub says nothing
+    asked_at = time.monotonic()
+    tokens = tokens_in(exchange("POST", url, deadline=deadline, headers=headers, body=body.encode()))
+    token = bearer_token(tokens)
+    if token is None:
+        raise AccountsUnavailable("no_token")
+    expires_in = tokens.get("expires_in")
+    seconds = expires_in if isinstance(expires_in, int | float) and not isinstance(expires_in, bool) else 0
+    return token, asked_at + seconds - _MARGIN.total_seconds()
