@@ -12,7 +12,7 @@ SECRETS: Final = ("ACCORD_REDIS_URL", "ACCORD_LEDGER_URL", "SECRET_KEY", "SECRET
 
 # Variables that are read by gunicorn.conf.py and by `make run`, not by app/settings.py.
 _OTHERS: Final = ("ACCORD_BIND", "ACCORD_PORT", "ACCORD_WORKERS", "ACCORD_MAX_REQUESTS")
-_OF_THE_DEMO: Final = ("ACCORD_INSTANCE", "ACCORD_IDP_PORT")
+_OF_THE_DEMO: Final = ("ACCORD_INSTANCE", "ACCORD_IDP_PORT", "ACCORD_BANK_PORT")
 
 
 def value_from_file(name: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -1,4 +1,4 @@
-"""The demo (`make run`): starts Accord, Valkey, the example recipient and a bank's sign-in server.
+"""The demo (`make run`): starts Accord, Valkey, the example recipient, a bank's sign-in and the banks' APIs.
 
 It needs no configuration. It keeps its data in one private folder, `instance/`, and the next start continues
 from there. The stores, keys and secrets are always the demo's own: it never touches those of a real
@@ -20,7 +20,13 @@ from typing import TextIO
 
 from app.clock import utc_now
 from app.development.demo_bank import demo_banks
-from app.development.demo_environment import accord_env, demo_registry, foreign_env, recipient_env
+from app.development.demo_environment import (
+    accord_env,
+    bank_api_env,
+    demo_registry,
+    foreign_env,
+    recipient_env,
+)
 from app.development.embedded import EmbeddedValkey, EmbeddedValkeyError, start_child, stop_child
 from app.development.layout import ROOT, DemoError, Layout, check_ports, held, read_layout
 from app.stores.ledger import migrations
@@ -111,10 +117,11 @@ def run_demo() -> int:
 def _start(servers: Servers, interruption: Interruption) -> None:
     """Starts all processes. Returns when every server answers, or when a signal asks the demo to stop."""
     layout = servers.layout
-    for name in ("accord", "bank", "recipient", "valkey"):
+    for name in ("accord", "bank", "bank_api", "recipient", "valkey"):
         layout.log(name).write_bytes(b"")  # a log has one run only, so that it does not grow for ever
     servers.start_bank(foreign_env())
     servers.start("recipient", "examples.recipient.app:create_app()", recipient_env(layout))
+    servers.start("bank_api", "examples.bank.app:create_app()", bank_api_env(layout))
     servers.start_valkey()
     migrations.upgrade(layout.ledger_url)
     env = accord_env(layout, redis_url=servers.valkey.url, ledger_url=layout.ledger_url)
@@ -124,6 +131,7 @@ def _start(servers: Servers, interruption: Interruption) -> None:
         (layout.port, "/readyz"),
         (layout.recipient_port, "/"),
         (layout.bank_port, "/.well-known/openid-configuration"),
+        (layout.bank_api_port, "/"),
     ]
     while waiting and not interruption.requested:
         servers.check()

@@ -10,9 +10,10 @@ from app.stores import keys
 
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 
-# These two addresses are the ones in registry/demo.toml.
+# These addresses are the ones in registry/demo.toml.
 REGISTERED_RECIPIENT = "http://localhost:8001/"
 REGISTERED_BANK = "http://localhost:8002"
+REGISTERED_BANK_API = "http://localhost:8003/"
 
 # Variables that the servers of the demo do not inherit: they would change how these start.
 _NOT_INHERITED = (
@@ -56,15 +57,28 @@ def recipient_env(layout: Layout) -> dict[str, str]:
         "ACCORD_RECIPIENT_PORT": str(layout.recipient_port),
         "ACCORD_BIND": bind(layout.recipient_port),
         "ACCORD_WORKERS": "1",  # the example keeps its tokens in the memory of one process
+        "RECIPIENT_BANK_API": layout.bank_api,
         "RECIPIENT_SECRET_KEY": _secret(layout.instance / "recipient_secret_key"),
+    }
+
+
+def bank_api_env(layout: Layout) -> dict[str, str]:
+    """The environment of the banks' data APIs, which read from the registration who has which accounts."""
+    return foreign_env() | {
+        "ACCORD_ISSUER": layout.issuer,
+        "ACCORD_BIND": bind(layout.bank_api_port),
+        "ACCORD_WORKERS": "1",
+        "BANK_REGISTRATION": str(demo_registry(layout)),
     }
 
 
 def demo_registry(layout: Layout) -> Path:
     """The file registry/demo.toml; for other ports, a copy of it with the addresses of these ports."""
     text = DEMO_REGISTRY.read_text(encoding="utf-8")
-    moved = text.replace(REGISTERED_RECIPIENT, f"{layout.recipient}/").replace(
-        f'"{REGISTERED_BANK}"', f'"{layout.bank}"'
+    moved = (
+        text.replace(REGISTERED_RECIPIENT, f"{layout.recipient}/")
+        .replace(f'"{REGISTERED_BANK}"', f'"{layout.bank}"')
+        .replace(REGISTERED_BANK_API, f"{layout.bank_api}/")
     )
     if moved == text:
         return DEMO_REGISTRY

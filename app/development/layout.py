@@ -27,6 +27,7 @@ class Layout:
     port: int
     recipient_port: int
     bank_port: int
+    bank_api_port: int
 
     @property
     def ports(self) -> dict[str, int]:
@@ -35,6 +36,7 @@ class Layout:
             "ACCORD_PORT": self.port,
             "ACCORD_RECIPIENT_PORT": self.recipient_port,
             "ACCORD_IDP_PORT": self.bank_port,
+            "ACCORD_BANK_PORT": self.bank_api_port,
         }
 
     @property
@@ -48,6 +50,11 @@ class Layout:
     @property
     def bank(self) -> str:
         return f"http://localhost:{self.bank_port}"
+
+    @property
+    def bank_api(self) -> str:
+        """The address below which each bank has its data API."""
+        return f"http://localhost:{self.bank_api_port}"
 
     @property
     def ledger_url(self) -> str:
@@ -64,6 +71,7 @@ def read_layout(environ: Mapping[str, str]) -> Layout:
         port=_read_port(environ, "ACCORD_PORT", 8000),
         recipient_port=_read_port(environ, "ACCORD_RECIPIENT_PORT", 8001),
         bank_port=_read_port(environ, "ACCORD_IDP_PORT", 8002),
+        bank_api_port=_read_port(environ, "ACCORD_BANK_PORT", 8003),
     )
     for (first, port), (second, other) in itertools.combinations(layout.ports.items(), 2):
         if port == other:

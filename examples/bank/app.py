@@ -135,7 +135,7 @@ def decision() -> Decision:
 
 
 def language() -> str:
-    return request.accept_languages.best_match(("en", "fr"), default="en")
+    return request.accept_languages.best_match(("en-CA", "fr-CA", "en", "fr"), default="en")[:2]
 
 
 def paged(name: str, found: Sequence[dict[str, Any]]) -> ResponseReturnValue:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from examples.harbour.accounts import accounts_of
-from examples.harbour.app import CUSTOMERS as OF_HARBOUR
+from examples.harbour import customers as harbour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,4 +88,4 @@ def _sandbox(entries: Iterable[Mapping[str, Any]]) -> Callable[[str], Customer |
 
 
 def _of_harbour(subject: str) -> Customer | None:
-    return Customer.make(subject, OF_HARBOUR.get(subject, subject), accounts_of(subject))
+    return Customer.make(subject, harbour.CUSTOMERS.get(subject, subject), harbour.accounts_of(subject))

@@ -15,7 +15,8 @@ from markupsafe import Markup
 from oidc_provider_mock import User
 from oidc_provider_mock import app as make_server
 
-CUSTOMERS = {"alex": "Alex Tremblay", "sam": "Sam Nguyen"}
+from examples.harbour.customers import CUSTOMERS
+
 LOGO = Path(__file__).parents[2] / "static" / "logos" / "harbour.svg"
 TEXTS = {
     "en": {

@@ -84,9 +84,9 @@ def test_what_it_generates_is_for_its_owner_only(demo: RunningDemo, name: str) -
     assert stat.S_IMODE(demo.instance.stat().st_mode) == 0o700
 
 
-def test_the_recipient_is_not_told_the_secrets_of_accord(demo: RunningDemo) -> None:
+def test_recipient_and_banks_are_not_told_the_secrets_of_accord(demo: RunningDemo) -> None:
     secret = (demo.instance / "secret_key").read_text()
-    ports = {demo.recipient_port}
+    ports = {demo.recipient_port, demo.bank_api_port}
     for process in demo.children():
         if ports & {connection.laddr.port for connection in process.net_connections("inet")}:
             assert secret not in process.environ().values()
@@ -122,7 +122,9 @@ def refused(
     return start
 
 
-@pytest.mark.parametrize("variable", ["ACCORD_PORT", "ACCORD_RECIPIENT_PORT", "ACCORD_IDP_PORT"])
+@pytest.mark.parametrize(
+    "variable", ["ACCORD_PORT", "ACCORD_RECIPIENT_PORT", "ACCORD_IDP_PORT", "ACCORD_BANK_PORT"]
+)
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - somebody else's server
 def test_a_port_in_use_is_named_with_the_variable_to_change(
     refused: Callable[..., str], variable: str, address: str
@@ -146,6 +148,12 @@ def test_the_sign_in_server_of_the_third_bank_is_there_and_is_told_no_secret_of_
     assert found["issuer"] == demo.bank
     bank = next(child for child in demo.children() if "examples.harbour" in child.cmdline())
     assert not [name for name in bank.environ() if name.startswith(("ACCORD_", "SECRET_KEY"))]
+
+
+def test_the_api_of_each_bank_is_there_and_gives_nothing_without_a_token(demo: RunningDemo) -> None:
+    for bank in ("maple", "northern", "harbour"):
+        refused = requests.get(f"{demo.bank_api}/{bank}/accounts", timeout=PATIENCE)
+        assert (refused.status_code, refused.json()["code"]) == (requests.codes.unauthorized, "602")
 
 
 def test_one_port_for_both_is_refused(refused: Callable[..., str]) -> None:

@@ -20,9 +20,15 @@ class RunningDemo:
     """As a context manager: running and ready inside the block, stopped after it."""
 
     def __init__(self, instance: Path, **variables: str) -> None:
-        layout = Layout(instance, port=free_port(), recipient_port=free_port(), bank_port=free_port())
-        self.instance, self.recipient_port = instance, layout.recipient_port
-        self.issuer, self.recipient, self.bank = layout.issuer, layout.recipient, layout.bank
+        ports = ("port", "recipient_port", "bank_port", "bank_api_port")
+        layout = Layout(instance, **{name: free_port() for name in ports})
+        self.instance, self.recipient_port, self.bank_api_port = (
+            instance,
+            layout.recipient_port,
+            layout.bank_api_port,
+        )
+        self.issuer, self.recipient = layout.issuer, layout.recipient
+        self.bank, self.bank_api = layout.bank, layout.bank_api
         self.variables = {
             "ACCORD_INSTANCE": str(instance),
             **{name: str(port) for name, port in layout.ports.items()},

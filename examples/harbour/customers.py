@@ -1,6 +1,9 @@
-"""The accounts of Harbour Trust's customers, which its sign-in and its API (examples/bank) both know."""
+"""Harbour Trust's customers and their accounts, which its sign-in and its API (examples/bank) both know."""
 
 from hashlib import sha256
+
+CUSTOMERS = {"alex": "Alex Tremblay", "sam": "Sam Nguyen"}
+"""The names of those whom its page offers, by their `sub`."""
 
 _OF_EVERYBODY = (
     ("chequing", "DEPOSIT_ACCOUNT", "CHECKING", "Everyday chequing", ""),
