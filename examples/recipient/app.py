@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from os import environ
 from typing import Any, cast
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
+from babel.numbers import format_currency
 from flask import Blueprint, Flask, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
@@ -21,6 +22,14 @@ from jinja2 import StrictUndefined
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
 
+from examples.recipient.bank_data import (
+    MOST_ACCOUNTS,
+    MOUNTS,
+    BankApi,
+    BankData,
+    DataRefused,
+    DataUnavailable,
+)
 from examples.recipient.connections import Connection, Connections
 from examples.recipient.oauth import Accord, Flow, FlowError
 from examples.recipient.wording import LANGUAGES, wording
@@ -85,7 +94,7 @@ def callback() -> ResponseReturnValue:
 
 @bp.get("/connection")
 def connection() -> str:
-    found = load_connection()
+    found, data = with_data(load_connection())
     granted = found.tokens.scope.split()
     issued_at = found.tokens.expires_at - found.tokens.expires_in
     return render_template(
@@ -94,6 +103,8 @@ def connection() -> str:
         granted=[cluster for cluster in CLUSTERS if cluster in granted],
         not_granted=[cluster for cluster in found.flow.scope.split() if cluster not in granted],
         can_show_a_month=TO_SHOW_A_MONTH in granted,
+        data=data,
+        most_accounts=MOST_ACCOUNTS,
         data_sharing=f"{accord().issuer}/connections?lang={language()}",
         expired=found.tokens.expires_at <= datetime.now(UTC).timestamp(),
         dies_at=issued_at + REFRESH_TOKEN_IDLE.total_seconds(),
@@ -188,6 +199,46 @@ ACTIONS: Mapping[str, Callable[[Connection], Connection]] = {
     "record": record,
     "revoke": revoke,
 }
+
+
+def with_data(found: Connection) -> tuple[Connection, BankData | None]:
+    """The connection as it is now, and what the bank gives for it; None where it gives nothing now.
+
+    A token that the bank refuses may be old. Where a refresh is refused, too, the customer has stopped.
+    """
+    if found.ended:
+        return found, None
+    try:
+        if found.tokens.expires_at <= datetime.now(UTC).timestamp():
+            found = replace(found, tokens=accord().refresh(found.tokens.refresh_token))
+        try:
+            data = read_data(found)
+        except DataRefused as refused:
+            if refused.code != "602":
+                raise
+            found = replace(found, refused=refused.code)
+            found = replace(found, tokens=accord().refresh(found.tokens.refresh_token))
+            data = read_data(found)
+            found = replace(found, refused="")
+    except DataRefused as refused:
+        found, data = replace(found, refused=refused.code), None
+    except DataUnavailable:
+        data = None
+    except FlowError as error:
+        found, data = replace(found, ended=error.code == "invalid_grant"), None
+    connections().keep(session["connection"], found)
+    return found, data
+
+
+def read_data(found: Connection) -> BankData:
+    """What the page shows. This month begins where the customer is."""
+    banks = cast("Mapping[str, BankApi]", current_app.extensions["banks"])
+    return banks[found.flow.provider_id].read(
+        found.tokens.access_token,
+        frozenset(found.tokens.scope.split()),
+        since=datetime.now(ZONE).date().replace(day=1),
+        language=language(),
+    )
 
 
 def accord() -> Accord:
@@ -305,6 +356,14 @@ def long_date(moment: datetime) -> str:
     return re.sub("^1 ", "1er ", day)  # French: not 1 janvier
 
 
+def short_date(day: date) -> str:
+    return format_date(day, "d MMMM" if language() == "fr" else "MMMM d", f"{language()}_CA")
+
+
+def dollars(amount: float) -> str:
+    return format_currency(amount, "CAD", locale=f"{language()}_CA")
+
+
 def add_headers(response: Response) -> Response:
     issuer = urlsplit(accord().issuer)
     # Browsers hold form-action against every redirect that follows the form: ours leads to Accord, and
@@ -335,7 +394,9 @@ def create_app() -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.filters.update(utc=utc, long_date=long_date)
+    app.jinja_env.filters.update(utc=utc, long_date=long_date, short_date=short_date, dollars=dollars)
+    bank_api = environ.get("RECIPIENT_BANK_API", "http://localhost:8003")
+    app.extensions["banks"] = {number: BankApi(bank_api + mount) for number, mount in MOUNTS.items()}
     app.extensions["connections"] = Connections()
     app.extensions["accord"] = Accord(
         issuer=environ.get("ACCORD_ISSUER", "http://localhost:8000"),

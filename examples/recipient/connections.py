@@ -30,6 +30,7 @@ class Connection:
     action: str = "connect"
     outcome: str = "connected"
     ended: bool = False
+    refused: str = ""  # FDX's code, once the bank has refused the data
 
 
 class Connections:
