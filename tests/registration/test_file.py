@@ -164,6 +164,23 @@ def test_the_demos_second_recipient_is_prairie_loans(demo: Registry) -> None:
     assert loans.pkce_required
 
 
+@pytest.mark.parametrize(
+    ("client_id", "needed"),
+    [
+        ("dc-budget", {DataCluster.ACCOUNT_BASIC}),
+        ("dc-loans", {DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS}),
+    ],
+)
+def test_the_demos_recipients_say_what_each_of_the_three_types_that_they_ask_for_is_for(
+    demo: Registry, client_id: str, needed: set[DataCluster]
+) -> None:
+    client = demo.clients[client_id]
+    three = {DataCluster.ACCOUNT_BASIC, DataCluster.ACCOUNT_DETAILED, DataCluster.TRANSACTIONS}
+    assert client.needed_clusters == needed
+    assert client.cluster_purposes.keys() >= three
+    assert len({text.en for text in client.cluster_purposes.values()}) == len(client.cluster_purposes)
+
+
 def test_the_demos_third_recipient_is_an_app_of_ones_own_on_any_port(demo: Registry) -> None:
     app = demo.clients["dc-own-app"]
     assert app.secret_hash == hash_secret("own-app-demo-secret")
