@@ -697,6 +697,13 @@ def test_the_record_of_a_consent_is_shown_in_words(browser: Browser, language: s
         assert str(text) in table
 
 
+def test_the_record_of_a_consent_for_some_accounts_names_each_type_of_data_once() -> None:
+    account = {"resourceType": "ACCOUNT", "dataClusters": ["ACCOUNT_BASIC", "TRANSACTIONS"]}
+    customer = {"resourceType": "CUSTOMER", "dataClusters": ["CUSTOMER_CONTACT"]}
+    record = ConsentRecord.parse({**RECORD, "resources": [account, account, customer]})
+    assert record.clusters == ("ACCOUNT_BASIC", "TRANSACTIONS", "CUSTOMER_CONTACT")
+
+
 def test_words_that_are_new_to_us_are_shown_as_they_came(browser: Browser) -> None:
     answer = {**RECORD, "status": "<PAUSED>", "revocation": {}, "lookbackPeriod": None}
     make_connection(browser, record=ConsentRecord.parse(answer))

@@ -19,7 +19,7 @@ class Party:
 @dataclass(frozen=True, slots=True)
 class ConsentRecord:
     """Times are as Accord wrote them, in UTC. `history_days` is None where history has no limit, `reason` and
-    `initiator` where nobody ended the consent."""
+    `initiator` where nobody ended the consent. `clusters` are shared of any account, or of the customer."""
 
     consent_id: str
     status: str
@@ -49,7 +49,9 @@ class ConsentRecord:
                 for party in answer["parties"]
             ),
             clusters=tuple(
-                str(cluster) for resource in answer["resources"] for cluster in resource["dataClusters"]
+                dict.fromkeys(
+                    str(cluster) for resource in answer["resources"] for cluster in resource["dataClusters"]
+                )
             ),
             reason=revocation.get("reason"),
             initiator=revocation.get("initiator"),
