@@ -1,4 +1,4 @@
-"""A consent as the Financial Data Exchange (FDX) writes it: a ConsentGrant, with its revocation.
+"""A consent as the Financial Data Exchange (FDX) writes it: a ConsentGrant, and what a token is for.
 
 The names of the parties are the English ones, whatever language the customer reads: the record is for
 machines.
@@ -9,9 +9,10 @@ from math import ceil
 from typing import NotRequired, TypedDict
 
 from app.domain.agreement import Agreement
-from app.domain.clusters import DataCluster, in_order
+from app.domain.clusters import CUSTOMER_LEVEL, DataCluster, Scope, in_order
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, Event, EventKind, Reason
+from app.domain.resources import clusters_by_account
 
 # The FDX party type of each actor. Accord and its operator act for the bank.
 _INITIATORS = {
@@ -34,11 +35,35 @@ class Party(TypedDict):
 
 
 class Resource(TypedDict):
-    """The data that a consent is for (FDX): clusters of one customer."""
+    """The data that a consent is for (FDX): clusters of one account, or of the customer.
+
+    Where no account is named, those of the customer are for every account.
+    """
 
     resourceType: str
     resourceId: str
     dataClusters: list[DataCluster]
+
+
+class ConsentRequest(TypedDict):
+    """What was granted, in the member in which FDX has what is asked for."""
+
+    resources: list[Resource]
+
+
+class AuthorizationDetail(TypedDict):
+    """What a token is for (RFC 9396 2), in the type of FDX."""
+
+    type: str
+    consentRequest: ConsentRequest
+
+
+class TokenDetails(TypedDict):
+    """What introspection says of the consent behind a token (RFC 9396 9.2). The period is days."""
+
+    fdxConsentId: str
+    authorization_details: list[AuthorizationDetail]
+    lookbackPeriod: NotRequired[int]
 
 
 class Revocation(TypedDict):
@@ -63,6 +88,7 @@ class ConsentGrantRecord(TypedDict):
     parties: list[Party]
     resources: list[Resource]
     lookbackPeriod: NotRequired[int]
+    updatedTime: NotRequired[str]
     revocation: NotRequired[Revocation]
 
 
@@ -70,13 +96,14 @@ def consent_grant(
     grant: ConsentGrant,
     *,
     agreement: Agreement | None,
+    narrowed_at: datetime | None,
     ending: Event | None,
     now: datetime,
 ) -> ConsentGrantRecord:
     """The FDX ConsentGrant for `grant` as of `now`, ready for JSON.
 
-    `ending` is the event that ended it, if it ended. Without an `agreement` the parties are named by their
-    identifiers alone.
+    `narrowed_at` is when a part was last taken out, `ending` the event that ended it; None where nothing did.
+    Without an `agreement` the parties are named by their identifiers alone.
     """
     status = grant.status_at(now)
     record: ConsentGrantRecord = {
@@ -87,20 +114,50 @@ def consent_grant(
         "durationType": "TIME_BOUND",
         "durationPeriod": ceil((grant.expires_at - grant.approved_at) / timedelta(days=1)),
         "parties": [_recipient(grant.client_id, agreement), _provider(grant.provider_id, agreement)],
-        "resources": [
-            {
-                "resourceType": "CUSTOMER",
-                "resourceId": grant.subject,
-                "dataClusters": in_order(grant.granted_scope),
-            }
-        ],
+        "resources": _resources(grant, grant.granted_scope),
     }
-    months = None if agreement is None else agreement.history_months_of(grant.granted_scope)
-    if months is not None:
-        record["lookbackPeriod"] = days_of_history(months)
+    lookback = _lookback(agreement, grant.granted_scope)
+    if lookback is not None:
+        record["lookbackPeriod"] = lookback
+    if narrowed_at is not None:
+        record["updatedTime"] = timestamp(narrowed_at)
     if status is GrantStatus.REVOKED and ending is not None:
         record["revocation"] = _revocation(ending)
     return record
+
+
+def token_details(grant: ConsentGrant, scope: Scope, *, agreement: Agreement | None) -> TokenDetails:
+    """What a token with `scope` is for, which is of the clusters that are granted now."""
+    details: TokenDetails = {
+        "fdxConsentId": grant.consent_id,
+        "authorization_details": [
+            {"type": "fdx_v1.0", "consentRequest": {"resources": _resources(grant, scope)}}
+        ],
+    }
+    lookback = _lookback(agreement, scope)
+    if lookback is not None:
+        details["lookbackPeriod"] = lookback
+    return details
+
+
+def _resources(grant: ConsentGrant, scope: Scope) -> list[Resource]:
+    """What `grant` shares of `scope`: each account by itself, then what is about the customer."""
+    if grant.resources is None:
+        return [_resource("CUSTOMER", grant.subject, scope)]
+    shared = clusters_by_account(grant.resources).items()
+    resources = [_resource("ACCOUNT", account_id, of_it & scope) for account_id, of_it in shared]
+    resources.append(_resource("CUSTOMER", grant.subject, scope & CUSTOMER_LEVEL))
+    return [resource for resource in resources if resource["dataClusters"]]
+
+
+def _resource(kind: str, resource_id: str, clusters: Scope) -> Resource:
+    return {"resourceType": kind, "resourceId": resource_id, "dataClusters": in_order(clusters)}
+
+
+def _lookback(agreement: Agreement | None, scope: Scope) -> int | None:
+    """The days of history that `scope` shares, as agreed; None where it has none, or no limit was named."""
+    months = None if agreement is None else agreement.history_months_of(scope)
+    return None if months is None else days_of_history(months)
 
 
 def _revocation(ending: Event) -> Revocation:

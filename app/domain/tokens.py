@@ -214,6 +214,7 @@ def access_token_claims(
         "client_id": client_id,
         "scope": format_scope(scope),
         "consent_id": consent_id,
+        "fdxConsentId": consent_id,
         "iat": issued_at,
         "exp": issued_at + int(lifetime.total_seconds()),
         "jti": token_id,

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.agreement import effective_agreement
 from app.domain.caller import Caller
-from app.domain.clusters import Scope, format_scope, known_clusters
+from app.domain.clusters import Scope, format_scope, known_clusters, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.errors import ErrorCode, OAuthError
+from app.domain.fdx import TokenDetails, token_details
 from app.domain.history import Actor, EventKind
 from app.domain.registry import Client, DataProvider, Registry, ResourceServer, Status
 from app.domain.tokens import (
@@ -174,10 +176,16 @@ class TokenFlow:
         return LiveToken({**claims, "scope": format_scope(left)}, client.client_id, connection)
 
     def introspect(self, token: str, asker: Client | ResourceServer) -> dict[str, Any]:
-        """The answer of RFC 7662 2.2 to whom the token concerns; to others it says that it is inactive."""
+        """The answer of RFC 7662 2.2 to whom the token concerns; to others it says that it is inactive.
+
+        It says which accounts the token is for, and how far back, as it was agreed (RFC 9396 9.2).
+        """
         live = self.find_live(token)
         if live is not None and _concerns(live, asker):
-            return {"active": True, "token_type": "Bearer", **live.claims}
+            answer = {"active": True, "token_type": "Bearer", **live.claims}
+            if live.connection is None:
+                return answer
+            return {**answer, **self._details(live.connection, live.claims["scope"])}
         if isinstance(asker, Client):
             return self._introspect_refresh_token(token, asker)
         return {"active": False}
@@ -219,19 +227,32 @@ class TokenFlow:
         withdraw(self.connections, consent_id, None, actor=Actor.CLIENT, now=self.clock())
 
     def _introspect_refresh_token(self, token: str, client: Client) -> dict[str, Any]:
-        grant = self._find_refreshable(token, client)
-        if grant is None or not self._is_in_force(grant, client):
+        found = self._find_refreshable(token, client)
+        connection = None if found is None else self.connections.find_connection(found.consent_id)
+        if connection is None or not self._is_in_force(connection.grant, client):
             return {"active": False}
+        grant = connection.grant
+        scope = format_scope(grant.granted_scope)
         return {
             "active": True,
             "token_type": "refresh_token",
-            "scope": format_scope(grant.granted_scope),
+            "scope": scope,
             "client_id": grant.client_id,
             "sub": grant.subject,
             "iss": self.issuer,
             "exp": int(grant.expires_at.timestamp()),
             "consent_id": grant.consent_id,
+            **self._details(connection, scope),
         }
+
+    def _details(self, connection: Connection, scope: str) -> TokenDetails:
+        grant = connection.grant
+        agreement = effective_agreement(
+            connection.agreement,
+            self.registry.clients.get(grant.client_id),
+            self.registry.find_provider(grant.provider_id),
+        )
+        return token_details(grant, parse_scope(scope), agreement=agreement)
 
     def _find_refreshable(self, refresh_token: str, client: Client) -> ConsentGrant | None:
         return self.ledger.find_refreshable(

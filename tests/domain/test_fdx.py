@@ -31,7 +31,7 @@ def an_ending(**changes: Any) -> Event:
 def in_words(
     grant: ConsentGrant, *, agreement: Agreement | None = AGREEMENT, ending: Event | None = None
 ) -> ConsentGrantRecord:
-    return consent_grant(grant, agreement=agreement, ending=ending, now=LATER)
+    return consent_grant(grant, agreement=agreement, narrowed_at=None, ending=ending, now=LATER)
 
 
 def test_a_consent_in_force() -> None:

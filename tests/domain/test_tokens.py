@@ -302,6 +302,7 @@ def test_an_access_token_has_the_claims_of_rfc_9068_and_the_consent_it_belongs_t
         "client_id": "dc-budget",
         "scope": "ACCOUNT_BASIC TRANSACTIONS",
         "consent_id": "consent-1",
+        "fdxConsentId": "consent-1",
         "iat": noon,
         "exp": noon + 300,
         "jti": "token-1",

@@ -20,8 +20,9 @@ from schemathesis.specs.openapi.checks import (
 from werkzeug.test import TestResponse
 
 from app.domain.errors import ErrorCode
-from tests.support.builders import CALLBACK, CHALLENGE
+from tests.support.builders import CALLBACK, CHALLENGE, an_account
 from tests.support.customer import BUDGET, BrowserCustomer, basic
+from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import (
     CONSENTS,
     INTROSPECT,
@@ -196,7 +197,7 @@ def test_each_request_of_an_example_is_one_that_works_and_its_answer_is_that_of_
     live = client.post(
         INTROSPECT, data={"token": tokens["access_token"]}, headers=basic(*MAPLE_API)
     ).get_json()
-    check_like(live, example("POST", INTROSPECT, "200", "access"), *names, "aud")
+    check_like(live, example("POST", INTROSPECT, "200", "access"), *names)
     live = client.post(INTROSPECT, data={"token": tokens["refresh_token"]}, **own).get_json()
     check_like(live, example("POST", INTROSPECT, "200", "refresh"), *names)
     live = client.post(INTROSPECT, data=example("POST", INTROSPECT, form), **own).get_json()
@@ -305,6 +306,23 @@ GOOD_CALLS: dict[str, tuple[str, str, int, Call]] = {
         lambda client, tokens: client.post(REVOKE, data={"token": tokens["refresh_token"]}, headers=basic(*BUDGET)),
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("many", [1, 200])
+def test_a_consent_for_accounts_is_told_as_the_contract_says(
+    customer: BrowserCustomer, recorded: LedgerTables, many: int
+) -> None:
+    tokens = connect(customer, "CUSTOMER_CONTACT", scope="ACCOUNT_BASIC CUSTOMER_CONTACT")
+    names = [f"acc-{number}" for number in range(many)]
+    recorded.name_accounts(tokens["consent_id"], *(an_account(account_id=name) for name in names))
+    for name in ("introspection by the bank", "introspection of a refresh token", "record"):
+        method, path, status, call = GOOD_CALLS[name]
+        response = call(customer.client, tokens)
+        check(response, method, path, status)
+        answer = response.get_json()
+        [*_, detail] = answer.get("authorization_details", [{"consentRequest": answer}])
+        resources = detail["consentRequest"]["resources"]
+        assert [one["resourceId"] for one in resources] == [*names, "maple-0001"]
 
 
 @pytest.mark.parametrize("name", GOOD_CALLS)

@@ -30,6 +30,7 @@ def show_consent_record(consent_id: uuid.UUID) -> Response:
             registry.clients.get(grant.client_id),
             registry.find_provider(grant.provider_id),
         ),
+        narrowed_at=connection.narrowed_at,
         ending=connection.ending,
         now=services().clock(),
     )

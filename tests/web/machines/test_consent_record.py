@@ -13,7 +13,9 @@ from app.domain.narrowing import Withdrawn
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.support.applications import Clock
+from tests.support.builders import an_account
 from tests.support.customer import BUDGET, LOANS, BrowserCustomer, answer_params, basic
+from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import (
     CONSENTS,
     NOBODYS_CONSENT,
@@ -154,7 +156,36 @@ def test_the_scope_is_what_is_shared_now(
     found = read(customer.client, tokens["consent_id"])
     assert found["status"] == "ACTIVE"
     assert found["resources"][0]["dataClusters"] == ["ACCOUNT_BASIC"]
+    assert found["updatedTime"] == "2026-11-24T12:00:00.000Z"
     assert "revocation" not in found
+
+
+def test_each_account_that_was_chosen_is_a_resource_and_so_is_the_customer(
+    customer: BrowserCustomer, connections: ConnectionStore, recorded: LedgerTables, clock: Clock
+) -> None:
+    scope = "ACCOUNT_BASIC TRANSACTIONS CUSTOMER_CONTACT"
+    tokens = connect(customer, "TRANSACTIONS", "CUSTOMER_CONTACT", scope=scope)
+    consent_id = tokens["consent_id"]
+    recorded.name_accounts(consent_id, an_account(), an_account(account_id="acc-2"))
+    found = read(customer.client, consent_id)
+    assert "updatedTime" not in found
+    assert found["resources"] == [
+        *(
+            {
+                "resourceType": "ACCOUNT",
+                "resourceId": account_id,
+                "dataClusters": ["ACCOUNT_BASIC", "TRANSACTIONS"],
+            }
+            for account_id in ("acc-1", "acc-2")
+        ),
+        {"resourceType": "CUSTOMER", "resourceId": "maple-0001", "dataClusters": ["CUSTOMER_CONTACT"]},
+    ]
+    clock.advance(timedelta(hours=1))
+    part = Withdrawn(frozenset({DataCluster.CUSTOMER_CONTACT}), frozenset({"acc-2"}))
+    connections.withdraw(consent_id, part, actor=Actor.CUSTOMER, now=clock.now)
+    found = read(customer.client, consent_id)
+    assert [one["resourceId"] for one in found["resources"]] == ["acc-1"]
+    assert found["updatedTime"] == "2026-11-24T13:00:00.000Z"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`POST /api/v1/introspect` (RFC 7662): what a token is worth at this very moment, and who may know."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import pytest
 
 from app.development.embedded import EmbeddedValkey
+from app.domain.accounts import AccountCategory
 from app.domain.clusters import DataCluster
 from app.domain.history import Actor
 from app.domain.narrowing import Withdrawn
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.support.applications import Clock
+from tests.support.builders import an_account
 from tests.support.customer import BUDGET, LOANS, BrowserCustomer, basic
+from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import (
     INTROSPECT,
     MAPLE_API,
@@ -30,12 +34,29 @@ from tests.support.machine_requests import (
 from tests.support.page_contract import ContractClient
 
 INACTIVE = {"active": False}
+WITH_INVESTMENTS = "ACCOUNT_BASIC INVESTMENTS CUSTOMER_CONTACT"
+A_TFSA = an_account(account_id="acc-tfsa", category=AccountCategory.INVESTMENT_ACCOUNT, type="TFSA")
 
 
 @pytest.fixture
 def connections(ledger: Ledger) -> ConnectionStore:
     """Where a customer or an operator changes a connection, seen from another process."""
     return ConnectionStore(ledger.database)
+
+
+def details(tokens: dict[str, Any], *clusters: str) -> dict[str, Any]:
+    """What is told of a consent for every account."""
+    customer = {"resourceType": "CUSTOMER", "resourceId": "maple-0001", "dataClusters": [*clusters]}
+    return of_resources(tokens, customer)
+
+
+def of_resources(tokens: dict[str, Any], *resources: dict[str, Any]) -> dict[str, Any]:
+    request = {"type": "fdx_v1.0", "consentRequest": {"resources": [*resources]}}
+    return {"fdxConsentId": tokens["consent_id"], "authorization_details": [request]}
+
+
+def told(customer: BrowserCustomer, tokens: dict[str, Any], caller: tuple[str, str] = MAPLE_API) -> Any:
+    return introspect(customer.client, tokens["access_token"], caller)
 
 
 # What is told
@@ -56,6 +77,8 @@ def test_an_access_token_is_told_with_its_claims_to_the_banks_api_and_to_its_cli
         "client_id": "dc-budget",
         "scope": "ACCOUNT_BASIC TRANSACTIONS",
         "consent_id": tokens["consent_id"],
+        **details(tokens, "ACCOUNT_BASIC", "TRANSACTIONS"),
+        "lookbackPeriod": 730,
         **{name: claims_of(tokens["access_token"])[name] for name in ("iat", "exp", "jti")},
     }
 
@@ -70,6 +93,7 @@ def test_a_refresh_token_is_told_to_its_client_alone(customer: BrowserCustomer, 
         "client_id": "dc-budget",
         "scope": "ACCOUNT_BASIC",
         "consent_id": tokens["consent_id"],
+        **details(tokens, "ACCOUNT_BASIC"),
         "exp": int((clock.now + timedelta(days=365)).timestamp()),
     }
     for caller in (LOANS, MAPLE_API, NORTHERN_API):
@@ -85,7 +109,7 @@ def test_the_clients_own_token_is_told_to_it_alone(client: ContractClient) -> No
         "dc-budget",
         "http://localhost:8000",
     )
-    assert "consent_id" not in answer
+    assert not {"consent_id", "fdxConsentId", "authorization_details"} & answer.keys()
     for caller in (LOANS, MAPLE_API):
         assert introspect(client, token, caller) == INACTIVE
 
@@ -95,6 +119,79 @@ def test_json_and_secrets_in_the_body_are_understood(customer: BrowserCustomer) 
     body = {"token": token, "client_id": MAPLE_API[0], "client_secret": MAPLE_API[1]}
     for sent in ({"json": body}, {"data": body}):
         assert customer.client.post(INTROSPECT, **sent).get_json()["active"]
+
+
+def account(account_id: str, *clusters: str) -> dict[str, Any]:
+    return {"resourceType": "ACCOUNT", "resourceId": account_id, "dataClusters": [*clusters]}
+
+
+@pytest.mark.parametrize("caller", [MAPLE_API, BUDGET])
+def test_the_accounts_that_were_chosen_are_told_with_what_is_shared_of_each(
+    customer: BrowserCustomer, recorded: LedgerTables, caller: tuple[str, str]
+) -> None:
+    tokens = connect(customer, "INVESTMENTS", "CUSTOMER_CONTACT", scope=WITH_INVESTMENTS)
+    recorded.name_accounts(tokens["consent_id"], an_account(), A_TFSA)
+    expected = of_resources(
+        tokens,
+        account("acc-1", "ACCOUNT_BASIC"),
+        account("acc-tfsa", "ACCOUNT_BASIC", "INVESTMENTS"),
+        {"resourceType": "CUSTOMER", "resourceId": "maple-0001", "dataClusters": ["CUSTOMER_CONTACT"]},
+    )
+    answer = told(customer, tokens, caller)
+    assert {name: answer[name] for name in expected} == expected
+    assert "lookbackPeriod" not in answer
+    if caller == BUDGET:
+        refresh = introspect(customer.client, tokens["refresh_token"], caller)
+        assert {name: refresh[name] for name in expected} == expected
+
+
+def test_a_token_for_a_part_of_the_clusters_is_told_as_no_more(
+    customer: BrowserCustomer, recorded: LedgerTables
+) -> None:
+    tokens = connect(customer, "INVESTMENTS", "CUSTOMER_CONTACT", scope=WITH_INVESTMENTS)
+    recorded.name_accounts(tokens["consent_id"], an_account(), A_TFSA)
+    narrow = customer.refresh(tokens["refresh_token"], scope="INVESTMENTS").get_json()
+    assert (
+        told(customer, narrow)["authorization_details"]
+        == (of_resources(tokens, account("acc-tfsa", "INVESTMENTS"))["authorization_details"])
+    )
+
+
+def test_an_account_that_was_taken_out_is_gone_from_tokens_that_were_issued_before(
+    customer: BrowserCustomer, connections: ConnectionStore, recorded: LedgerTables, clock: Clock
+) -> None:
+    tokens = connect(customer, "INVESTMENTS", "CUSTOMER_CONTACT", scope=WITH_INVESTMENTS)
+    recorded.name_accounts(tokens["consent_id"], an_account(), A_TFSA)
+    part = Withdrawn(accounts=frozenset({"acc-tfsa"}))
+    connections.withdraw(tokens["consent_id"], part, actor=Actor.CUSTOMER, now=clock.now)
+    answer = told(customer, tokens)
+    assert answer["scope"] == "ACCOUNT_BASIC CUSTOMER_CONTACT"
+    [request] = answer["authorization_details"]
+    assert [one["resourceId"] for one in request["consentRequest"]["resources"]] == ["acc-1", "maple-0001"]
+
+
+def test_how_far_back_is_told_as_it_was_agreed_whatever_is_registered_since(
+    customer: BrowserCustomer, register: Serve
+) -> None:
+    tokens = connect(customer, "TRANSACTIONS")
+    later = register(("history_months = 24", "history_months = 84"))
+    for kind, caller in (("access_token", MAPLE_API), ("access_token", BUDGET), ("refresh_token", BUDGET)):
+        assert introspect(later, tokens[kind], caller)["lookbackPeriod"] == 730
+
+
+def test_without_a_limit_or_a_history_no_lookback_is_told(customer: BrowserCustomer, register: Serve) -> None:
+    assert "lookbackPeriod" not in told(customer, connect(customer))
+    unlimited = BrowserCustomer(register(("history_months = 24\n", "")))
+    assert "lookbackPeriod" not in told(unlimited, connect(unlimited, "TRANSACTIONS"))
+
+
+def test_a_token_names_its_consent_and_no_account(customer: BrowserCustomer, recorded: LedgerTables) -> None:
+    tokens = connect(customer)
+    recorded.name_accounts(tokens["consent_id"], an_account(account_id="the-id-of-an-account"))
+    refreshed = customer.refresh(tokens["refresh_token"]).get_json()
+    claims = claims_of(refreshed["access_token"])
+    assert claims["fdxConsentId"] == refreshed["consent_id"] == tokens["consent_id"]
+    assert "the-id-of-an-account" not in json.dumps([claims, refreshed])
 
 
 # What is inactive

@@ -694,6 +694,7 @@ def test_an_access_token_is_a_jwt_that_the_banks_api_can_verify(
         "client_id": "dc-budget",
         "scope": "ACCOUNT_BASIC TRANSACTIONS",
         "consent_id": grant["consent_id"],
+        "fdxConsentId": grant["consent_id"],
         "iat": int(NOON.timestamp()),
         "exp": int(NOON.timestamp()) + 300,
     }
