@@ -46,7 +46,7 @@ from app.stores.redis.sessions import SessionStore
 from app.stores.redis.sign_ins import SignInStore
 from app.web.connections import complaints
 from app.web.connections import views as connections
-from app.web.consent import authorize, consent_form, decision
+from app.web.consent import accounts, authorize, consent_form, decision
 from app.web.current import EXTENSION, Services
 from app.web.edge import assets, errors, headers, http_metrics, http_tracing, language, pseudo_locale
 from app.web.edge.concurrency import limit_concurrency
@@ -134,7 +134,7 @@ def create_app(
     errors.init_app(app)
     assets.init_app(app, files)
     template_filters.init_app(app)
-    pages_of_people = (authorize, complaints, connections, consent_form, decision, sign_in)
+    pages_of_people = (accounts, authorize, complaints, connections, consent_form, decision, sign_in)
     endpoints_of_machines = (token, revoke, introspect, consent_record, wellknown)
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)

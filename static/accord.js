@@ -9,7 +9,6 @@ const sent = new Set();
 const status = document.getElementById("status");
 const leaving = document.getElementById("leaving");
 const chosen = document.getElementById("chosen");
-const boxes = document.querySelectorAll("#decision [type=checkbox]");
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -19,7 +18,8 @@ document.addEventListener("submit", (event) => {
   }
   if (event.submitter?.name === "check") {
     event.preventDefault();
-    for (const box of boxes) box.checked = event.submitter.value === "all";
+    const part = event.submitter.closest("fieldset") ?? form;
+    for (const box of part.querySelectorAll("[type=checkbox]")) box.checked = event.submitter.value !== "none";
     count();
     return;
   }
@@ -30,7 +30,7 @@ document.addEventListener("submit", (event) => {
   }
   sent.add(form);
   setTimeout(settle, WAIT);
-  if (status && leaving && event.submitter?.name === "decision") {
+  if (status && leaving && (event.submitter?.name === "decision" || event.submitter?.value === "deny")) {
     status.replaceChildren(leaving.content.cloneNode(true));
   }
 });

@@ -213,7 +213,7 @@ def make_decision(
         accounts = agreement = None
     else:
         granted = offer.needed | (checked & offer.optional)
-        granted = granted if accounts is None else applicable_scope(granted, accounts)
+        granted = granted if accounts is None else applicable_scope(granted, accounts.chosen)
     return ConsentDecision(
         request_id=pending.request_id,
         consent_id=consent_id,

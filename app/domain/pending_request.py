@@ -16,7 +16,8 @@ class PendingRequest:
 
     `expires_at` is the latest time for an answer. `consent_ends_at` is when the consent would end: it is
     decided here, once, so that the page, the grant and the tokens agree on it, however late the answer comes.
-    `language` and `checked_clusters` are what the customer has chosen on the form so far.
+    `language`, `checked_accounts` (their ids) and `checked_clusters` are what the customer has chosen so far.
+    `has_chosen_accounts` is whether the page of the accounts was left with “Continue”.
     """
 
     request_id: str
@@ -27,12 +28,24 @@ class PendingRequest:
     consent_ends_at: datetime
     language: Language
     checked_clusters: Scope = frozenset()
+    checked_accounts: tuple[str, ...] = ()
+    has_chosen_accounts: bool = False
 
     def is_expired_at(self, now: datetime) -> bool:
         return now >= self.expires_at
 
     def in_language(self, language: Language) -> "PendingRequest":
         return replace(self, language=language)
+
+    def for_browser(self, browser_id: str) -> "PendingRequest":
+        """The same request in the hands of somebody else, who has chosen nothing yet."""
+        return replace(
+            self,
+            browser_id=browser_id,
+            checked_clusters=frozenset(),
+            checked_accounts=(),
+            has_chosen_accounts=False,
+        )
 
     def ending_at(self, moment: datetime) -> "PendingRequest":
         """The same request for a consent that ends at `moment`, after which it cannot be answered either."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.domain.accounts import ChosenAccounts
+from app.domain.accounts import Account, ChosenAccounts
 from app.domain.clusters import ACCOUNT_LEVEL, CUSTOMER_LEVEL, DataCluster, Scope
 
 _INVESTMENTS: Scope = frozenset({DataCluster.INVESTMENTS})
@@ -41,9 +41,9 @@ def granted_resources(granted_scope: Scope, accounts: ChosenAccounts) -> Resourc
     )
 
 
-def applicable_scope(scope: Scope, accounts: ChosenAccounts) -> Scope:
-    """`scope` without the clusters of which none of the chosen accounts has any data."""
-    has_investments = any(account.has_investments for account in accounts.chosen)
+def applicable_scope(scope: Scope, accounts: Iterable[Account]) -> Scope:
+    """`scope` without the clusters of which none of `accounts` has any data."""
+    has_investments = any(account.has_investments for account in accounts)
     return scope if has_investments else scope - _INVESTMENTS
 
 

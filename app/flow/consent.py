@@ -178,13 +178,14 @@ class ConsentFlow:
         checked: Scope,
         subject: str,
         screen_hash: str,
-        shown: ShownConsent,
+        shown: ShownConsent | None,
         accounts: ChosenAccounts | None = None,
     ) -> Approved | Denied | AlreadyAnswered | Changed | Expired:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
 
-        `screen_hash` names the text that was answered, and `shown` is what the form says now. Where the two
-        differ, an approval is Changed and nothing is recorded; a denial is recorded all the same. `accounts`
+        `screen_hash` names the text that was answered, and `shown` is what the form says now; None where that
+        cannot be said. Where the two differ, an approval is Changed and nothing is recorded; a denial is
+        recorded all the same. `accounts`
         are those that the form named; None where the bank lists none, so that an approval is for all of them.
 
         The first answer stands for ever. The same answer again gets the same code while that lives, so that
@@ -193,7 +194,7 @@ class ConsentFlow:
         """
         if self.is_expired(pending):
             return Expired()
-        is_as_shown = shown.screen.screen_hash == screen_hash
+        is_as_shown = shown is not None and shown.screen.screen_hash == screen_hash
         if answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending.request_id) is None:
             return Changed()
         now = self.clock()
@@ -201,7 +202,7 @@ class ConsentFlow:
             pending,
             parties.offer,
             answer,
-            checked=checked if shown.keeps is None else shown.keeps,
+            checked=checked if shown is None or shown.keeps is None else shown.keeps,
             subject=subject,
             screen_hash=screen_hash,
             agreement=make_agreement(parties.client, parties.provider),

@@ -9,6 +9,9 @@ from tests.support.page_contract import Element, parse_page
 
 # By the page's template: the beginning of its h1.
 HEADINGS: dict[str, Mapping[str, str]] = {
+    "accounts": texts.WHICH_ACCOUNTS,
+    "no_account": texts.NO_ACCOUNT,
+    "no_investments": texts.NO_ACCOUNT_HAS_WHAT_IS_NEEDED.beginning,
     "form": texts.SHARE_YOUR_DATA.beginning,
     "renewal": texts.KEEP_SHARING_YOUR_DATA.beginning,
     "answered": texts.ALREADY_ANSWERED,

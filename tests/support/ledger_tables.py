@@ -37,7 +37,7 @@ class LedgerTables:
     def name_accounts(self, consent_id: str, *accounts: Account) -> None:
         """Makes a consent for every account one for `accounts`, as if the customer had chosen them."""
         picked, of_consent = chosen(*accounts), {"consent_id": consent_id}
-        scope = applicable_scope(parse_scope(self.rows("grants", **of_consent)[0]["granted_scope"]), picked)
+        scope = applicable_scope(parse_scope(self.rows("grants", **of_consent)[0]["granted_scope"]), accounts)
         resources = granted_resources(scope, picked)
         shared = {"granted_scope": format_scope(scope), "resources": resources_column(resources)}
         with create_engine(self.url, poolclass=NullPool).begin() as connection:

@@ -105,6 +105,9 @@ PURPOSE_OF_PRAIRIE_LOANS = {
 
 # Headings
 
+WHICH_ACCOUNTS = Text("Which accounts do you want to share?")
+NO_ACCOUNT = Text("You have no account that can be shared")
+NO_ACCOUNT_HAS_WHAT_IS_NEEDED = Text("None of your accounts has what %(recipient)s needs")
 SHARE_YOUR_DATA = Text("Share your data with %(recipient)s?")
 KEEP_SHARING_YOUR_DATA = Text("Keep sharing your data with %(recipient)s?")
 ALREADY_ANSWERED = Text("You already answered this request")
@@ -312,3 +315,19 @@ NOT_SHARED_HERE = Text("Not shared here")
 LESS_THAN_2_MINUTES = Text("Less than 2 minutes are left to answer.")
 GET_MORE_TIME = Text("Get more time")
 START_AGAIN = Text("Start again")
+
+# Accounts
+
+ACCOUNT = Text("Account", "Accounts")
+CHECK_ALL_NUMBER = Text("Check all (%(num)s)")
+JOINT_ACCOUNT = Text("Joint account. It also shows what the other owners do.")
+CANNOT_BE_SHARED = Text("Cannot be shared (%(num)s)")
+ACCOUNT_CLOSED = Text("This account is closed.")
+ACCOUNT_BLOCKED = Text("This account is blocked right now. Contact %(provider)s.")
+CHECK_AT_LEAST_ONE_ACCOUNT = Text("Check at least one account, or choose “Do not share”.")
+NEEDS_INVESTMENTS = Text(
+    "%(recipient)s needs investments. Check an account that has some, or choose “Do not share”."
+)
+ACCOUNTS_CHANGED = Text("Your list of accounts has changed. Check your choice again.")
+NONE_CHOSEN_HAS_THIS = Text("None of the accounts you chose has this")
+FIRST_ACCOUNTS = Text("Only the first %(num)s accounts are listed. For others, contact %(provider)s.")

@@ -8,17 +8,33 @@ from functools import partial
 from flask import render_template
 
 from app.development.screens import parties as fixtures
+from app.development.screens.example_accounts import (
+    ACCOUNTS,
+    HOSTILE_ACCOUNTS,
+    MANY_ACCOUNTS,
+    ONE_ACCOUNT,
+    TWO_ACCOUNTS,
+)
 from app.development.screens.parties import ALEX, BUDGET, CONSENT_ID, EVERYTHING, MAPLE, NOW, REQUEST_ID
 from app.development.screens.screen import Screen
+from app.domain.account_choice import choose
+from app.domain.accounts import Account, AccountList
 from app.domain.callback import success_uri
-from app.domain.clusters import DataCluster, Scope, in_order
-from app.domain.consent import Answer, make_decision
+from app.domain.clusters import CUSTOMER_LEVEL, DataCluster, Scope, in_order
+from app.domain.consent import Answer, ConsentGrant, make_decision
 from app.domain.evidence import Screen as Shown
 from app.domain.registry import Client, DataProvider
 from app.sign_in import Customer
-from app.web.consent.pages import Shared, WhatIsAsked, form_with_placeholders
+from app.web.consent.account_step import AccountsOnForm
+from app.web.consent.accounts_page import (
+    WhichAccounts,
+    account_list_html,
+    accounts_with_placeholders,
+)
+from app.web.consent.form_text import Shared, WhatIsAsked, form_with_placeholders
 from app.web.consent.view import Notice, View, Way
 from app.web.edge import language
+from app.web.text.account_words import account_lines
 from app.web.text.form_cache import CachedForm
 from app.web.text.template_filters import clock_time, long_date
 
@@ -26,6 +42,7 @@ _BASIC = DataCluster.ACCOUNT_BASIC
 _DETAILED = DataCluster.ACCOUNT_DETAILED
 _TRANSACTIONS = DataCluster.TRANSACTIONS
 _STATEMENTS = DataCluster.STATEMENTS
+_THREE = frozenset({_BASIC, _DETAILED, _TRANSACTIONS})
 _LOGO = re.compile(r'src="[^"]*/logos/[^"]*"')
 
 
@@ -41,18 +58,22 @@ def _form(
     host: str = "budget.example",
     notice: Notice | None = None,
     way: Way | None = None,
+    accounts: AccountsOnForm = AccountsOnForm(),  # noqa: B008  # a value
 ) -> str:
     who = fixtures.parties(client, requested=requested, provider=provider)
+    view = View(way, notice)
     asked = WhatIsAsked(
         client_id=client.client_id,
         provider_id=provider.provider_id,
         language=language.current_language(),
-        offer=who.offer,
+        offer=accounts.offer(who.offer),
+        absent=accounts.absent(who.offer),
+        names_accounts=accounts.chosen is not None,
         shared=None if shared is None else Shared(scope=shared, until=long_date(NOW + timedelta(days=200))),
         ends_on=long_date(NOW + client.consent_duration),
         callback_host=host,
         checked=checked,
-        view=View(way, notice),
+        view=view,
         names_customer=bool(customer.display_name),
     )
     values = {
@@ -60,11 +81,63 @@ def _form(
         "customer": customer.display_name,
         "sign_out_token": "",
         "decision_token": "",
+        "chosen_accounts": accounts.fact(REQUEST_ID, view),
+        **_time_values(left),
+    }
+    return CachedForm(form_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
+
+
+def _time_values(left: timedelta) -> dict[str, str]:
+    return {
         "expires_at": (NOW + left).isoformat(),
         "seconds_left": str(int(left.total_seconds())),
         "clock_time": clock_time(NOW + left),
     }
-    return CachedForm(form_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
+
+
+def _accounts(
+    listed: AccountList = ACCOUNTS,
+    *,
+    client: Client = BUDGET,
+    provider: DataProvider = MAPLE,
+    checked: tuple[Account, ...] = (),
+    standing: ConsentGrant | None = None,
+    requested: Scope = EVERYTHING,
+    notice: Notice | None = None,
+) -> str:
+    who = fixtures.parties(client, requested=requested, provider=provider)
+    asked = WhichAccounts(
+        client_id=client.client_id,
+        provider_id=provider.provider_id,
+        language=language.current_language(),
+        view=View(None, notice),
+        names_customer=True,
+        asks_about_the_person=bool(requested & CUSTOMER_LEVEL),
+    )
+    values = {
+        "request_id": REQUEST_ID,
+        "customer": ALEX.display_name,
+        "sign_out_token": "",
+        "accounts_token": "",
+        "account_list": account_list_html(who, listed, checked, standing),
+        **_time_values(timedelta(minutes=14)),
+    }
+    return CachedForm(accounts_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
+
+
+def _no_account(*, lacks_investments: bool = False) -> str:
+    return render_template(
+        "consent/no_account.html",
+        client=BUDGET,
+        provider=MAPLE,
+        request_id=REQUEST_ID,
+        customer=ALEX.display_name,
+        names_customer=True,
+        sign_out_token="",
+        lacks_investments=lacks_investments,
+        unshareable=account_lines(ACCOUNTS.unshareable),
+        way_back="https://budget.example/callback?error=access_denied",
+    )
 
 
 def _without_its_pictures() -> str:
@@ -98,19 +171,67 @@ def _continue(*, was_approved: bool) -> str:
         "consent/continue.html",
         client=BUDGET,
         provider=MAPLE,
-        request_id=REQUEST_ID,
+        answered_at=f"/consent/{REQUEST_ID}",
         fields=[("csrf_token", "")],
         location=success_uri(to, code="code", issuer="https://consent.example"),
         was_approved=was_approved,
     )
 
 
+_CHOSEN = ACCOUNTS.shareable[:3]
+
 SCREENS = [
+    Screen(
+        "accounts",
+        "The accounts, before the form",
+        partial(_accounts, requested=_THREE),
+    ),
+    Screen("accounts-forty", "Forty accounts, two of them joint", partial(_accounts, MANY_ACCOUNTS)),
+    Screen("accounts-two", "Two accounts of one kind", partial(_accounts, TWO_ACCOUNTS)),
+    Screen(
+        "accounts-missing",
+        "None was checked",
+        partial(_accounts, notice=Notice.MISSING, requested=_THREE),
+    ),
+    Screen(
+        "accounts-changed", "The list has changed", partial(_accounts, checked=_CHOSEN, notice=Notice.CHANGED)
+    ),
+    Screen(
+        "accounts-investments",
+        "The recipient needs investments",
+        partial(_accounts, checked=_CHOSEN, notice=Notice.INVESTMENTS),
+    ),
+    Screen(
+        "accounts-hostile",
+        "Long names, other scripts, markup",
+        partial(_accounts, HOSTILE_ACCOUNTS),
+    ),
+    Screen("accounts-none", "No account can be shared", _no_account),
+    Screen(
+        "accounts-no-investments",
+        "None has what is needed",
+        partial(_no_account, lacks_investments=True),
+    ),
     Screen("form", "The form, asked for everything", _form),
+    Screen(
+        "form-accounts",
+        "The form after three accounts were chosen",
+        partial(_form, requested=_THREE, accounts=AccountsOnForm(choose(ACCOUNTS, _CHOSEN))),
+    ),
+    Screen(
+        "form-many-accounts",
+        "The form for twenty accounts, none of which has investments",
+        partial(_form, accounts=AccountsOnForm(choose(MANY_ACCOUNTS, MANY_ACCOUNTS.shareable[:20]))),
+    ),
+    Screen(
+        "form-one-account",
+        "The form for the only account",
+        partial(_form, requested=_THREE, accounts=AccountsOnForm(choose(ONE_ACCOUNT, ONE_ACCOUNT.shareable))),
+    ),
     Screen(
         "form-three",
         "Asked for three types of data",
-        partial(_form, requested=frozenset({_BASIC, _DETAILED, _TRANSACTIONS})),
+        partial(_form, requested=_THREE),
     ),
     Screen("form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))),
     Screen("form-unchecked", "No box was checked", partial(_form, notice=Notice.UNCHECKED)),

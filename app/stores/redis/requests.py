@@ -12,7 +12,7 @@ A key outlives its request by KEPT_AFTER_EXPIRY, so that the page about its expi
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
@@ -28,7 +28,10 @@ MOST_OPEN_REQUESTS = 20
 
 
 class _Record(TypedDict):
-    """A pending request as JSON: moments in ISO 8601, sets of clusters as a scope."""
+    """A pending request as JSON: moments in ISO 8601, sets of clusters as a scope.
+
+    What was stored before accounts could be chosen has nothing of them.
+    """
 
     browser: str
     client: str
@@ -44,6 +47,8 @@ class _Record(TypedDict):
     consent_ends: str
     shown_in: str
     checked: str
+    accounts: NotRequired[list[str]]
+    has_chosen_accounts: NotRequired[bool]
 
 
 class RequestStore:
@@ -171,6 +176,8 @@ def _record(pending: PendingRequest) -> _Record:
         "consent_ends": pending.consent_ends_at.isoformat(),
         "shown_in": pending.language,
         "checked": format_scope(pending.checked_clusters),
+        "accounts": list(pending.checked_accounts),
+        "has_chosen_accounts": pending.has_chosen_accounts,
     }
 
 
@@ -193,4 +200,6 @@ def _pending(request_id: str, record: _Record) -> PendingRequest:
         consent_ends_at=datetime.fromisoformat(record["consent_ends"]),
         language=Language(record["shown_in"]),
         checked_clusters=parse_scope(record["checked"]),
+        checked_accounts=tuple(record.get("accounts", ())),
+        has_chosen_accounts=record.get("has_chosen_accounts", False),
     )

@@ -4,6 +4,7 @@ import structlog
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.web.consent.account_step import Elsewhere
 from app.web.consent.open_request import open_request
 from app.web.consent.pages import consent_page, page_instead
 from app.web.consent.view import View
@@ -22,5 +23,9 @@ def show_consent_form(request_id: str) -> BaseResponse | str:
     customer = opened.customer
     if customer is None:
         return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 302)
+    try:
+        page = consent_page(opened, customer, View.of_address())
+    except Elsewhere as elsewhere:
+        return redirect(elsewhere.address, 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
-    return consent_page(opened, customer, View.of_address())
+    return page

@@ -5,20 +5,19 @@ from dataclasses import replace
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.callback import has_private_scheme, success_uri
 from app.domain.consent import Answer
 from app.domain.pending_request import PendingRequest
-from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
 from app.sign_in import Customer
+from app.web.consent.account_step import Elsewhere
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import (
-    answered_page,
+    ShownNow,
     consent_page,
-    continue_page,
     page_instead,
-    shown_consent,
+    shown_now,
 )
 from app.web.consent.view import Notice, View, Way
+from app.web.consent.way_back import respond
 from app.web.current import services
 from app.web.edge import errors, language, pseudo_locale
 from app.web.edge.forms import DecisionForm, chosen_language
@@ -89,48 +88,42 @@ def _bring_back(opened: OpenRequest, view: View, notice: Notice) -> BaseResponse
 def _answer(
     opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer, view: View
 ) -> BaseResponse | str:
-    shown = shown_consent(opened, customer, view)
-    if answer is Answer.APPROVE and shown.keeps is None and _may_be_an_oversight(opened, form, view):
-        return _bring_back(opened, view, Notice.UNCHECKED)
+    now = None
+    try:
+        now = shown_now(opened, customer, view)
+    except Elsewhere as elsewhere:
+        if answer is Answer.APPROVE:
+            services().flow.keep(opened.pending)
+            return redirect(elsewhere.address, 303)
+    if now is not None:
+        opened = replace(opened, parties=replace(opened.parties, offer=now.offer))
+        notice = _reason_to_ask_again(opened, form, view, now) if answer is Answer.APPROVE else None
+        if notice is not None and _is_first(opened):
+            return _bring_back(opened, view, notice)
     result = services().flow.answer(
         opened.pending,
         opened.parties,
         answer,
         checked=form.checked,
+        accounts=None if now is None else now.accounts.chosen,
         subject=customer.subject,
         screen_hash=form.screen_hash,
-        shown=shown,
+        shown=None if now is None else now.consent,
     )
-    match result:
-        case Approved(_, code):
-            return _send_back(opened, Answer.APPROVE, _code_uri(opened, code))
-        case Denied():
-            return _send_back(opened, Answer.DENY, opened.denied_uri)
-        case AlreadyAnswered(decision):
-            return answered_page(opened, decision)
-        case Changed():
-            return _bring_back(opened, view, Notice.CHANGED)
-        case Expired():
-            raise opened.expiry_problem()
+    return respond(opened, result, lambda: _bring_back(opened, view, Notice.CHANGED))
 
 
-def _may_be_an_oversight(opened: OpenRequest, form: DecisionForm, view: View) -> bool:
-    """Whether an approval checks none of the boxes, about which the customer is asked once."""
-    optional = opened.parties.offer.optional
-    if view.notice is Notice.UNCHECKED or not optional or form.checked & optional:
-        return False
+def _reason_to_ask_again(opened: OpenRequest, form: DecisionForm, view: View, now: ShownNow) -> Notice | None:
+    """The reason why an approval is not taken for what the customer means; None where it is."""
+    if form.accounts_hash != now.accounts.accounts_hash:
+        return Notice.CHANGED
+    has_boxes = now.consent.keeps is None and now.offer.optional
+    if has_boxes and view.notice is not Notice.UNCHECKED and not form.checked & now.offer.optional:
+        return Notice.UNCHECKED  # it may be an oversight, about which the customer is asked once
+    return None
+
+
+def _is_first(opened: OpenRequest) -> bool:
+    """Whether the request still waits for its first answer."""
     flow = services().flow
     return flow.find_answer(opened.pending.request_id) is None and not flow.is_expired(opened.pending)
-
-
-def _code_uri(opened: OpenRequest, code: str) -> str:
-    return success_uri(opened.pending.request.return_to, code=code, issuer=services().settings.issuer)
-
-
-def _send_back(opened: OpenRequest, answer: Answer, location: str) -> BaseResponse | str:
-    """The redirect that the specification asks for: 302, after a POST too."""
-    if has_private_scheme(location):
-        # Its switch sends the same answer, and the language in the address.
-        language.set_language(language.query_language() or language.current_language())
-        return continue_page(opened, location, was_approved=answer is Answer.APPROVE)
-    return redirect(location, 302)

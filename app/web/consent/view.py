@@ -12,9 +12,11 @@ class Notice(StrEnum):
     MISSING = "missing"
     """Neither button was pressed."""
     CHANGED = "changed"
-    """What it would say now is not what it said when it was answered."""
+    """What it would say now is not what it said when it was answered; or the list of accounts has changed."""
     UNCHECKED = "unchecked"
     """“Share my data” was pressed with no box checked, and it is asked once whether that is meant."""
+    INVESTMENTS = "investments"
+    """None of the accounts that were chosen has the investments that the recipient needs."""
 
 
 class Way(StrEnum):
@@ -55,10 +57,11 @@ class View:
 
     def address(self, request_id: str, anchor: str | None = None) -> str:
         """The address of the page of that request."""
-        return url_for(
-            "consent.show_consent_form",
-            request_id=request_id,
-            go=self.way,
-            answer=self.notice,
-            _anchor=anchor,
-        )
+        return self._address("consent.show_consent_form", request_id, anchor)
+
+    def accounts_address(self, request_id: str, anchor: str | None = None) -> str:
+        """The address of the page of the accounts, which comes before it."""
+        return self._address("accounts.show_accounts", request_id, anchor)
+
+    def _address(self, endpoint: str, request_id: str, anchor: str | None) -> str:
+        return url_for(endpoint, request_id=request_id, go=self.way, answer=self.notice, _anchor=anchor)

@@ -146,6 +146,20 @@ def rate_limited(limit: str, wait: timedelta) -> Problem:
     return Problem("too_many", 429, event="rate_limited", limit=limit, retry_after=wait, wait=wait)
 
 
+def accounts_unavailable(
+    client: Client, provider: DataProvider, way_back: str, *, retry: str | None
+) -> Problem:
+    """The bank gave no list of accounts. At `retry` it is asked again; None: at the address of this page."""
+    return Problem(
+        "accounts_unavailable",
+        503,
+        client=client,
+        provider=provider,
+        way_back=way_back,
+        retry=retry or request.path,
+    )
+
+
 def connection_unknown() -> Problem:
     """The customers who are signed in here have no such connection; another customer may have it."""
     return Problem("connection_unknown", 404)

@@ -81,48 +81,69 @@ class SignOutForm(RequestForm):
     """The sign-out form, on pages of a request and on others."""
 
 
-class DecisionForm:
-    """The consent form as it was sent. Its values are machine values, never translated labels.
+class ScreenForm:
+    """A form of a request as it was sent. Its values are machine values, never translated labels.
 
     Its token is bound to the request, the browser and the customer, and not to the session: a sign-in at
     another bank does not change it. The token also has the screen, `<screen
-    hash>.<language>.<nonce>.<signature>`, so that a decision is recorded with the text that it answers. The
-    form has only buttons and boxes, for which flask_wtf is not needed.
+    hash>.<language>.<nonce>.<signature>`, so that an answer is recorded with the text that it answers; and
+    where accounts are on it, their hash before the nonce, since they are not part of that text. Such a form
+    has only buttons and boxes, for which flask_wtf is not needed.
     """
 
     def __init__(self, pending: PendingRequest, customer: Customer) -> None:
         person = f"{customer.provider_id} {customer.subject}"
         self._bound_to = f"{type(self).__name__} {pending.browser_id} {pending.request_id} {person}"
 
-    def token(self, screen: Screen) -> str:
-        """The token of the form that shows `screen`."""
+    def token(self, screen: Screen, accounts_hash: str = "") -> str:
+        """The token of the form that shows `screen`, and the accounts of that hash."""
         named = f"{screen.screen_hash}.{screen.language}"
+        if accounts_hash:
+            named += f".{accounts_hash}"
         return f"{named}.{_sign(f'{self._bound_to} {named}')}"
 
     def has_valid_token(self) -> bool:
-        screen_hash, language, token = self._parts()
-        return find_language(language) is not None and _is_signed(
-            f"{self._bound_to} {screen_hash}.{language}", token
+        named, nonce, signature = self._parts()
+        return find_language(self._named(1)) is not None and _is_signed(
+            f"{self._bound_to} {named}", f"{nonce}.{signature}"
         )
+
+    # What follows is only trustworthy when the token is valid.
 
     @property
     def screen_hash(self) -> str:
-        """The hash of the screen that the decision answers.
-
-        It is only trustworthy when the token is valid.
-        """
-        return self._parts()[0]
+        """The hash of the screen that the decision answers."""
+        return self._named(0)
 
     @property
     def language(self) -> Language:
-        """The language of that screen. It is only trustworthy when the token is valid."""
-        return Language(self._parts()[1])
+        """The language of that screen."""
+        return Language(self._named(1))
+
+    @property
+    def accounts_hash(self) -> str:
+        """The hash of the accounts that it showed; empty where it showed none."""
+        return self._named(2)
+
+    def _named(self, index: int) -> str:
+        """One of the parts before the nonce; empty where there is none."""
+        parts = self._parts()[0].split(".")
+        return parts[index] if index < len(parts) else ""
 
     def _parts(self) -> tuple[str, str, str]:
-        """The three parts of the token: the hash, the language, and the nonce with the signature."""
-        screen_hash, _, rest = request.form.get("csrf_token", "").partition(".")
-        language, _, token = rest.partition(".")
-        return screen_hash, language, token
+        """The three parts of the token: what it names, the nonce and the signature."""
+        rest, _, signature = request.form.get("csrf_token", "").rpartition(".")
+        named, _, nonce = rest.rpartition(".")
+        return named, nonce, signature
+
+    @property
+    def asks_for_time(self) -> bool:
+        """Whether the button was the one that puts off the end of the request."""
+        return "extend" in request.form
+
+
+class DecisionForm(ScreenForm):
+    """The consent form as it was sent."""
 
     @property
     def answer(self) -> Answer | None:
@@ -134,11 +155,6 @@ class DecisionForm:
     def is_malformed(self) -> bool:
         """Whether it says an answer that is none. Where no button was pressed, it says nothing."""
         return self.answer is None and "decision" in request.form
-
-    @property
-    def asks_for_time(self) -> bool:
-        """Whether the button was the one that puts off the end of the request."""
-        return "extend" in request.form
 
     @property
     def asks_to_change(self) -> bool:

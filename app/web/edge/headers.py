@@ -9,6 +9,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import structlog
 from flask import Flask, Response
 
+from app.domain.callback import has_private_scheme, origin_of
 from app.domain.tokens import SecretUsed
 from app.web.current import request_state
 from app.web.edge import language
@@ -101,6 +102,19 @@ def bind_parties(client_id: str | None, provider_id: str | None) -> None:
 def bind_secret_used(used: SecretUsed) -> None:
     """Adds to the log lines of this request which of its two secrets the client has used."""
     structlog.contextvars.bind_contextvars(secret_used=used.value)
+
+
+def allow_answer_to_leave(redirect_uri: str) -> None:
+    """An app's own scheme needs nothing: it is reached by a link. Loopback http is named exactly.
+
+    Of an IPv6 address only the port: a policy has no way to write the rest (CSP 3, host-source).
+    """
+    if has_private_scheme(redirect_uri):
+        return
+    if redirect_uri.startswith("http:"):
+        allow_form_redirects_to("https:", origin_of(redirect_uri).replace("[::1]", "*"))
+    else:
+        allow_form_redirects_to("https:")
 
 
 def allow_form_redirects_to(*sources: str) -> None:

@@ -3,7 +3,7 @@
 The page after the sign-in follows from the purpose alone, and never from an address that the browser sends.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -131,6 +131,5 @@ def purpose_of(pending: PendingSignIn) -> SignInPurpose:
 
 
 def bind_to_this_browser(opened: OpenRequest) -> None:
-    """Binds the request to the present browser_id, without the boxes that another person has checked."""
-    moved = replace(opened.pending, browser_id=opened.session.browser_id, checked_clusters=frozenset())
-    services().flow.open(moved)
+    """Binds the request to the present browser_id, without what another person has chosen."""
+    services().flow.open(opened.pending.for_browser(opened.session.browser_id))

@@ -328,7 +328,7 @@ WITH_INVESTMENTS = SHARED | {DataCluster.INVESTMENTS}
 def connect_accounts(ledger: Ledger, *accounts: Account) -> ConsentGrant:
     """An approval on record for chosen accounts."""
     picked = chosen(*accounts)
-    decision = a_decision(granted_scope=applicable_scope(WITH_INVESTMENTS, picked), accounts=picked)
+    decision = a_decision(granted_scope=applicable_scope(WITH_INVESTMENTS, accounts), accounts=picked)
     grant = make_grant(decision, ends_at=NOON + YEAR)
     ledger.record_decision(decision, grant)
     return grant

@@ -1,0 +1,120 @@
+"""Which accounts an approval would share: those that were chosen, or those that a renewal keeps."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from flask import get_template_attribute
+from markupsafe import Markup
+
+from app.domain.account_choice import accounts_named, choose, is_enough, offer_for
+from app.domain.accounts import AccountList, ChosenAccounts, account_document
+from app.domain.clusters import Scope
+from app.domain.consent import ConsentOffer
+from app.domain.pending_request import PendingRequest
+from app.web.consent.account_list import AtTheBank, NoList, find_accounts
+from app.web.consent.open_request import OpenRequest
+from app.web.consent.view import Notice, View
+from app.web.edge import errors
+from app.web.text.account_words import account_lines
+
+
+class Elsewhere(Exception):
+    """Before the form, something else comes: the browser goes to `address`."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsOnForm:
+    """The accounts that the form names. `chosen` is None where the bank's consents are not by account."""
+
+    chosen: ChosenAccounts | None = None
+
+    @property
+    def are_chosen(self) -> bool:
+        """Whether the customer had a choice: with one account, or without accounts, there is none."""
+        return self.chosen is not None and self.chosen.offered > 1
+
+    @property
+    def accounts_hash(self) -> str:
+        """The hex SHA-256 of the accounts as they are shown; empty where none are."""
+        if self.chosen is None:
+            return ""
+        shown = json.dumps([account_document(account) for account in self.chosen.chosen])
+        return hashlib.sha256(shown.encode()).hexdigest()
+
+    def offer(self, offer: ConsentOffer) -> ConsentOffer:
+        """What of `offer` these accounts can give."""
+        return offer if self.chosen is None else offer_for(offer, self.chosen.chosen)
+
+    def absent(self, offer: ConsentOffer) -> Scope:
+        """What of `offer` none of these accounts has."""
+        left = self.offer(offer)
+        return (offer.needed | offer.optional) - (left.needed | left.optional)
+
+    def fact(self, request_id: str, view: View) -> Markup:
+        """The accounts as a fact of the form, with a way back to their choice."""
+        if self.chosen is None:
+            return Markup()
+        address = view.accounts_address(request_id) if self.are_chosen else None
+        fact = get_template_attribute("macros/account.html", "chosen_fact")
+        return Markup(fact(account_lines(self.chosen.chosen), address))  # noqa: S704  # a template's
+
+
+def list_of_accounts(opened: OpenRequest) -> AccountList | None:
+    """What the customer can choose from; None at a bank whose consents are not by account.
+
+    Raises Elsewhere where the bank gives its list at the sign-in, and Problem (503) where it gives none.
+    """
+    if opened.parties.provider.accounts is None:
+        return None
+    match find_accounts(opened):
+        case AtTheBank(address):
+            raise Elsewhere(address)
+        case NoList(retry):
+            raise errors.accounts_unavailable(
+                opened.parties.client, opened.parties.provider, opened.denied_uri, retry=retry
+            )
+        case found:
+            return found
+
+
+def list_at_hand(opened: OpenRequest, view: View) -> AccountList | None:
+    """The same for the answer to a form, for which nobody is asked: raises Elsewhere where it has run out."""
+    if opened.parties.provider.accounts is None:
+        return None
+    if opened.accounts is None:
+        raise Elsewhere(view.address(opened.pending.request_id))
+    return opened.accounts
+
+
+def accounts_chosen(opened: OpenRequest, listed: AccountList | None, view: View) -> AccountsOnForm:
+    """What the customer has chosen. Raises Elsewhere where they have yet to, or have to again."""
+    pending, offer = opened.pending, opened.parties.offer
+    if listed is None:
+        return AccountsOnForm()
+    if not can_be_asked(listed, offer):
+        raise _to_choose(pending, view)
+    if len(listed.shareable) == 1:
+        return AccountsOnForm(choose(listed, listed.shareable))
+    if not pending.has_chosen_accounts:
+        raise _to_choose(pending, view)
+    accounts = accounts_named(listed, pending.checked_accounts)
+    if len(accounts) < len(pending.checked_accounts) or not accounts:
+        raise _to_choose(pending, view, Notice.CHANGED)
+    if not is_enough(offer, accounts):
+        raise _to_choose(pending, view, Notice.INVESTMENTS)
+    return AccountsOnForm(choose(listed, accounts))
+
+
+def _to_choose(pending: PendingRequest, view: View, notice: Notice | None = None) -> Elsewhere:
+    """The way to the page of the accounts, with the reason why they are asked for again."""
+    return Elsewhere(View(view.way, notice).accounts_address(pending.request_id))
+
+
+def can_be_asked(listed: AccountList, offer: ConsentOffer) -> bool:
+    """Whether any account can be shared, and together they have what the recipient needs."""
+    return bool(listed.shareable) and is_enough(offer, listed.shareable)

@@ -1,0 +1,133 @@
+"""`/consent/<request_id>/accounts`: the step before the form, on which the customer chooses accounts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from flask import Blueprint, redirect, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.domain.account_choice import is_enough
+from app.domain.accounts import Account, AccountList
+from app.domain.consent import Answer, ShownConsent
+from app.domain.pending_request import PendingRequest
+from app.sign_in import Customer
+from app.web.consent.account_step import Elsewhere, can_be_asked, list_of_accounts
+from app.web.consent.accounts_form import AccountsForm
+from app.web.consent.accounts_page import accounts_page, accounts_screen, no_account_page
+from app.web.consent.open_request import OpenRequest, open_request
+from app.web.consent.pages import page_instead
+from app.web.consent.renewal import find_standing
+from app.web.consent.view import Notice, View
+from app.web.consent.way_back import respond
+from app.web.current import services
+from app.web.edge import errors, language, pseudo_locale
+from app.web.edge.forms import chosen_language
+
+bp = Blueprint("accounts", __name__)
+
+_log = structlog.get_logger()
+
+
+@bp.get("/consent/<request_id>/accounts")
+def show_accounts(request_id: str) -> BaseResponse | str:
+    """The accounts with their boxes; or why there is nothing to choose."""
+    opened = open_request(request_id)
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 302)
+    view = View.of_address()
+    try:
+        listed = list_of_accounts(opened)
+    except Elsewhere as elsewhere:
+        return redirect(elsewhere.address, 302)
+    if listed is not None and not can_be_asked(listed, opened.parties.offer):
+        _log.info("accounts_none", outcome="no_account")
+        return no_account_page(opened, customer, listed)
+    if listed is None or len(listed.shareable) == 1:
+        return redirect(replace(view, notice=None).address(request_id), 302)
+    return accounts_page(opened, customer, listed, view)
+
+
+@bp.post("/consent/<request_id>/accounts")
+def choose_accounts(request_id: str) -> BaseResponse | str:
+    """Keeps the choice and leads to the form; or denies, switches the language, checks many boxes at once."""
+    opened = open_request(request_id)
+    customer = opened.customer
+    if customer is None:
+        return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 303)
+    form = AccountsForm(opened.pending, customer)
+    if not form.has_valid_token():
+        raise errors.form_refused(request_id, opened.parties.provider)
+    language.set_language(form.language)
+    view = replace(View.of_form(), notice=None)
+    if form.denies:
+        return _deny(opened, customer, form)
+    instead = page_instead(opened)
+    if instead is not None:
+        return instead
+    listed = opened.accounts
+    if listed is None or opened.parties.provider.accounts is None:
+        return redirect(view.accounts_address(request_id), 303)
+    if form.accounts_hash != listed.list_hash:
+        # The positions are those of another list: what was checked then stays, where it is still there.
+        return redirect(replace(view, notice=Notice.CHANGED).accounts_address(request_id), 303)
+    return _choose(opened, form, listed, view)
+
+
+def _choose(opened: OpenRequest, form: AccountsForm, listed: AccountList, view: View) -> BaseResponse:
+    request_id, checked = opened.pending.request_id, form.checked(listed)
+    switched_to = chosen_language()
+    if switched_to is not None:
+        _keep(replace(opened, pending=opened.pending.in_language(switched_to)), checked)
+        opened.session.remember_language(switched_to)
+        pseudo_locale.set_view(None)
+        return redirect(view.accounts_address(request_id), 303)
+    if form.checks_at_once:
+        _keep(opened, form.checked_at_once(listed))
+        return redirect(view.accounts_address(request_id, "accounts"), 303)
+    if form.asks_for_time:  # WCAG 2.2.1
+        services().flow.extend(_with(opened, checked, has_chosen=False))
+        return redirect(view.accounts_address(request_id, "time-left"), 303)
+    if not form.continues or not checked:
+        return _bring_back(opened, checked, replace(view, notice=Notice.MISSING))
+    if not is_enough(opened.parties.offer, checked):
+        return _bring_back(opened, checked, replace(view, notice=Notice.INVESTMENTS))
+    services().flow.keep(_with(opened, checked, has_chosen=True))
+    return redirect(view.address(request_id), 303)
+
+
+def _deny(opened: OpenRequest, customer: Customer, form: AccountsForm) -> BaseResponse | str:
+    """A denial is one wherever it is made; what was checked is not recorded."""
+    standing = find_standing(opened, customer)
+    grant = None if standing is None else standing.grant
+    result = services().flow.answer(
+        opened.pending,
+        opened.parties,
+        Answer.DENY,
+        checked=frozenset(),
+        subject=customer.subject,
+        screen_hash=form.screen_hash,
+        shown=ShownConsent(accounts_screen(opened, customer, View.of_form()), grant),
+    )
+    ask_again = View(notice=Notice.CHANGED).accounts_address(opened.pending.request_id)
+    return respond(opened, result, lambda: redirect(ask_again, 303))
+
+
+def _bring_back(opened: OpenRequest, checked: Sequence[Account], view: View) -> BaseResponse:
+    """The same page once more, saying why."""
+    _keep(opened, checked)
+    return redirect(view.accounts_address(opened.pending.request_id), 303)
+
+
+def _keep(opened: OpenRequest, checked: Sequence[Account]) -> None:
+    """Keeps what is checked, which is no choice yet."""
+    services().flow.keep(_with(opened, checked, has_chosen=False))
+
+
+def _with(opened: OpenRequest, checked: Sequence[Account], *, has_chosen: bool) -> PendingRequest:
+    account_ids = tuple(account.account_id for account in checked)
+    return replace(opened.pending, checked_accounts=account_ids, has_chosen_accounts=has_chosen)
