@@ -7,6 +7,7 @@ from typing import Any
 
 from examples.bank.guard import Decision
 
+MOST_KEPT = 1_000  # kinds of objects, of which an API has some dozens
 FIELDS = Path(__file__).with_name("fields.toml")
 # FDX writes an account in a list, or alone, as a member of one of these names.
 _WRAPPERS = {
@@ -27,7 +28,7 @@ class FieldFilter:
             name: {cluster: frozenset(fields) for cluster, fields in by_cluster.items()}
             for name, by_cluster in lists.items()
         }
-        self._is_number: dict[str, bool] = {}  # by the name of a member
+        self._numbers: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     @classmethod
     def read(cls, path: Path = FIELDS) -> "FieldFilter":
@@ -39,7 +40,7 @@ class FieldFilter:
         return frozenset().union(*(by_cluster[cluster] for cluster in clusters if cluster in by_cluster))
 
     def reduce(self, answer: Any, decision: Decision) -> Any:
-        """What of `answer`, parsed JSON, may be sent. Raises NotAllowed."""
+        """What of `answer`, parsed JSON, may be sent; `answer` is used up. Raises NotAllowed."""
         reductions: dict[str, Callable[[Any, Decision], Any]] = {
             "accounts": self._accounts,
             "account": self._account,
@@ -91,22 +92,28 @@ class FieldFilter:
         return {key: self._without_numbers(value) for key, value in members.items() if key in allowed}
 
     def _without_numbers(self, value: Any) -> Any:
-        """`value` without any account number in it."""
+        """`value` itself, with every account number taken out of it, however deep."""
         if isinstance(value, dict):
-            return {
-                key: self._without_numbers(inner) if isinstance(inner, (dict, list)) else inner
-                for key, inner in value.items()
-                if not self._names_a_number(key)
-            }
-        return [self._without_numbers(inner) for inner in value] if isinstance(value, list) else value
+            for key in self._numbers_among(tuple(value)):
+                del value[key]
+        elif not isinstance(value, list):
+            return value
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, (dict, list)):
+                self._without_numbers(inner)
+        return value
 
-    def _names_a_number(self, key: str) -> bool:
-        found = self._is_number.get(key)
+    def _numbers_among(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that name account numbers. Objects of one kind have the same keys, so that this is kept."""
+        found = self._numbers.get(keys)
         if found is None:
-            numbers = self._lists["account_numbers"]
-            found = key in numbers["dropped"] or (key.endswith("Number") and key not in numbers["kept"])
-            if len(self._is_number) < 10_000:
-                self._is_number[key] = found
+            listed = self._lists["account_numbers"]
+            is_kept, is_dropped = listed["kept"].__contains__, listed["dropped"].__contains__
+            found = tuple(
+                key for key in keys if is_dropped(key) or (key.endswith("Number") and not is_kept(key))
+            )
+            if len(self._numbers) < MOST_KEPT:
+                self._numbers[keys] = found
         return found
 
 
