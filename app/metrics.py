@@ -48,6 +48,11 @@ _CLUSTERS = frozenset(DataCluster)
 _ERRORS = frozenset(ErrorCode)
 _SHARES = frozenset(OptionalShare)
 _OUTCOMES = frozenset({"ok", *Cause})
+_LIST_OUTCOMES = ("ok", Cause.BUSY, Cause.UNAVAILABLE)
+# A list of accounts comes over the network or not at all, by the timeout of its bank.
+_LIST_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5)
+_LIST_SERIES = len(_LIST_OUTCOMES) + len(_LIST_SECONDS) + 2
+"""Of each bank: its outcomes, and the buckets of a histogram with its sum and that without a bound."""
 _STATUSES = {hundreds: f"{hundreds}xx" for hundreds in range(1, 6)}
 _BETWEEN_SAMPLES = 1.0  # second, a judgement: Prometheus scrapes less often than that
 
@@ -70,7 +75,7 @@ class Metrics:
         """
         self._files = MetricsFiles.from_environment()
         if self._files is not None:
-            self._files.reserve(len(registered.providers) * len(_OUTCOMES))
+            self._files.reserve(len(registered.providers) * (len(_OUTCOMES) + _LIST_SERIES))
         self._clients = frozenset(registered.clients)
         self._providers = frozenset(registered.providers)
         self._own = own = CollectorRegistry()
@@ -105,6 +110,19 @@ class Metrics:
         )
         self._sign_ins = Counter(
             "accord_sign_ins", "Sign-ins that ended, by outcome", ["outcome", "provider_id"], registry=own
+        )
+        self._lists = Counter(
+            "accord_account_lists",
+            "Lists of accounts that a bank was asked for, by outcome",
+            ["outcome", "provider_id"],
+            registry=own,
+        )
+        self._list_seconds = Histogram(
+            "accord_account_list_seconds",
+            "Time until a bank gave a list of accounts, or failed to",
+            ["provider_id"],
+            buckets=_LIST_SECONDS,
+            registry=own,
         )
         self._limited = Counter(
             "accord_rate_limited", "Requests that exceeded a rate limit", ["limit"], registry=own
@@ -154,6 +172,8 @@ class Metrics:
             "store_unavailable": self._count_store_error,
             "signed_in": self._count_sign_in,
             "sign_in_failed": self._count_sign_in,
+            "accounts_listed": self._count_list,
+            "accounts_unavailable": self._count_list,
             "rate_limited": lambda entry: self._limited.labels(_known(entry.get("limit"), _LIMITS)).inc(),
             "turned_away": lambda _: self._turned_away.inc(),
             "csrf_refused": lambda _: self._forms.inc(),
@@ -169,6 +189,8 @@ class Metrics:
         for provider_id in self._providers:
             for outcome in _OUTCOMES:
                 self._sign_ins.labels(outcome, provider_id)
+            for outcome in _LIST_OUTCOMES:
+                self._lists.labels(outcome, provider_id)
 
     def expose(self, collector: Collector) -> None:
         """Adds a collector whose values every process knows by itself and does not count."""
@@ -200,7 +222,7 @@ class Metrics:
         if self._counts_as != (process := os.getpid()):
             try:
                 if self._files is not None:
-                    self._files.reserve(len(self._providers) * len(_OUTCOMES))
+                    self._files.reserve(len(self._providers) * (len(_OUTCOMES) + _LIST_SERIES))
                 self._can_count = True
             except OSError as error:
                 self._can_count = False
@@ -282,6 +304,11 @@ class Metrics:
     def _count_sign_in(self, entry: Entry) -> None:
         outcome = _known(entry.get("outcome"), _OUTCOMES)
         self._sign_ins.labels(outcome, self._provider(entry)).inc()
+
+    def _count_list(self, entry: Entry) -> None:
+        provider_id = self._provider(entry)
+        self._lists.labels(_known(entry.get("outcome"), _LIST_OUTCOMES), provider_id).inc()
+        self._list_seconds.labels(provider_id).observe(float(entry["seconds"]))
 
     def _client(self, entry: Entry) -> str:
         return _known(entry.get("client_id"), self._clients)

@@ -238,6 +238,7 @@ def test_what_alerts_wait_for_is_there_before_it_happens(server: Server) -> None
         "accord_store_errors_total": {"store": "ledger"},
         "accord_rate_limited_total": {"limit": "token"},
         "accord_sign_ins_total": {"outcome": "unavailable", "provider_id": "2000"},
+        "accord_account_lists_total": {"outcome": "busy", "provider_id": "2000"},
         "accord_turned_away_total": {},
         "accord_log_lines_lost_total": {},
         "accord_unexpected_errors_total": {},
@@ -280,6 +281,21 @@ def test_which_of_its_secrets_a_recipient_uses_is_counted() -> None:
     assert 'accord_client_secret_used_total{client_id="dc-budget",which="current"} 1.0' in text
     assert 'accord_client_secret_used_total{client_id="dc-budget",which="previous"} 2.0' in text
     assert "another" not in text
+
+
+def test_the_lists_of_accounts_of_a_bank_are_counted_and_timed() -> None:
+    metrics = Metrics(a_registry(), {}, lost_lines=lambda: 0)
+    for event, outcome, seconds in (
+        ("accounts_listed", "ok", 0.2),
+        ("accounts_unavailable", "busy", 0.0),
+        ("accounts_unavailable", "marked", 1.8),
+    ):
+        metrics.count_event({"event": event, "provider_id": "1000", "outcome": outcome, "seconds": seconds})
+    said = metrics.exposition().decode()
+    for outcome in ("ok", "busy", "unknown"):
+        assert f'accord_account_lists_total{{outcome="{outcome}",provider_id="1000"}} 1.0' in said
+    assert 'accord_account_list_seconds_bucket{le="0.25",provider_id="1000"} 2.0' in said
+    assert 'accord_account_list_seconds_sum{provider_id="1000"} 2.0' in said
 
 
 def test_every_metric_on_the_dashboard_and_in_the_alerts_exists(settings: Settings) -> None:

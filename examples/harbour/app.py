@@ -1,5 +1,7 @@
 """The sign-in of Harbour Trust: an OpenID Connect server for tests, with a page of this bank's own.
 
+Beside it the bank lists the accounts of whoever has signed in, as FDX has it.
+
 The server is oidc-provider-mock. Here is what a customer sees of it, and the `state` that it leaves out when
 the customer turns back (RFC 6749 4.1.2.1). It asks for no password: everything here is a demonstration.
 """
@@ -8,15 +10,16 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from authlib.common.urls import add_params_to_uri
-from flask import Flask, request
+from flask import Flask, current_app, jsonify, make_response, request
 from flask.wrappers import Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 from oidc_provider_mock import User
 from oidc_provider_mock import app as make_server
 
-from examples.harbour.customers import CUSTOMERS
+from examples.harbour.customers import CUSTOMERS, accounts_of
 
+ACCOUNTS = "/fdx/v6/accounts"
 LOGO = Path(__file__).parents[2] / "static" / "logos" / "harbour.svg"
 TEXTS = {
     "en": {
@@ -46,7 +49,29 @@ def create_app() -> Flask:
     server.jinja_loader = ChoiceLoader([own_page, *filter(None, [server.jinja_loader])])
     server.context_processor(_words)
     server.after_request(_with_state)
+    server.add_url_rule(ACCOUNTS, view_func=_list_accounts)
     return server
+
+
+def _list_accounts() -> Response:
+    """The accounts of the customer whose access token this is (FDX), for Accord's page alone."""
+    # The server checks the token where it tells who its customer is, and answers 401 for any other.
+    told = make_response(current_app.view_functions["oidc-provider-mock.userinfo"]())
+    subject = told.get_json()["sub"]
+    return jsonify(page={}, accounts=[_descriptor(account) for account in accounts_of(subject)])
+
+
+def _descriptor(account: dict[str, str]) -> dict[str, str]:
+    """FDX AccountDescriptor."""
+    return {
+        "accountId": account["account_id"],
+        "accountCategory": account["category"],
+        "accountType": account["type"],
+        "accountNumberDisplay": f"••{account['last_digits']}",
+        "nickname": account["name"],
+        "productName": account["product"] or account["name"],
+        "status": "OPEN",
+    }
 
 
 def _words() -> dict[str, object]:

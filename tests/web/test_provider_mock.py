@@ -10,11 +10,13 @@ import requests
 
 from app.development.embedded import EmbeddedValkey, start_child, stop_child
 from app.stores.redis import client as redis
+from app.web.consent.open_request import open_request
+from examples.harbour.customers import accounts_of
 from tests.support.applications import a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ports import free_port
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY, with_accounts
 from tests.support.waiting import wait_until
 
 PATIENCE = 10
@@ -86,3 +88,50 @@ def test_its_refusal_belongs_to_no_sign_in_and_the_request_stays_open(
     check_error_page(customer.client.get(press(url, action="deny")), "not_signed_in", lang, status=400)
     again = customer.client.get(f"/sign-in/{request_id}")
     assert customer.client.get(press(again.location, sub="alex")).status_code == 303
+
+
+@pytest.fixture(scope="module")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the example bank answers."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("harbour") / "bank.log"
+    process = start_child([sys.executable, "-m", "examples.harbour", str(port)], log=log)
+    try:
+        wait_until(lambda: answers(f"http://localhost:{port}"))
+        yield f"http://localhost:{port}"
+    finally:
+        stop_child(process, seconds=PATIENCE)
+
+
+def test_the_example_bank_tells_the_accounts_of_whoever_has_signed_in(
+    valkey: EmbeddedValkey,
+    redis_client: redis.Redis,
+    ledger_url: str,
+    signing_keys: Path,
+    tmp_path: Path,
+    harbour: str,
+) -> None:
+    address = "http://localhost:8002/fdx/v6/accounts?resultType=lightweight"
+    text = with_accounts(f'{{ from = "fdx", as = "customer", address = "{address}" }}', of="3000")
+    path = tmp_path / "registry.toml"
+    path.write_text(text.replace("http://localhost:8002", harbour), encoding="utf-8")
+    settings = make_settings(valkey.url, ledger_url, signing_keys, registry=path)
+    customer = BrowserCustomer(a_browser(make_app(settings, lambda: datetime.now(UTC))))
+    request_id = customer.begin(provider_id="3000")
+    with customer.client as client:
+        back = press(client.get(f"/sign-in/{request_id}").location, sub="alex")
+        assert client.get(back).status_code == 303
+        client.get(f"/consent/{request_id}")
+        found = open_request(request_id).accounts
+    assert found is not None
+    assert {account.account_id: account.name for account in found.accounts} == {
+        account["account_id"]: account["name"] for account in accounts_of("alex")
+    }
+    assert found.left_out == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nobodys"}])
+def test_the_example_bank_tells_nobody_else(harbour: str, headers: dict[str, str]) -> None:
+    response = requests.get(f"{harbour}/fdx/v6/accounts", headers=headers, timeout=PATIENCE)
+    assert response.status_code in {requests.codes.bad_request, requests.codes.unauthorized}
+    assert "acc-" not in response.text
