@@ -263,13 +263,13 @@ def test_machines_that_have_read_the_same_say_the_same_and_no_secret(server: Ser
     (labels,) = [dict(labels) for name, labels in samples if name == "accord_info"]
     assert labels["version"] == VERSION
     assert all(re.fullmatch("[0-9a-f]{12}", labels[name]) for name in ("registry", "keys", "secret"))
-    assert samples["accord_registered", (("kind", "recipient"),)] == 3
+    assert samples["accord_registered", (("kind", "recipient"),)] == 4
     assert samples["accord_bank_left_out", (("provider_id", "3000"),)] == 0
     (line,) = [
         entry for entry in map(json.loads, server.log.read_text().splitlines()) if entry["event"] == "loaded"
     ]
     assert {name: line[name] for name in labels} == labels
-    assert (line["recipients"], line["providers"], line["resource_servers"]) == (3, 3, 3)
+    assert (line["recipients"], line["providers"], line["resource_servers"]) == (4, 3, 3)
     assert line["registry_path"].endswith("registry/demo.toml")
 
 
