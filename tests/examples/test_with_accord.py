@@ -1,0 +1,144 @@
+"""The example bank's API and Accord as they are served: what a customer decides is what the API gives, at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from werkzeug.test import Client, TestResponse
+
+from app.development.embedded import EmbeddedValkey
+from examples.bank.app import create_app
+from tests.support.customer import hidden_fields
+from tests.support.page_contract import parse_page
+from tests.support.registrations import DEMO_REGISTRY
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, redeem_at
+
+CHEQUING, OF_SAM = "acc-maple-0001-chequing", "acc-maple-0002-chequing"
+SCOPE = "ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS"
+
+
+@pytest.fixture(scope="module")
+def accord(
+    valkey: EmbeddedValkey, empty_ledger: Path, signing_keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningAccord]:
+    folder = tmp_path_factory.mktemp("accord")
+    ledger = folder / "ledger.sqlite3"
+    ledger.write_bytes(empty_ledger.read_bytes())
+    with RunningAccord(
+        folder / "accord.log",
+        redis_url=valkey.url,
+        ledger_url=f"sqlite:///{ledger}",
+        signing_keys=signing_keys,
+        ACCORD_STORE_TIMEOUT="2",
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bank(accord: RunningAccord) -> Client:
+    return Client(create_app(registration=DEMO_REGISTRY, issuer=accord.issuer))
+
+
+def ask(bank: Client, access_token: str, path: str) -> TestResponse:
+    return bank.get(path, headers={"Authorization": f"Bearer {access_token}"})
+
+
+def outcome(response: TestResponse) -> tuple[int, str | None]:
+    return response.status_code, response.get_json().get("code")
+
+
+def connect(accord: RunningAccord, *boxes: str, user_name: str = "alex") -> dict[str, str]:
+    """A whole consent: the answer of the token endpoint."""
+    with requests.Session() as browser:
+        answer = ServedForm(accord, browser, user_name=user_name, scope=SCOPE).send("approve", *boxes)
+    code = answer.headers["Location"].partition("code=")[2].partition("&")[0]
+    tokens: dict[str, str] = redeem_at(accord, code).json()
+    return tokens
+
+
+def stop_in_another_browser(accord: RunningAccord, consent_id: str, what: str = "all") -> None:
+    with requests.Session() as browser:
+        sign_in = f"{accord.address}/connections/sign-in/1000"
+        page = parse_page(browser.get(sign_in, timeout=PATIENCE).text)
+        [form] = [form for form in page.all("form") if form.all("input", name="password")]
+        hidden = {
+            field.attributes["name"]: field.attributes["value"] for field in form.all("input", type="hidden")
+        }
+        who = {"user_name": "alex", "password": "maple-syrup"}
+        browser.post(sign_in, data={**hidden, **who}, timeout=PATIENCE).raise_for_status()
+        address = f"/connections/{consent_id}"
+        page = parse_page(browser.get(f"{accord.address}{address}?stop={what}", timeout=PATIENCE).text)
+        fields = {**hidden_fields(page, address), "stop": what}
+        browser.post(accord.address + address, data=fields, timeout=PATIENCE).raise_for_status()
+
+
+def test_a_customer_who_stops_in_another_browser_is_obeyed_with_the_next_call(
+    accord: RunningAccord, bank: Client
+) -> None:
+    tokens = connect(accord, "ACCOUNT_DETAILED", "TRANSACTIONS")
+    path = f"/maple/accounts/{CHEQUING}/transactions"
+    assert ask(bank, tokens["access_token"], path).get_json()["transactions"]
+    assert outcome(ask(bank, tokens["access_token"], f"/maple/accounts/{CHEQUING}/statements")) == (
+        401,
+        "602",
+    )
+    stop_in_another_browser(accord, tokens["consent_id"])
+    refused = ask(bank, tokens["access_token"], path)
+    assert outcome(refused) == (401, "602")
+    assert refused.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+def test_one_type_of_data_that_is_stopped_ends_with_the_next_call(
+    accord: RunningAccord, bank: Client
+) -> None:
+    tokens = connect(accord, "ACCOUNT_DETAILED", "TRANSACTIONS")
+    path = f"/maple/accounts/{CHEQUING}/transactions"
+    assert ask(bank, tokens["access_token"], path).status_code == 200
+    stop_in_another_browser(accord, tokens["consent_id"], "TRANSACTIONS")
+    refused = ask(bank, tokens["access_token"], path)
+    assert outcome(refused) == (401, "602")
+    assert "insufficient_scope" in refused.headers["WWW-Authenticate"]
+    assert ask(bank, tokens["access_token"], f"/maple/accounts/{CHEQUING}").status_code == 200
+
+
+def test_what_was_not_chosen_is_not_given(accord: RunningAccord, bank: Client) -> None:
+    tokens = connect(accord, user_name="sam")
+    listed = ask(bank, tokens["access_token"], "/maple/accounts").get_json()["accounts"]
+    assert [account["accountId"] for wrapped in listed for account in wrapped.values()] == [OF_SAM]
+    for path in (f"/maple/accounts/{OF_SAM}", f"/maple/accounts/{OF_SAM}/transactions"):
+        assert outcome(ask(bank, tokens["access_token"], path)) == (401, "602")
+    assert outcome(ask(bank, tokens["access_token"], "/maple/customers/current")) == (401, "602")
+
+
+def test_history_goes_as_far_back_as_the_customer_read(accord: RunningAccord, bank: Client) -> None:
+    """The recipient is registered for 24 months: 730 days, which the form and the receipt say, too."""
+    token = connect(accord, "TRANSACTIONS")["access_token"]
+    path = f"/maple/accounts/{CHEQUING}/transactions"
+    assert outcome(ask(bank, token, f"{path}?startTime=2001-01-01")) == (400, "703")
+    days = [
+        each["postedTimestamp"] for each in ask(bank, token, f"{path}?limit=500").get_json()["transactions"]
+    ]
+    assert len(days) > 300
+
+
+def test_another_banks_api_and_what_is_no_token_are_refused(accord: RunningAccord, bank: Client) -> None:
+    token = connect(accord, "TRANSACTIONS")["access_token"]
+    for path, sent in (
+        ("/northern/accounts", token),
+        ("/maple/accounts", token[:-3]),
+        ("/maple/accounts", "x"),
+    ):
+        assert outcome(ask(bank, sent, path)) == (401, "602")
+
+
+def test_a_recipients_own_token_and_a_refresh_token_open_nothing(accord: RunningAccord, bank: Client) -> None:
+    tokens = connect(accord, "TRANSACTIONS")
+    own = requests.post(
+        f"{accord.address}/api/v1/token",
+        data={"grant_type": "client_credentials", "scope": "client:admin"},
+        auth=("dc-budget", "budget-demo-secret"),
+        timeout=PATIENCE,
+    ).json()["access_token"]
+    for sent in (own, tokens["refresh_token"]):
+        assert outcome(ask(bank, sent, "/maple/accounts")) == (401, "602")
