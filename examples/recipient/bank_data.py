@@ -116,7 +116,8 @@ class BankApi:
     def _accounts(self, session: requests.Session, kind: str) -> Iterator[dict[str, Any]]:
         for account in self._pages(session, "/accounts", "accounts", resultType=kind):
             # FDX may write {"depositAccount": {…}}, or the account alone.
-            yield account if "accountId" in account else next(iter(account.values()))
+            [alone] = [account] if "accountId" in account else account.values()
+            yield alone
 
     def _pages(
         self, session: requests.Session, path: str, name: str, **params: str
