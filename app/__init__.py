@@ -18,6 +18,7 @@ from app.accounts.bank_accounts import BankAccounts
 from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
+from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
@@ -39,6 +40,7 @@ from app.stores.redis import client as redis
 from app.stores.redis.attempts import AttemptStore
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.once import OnceStore
+from app.stores.redis.pushed import PushedStore
 from app.stores.redis.rates import Rates
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords
@@ -52,7 +54,7 @@ from app.web.edge import assets, errors, headers, http_metrics, http_tracing, la
 from app.web.edge.concurrency import limit_concurrency
 from app.web.edge.middleware import accept_any_host, limit_chunked_bodies, normalize, trust_proxies
 from app.web.edge.sessions import RedisSessionInterface
-from app.web.machines import consent_record, introspect, revoke, token, wellknown
+from app.web.machines import consent_record, introspect, par, revoke, token, wellknown
 from app.web.sign_in import views as sign_in
 from app.web.text import template_filters
 from app.web.text.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
@@ -135,7 +137,7 @@ def create_app(
     assets.init_app(app, files)
     template_filters.init_app(app)
     pages_of_people = (accounts, authorize, complaints, connections, consent_form, decision, sign_in)
-    endpoints_of_machines = (token, revoke, introspect, consent_record, wellknown)
+    endpoints_of_machines = (par, token, revoke, introspect, consent_record, wellknown)
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)
     if settings.is_development:
@@ -197,14 +199,16 @@ def _make_services(
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
     connections = ConnectionStore(ledger.database)
     records = SealedRecords(settings.secret_keys)
-    codes = CodeStore(client, records, settings.secret_keys)
     once = OnceStore(client)
+    pushed = PushedStore(client, records, once)
+    codes = CodeStore(client, records, settings.secret_keys)
     attempts = AttemptStore(client, window=settings.sign_in_window)
     flow = ConsentFlow(
         registry=registry,
         requests=RequestStore(client, records),
         codes=codes,
         ledger=ledger,
+        pushed=pushed,
         request_lifetime=settings.request_lifetime,
         code_lifetime=settings.code_lifetime,
         clock=clock,
@@ -236,6 +240,7 @@ def _make_services(
         settings=settings,
         registry=registry,
         flow=flow,
+        pushes=PushFlow(pushed=pushed, lifetime=settings.pushed_lifetime, clock=clock),
         tokens=tokens,
         connections=connections,
         evidence=EvidenceStore(ledger.database),

@@ -156,6 +156,10 @@ class Settings(BaseSettings):
     trusted_hosts: CommaSeparated = ()
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
     request_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=15)
+    # Less than ten minutes (FAPI 2.0 Security Profile 5.3.2.2-12).
+    pushed_lifetime: Annotated[Seconds, Field(ge=timedelta(seconds=5), lt=timedelta(seconds=600))] = (
+        timedelta(seconds=90)
+    )
     code_lifetime: Annotated[Seconds, Field(le=timedelta(seconds=600))] = timedelta(seconds=60)
     access_token_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
     refresh_token_idle: Annotated[Seconds, Field(le=timedelta(days=365))] = timedelta(days=30)

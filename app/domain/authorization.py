@@ -28,6 +28,7 @@ KNOWN_PARAMETERS = (
     "ui_locales",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
 )
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -35,16 +36,20 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """An authorization request that has passed every check. Only `validate_authorization` makes one."""
+    """An authorization request that has passed every check. Only `validate_parameters` makes one.
+
+    `dpop_jkt` is the thumbprint of the key that the code is bound to (RFC 9449 10); None for no key.
+    """
 
     client_id: str
     redirect_uri: str
-    state: str
+    state: str | None
     requested_scope: Scope
     provider_id: str
     correlation_id: str
     language: Language
     code_challenge: str | None
+    dpop_jkt: str | None = None
 
     @property
     def return_to(self) -> ReturnAddress:
@@ -64,19 +69,21 @@ def validate_authorization(
     state = params.single("state")
     returnable = state is not None and _is_state(state)
     try:
-        return _validate_proven(params, registry, client, redirect_uri, fresh_correlation_id)
+        check_may_come_unpushed(client)
+        return validate_parameters(params, registry, client, redirect_uri, fresh_correlation_id)
     except OAuthError as error:
         raise error.returning_to(ReturnAddress(redirect_uri, state if returnable else None)) from None
 
 
-def _validate_proven(
+def validate_parameters(
     params: Params, registry: Registry, client: Client, redirect_uri: str, fresh_correlation_id: str
 ) -> AuthorizationRequest:
+    """The validated request of a `client` whose `redirect_uri` is good. Raises OAuthError."""
     check_form(params, KNOWN_PARAMETERS)
-    state = check_state(params)
+    state = check_state(params, client)
     check_response_type(params)
     requested_scope = check_scope(params, client)
-    provider = check_provider_id(params, registry)
+    provider = check_provider_id(params, registry, client)
     check_registration(client, provider)
     check_provider_is_there(provider)
     check_provider_serves(client, provider, requested_scope)
@@ -91,6 +98,7 @@ def _validate_proven(
         correlation_id=correlation_id or fresh_correlation_id,
         language=requested_language(params.single("lang"), params.single("ui_locales")),
         code_challenge=code_challenge,
+        dpop_jkt=check_dpop_jkt(params),
     )
 
 
@@ -126,9 +134,20 @@ def check_redirect_uri(params: Params, client: Client) -> str:
     return redirect_uri
 
 
-def check_state(params: Params) -> str:
-    """RFC 6749 4.1.1: returns the state unchanged. Accord requires one, although the RFC does not."""
+def check_may_come_unpushed(client: Client) -> None:
+    """FAPI 2.0 Security Profile 5.3.2.2-3: who has that profile pushes every request (RFC 9126 6)."""
+    if client.is_fapi:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "This client must push its requests (RFC 9126)")
+
+
+def check_state(params: Params, client: Client) -> str | None:
+    """RFC 6749 4.1.1: returns the state unchanged. Accord requires one, although the RFC does not.
+
+    A recipient of FAPI 2.0 may leave it out: PKCE, which it must use, binds the answer to its browser, too.
+    """
     state = params.single("state")
+    if state is None and client.is_fapi:
+        return None
     if state is None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "state is missing")
     if not _is_state(state):
@@ -167,8 +186,11 @@ def check_provider_is_there(provider: DataProvider) -> None:
         raise OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, "The provider cannot be reached now")
 
 
-def check_provider_id(params: Params, registry: Registry) -> DataProvider:
+def check_provider_id(params: Params, registry: Registry, client: Client) -> DataProvider:
+    """The bank that the request names; the default one where a recipient of FAPI 2.0 names none."""
     provider_id = params.single("provider_id")
+    if provider_id is None and client.is_fapi:
+        provider_id = client.default_provider
     if provider_id is None:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "provider_id is missing")
     provider = registry.find_provider(provider_id)
@@ -202,6 +224,14 @@ def check_code_challenge(params: Params, client: Client) -> str | None:
     if method != pkce.METHOD:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "code_challenge_method must be S256")
     return challenge
+
+
+def check_dpop_jkt(params: Params) -> str | None:
+    """RFC 9449 10: the SHA-256 thumbprint of the key that the code is bound to."""
+    thumbprint = params.single("dpop_jkt")
+    if thumbprint is not None and not pkce.is_challenge(thumbprint):  # the same form: a SHA-256 in base64url
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "dpop_jkt must be 43 characters of base64url")
+    return thumbprint
 
 
 def check_correlation_id(params: Params) -> str | None:

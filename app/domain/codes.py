@@ -11,6 +11,8 @@ from app.domain.registry import Client
 
 LONGEST_CODE_LIFETIME = timedelta(seconds=600)
 """Ten minutes, the maximum that RFC 6749 4.1.2 recommends."""
+LONGEST_FAPI_CODE = timedelta(seconds=60)
+"""FAPI 2.0 Security Profile 5.3.2.1-11. A redemption that is repeated after 503 gets no longer."""
 TIME_TO_RETRY = timedelta(seconds=60)
 """How long a client may repeat a redemption that got 503 as its answer: a judgement (docs/adr/0015)."""
 
@@ -66,8 +68,9 @@ def mint(
     code_challenge: str | None,
     now: datetime,
     lifetime: timedelta,
+    longest: timedelta = LONGEST_CODE_LIFETIME,
 ) -> AuthorizationCode:
-    """The record of a code for `grant`, which must be in the ledger already. `lifetime` is cut to 600 s."""
+    """The record of a code for `grant`, which is in the ledger already. `lifetime` is cut to `longest`."""
     return AuthorizationCode(
         request_id=grant.request_id,
         consent_id=grant.consent_id,
@@ -77,6 +80,6 @@ def mint(
         subject=grant.subject,
         provider_id=grant.provider_id,
         granted_scope=grant.granted_scope,
-        expires_at=now + min(lifetime, LONGEST_CODE_LIFETIME),
-        last_retry_at=now + LONGEST_CODE_LIFETIME,
+        expires_at=now + min(lifetime, longest),
+        last_retry_at=now + longest,
     )

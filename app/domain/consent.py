@@ -90,6 +90,7 @@ class ConsentDecision:
     correlation_id: str
     asked_at: datetime
     decided_at: datetime
+    pushed_id: str | None = None
 
     def __post_init__(self) -> None:
         if not self.granted_scope <= self.requested_scope:
@@ -230,6 +231,7 @@ def make_decision(
         correlation_id=request.correlation_id,
         asked_at=pending.begun_at,
         decided_at=now,
+        pushed_id=pending.pushed_id,
     )
 
 

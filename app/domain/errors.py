@@ -9,10 +9,13 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """The values of `error` in answers (RFC 6749 4.1.2.1, 5.2; RFC 6750 3.1; RFC 7009 2.2.1; RFC 9449 5)."""
+    """The values of `error` in answers (RFC 6749 4.1.2.1, 5.2; RFC 6750 3.1; RFC 7009 2.2.1; RFC 9101 6;
+    RFC 9449 5).
+    """
 
     ACCESS_DENIED = "access_denied"
     INVALID_REQUEST = "invalid_request"
+    INVALID_REQUEST_URI = "invalid_request_uri"
     INVALID_CLIENT = "invalid_client"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # RFC 6750 3.1
     INVALID_GRANT = "invalid_grant"

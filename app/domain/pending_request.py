@@ -18,6 +18,8 @@ class PendingRequest:
     decided here, once, so that the page, the grant and the tokens agree on it, however late the answer comes.
     `language`, `checked_accounts` (their ids) and `checked_clusters` are what the customer has chosen so far.
     `has_chosen_accounts` is whether the page of the accounts was left with “Continue”.
+    `pushed_id` names the pushed request that it came from: of all browsers that open one, the first to answer
+    has answered it.
     """
 
     request_id: str
@@ -30,6 +32,7 @@ class PendingRequest:
     checked_clusters: Scope = frozenset()
     checked_accounts: tuple[str, ...] = ()
     has_chosen_accounts: bool = False
+    pushed_id: str | None = None
 
     def is_expired_at(self, now: datetime) -> bool:
         return now >= self.expires_at

@@ -6,6 +6,7 @@ The ledger is always written first and Redis second: there is no code before the
 import secrets
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +34,7 @@ from app.flow.events import log_event
 from app.stores.ledger.decisions import ConnectionChanged
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis.codes import CodeStore
+from app.stores.redis.pushed import PushedStore
 from app.stores.redis.requests import KEPT_AFTER_EXPIRY, RequestStore
 from app.stores.unavailable import StoreUnavailable
 
@@ -94,11 +96,14 @@ class ConsentFlow:
     requests: RequestStore
     codes: CodeStore
     ledger: Ledger
+    pushed: PushedStore
     request_lifetime: timedelta
     code_lifetime: timedelta
     clock: Callable[[], datetime]
 
-    def begin(self, request: AuthorizationRequest, browser_id: str) -> PendingRequest:
+    def begin(
+        self, request: AuthorizationRequest, browser_id: str, *, pushed_id: str | None = None
+    ) -> PendingRequest:
         """A pending request for `request`, which the caller keeps together with the browser's session.
 
         The ledger is asked first, since nobody should read a form that cannot be answered.
@@ -113,6 +118,7 @@ class ConsentFlow:
             expires_at=now + self.request_lifetime,
             consent_ends_at=now + self.registry.clients[request.client_id].consent_duration,
             language=request.language,
+            pushed_id=pushed_id,
         )
 
     def open(self, pending: PendingRequest) -> None:
@@ -130,7 +136,7 @@ class ConsentFlow:
 
     def is_expired(self, pending: PendingRequest) -> bool:
         """Whether the time to answer is over and nobody has."""
-        return pending.is_expired_at(self.clock()) and self.find_answer(pending.request_id) is None
+        return pending.is_expired_at(self.clock()) and self.find_answer(pending) is None
 
     def note_expiry(self, pending: PendingRequest) -> bool:
         """Whether this call is the first to note the expiry of `pending`, which is counted once.
@@ -158,15 +164,15 @@ class ConsentFlow:
     def waiting_requests(self, browser_id: str) -> Iterator[WaitingRequest]:
         """The requests of a browser that nobody has answered while there is time, the newest first."""
         for pending in self.requests.opened_by(browser_id):
-            if pending.is_expired_at(self.clock()) or self.find_answer(pending.request_id) is not None:
+            if pending.is_expired_at(self.clock()) or self.find_answer(pending) is not None:
                 continue
             parties = self.parties(pending)
             if parties is not None:
                 yield WaitingRequest(pending, parties)
 
-    def find_answer(self, request_id: str) -> ConsentDecision | None:
-        """The answer that the request has."""
-        answered = self.ledger.find_answer(request_id)
+    def find_answer(self, pending: PendingRequest) -> ConsentDecision | None:
+        """The answer that the request has, in whichever browser it was given."""
+        answered = self.ledger.find_answer(pending.request_id, pushed_id=pending.pushed_id)
         return None if answered is None else answered.decision
 
     def answer(
@@ -195,7 +201,7 @@ class ConsentFlow:
         if self.is_expired(pending):
             return Expired()
         is_as_shown = shown is not None and shown.screen.screen_hash == screen_hash
-        if answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending.request_id) is None:
+        if answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending) is None:
             return Changed()
         now = self.clock()
         decision = make_decision(
@@ -229,10 +235,17 @@ class ConsentFlow:
         if not decision.is_same_answer_as(standing.decision):
             return AlreadyAnswered(standing.decision)
         if standing.grant is None:
+            self._forget_pushed(pending)
             return self._deny_again(standing.decision, now)
         if not is_recorded and not self._may_mint(pending, standing.grant, now):
             return AlreadyAnswered(standing.decision)
-        return self._mint(pending, standing.decision, standing.grant, now)
+        return self._mint(pending, parties.client, standing.decision, standing.grant, now)
+
+    def _forget_pushed(self, pending: PendingRequest) -> None:
+        """What was answered need not be opened any more; the ledger would refuse a second answer anyway."""
+        if pending.pushed_id is not None:
+            with suppress(StoreUnavailable):
+                self.pushed.forget(pending.pushed_id)
 
     def _deny_again(self, standing: ConsentDecision, now: datetime) -> Denied | AlreadyAnswered:
         if now - standing.decided_at > self.code_lifetime:
@@ -252,7 +265,12 @@ class ConsentFlow:
         return record is not None and record.is_alive_at(now)
 
     def _mint(
-        self, pending: PendingRequest, decision: ConsentDecision, grant: ConsentGrant, now: datetime
+        self,
+        pending: PendingRequest,
+        client: Client,
+        decision: ConsentDecision,
+        grant: ConsentGrant,
+        now: datetime,
     ) -> Approved:
         """Keeps the code's record, unless there is one."""
         record = codes.mint(
@@ -261,7 +279,13 @@ class ConsentFlow:
             code_challenge=pending.request.code_challenge,
             now=now,
             lifetime=self.code_lifetime,
+            longest=codes.LONGEST_FAPI_CODE if client.is_fapi else codes.LONGEST_CODE_LIFETIME,
         )
         # That there was a code is remembered for as long as the request can be answered the same way again.
-        self.codes.save(record, now=now, remembered_until=pending.expires_at + KEPT_AFTER_EXPIRY)
+        self.codes.save(
+            record,
+            now=now,
+            remembered_until=pending.expires_at + KEPT_AFTER_EXPIRY,
+            also=self.pushed.forgetting(pending.pushed_id),
+        )
         return Approved(decision, self.codes.code_for(pending.request_id))

@@ -16,6 +16,7 @@ from app.accounts.bank_accounts import BankAccounts
 from app.domain.language import Language
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
+from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.recipient_keys import RecipientKeys
 from app.settings import Settings
@@ -53,6 +54,7 @@ class Services:
     settings: Settings
     registry: Registry
     flow: ConsentFlow
+    pushes: PushFlow
     tokens: TokenFlow
     connections: ConnectionStore
     evidence: EvidenceStore

@@ -16,6 +16,7 @@ from app.stores.ledger.ledger import Ledger
 from app.stores.redis.client import Redis
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.once import OnceStore
+from app.stores.redis.pushed import PushedStore
 from app.stores.redis.requests import RequestStore
 from tests.support.applications import Clock
 from tests.support.builders import RECORDS, SECRET_KEY, a_client, a_registry
@@ -30,12 +31,14 @@ def registry() -> Registry:
 def consent_flow(
     redis_client: Redis, ledger: Ledger, registry: Registry, clock: Clock
 ) -> Iterator[ConsentFlow]:
+    once = OnceStore(redis_client)
     with closing(ledger):
         yield ConsentFlow(
             registry=registry,
             requests=RequestStore(redis_client, RECORDS),
             codes=CodeStore(redis_client, RECORDS, [SECRET_KEY]),
             ledger=ledger,
+            pushed=PushedStore(redis_client, RECORDS, once),
             request_lifetime=timedelta(minutes=15),
             code_lifetime=timedelta(minutes=1),
             clock=clock,

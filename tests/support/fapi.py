@@ -6,16 +6,23 @@ from base64 import urlsafe_b64encode
 from datetime import datetime
 from itertools import count
 from typing import Any
+from urllib.parse import urlencode
 
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
+from werkzeug.test import TestResponse
 
 from app.domain.assertion import ASSERTION_TYPE
-from tests.support.builders import NOON
+from tests.support.applications import Clock
+from tests.support.builders import CALLBACK, CHALLENGE, NOON, VERIFIER
+from tests.support.customer import BrowserCustomer, carried_params
+from tests.support.page_contract import ContractClient
+from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
 
 ISSUER = "http://localhost:8000"
 FAPI = "dc-fapi"
+PAR = "/api/v1/par"
 DEMO_KEY = json.loads((ROOT / "registry" / "demo_fapi_key.json").read_text(encoding="utf-8"))["keys"][0]
 
 _REGISTRY = JWSRegistry(algorithms=["ES256", "PS256", "RS256", "HS256", "Ed25519"], strict_check_header=False)
@@ -99,3 +106,86 @@ def authenticated(
     key = key or demo_key()
     claims = assertion_claims(client_id, now=now, **changes)
     return assertion_fields(signed(claims, key, kid=key.kid))
+
+
+CLIENT2 = "dc-fapi-2"
+
+
+class FapiRecipient:
+    """A recipient of FAPI 2.0 that does everything by hand, and its customer's browser on the same `client`."""
+
+    def __init__(
+        self, client: ContractClient, clock: Clock, *, client_id: str = FAPI, key: Key | None = None
+    ) -> None:
+        self.client = client
+        self.clock = clock
+        self.client_id = client_id
+        self.key = key or demo_key()
+
+    def authenticated(self, **claims: Any) -> dict[str, str]:
+        """The form fields with which it says who it is."""
+        return authenticated(self.client_id, self.key, now=self.clock.now, **claims)
+
+    def push(self, *, headers: Any = None, **changes: str | None) -> TestResponse:
+        """Pushes a good request, with `changes`; None leaves a parameter out."""
+        fields = {
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "scope": "ACCOUNT_BASIC TRANSACTIONS",
+            "state": "af0ifjsldkj",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+            **({} if "client_assertion" in changes else self.authenticated()),
+            **changes,
+        }
+        sent = {name: value for name, value in fields.items() if value is not None}
+        return self.client.post(PAR, data=sent, headers=headers)
+
+    def pushed(self, **changes: Any) -> str:
+        """The address that its browser opens, once the request is pushed."""
+        response = self.push(**changes)
+        assert response.status_code == 201, response.text
+        return self.address_of(response.get_json()["request_uri"])
+
+    def address_of(self, request_uri: str, **more: str) -> str:
+        query = {"client_id": self.client_id, "request_uri": request_uri, **more}
+        return f"/api/v1/authorize?{urlencode(query)}"
+
+    def answer(self, decision: str, *boxes: str, address: str | None = None, **changes: Any) -> TestResponse:
+        """What the browser is told after the whole way through the pages."""
+        customer = BrowserCustomer(self.client)
+        response = self.client.get(address or self.pushed(**changes))
+        assert response.status_code == 302, response.text
+        page, request_id = response.location.strip("/").split("/")
+        if page == "sign-in":
+            customer.sign_in(request_id)
+        return customer.answer(request_id, decision, *boxes)
+
+    def code(self, **changes: Any) -> str:
+        """The code of an approval."""
+        response = self.answer("approve", "TRANSACTIONS", **changes)
+        assert response.status_code == 303, response.text
+        return carried_params(response.location)["code"]
+
+    def redeem(self, code: str, *, headers: Any = None, **changes: str | None) -> TestResponse:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "code_verifier": VERIFIER,
+            **({} if "client_assertion" in changes else self.authenticated()),
+            **changes,
+        }
+        sent = {name: value for name, value in fields.items() if value is not None}
+        return self.client.post("/api/v1/token", data=sent, headers=headers)
+
+
+def second_recipient(key: Key) -> tuple[str, str]:
+    """An edit of the demo's registration that adds a recipient with a `key` of its own."""
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    start = text.index('[[recipients]]\nclient_id = "dc-fapi"')
+    entry = text[start : text.index("# The banks' own APIs")]
+    members = ", ".join(f'{name} = "{value}"' for name, value in public(key).items())
+    first = entry.partition("keys = [\n")[2].partition("]")[0]
+    other = entry.replace('"dc-fapi"', f'"{CLIENT2}"').replace(first, f"    {{ {members} }},\n")
+    return "# The banks' own APIs", f"{other}# The banks' own APIs"

@@ -37,6 +37,7 @@ _ANSWERS = select(
     )
 )
 _ANSWER_TO = _ANSWERS.where(decisions.c.request_id == bindparam("to_request"))
+_ANSWER_TO_PUSHED = _ANSWERS.where(decisions.c.pushed_id == bindparam("pushed"))
 _ANSWER_UNDER = _ANSWERS.where(decisions.c.consent_id == bindparam("of_consent"))
 _KEEP_SCREEN = insert_once(screens)
 _KEEP_AGREEMENT = insert_once(agreements)
@@ -48,9 +49,14 @@ class ConnectionChanged(Exception):
     """The connection that an approval would replace is not the one that its page showed."""
 
 
-def find_answer_to(connection: DatabaseConnection, request_id: str) -> Answered | None:
-    """The answer that the request has."""
-    row = connection.first(_ANSWER_TO, to_request=request_id)
+def find_answer_to(
+    connection: DatabaseConnection, request_id: str, pushed_id: str | None = None
+) -> Answered | None:
+    """The answer that the request has, or that another browser gave to what was pushed for it."""
+    if pushed_id is None:
+        row = connection.first(_ANSWER_TO, to_request=request_id)
+    else:
+        row = connection.first(_ANSWER_TO_PUSHED, pushed=pushed_id)
     return None if row is None else answered_from(row)
 
 

@@ -90,7 +90,7 @@ class Ledger:
     def record_decision(
         self, decision: ConsentDecision, grant: ConsentGrant | None, shown: ShownConsent | None = None
     ) -> Answered:
-        """Records the answer unless the request has one; returns the answer that stands.
+        """Records the answer unless the request, or what was pushed for it, has one; returns what stands.
 
         That is the caller's where the consent_id is the caller's. A grant supersedes, in the same
         transaction, the connection that the customer had with the recipient, and is approved no earlier than
@@ -101,17 +101,17 @@ class Ledger:
             with self.database.writing() as connection:
                 return insert_decision(connection, decision, grant, shown)
         except (UniqueViolation, ConnectionChanged) as error:
-            standing = self.find_answer(decision.request_id)
+            standing = self.find_answer(decision.request_id, pushed_id=decision.pushed_id)
             if standing is not None:
                 return standing
             if isinstance(error, ConnectionChanged):
                 raise
             raise StoreUnavailable("ledger: an answer that contradicts what is on record") from error
 
-    def find_answer(self, request_id: str) -> Answered | None:
-        """The answer that the request has."""
+    def find_answer(self, request_id: str, *, pushed_id: str | None = None) -> Answered | None:
+        """The answer that the request has, or that another browser gave to what was pushed for it."""
         with self.database.reading() as connection:
-            return find_answer_to(connection, request_id)
+            return find_answer_to(connection, request_id, pushed_id)
 
     def find_consent(self, consent_id: str) -> Answered | None:
         """The answer under its consent_id, which a denial has too."""

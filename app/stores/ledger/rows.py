@@ -93,6 +93,7 @@ def decision_row(decision: ConsentDecision) -> dict[str, Any]:
         "correlation_id": decision.correlation_id,
         "asked_at": decision.asked_at,
         "decided_at": decision.decided_at,
+        "pushed_id": decision.pushed_id,
     }
 
 
@@ -174,6 +175,7 @@ def answered_from(row: Any) -> Answered:
         correlation_id=row.correlation_id,
         asked_at=row.asked_at,
         decided_at=row.decided_at,
+        pushed_id=row.pushed_id,
     )
     if decision.answer is Answer.DENY:
         return Answered(decision, None)

@@ -110,8 +110,17 @@ decisions = Table(
     Column("accounts", Text),  # JSON, see app/stores/ledger/account_columns.py
     Column("asked_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
+    Column("pushed_id", String(64)),
     CheckConstraint("answer IN ('approve', 'deny')", name="answer"),
     Index("ix_decisions_decided_at", "decided_at"),  # retention looks for old ones
+    # Of all browsers that open one pushed request, the first to answer has answered it.
+    Index(
+        "ix_decisions_one_answer",
+        "pushed_id",
+        unique=True,
+        sqlite_where=text("pushed_id IS NOT NULL"),
+        postgresql_where=text("pushed_id IS NOT NULL"),
+    ),
 )
 
 grants = Table(

@@ -16,6 +16,7 @@ from app.domain.clusters import format_scope, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.signatures import make_signer
 from app.stores.redis.client import Lookup, Redis, ask, look_up
+from app.stores.redis.redis_py import Command
 from app.stores.redis.sealed import SealedRecords
 
 LONGEST_CODE = 128
@@ -62,17 +63,26 @@ class CodeStore:
         signature = code.rpartition(".")[2]
         return request_id if base64_encode(base64_decode(signature)).decode() == signature else None
 
-    def save(self, record: AuthorizationCode, *, now: datetime, remembered_until: datetime) -> None:
+    def save(
+        self,
+        record: AuthorizationCode,
+        *,
+        now: datetime,
+        remembered_until: datetime,
+        also: Sequence[Command] = (),
+    ) -> None:
         """Keeps the record until it expires, unless there is one already: the first record stands.
 
-        That there was one is remembered until `remembered_until`. Raises StoreUnavailable, after which the
-        record may exist, which is harmless: the caller may save it again.
+        That there was one is remembered until `remembered_until`. Another store's commands, `also`, are sent
+        in the same round trip. Raises StoreUnavailable, after which the record may exist, which is harmless:
+        the caller may save it again.
         """
         put = self._records.put
         ask(
             self._redis,
             put(_key(record.request_id), _record(record), record.expires_at - now, only_new=True),
             put(_mark(record.request_id), {}, remembered_until - now),
+            *also,
         )
 
     def replace(self, record: AuthorizationCode, *, now: datetime) -> None:

@@ -12,12 +12,16 @@ A key outlives its request by KEPT_AFTER_EXPIRY, so that the page about its expi
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
-from app.domain.authorization import AuthorizationRequest
 from app.domain.clusters import format_scope, parse_scope
 from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
+from app.stores.redis.authorization_record import (
+    AuthorizationRecord,
+    authorization_from,
+    authorization_record,
+)
 from app.stores.redis.client import Lookup, Redis, ask, look_up
 from app.stores.redis.redis_py import Command
 from app.stores.redis.sealed import SealedRecords
@@ -27,21 +31,13 @@ MOST_OPEN_REQUESTS = 20
 """Of one browser: far more tabs than anybody fills in, at less than a kilobyte each."""
 
 
-class _Record(TypedDict):
+class _Record(AuthorizationRecord):
     """A pending request as JSON: moments in ISO 8601, sets of clusters as a scope.
 
-    What was stored before accounts could be chosen has nothing of them.
+    What was stored before accounts could be chosen has nothing of them, nor of pushed requests.
     """
 
     browser: str
-    client: str
-    redirect_uri: str
-    state: str
-    scope: str
-    provider: str
-    correlation: str
-    lang: str
-    challenge: str | None
     begun: str
     expires: str
     consent_ends: str
@@ -49,6 +45,7 @@ class _Record(TypedDict):
     checked: str
     accounts: NotRequired[list[str]]
     has_chosen_accounts: NotRequired[bool]
+    pushed: NotRequired[str | None]
 
 
 class RequestStore:
@@ -160,17 +157,9 @@ def _opened(browser_id: str) -> str:
 
 
 def _record(pending: PendingRequest) -> _Record:
-    request = pending.request
     return {
+        **authorization_record(pending.request),
         "browser": pending.browser_id,
-        "client": request.client_id,
-        "redirect_uri": request.redirect_uri,
-        "state": request.state,
-        "scope": format_scope(request.requested_scope),
-        "provider": request.provider_id,
-        "correlation": request.correlation_id,
-        "lang": request.language,
-        "challenge": request.code_challenge,
         "begun": pending.begun_at.isoformat(),
         "expires": pending.expires_at.isoformat(),
         "consent_ends": pending.consent_ends_at.isoformat(),
@@ -178,6 +167,7 @@ def _record(pending: PendingRequest) -> _Record:
         "checked": format_scope(pending.checked_clusters),
         "accounts": list(pending.checked_accounts),
         "has_chosen_accounts": pending.has_chosen_accounts,
+        "pushed": pending.pushed_id,
     }
 
 
@@ -185,16 +175,7 @@ def _pending(request_id: str, record: _Record) -> PendingRequest:
     return PendingRequest(
         request_id=request_id,
         browser_id=record["browser"],
-        request=AuthorizationRequest(
-            client_id=record["client"],
-            redirect_uri=record["redirect_uri"],
-            state=record["state"],
-            requested_scope=parse_scope(record["scope"]),
-            provider_id=record["provider"],
-            correlation_id=record["correlation"],
-            language=Language(record["lang"]),
-            code_challenge=record["challenge"],
-        ),
+        request=authorization_from(record),
         begun_at=datetime.fromisoformat(record["begun"]),
         expires_at=datetime.fromisoformat(record["expires"]),
         consent_ends_at=datetime.fromisoformat(record["consent_ends"]),
@@ -202,4 +183,5 @@ def _pending(request_id: str, record: _Record) -> PendingRequest:
         checked_clusters=parse_scope(record["checked"]),
         checked_accounts=tuple(record.get("accounts", ())),
         has_chosen_accounts=record.get("has_chosen_accounts", False),
+        pushed_id=record.get("pushed"),
     )

@@ -1,20 +1,26 @@
 """`GET /api/v1/authorize`: the authorization endpoint, where every consent begins (RFC 6749 4.1.1)."""
 
 import uuid
+from dataclasses import replace
 
 import structlog
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.authorization import AuthorizationRequest, find_correlation_id, validate_authorization
+from app.domain.authorization import (
+    AuthorizationRequest,
+    find_correlation_id,
+    is_still_allowed,
+    validate_authorization,
+)
 from app.domain.clusters import format_scope
-from app.domain.errors import ErrorCode, OAuthError
+from app.domain.errors import ErrorCode, OAuthError, UnsafeRequest
 from app.domain.language import requested_language
 from app.domain.params import Params, parse_params
 from app.domain.pending_request import PendingRequest
 from app.stores.unavailable import StoreUnavailable
 from app.web.current import browser, services
-from app.web.edge import language
+from app.web.edge import errors, language
 from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.limits import limit_address, limit_requests_for
 
@@ -34,12 +40,12 @@ def authorize() -> BaseResponse:
     set_correlation_id(find_correlation_id(params) or fresh_correlation_id)
     _bind_parties(params)
     limit_address()
-    asked = validate_authorization(params, services().registry, fresh_correlation_id=fresh_correlation_id)
+    asked, pushed_id = _asked(params, fresh_correlation_id)
     language.set_language(asked.language)
     if request.method == "HEAD":
         return Response(status=200)
     limit_requests_for(asked.client_id)
-    pending = _begin(asked)
+    pending = _begin(asked, pushed_id)
     _log.info(
         "asked",
         language=asked.language.value,
@@ -47,6 +53,40 @@ def authorize() -> BaseResponse:
         outcome="pending",
     )
     return redirect(_first_page(pending), 302)
+
+
+def _asked(params: Params, fresh_correlation_id: str) -> tuple[AuthorizationRequest, str | None]:
+    """The request, and its pushed_id where the browser brought only a reference to it."""
+    if "request_uri" in params.values:
+        return _pushed(params)
+    registry = services().registry
+    return validate_authorization(params, registry, fresh_correlation_id=fresh_correlation_id), None
+
+
+def _pushed(params: Params) -> tuple[AuthorizationRequest, str]:
+    """RFC 9126 4: what was pushed. Of all other parameters of the address only the language counts.
+
+    Whatever is wrong, the page is the same, and nothing redirects: nothing is proven yet. What was pushed may
+    not be allowed any more by now, or its bank may be away.
+    """
+    client_id, request_uri = params.single("client_id"), params.single("request_uri")
+    found = None
+    if client_id is not None and request_uri is not None:
+        found = services().pushes.find(request_uri, client_id)
+    if found is None:
+        raise UnsafeRequest(ErrorCode.INVALID_REQUEST_URI, "request_uri is unknown, expired or used")
+    asked, registry = found.request, services().registry
+    set_correlation_id(asked.correlation_id)
+    bind_parties(asked.client_id, asked.provider_id)
+    client, provider = registry.find_client(asked.client_id), registry.find_provider(asked.provider_id)
+    if client is None or provider is None or not is_still_allowed(asked, client, provider):
+        raise errors.registration_changed()
+    if provider.is_left_out:
+        raise OAuthError(
+            ErrorCode.TEMPORARILY_UNAVAILABLE, "The provider cannot be reached now", asked.return_to
+        )
+    chosen = language.query_language()
+    return (asked if chosen is None else replace(asked, language=chosen)), found.pushed_id
 
 
 def _bind_parties(params: Params) -> None:
@@ -59,12 +99,12 @@ def _bind_parties(params: Params) -> None:
     )
 
 
-def _begin(asked: AuthorizationRequest) -> PendingRequest:
+def _begin(asked: AuthorizationRequest, pushed_id: str | None) -> PendingRequest:
     """Stores the request. Every error from here on is redirected to the recipient, whose address is valid."""
     try:
         session = browser()
         session.language = asked.language
-        pending = services().flow.begin(asked, session.browser_id)
+        pending = services().flow.begin(asked, session.browser_id, pushed_id=pushed_id)
         pending = session.save_with_request(pending)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")

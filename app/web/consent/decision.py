@@ -126,4 +126,4 @@ def _reason_to_ask_again(opened: OpenRequest, form: DecisionForm, view: View, no
 def _is_first(opened: OpenRequest) -> bool:
     """Whether the request still waits for its first answer."""
     flow = services().flow
-    return flow.find_answer(opened.pending.request_id) is None and not flow.is_expired(opened.pending)
+    return flow.find_answer(opened.pending) is None and not flow.is_expired(opened.pending)

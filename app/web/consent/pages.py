@@ -122,7 +122,7 @@ def page_instead(opened: OpenRequest) -> str | None:
 
     Raises Problem (410) when it has expired without one.
     """
-    decision = services().flow.find_answer(opened.pending.request_id)
+    decision = services().flow.find_answer(opened.pending)
     if decision is not None:
         return answered_page(opened, decision)
     opened.require_time_left()

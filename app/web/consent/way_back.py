@@ -42,12 +42,16 @@ def _code_uri(opened: OpenRequest, code: str) -> str:
 
 
 def _send_back(opened: OpenRequest, location: str, *, was_approved: bool) -> BaseResponse | str:
-    """The redirect that the specification asks for: 302, after a POST too."""
+    """The redirect that the specification asks for: 302, after a POST too.
+
+    For a recipient of FAPI 2.0 it is 303, after which no browser repeats the POST (Security Profile
+    5.3.2.2-11).
+    """
     if has_private_scheme(location):
         # Its switch sends the same answer, and the language in the address.
         language.set_language(language.query_language() or language.current_language())
         return _continue_page(opened, location, was_approved=was_approved)
-    return redirect(location, 302)
+    return redirect(location, 303 if opened.parties.client.is_fapi else 302)
 
 
 def _continue_page(opened: OpenRequest, location: str, *, was_approved: bool) -> str:

@@ -210,6 +210,8 @@ def _refuse_unsafe(error: UnsafeRequest) -> Response:
 def _unsafe_page(error: UnsafeRequest) -> str:
     if isinstance(error, UnreadableRequest):
         return "bad_request"
+    if error.error is ErrorCode.INVALID_REQUEST_URI:
+        return "request_lost"
     return "unsafe_client" if error.error is ErrorCode.INVALID_CLIENT else "unsafe_redirect"
 
 

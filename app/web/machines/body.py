@@ -22,8 +22,21 @@ def read_body(known: Collection[str]) -> Params:
     return params
 
 
+def read_form(known: Collection[str]) -> Params:
+    """The parameters of a body that is a form and nothing else (RFC 9126 2.1). Raises OAuthError."""
+    if not _is_form():
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The body must be a form")
+    params = _form_params()
+    check_token_params(params, known)
+    return params
+
+
+def _is_form() -> bool:
+    return request.mimetype == "application/x-www-form-urlencoded"
+
+
 def _form_params() -> Params:
-    if request.mimetype != "application/x-www-form-urlencoded":
+    if not _is_form():
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The body must be a form or JSON")
     try:
         return parse_params(request.get_data())

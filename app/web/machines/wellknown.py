@@ -34,6 +34,8 @@ def metadata() -> Response:
         issuer=issuer,
         authorization_endpoint=issuer + url_for("authorize.authorize"),
         token_endpoint=issuer + url_for("token.token"),
+        pushed_authorization_request_endpoint=issuer + url_for("par.push"),
+        require_pushed_authorization_requests=False,  # for all: docs/adr/0033
         revocation_endpoint=issuer + url_for("revoke.token"),
         introspection_endpoint=issuer + url_for("introspect.token"),
         jwks_uri=issuer + url_for("wellknown.keys"),

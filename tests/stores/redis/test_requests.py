@@ -186,8 +186,9 @@ def test_a_record_that_this_version_did_not_write_is_no_request(
 def test_a_record_without_one_of_its_members_is_no_request(
     requests: RequestStore, found: Found, redis_client: Redis
 ) -> None:
+    """But for those that the version before did not write."""
     complete = record(requests, redis_client)
-    for name in complete:
+    for name in complete.keys() - {"accounts", "has_chosen_accounts", "jkt", "pushed"}:
         incomplete = {other: value for other, value in complete.items() if other != name}
         redis_client.set("request:request-1", RECORDS.seal("request:request-1", incomplete))
         assert found("request-1") is None, name

@@ -10,7 +10,7 @@ from joserfc.jwk import KeySet
 
 from app.domain.language import Language
 from tests.support import fapi
-from tests.support.builders import CHALLENGE, VERIFIER, a_query
+from tests.support.builders import CHALLENGE, VERIFIER, a_query, query_params
 from tests.support.customer import BUDGET, BrowserCustomer, answer_params, basic, hidden_fields
 from tests.support.expected_pages import check_json, check_page
 from tests.support.page_contract import ContractClient, parse_page
@@ -50,6 +50,8 @@ def test_the_metadata_names_nothing_that_is_not_tried_here(metadata: dict[str, A
         "issuer",
         "authorization_endpoint",
         "token_endpoint",
+        "pushed_authorization_request_endpoint",
+        "require_pushed_authorization_requests",
         "revocation_endpoint",
         "introspection_endpoint",
         "jwks_uri",
@@ -97,6 +99,15 @@ def test_every_response_type_and_mode_works(customer: BrowserCustomer, metadata:
         answer = customer.answer(customer.signed_in_request(response_type=response_type), "approve")
         assert "code" in answer_params(answer)
         assert "#" not in answer.location
+
+
+def test_a_request_may_be_pushed_and_need_not(client: ContractClient, metadata: dict[str, Any]) -> None:
+    assert metadata["require_pushed_authorization_requests"] is False
+    address = path_of(metadata, "pushed_authorization_request_endpoint")
+    pushed = client.post(address, data=query_params(), headers=basic(*BUDGET))
+    assert pushed.status_code == 201
+    authorize = path_of(metadata, "authorization_endpoint")
+    assert client.get(f"{authorize}?{a_query()}").location.startswith("/sign-in/")
 
 
 def test_every_grant_type_works(customer: BrowserCustomer, metadata: dict[str, Any]) -> None:
