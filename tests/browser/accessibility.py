@@ -31,6 +31,23 @@ _OUTSIDE = """() => [...document.body.querySelectorAll("*")].filter((element) =>
   const box = element.getBoundingClientRect();
   return box.width > 1 && (box.left < 0 || box.right > innerWidth);
 }).map((element) => element.outerHTML.slice(0, 200))"""
+# A word is broken that stands on two lines, unless it is an address, a number, or has a hyphen to break at.
+_BROKEN_WORDS = """() => {
+  const broken = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    if (!text.parentElement.checkVisibility()) continue;
+    for (const word of text.data.matchAll(/[^\\s\\u00a0]+/gu)) {
+      if (/[-./]/.test(word[0].slice(0, -1))) continue;
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const tops = new Set([...range.getClientRects()].map((line) => Math.round(line.top)));
+      if (tops.size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
 
 _CODESNIFFER = CHECKERS / "node_modules" / "html_codesniffer" / "build" / "HTMLCS.js"
 _SNIFF = """() => new Promise((resolve, reject) => {
@@ -43,6 +60,12 @@ _SNIFF = """() => new Promise((resolve, reject) => {
 
 NARROW, WIDE = 320, 1280
 _HEIGHT = 900
+
+
+def broken_words(page: Page) -> list[str]:
+    """The words that begin on one line and end on another."""
+    broken: list[str] = page.evaluate(_BROKEN_WORDS)
+    return broken
 
 
 def check_accessible(page: Page) -> None:

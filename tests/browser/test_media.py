@@ -1,12 +1,16 @@
 """Pages for those who set their own colours, want nothing to move, zoom in, or print."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.development.screens.gallery import SCREENS
+from app.registration.contrast import contrast
+from tests.browser.accessibility import broken_words
 from tests.support import texts
 
 _EDGES = """() => [...document.querySelectorAll("button:not(.enter):not(.plain):not(.language), .button, input:not([type=hidden])")]
@@ -19,17 +23,8 @@ _MOVES = """() => [...document.querySelectorAll("*")]
   })
   .map((element) => element.outerHTML.slice(0, 100))"""
 
-# Words that begin on one line and end on another, but for addresses and what has a hyphen to break at.
-_BROKEN_WORDS = """() => {
-  const broken = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = new Range();
-  for (let text; text = texts.nextNode(); )
-    for (const word of text.data.matchAll(/\\S+/g)) {
-      range.setStart(text, word.index);
-      range.setEnd(text, word.index + word[0].length);
-      if (new Set([...range.getClientRects()].map((part) => part.top)).size > 1 && !/[/-]/.test(word)) broken.push(word[0]);
-    }
-  return broken;
-}"""
+
+at_both_lights = pytest.mark.parametrize("light", ["light", "dark"])
 
 
 @pytest.fixture
@@ -52,6 +47,67 @@ def test_in_forced_colours_every_control_has_an_edge_and_its_text_differs_from_i
         assert is_box or control["edge"] != "0px", control
         assert is_box or control["ink"] != control["ground"], control
     expect(page.locator(".band")).to_be_hidden()
+
+
+def style(page: Page, element: str, name: str, part: str | None = None) -> str:
+    """The computed value of a property; colours as #rrggbb."""
+    script = "([found, name, part]) => getComputedStyle(document.querySelector(found), part)[name]"
+    value = str(page.evaluate(script, [element, name, part]))
+    rgb = re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", value)
+    return value if rgb is None else "#{:02x}{:02x}{:02x}".format(*map(int, rgb.groups()))
+
+
+@at_both_lights
+def test_a_box_is_drawn_and_its_edge_is_seen(
+    gallery: Path, page: Page, light: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=light)
+    page.goto((gallery / "form.en.html").as_uri())
+    box = "[type=checkbox]"
+    assert style(page, box, "appearance") == "none"
+    assert (
+        contrast(style(page, box, "borderTopColor"), style(page, "main", "backgroundColor")) >= 3
+    )  # WCAG 1.4.11
+    page.check("#scope-TRANSACTIONS")
+    checked = "#scope-TRANSACTIONS"
+    ground = style(page, checked, "backgroundColor")
+    assert contrast(style(page, checked, "borderTopColor", "::before"), ground) >= 3
+
+
+@at_both_lights
+def test_neither_answer_is_filled(gallery: Path, page: Page, light: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=light)
+    for name in ("form", "stop"):
+        page.goto((gallery / f"{name}.en.html").as_uri())
+        for answer in (".answers > :first-child", ".answers > :last-child"):
+            assert style(page, answer, "backgroundColor") == style(page, "main", "backgroundColor")
+            assert style(page, answer, "borderTopWidth") != "0px"
+
+
+def test_what_was_just_stopped_is_a_panel_with_a_bar_and_a_check_and_the_rest_is_a_line(
+    gallery: Path, page: Page
+) -> None:
+    page.goto((gallery / "connection-stopped.en.html").as_uri())
+    assert style(page, "#stopped", "borderInlineStartWidth") == "6px"
+    assert style(page, "#stopped", "borderTopWidth") == "0px", "no input"
+    assert style(page, "#stopped", "content", "::before") == '""'
+    assert style(page, "#stopped", "backgroundColor") != style(page, "main", "backgroundColor")
+    page.goto((gallery / "connection-revoked.en.html").as_uri())
+    assert style(page, "#stopped", "borderInlineStartWidth") == "0px"
+    assert style(page, "#stopped", "content", "::before") == "none"
+
+
+def test_on_a_wide_screen_the_band_is_as_wide_as_the_window_and_the_text_is_not(
+    gallery: Path, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto((gallery / "form.en.html").as_uri())
+    wide, text = (page.locator(part).bounding_box() for part in ("header", "main"))
+    assert wide is not None
+    assert text is not None
+    assert (wide["x"], wide["y"], wide["width"]) == (0, 0, 1280)
+    assert text["width"] <= 42 * 16
+    assert text["x"] == pytest.approx((1280 - text["width"]) / 2, abs=1), "in the middle"
 
 
 def test_nothing_moves_for_who_wants_nothing_to_move(gallery: Path, page: Page) -> None:
@@ -82,7 +138,7 @@ def test_on_a_phone_no_word_is_broken(gallery: Path, page: Page, lang: str) -> N
     for name in SCREENS:
         if "hostile" not in name:
             page.goto((gallery / f"{name}.{lang}.html").as_uri())
-            assert page.evaluate(_BROKEN_WORDS) == [], name
+            assert broken_words(page) == [], name
 
 
 @pytest.mark.parametrize("width", [320, 640, 1280])

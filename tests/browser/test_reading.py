@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
+from tests.browser.accessibility import broken_words
 
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 WORDS_IN_A_MINUTE = 238  # read silently, most adults (Brysbaert 2019)
@@ -22,24 +23,6 @@ MOST_WORDS = {
 }
 _WORDS = "document.body.innerText.split(/\\s+/).filter(Boolean).length"
 _HEIGHT = "document.documentElement.scrollHeight"
-# A word is broken that stands on two lines.
-_BROKEN_WORDS = """() => {
-  const broken = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
-    if (!text.parentElement.checkVisibility()) continue;
-    for (const word of text.data.matchAll(/[^\\s\\u00a0]+/gu)) {
-      if (/[-./]/.test(word[0].slice(0, -1))) continue; // an address, a number, a name with a hyphen
-
-      const range = document.createRange();
-      range.setStart(text, word.index);
-      range.setEnd(text, word.index + word[0].length);
-      const tops = new Set([...range.getClientRects()].map((line) => Math.round(line.top)));
-      if (tops.size > 1) broken.push(word[0]);
-    }
-  }
-  return broken;
-}"""
 _LONG_NAMES = "-hostile"  # screens about names of hundreds of letters, which nobody can keep on a line
 
 
@@ -99,7 +82,7 @@ def test_text_twice_as_large_breaks_no_word(gallery: Path, phone: Page, name: st
     open_screen(phone, gallery, name, lang)
     phone.add_style_tag(content="html { font-size: 200% }")
     if not name.endswith(_LONG_NAMES):
-        assert phone.evaluate(_BROKEN_WORDS) == []
+        assert broken_words(phone) == []
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     widths = {
         round(button.bounding_box()["width"])  # type: ignore[index]  # they are drawn
@@ -112,7 +95,7 @@ def test_text_twice_as_large_breaks_no_word(gallery: Path, phone: Page, name: st
 def test_a_word_that_is_broken_is_found(gallery: Path, phone: Page) -> None:
     open_screen(phone, gallery, "form", "en")
     phone.add_style_tag(content="#answer button { width: 3rem; overflow-wrap: anywhere }")
-    assert "share" in phone.evaluate(_BROKEN_WORDS)
+    assert "share" in broken_words(phone)
 
 
 def test_the_whole_row_is_the_target_of_its_box(gallery: Path, phone: Page) -> None:

@@ -17,6 +17,7 @@ from app.development.embedded import EmbeddedValkey
 from app.development.screens.gallery import GROUPS, SCREENS
 from app.domain.language import Language
 from app.web.edge import errors
+from tests.support import texts
 from tests.support.applications import Clock
 from tests.support.machine_requests import failing_server
 from tests.support.page_contract import ContractClient, parse_page
@@ -91,6 +92,21 @@ def test_a_screen_says_where_a_complaint_goes(client: ContractClient, name: str)
             "/complaints" in link.attributes["href"] or "/plaintes" in link.attributes["href"]
             for link in links
         )
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_only_a_page_about_an_error_has_a_reference_number(client: ContractClient, name: str) -> None:
+    for language in Language:
+        number = texts.REFERENCE_NUMBER.beginning[language]
+        assert (number in parse_page(shown(client, name, language).text).text) is name.startswith("error-")
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_the_title_of_a_screen_names_a_bank_once_at_most(client: ContractClient, name: str) -> None:
+    for language in Language:
+        title = parse_page(shown(client, name, language).text).one("title").text
+        banks = [bank for bank in (texts.MAPLE, texts.NORTHERN, texts.HARBOUR) if bank[language] in title]
+        assert [title.count(bank[language]) for bank in banks] in ([], [1])
 
 
 @pytest.mark.parametrize("name", SCREENS)

@@ -170,6 +170,9 @@ WAIT_THEN_START_AGAIN = Text(
 
 # The form
 
+WHAT_DO_YOU_AGREE_TO_SHARE = Text("What do you agree to share?")
+BEFORE_YOU_ANSWER = Text("Before you answer")
+THEY_GET = Text("They get")
 WHY_THEY_ASK = Text("Why: %(purpose)s")
 NO_PURPOSE = Text("%(recipient)s did not tell us why. Check with them before you share.")
 ASKS_ON_BEHALF_OF = Text("%(agent)s is asking on behalf of %(recipient)s.")
@@ -265,9 +268,14 @@ CAN_GET_YOUR_DATA = Text("%(recipient)s can get your data from %(provider)s unti
 NO_LONGER_REGISTERED = Text("%(client_id)s (a company that is no longer registered)")
 REMINDER = Text("Sharing with %(recipient)s ends (%(provider)s)")
 
+STOP_SHARING = Text("Stop sharing")
+STOP_ALL_SHARING = Text("Stop all sharing")
+NEW_TAB = Text("%(page)s (new tab)")
+
 # The receipt, and what happened
 
 RECEIPT = Text("Receipt")
+HISTORY = Text("History")
 WHO_GETS_THE_DATA = Text("Who gets the data")
 LEGAL_NAME = Text("Legal name: %(legal_name)s")
 WHY = Text("Why", context="label")

@@ -1,4 +1,4 @@
-"""A list of connections with a long past, page by page."""
+"""A list of connections with a long past, page by page; and the page of one, from top to bottom."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,8 +15,16 @@ from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_page
+from tests.support.machine_requests import connect, end
 from tests.support.page_contract import Element
-from tests.web.connections.connection_pages import list_page, own_links, sign_in_at
+from tests.web.connections.connection_pages import (
+    STOPPED_TODAY,
+    THREE,
+    detail_page,
+    list_page,
+    own_links,
+    sign_in_at,
+)
 
 
 def ended_before(app: Flask, many: int) -> list[str]:
@@ -104,3 +112,71 @@ def test_what_has_ended_at_two_banks_is_one_list(customer: BrowserCustomer, app:
     sign_in_at(customer, "1000", lang)
     sign_in_at(customer, "2000", lang)
     assert [one for page in pages(customer, lang) for one in listed(page)[1:]] == ended
+
+
+# The page of one connection
+
+
+def headings(page: Element) -> list[str]:
+    """Those of the page in its own language: the receipts in others are sections, which come last."""
+    elsewhere = [heading.text for part in page.all("section") for heading in part.all("h2")]
+    own = [heading.text for heading in page.one("main").all("h2")]
+    assert own[len(own) - len(elsewhere) :] == elsewhere
+    return own[: len(own) - len(elsewhere)]
+
+
+def panel(page: Element) -> Element:
+    """What has just happened: the link after a stop leads there, and takes the focus along."""
+    said = page.one("main").one("p", id="stopped")
+    assert said.attributes["tabindex"] == "-1"
+    return said
+
+
+def test_one_page_says_until_when_then_what_then_how_to_stop_and_has_the_receipt_below(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    consent_id = connect(customer, "TRANSACTIONS", lang=lang)["consent_id"]
+    page = detail_page(customer, consent_id, lang)
+    main = page.one("main")
+    first = main.all("p", **{"class": "lead"})[0].text
+    until = texts.CAN_GET_YOUR_DATA.of(
+        recipient=texts.BUDGET_COMPASS, provider=texts.MAPLE, end_date=texts.IN_A_YEAR
+    )
+    assert first == until[lang]
+    assert headings(page) == [
+        texts.WHAT_YOU_SHARE_NOW[lang],
+        texts.STOP_SHARING[lang],
+        texts.RECEIPT[lang],
+        texts.HISTORY[lang],
+    ]
+    stop = main.text.index(texts.STOP_ALL_SHARING[lang])
+    assert main.text.index(first) < main.text.index(texts.TRANSACTIONS[lang]) < stop
+    assert stop < main.text.index(texts.WHO_GETS_THE_DATA[lang])
+    assert main.all("p", id="stopped") == []
+
+
+def test_what_the_customer_stopped_is_confirmed_in_a_panel_above_everything_else(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    consent_id = connect(customer, "TRANSACTIONS", "STATEMENTS", scope=THREE, lang=lang)["consent_id"]
+    stopped = customer.stop(consent_id, "STATEMENTS")
+    assert stopped.location == f"/connections/{consent_id}#stopped"
+    page = detail_page(customer, consent_id, lang)
+    part = texts.YOU_STOPPED_A_PART.of(clusters=texts.STATEMENTS, date=texts.TODAY)
+    assert (panel(page).text, panel(page).attributes["class"]) == (part[lang], "lead done")
+    assert headings(page)[0] == texts.WHAT_YOU_SHARE_NOW[lang]
+    assert customer.stop(consent_id).location == f"/connections/{consent_id}#stopped"
+    page = detail_page(customer, consent_id, lang, "ended")
+    assert (panel(page).text, panel(page).attributes["class"]) == (STOPPED_TODAY[lang], "lead done")
+    assert headings(page) == [texts.RECEIPT[lang], texts.HISTORY[lang]]
+    assert texts.STOP_ALL_SHARING[lang] not in page.one("main").text
+
+
+def test_what_somebody_else_ended_is_said_there_and_not_confirmed(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    tokens = connect(customer, "TRANSACTIONS", lang=lang)
+    end(customer.client, tokens["access_token"])
+    page = detail_page(customer, tokens["consent_id"], lang, "ended")
+    ended = texts.RECIPIENT_ENDED_IT.of(recipient=texts.BUDGET_COMPASS, date=texts.TODAY)
+    assert (panel(page).text, panel(page).attributes["class"]) == (ended[lang], "lead")

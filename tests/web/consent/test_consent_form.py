@@ -336,6 +336,39 @@ def test_how_to_stop_is_said_before_the_buttons(customer: BrowserCustomer, lang:
     assert text.index(stop) < text.rindex(texts.SHARE_MY_DATA[lang])
 
 
+def test_the_boxes_are_one_group_and_the_answers_are_read_with_what_is_about_to_happen(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    page = form_page(customer, lang, scope=EVERY_CLUSTER)
+    group = page.one("fieldset")
+    assert group.one("legend").one("h2").text == texts.WHAT_DO_YOU_AGREE_TO_SHARE[lang]
+    assert len(group.all("input", type="checkbox")) == 7
+    answers = page.one("div", id="answer", role="group")
+    assert page.one("h2", id=answers.attributes["aria-labelledby"]).text == texts.BEFORE_YOU_ANSWER[lang]
+    read_along = page.one("dl", id=answers.attributes["aria-describedby"]).text
+    for words in (
+        texts.THEY_GET,
+        texts.ACCOUNT_BASIC,
+        texts.THEN_IT_STOPS.of(end_date=texts.IN_A_YEAR),
+        texts.STOP_ANY_TIME.of(page=texts.DATA_SHARING),
+    ):
+        assert words[lang] in read_along
+
+
+def test_what_the_recipient_has_to_say_opens_beside_the_form_which_stays(
+    customer: BrowserCustomer, lang: str
+) -> None:
+    page = form_page(customer, lang)
+    opens = [link for link in page.all("a") if link.attributes["href"].startswith("https://budget.example")]
+    assert len(opens) == 3
+    new_tab = texts.NEW_TAB.of(page="")[lang].strip()
+    for link in opens:
+        assert link.attributes["target"] == "_blank"
+        assert {"noopener", "noreferrer"} == set(link.attributes["rel"].split())
+        assert link.attributes["aria-label"].endswith(new_tab)
+        assert link.attributes["aria-label"].startswith(link.text)
+
+
 # Two languages
 
 
