@@ -19,6 +19,7 @@ import requests
 from sqlalchemy import NullPool, create_engine, text
 
 from tests.faults.stage import Needs, Stage
+from tests.support.fdx_bank import ACCOUNTS
 from tests.support.oidc_server import KEYS, METADATA, TOKEN, hang, hang_up
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy
@@ -374,6 +375,14 @@ def bank_hangs(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def bank_accounts_hang(stage: Stage) -> Iterator[None]:
+    assert stage.bank is not None
+    stage.bank.tricks = {ACCOUNTS: hang}
+    yield
+    stage.bank.tricks = {}
+
+
+@contextmanager
 def bank_down(stage: Stage) -> Iterator[None]:
     assert stage.bank is not None
     stage.bank.tricks = dict.fromkeys((METADATA, KEYS, TOKEN), hang_up)
@@ -457,6 +466,7 @@ SCENARIOS = [
     Scenario("clock 90 s behind", clock_off_by(-90), 3, Needs(skewed=True)),
     Scenario("bank's sign-in hangs", bank_hangs, 6, Needs(bank=True)),
     Scenario("bank's sign-in down", bank_down, 3, Needs(bank=True)),
+    Scenario("bank's accounts hang", bank_accounts_hang, 6, Needs(bank=True, accounts=True)),
     Scenario("rolling restart, twice", restarted, 3, SQLITE),
     Scenario("log hangs", log_hangs, 5, Needs(log_reader=True)),
     Scenario("browsers leave at every step", nothing, 6, Needs(hasty=True)),

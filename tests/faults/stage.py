@@ -20,6 +20,7 @@ from app.stores.ledger import migrations
 from tests.faults.customers import PASSWORD, Customer
 from tests.faults.health import HealthWatch
 from tests.faults.history import History, violations
+from tests.support.fdx_bank import FdxBank, a_descriptor
 from tests.support.ledger_tables import LedgerTables
 from tests.support.log_reader import LogReader
 from tests.support.nginx import Nginx
@@ -28,7 +29,7 @@ from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, to_port, to_socket
 from tests.support.redis_servers import SentinelSet, commands_to
-from tests.support.registrations import with_customers
+from tests.support.registrations import with_accounts, with_customers
 from tests.support.running_accord import RunningAccord
 
 CUSTOMERS = 8
@@ -42,6 +43,8 @@ class Needs:
     postgres: bool = False
     sentinels: bool = False
     bank: bool = False
+    accounts: bool = False
+    """Whether the bank lists its customers' accounts; each of them has one, so that there is nothing to choose."""
     skewed: bool = False
     hasty: bool = False
     log_reader: bool = False
@@ -90,7 +93,7 @@ class Stage:
         keys = directory / "keys.json"
         generate_signing_keys(keys)
         enter = self._exits.enter_context
-        self.bank = enter(OidcServer()) if self.needs.bank else None
+        self.bank = enter(FdxBank(accounts=[a_descriptor()])) if self.needs.bank else None
         if self.needs.sentinels:
             self.sentinels = enter(SentinelSet(directory / "redis"))
             redis_url = self.sentinels.url
@@ -190,7 +193,12 @@ class Stage:
 
     def _registry(self) -> str:
         text = with_customers(self.subjects, password=PASSWORD)
-        return text if self.bank is None else text.replace("http://localhost:8002", self.bank.issuer)
+        if self.bank is None:
+            return text
+        if self.needs.accounts:
+            source = f'{{ from = "fdx", as = "customer", address = "{self.bank.address}" }}'
+            text = with_accounts(source, of="3000", text=text)
+        return text.replace("http://localhost:8002", self.bank.issuer)
 
     def _unexpected(self) -> int:
         """How many lines of the log are of something unexpected, or are no line of the log at all."""

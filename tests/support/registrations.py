@@ -13,18 +13,22 @@ DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup") -> str:
     """The demo's registration with more customers of its first bank: a subject for each user name.
 
-    A customer's display name is Customer- and the user name.
+    A customer's display name is Customer- and the user name. Each has one account, so that there is nothing to
+    choose.
     """
+    account = 'category = "DEPOSIT_ACCOUNT", type = "CHECKING", name = "Everyday chequing"'
     lines = [
-        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", display_name = "Customer-{name}" }},\n'
+        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", display_name = "Customer-{name}", '
+        f'accounts = [{{ account_id = "acc-{subject}", {account} }}] }},\n'
         for name, subject in subjects.items()
     ]
     return DEMO_REGISTRY.read_text().replace("customers = [\n", f"customers = [\n{''.join(lines)}", 1)
 
 
-def with_accounts(source: str = '{ from = "sandbox" }', *, of: str = "1000") -> str:
-    """The demo's registration, in which the bank `of` says where its accounts come from, and how."""
-    before, start, bank = DEMO_REGISTRY.read_text(encoding="utf-8").partition(f'provider_id = "{of}"\n')
+def with_accounts(source: str = '{ from = "sandbox" }', *, of: str = "1000", text: str | None = None) -> str:
+    """`text`, or the demo's registration, in which the bank `of` says where its accounts come from, and how."""
+    text = DEMO_REGISTRY.read_text(encoding="utf-8") if text is None else text
+    before, start, bank = text.partition(f'provider_id = "{of}"\n')
     registered = re.compile(r"^accounts = .*\n", re.MULTILINE)
     bank, separator, after = bank.partition("[[")
     return f"{before}{start}accounts = {source}\n{registered.sub('', bank)}{separator}{after}"
