@@ -47,7 +47,7 @@ def run(command: str, *arguments: str, **variables: str) -> Result:
 def test_a_registry_is_checked_where_nothing_is_configured(tmp_path: Path) -> None:
     checked = flask("registry", "check", str(DEMO_REGISTRY), "--development", cwd=tmp_path)
     assert checked.returncode == 0
-    assert checked.stdout == f"{DEMO_REGISTRY}: 3 recipients, 3 providers, 3 resource servers, no fault\n"
+    assert checked.stdout == f"{DEMO_REGISTRY}: 4 recipients, 3 providers, 3 resource servers, no fault\n"
     assert checked.stderr == ""
 
 
@@ -65,7 +65,7 @@ def test_a_registry_with_faults_is_refused_with_a_line_for_each() -> None:
 def test_what_only_production_would_refuse_is_said_and_does_not_fail_the_check() -> None:
     checked = flask("registry", "check", "registry/demo.toml")
     assert checked.returncode == 0
-    assert checked.stdout == "registry/demo.toml: 3 recipients, 3 providers, 3 resource servers, no fault\n"
+    assert checked.stdout == "registry/demo.toml: 4 recipients, 3 providers, 3 resource servers, no fault\n"
     assert all(line.startswith("in production: registry/demo.toml:") for line in checked.stderr.splitlines())
 
 
