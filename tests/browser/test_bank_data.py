@@ -1,0 +1,52 @@
+"""From a consent at the bank to a transaction on the recipient's page, and to the end of it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from examples.recipient.wording import wording
+from tests.browser.test_connections import STOP_ALL, look, open_newest
+from tests.browser.visit import Visit
+
+SHOWN = ("ACCOUNT_DETAILED", "TRANSACTIONS")
+
+
+def connect(visit: Visit, *boxes: str, lang: str, provider_id: str = "1000") -> None:
+    """Shares what is checked with the recipient, and looks at its page."""
+    visit.open_form("ACCOUNT_BASIC", *SHOWN, provider_id=provider_id, lang=lang)
+    visit.check(*boxes)
+    visit.approve()
+    visit.go_to_recipient(f"/connection?lang={lang}")
+
+
+@pytest.mark.parametrize("provider_id", ["1000", "2000"])
+def test_a_customer_sees_what_they_share_until_they_stop_at_the_bank(
+    visit: Visit, lang: str, provider_id: str
+) -> None:
+    connect(visit, *SHOWN, lang=lang, provider_id=provider_id)
+    data = visit.page.locator("#data")
+    expect(data).to_contain_text("Everyday chequing")
+    expect(data.locator("#accounts td").first).to_contain_text("$")
+    look(visit)
+    first = data.locator("#transactions tbody tr").first
+    nothing = data.get_by_text(wording(lang, "data.nothing"))
+    expect(first.or_(nothing).first).to_be_visible()  # a month may have just begun
+
+    open_newest(visit)
+    visit.press(STOP_ALL)
+    visit.press("button[value=all]")
+    visit.go_to_recipient(f"/connection?lang={lang}")
+    bank = wording(lang, f"provider.{provider_id}")
+    expect(visit.page.locator("#refused")).to_have_text(wording(lang, "connection.refused", bank=bank))
+    expect(visit.page.locator("#refusal")).to_have_attribute("data-code", "602")
+    expect(data).to_have_count(0)
+    look(visit)
+
+
+def test_what_a_customer_does_not_share_is_said_and_is_not_there(visit: Visit, lang: str) -> None:
+    connect(visit, lang=lang)
+    data = visit.page.locator("#data")
+    expect(data).to_contain_text("Everyday chequing")
+    expect(data.locator("#accounts td").first).to_have_text(wording(lang, "data.not_shared"))
+    expect(data.locator("#no-transactions")).to_have_text(wording(lang, "data.transactions_not_shared"))
+    expect(data).not_to_contain_text("$")
+    look(visit)
