@@ -24,6 +24,7 @@ HEADINGS: dict[str, Mapping[str, str]] = {
     "active": texts.YOU_SHARE_DATA_WITH.beginning,
     "ended": texts.YOU_NO_LONGER_SHARE_WITH.beginning,
     "stop": texts.STOP_SHARING_WITH.beginning,
+    "stop_account": texts.STOP_SHARING_THIS_ACCOUNT.beginning,
     "stop_one": texts.STOP_SHARING_ONE.beginning,
     "connection_unknown": texts.CONNECTION_UNKNOWN,
     "stop_refused": texts.FORM_REFUSED,

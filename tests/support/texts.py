@@ -336,6 +336,16 @@ CHECK_AT_LEAST_ONE_ACCOUNT = Text("Check at least one account, or choose “Do n
 NEEDS_INVESTMENTS = Text(
     "%(recipient)s needs investments. Check an account that has some, or choose “Do not share”."
 )
+FROM_WHICH_ACCOUNTS = Text("From which accounts")
+ALL_YOUR_ACCOUNTS = Text("All your accounts at %(provider)s")
+ENDING_IN = Text(", ending in %(digits)s")
+STOP_ONLY_THIS_ACCOUNT = Text("Stop sharing only this account: %(account)s")
+STOP_SHARING_THIS_ACCOUNT = Text("Stop sharing this account with %(recipient)s?")
+LAST_ACCOUNT = Text("This is the last account you share here. All sharing with %(recipient)s stops.")
+TO_SHARE_ANOTHER_ACCOUNT = Text("To share another account, go to %(recipient)s and connect your bank again.")
+YOU_STOPPED_AN_ACCOUNT = Text("You stopped sharing an account on %(date)s: %(account)s.")
+YOU_STOPPED_SHARING_AN_ACCOUNT = Text("You stopped sharing an account: %(account)s.")
+BANK_ENDED_AN_ACCOUNT = Text("%(provider)s ended the sharing of an account: %(account)s.")
 ACCOUNTS_CHANGED = Text("Your list of accounts has changed. Check your choice again.")
 NONE_CHOSEN_HAS_THIS = Text("None of the accounts you chose has this")
 FIRST_ACCOUNTS = Text("Only the first %(num)s accounts are listed. For others, contact %(provider)s.")

@@ -7,6 +7,12 @@ from functools import partial
 from flask import render_template
 
 from app.development.screens import parties as fixtures
+from app.development.screens.example_accounts import (
+    ACCOUNTS,
+    HOSTILE_ACCOUNTS,
+    MANY_ACCOUNTS,
+    ONE_ACCOUNT,
+)
 from app.development.screens.parties import (
     ALEX,
     BUDGET,
@@ -19,16 +25,21 @@ from app.development.screens.parties import (
     PROVIDERS,
 )
 from app.development.screens.screen import Screen
+from app.domain.account_choice import choose
+from app.domain.accounts import AccountList, ChosenAccounts
 from app.domain.agreement import Agreement, make_agreement
 from app.domain.clusters import DataCluster, Scope
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Bilingual, Language
+from app.domain.narrowing import Withdrawn, narrowed_by
 from app.domain.registry import Client, DataProvider
+from app.domain.resources import granted_resources
 from app.flow.consent import WaitingRequest
 from app.stores.ledger.connections import Connection
 from app.web.connections.pages import choose_page, detail_page, list_page, stop_page
 from app.web.connections.receipt import ShownConnection
+from app.web.connections.stopping import account_parameter, find_stopping
 
 _SOME = frozenset({DataCluster.ACCOUNT_BASIC, DataCluster.TRANSACTIONS, DataCluster.STATEMENTS})
 _APPROVED_AT = NOW - timedelta(days=40)
@@ -50,6 +61,10 @@ _ASKED = _event(EventKind.ASKED, Actor.CLIENT, _APPROVED_AT - timedelta(minutes=
 _APPROVED = _event(EventKind.APPROVED, Actor.CUSTOMER, _APPROVED_AT)
 _REDEEMED = _event(EventKind.REDEEMED, Actor.CLIENT, _APPROVED_AT + timedelta(seconds=4))
 _BEGAN = [_ASKED, _APPROVED, _REDEEMED]
+_ACCOUNT_STOPPED = [
+    replace(_event(EventKind.NARROWED, actor), accounts=frozenset({account_id}))
+    for actor, account_id in ((Actor.CUSTOMER, "a3"), (Actor.OPERATOR, "a5"))
+]
 _NARROWED = [
     _event(EventKind.NARROWED, actor, detail="INVESTMENTS CUSTOMER_PERSONAL")
     for actor in (Actor.CUSTOMER, Actor.OPERATOR)
@@ -72,7 +87,11 @@ def _shown(
     ending: Event | None = None,
     last_used_at: datetime | None = NOW,
     agreement: Agreement | None = None,
+    chosen: ChosenAccounts | None = None,
+    taken_out: frozenset[str] = frozenset(),
 ) -> ShownConnection:
+    """A connection; with `chosen`, one for these accounts, of which some were `taken_out` since."""
+    resources = None if chosen is None else granted_resources(granted, chosen)
     grant = ConsentGrant(
         consent_id=CONSENT_ID,
         request_id="request",
@@ -80,6 +99,7 @@ def _shown(
         provider_id=provider.provider_id,
         subject=ALEX.subject,
         granted_scope=granted,
+        resources=resources,
         correlation_id="correlation",
         approved_at=_APPROVED_AT,
         expires_at=_APPROVED_AT + timedelta(days=365),
@@ -88,6 +108,7 @@ def _shown(
     )
     if ending is not None and ending.kind is EventKind.EXPIRED:
         grant = replace(grant, expires_at=NOW)
+    grant = narrowed_by(grant, Withdrawn(accounts=taken_out)) or grant
     connection = Connection(
         grant=grant,
         requested_scope=EVERYTHING,
@@ -95,7 +116,7 @@ def _shown(
         language=Language.EN,
         screen_hash=None,
         agreement=agreement,
-        accounts=None,
+        accounts=chosen,
         last_used_at=last_used_at,
         narrowed_at=None,
         ending=ending,
@@ -144,8 +165,21 @@ def _narrowed() -> str:
     return detail_page(_shown(), [*_BEGAN, *_NARROWED])
 
 
-def _stop(stopping: Scope, asked: str, *, client: Client = BUDGET) -> str:
-    return stop_page(_shown(client), stopping, asked=asked, session_id=None)
+def _choice(listed: AccountList) -> ChosenAccounts:
+    return choose(listed, listed.shareable)
+
+
+def _of_accounts(listed: AccountList, *, taken_out: frozenset[str] = frozenset()) -> str:
+    history = [*_BEGAN, *(_ACCOUNT_STOPPED if taken_out else [])]
+    return detail_page(_shown(chosen=_choice(listed), taken_out=taken_out), history)
+
+
+def _stop(asked: str, *, client: Client = BUDGET, listed: AccountList | None = None) -> str:
+    shown = _shown(client, chosen=None if listed is None else _choice(listed))
+    stopping = find_stopping(shown.grant, shown.status, asked)
+    if stopping is None:
+        raise ValueError(f"{asked} is not shared")
+    return stop_page(shown, stopping, session_id=None)
 
 
 SCREENS = [
@@ -157,6 +191,17 @@ SCREENS = [
     Screen("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
     Screen("connections-none", "Nothing is shared", _list),
     Screen("connections-one", "One connection", partial(_list, _ACTIVE[0])),
+    Screen(
+        "connections-accounts",
+        "From some accounts, from one, and from all of them",
+        partial(
+            _list,
+            _shown(chosen=_choice(ACCOUNTS)),
+            _shown(LOANS, chosen=_choice(ONE_ACCOUNT)),
+            _shown(chosen=_choice(MANY_ACCOUNTS)),
+            _ACTIVE[1],
+        ),
+    ),
     Screen("connections-ended", "Nothing is shared any more", partial(_list, *_ENDED[:2])),
     Screen(
         "connections-several",
@@ -171,20 +216,43 @@ SCREENS = [
     Screen("connection", "A connection and its receipt", _detail),
     Screen("connection-waiting", "While another request waits for an answer", _waiting),
     Screen("connection-narrowed", "Part of it was stopped", _narrowed),
+    Screen("connection-accounts", "From several accounts", partial(_of_accounts, ACCOUNTS)),
+    Screen("connection-one-account", "From one account", partial(_of_accounts, ONE_ACCOUNT)),
+    Screen("connection-many-accounts", "From forty accounts", partial(_of_accounts, MANY_ACCOUNTS)),
+    Screen(
+        "connection-hostile-accounts",
+        "From accounts with hostile names",
+        partial(_of_accounts, HOSTILE_ACCOUNTS),
+    ),
+    Screen(
+        "connection-accounts-stopped",
+        "Two of its accounts were stopped",
+        partial(_of_accounts, ACCOUNTS, taken_out=frozenset({"a3", "a5"})),
+    ),
     Screen("connection-renamed", "The recipient has another name since, and is suspended", _renamed),
     Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),
     Screen("connection-gone", "The recipient is gone", partial(_detail, client=None)),
     *(Screen(f"connection-{name}", f"It ended: {name}", partial(_detail, name)) for name in _ENDINGS),
-    Screen("stop", "Stopping everything", partial(_stop, _SOME, "all")),
+    Screen("stop", "Stopping everything", partial(_stop, "all")),
     Screen(
         "stop-one",
         "Stopping one type",
-        partial(_stop, frozenset({DataCluster.TRANSACTIONS}), "TRANSACTIONS"),
+        partial(_stop, "TRANSACTIONS"),
     ),
     Screen(
         "stop-needed",
         "Stopping one that is needed",
-        partial(_stop, frozenset({DataCluster.TRANSACTIONS}), "TRANSACTIONS", client=LOANS),
+        partial(_stop, "TRANSACTIONS", client=LOANS),
     ),
-    Screen("stop-basic", "Stopping the basic data", partial(_stop, _SOME, "ACCOUNT_BASIC")),
+    Screen("stop-basic", "Stopping the basic data", partial(_stop, "ACCOUNT_BASIC")),
+    Screen(
+        "stop-account",
+        "Stopping one account",
+        partial(_stop, account_parameter(CONSENT_ID, "a2"), listed=ACCOUNTS),
+    ),
+    Screen(
+        "stop-last-account",
+        "Stopping the last account",
+        partial(_stop, account_parameter(CONSENT_ID, "a1"), listed=ONE_ACCOUNT),
+    ),
 ]

@@ -62,7 +62,7 @@ MANY_ACCOUNTS: Final = AccountList(
 )
 HOSTILE_ACCOUNTS: Final = AccountList(
     (
-        _account("d1", _DEPOSIT, "CHECKING", "W" * 80, "ABCD"),
+        _account("d1", _DEPOSIT, "CHECKING", "W" * 80, "9999"),
         _account("d2", _DEPOSIT, "CHECKING", "<b>Share</b> & <script>alert(1)</script>", ""),
         _account("d3", _DEPOSIT, "SAVINGS", "حساب التوفير", "0000", is_joint=True),
         _account("d4", _DEPOSIT, "NEWTYPE", "", ""),

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flask import render_template
 
-from app.domain.clusters import DataCluster, Scope, in_order, known_clusters
+from app.domain.clusters import in_order, known_clusters
 from app.domain.history import Event
 from app.domain.language import Language
 from app.domain.registry import DataProvider
 from app.flow.consent import WaitingRequest
 from app.sign_in import Customer
 from app.web.connections.receipt import ShownConnection, receipt
+from app.web.connections.stopping import EVERYTHING, Stopping, account_parameter
 from app.web.edge.forms import RequestForm, SignOutForm
 
-EVERYTHING = "all"
 MOST_ENDED = 20
 """How many ended connections are on one page: a judgement. A link leads to the older ones."""
 
@@ -60,27 +60,33 @@ def detail_page(
     return render_template(
         "connections/detail.html",
         shown=shown,
+        account_stops=[
+            (line, account_parameter(shown.consent_id, line.account.account_id))
+            for line in shown.accounts or ()
+        ],
         client=shown.client,
         provider=shown.provider,
         waiting=waiting,
-        history=[(event, in_order(known_clusters((event.detail or "").split(" ")))) for event in history],
+        history=[
+            (
+                event,
+                in_order(known_clusters((event.detail or "").split(" "))),
+                shown.account_lines(event.accounts),
+            )
+            for event in history
+        ],
         receipts={spoken: receipt(shown, spoken) for spoken in Language},
     )
 
 
 def stop_page(
     shown: ShownConnection,
-    stopping: Scope,
+    stopping: Stopping,
     *,
-    asked: str | None,
     session_id: str | None,
     waiting: WaitingRequest | None = None,
 ) -> str:
-    """The page on which a customer confirms that sharing of `stopping` stops.
-
-    `asked` is the parameter `stop` of the page's address: a cluster, or `all`.
-    """
-    left = shown.grant.granted_scope - stopping
+    """The page on which a customer confirms that sharing of `stopping` stops."""
     needed = frozenset() if shown.client is None else shown.client.needed_clusters
     return render_template(
         "connections/stop.html",
@@ -88,13 +94,16 @@ def stop_page(
         client=shown.client,
         provider=shown.provider,
         waiting=waiting,
-        stopping=in_order(stopping),
-        left=in_order(left),
-        is_needed=bool(stopping & needed),
-        ends_with_basic=asked == DataCluster.ACCOUNT_BASIC and len(stopping) > 1,
-        stop=next(iter(stopping)).value if left else EVERYTHING,
+        stopping=stopping,
+        clusters=in_order(stopping.clusters),
+        accounts=shown.account_lines(stopping.account_ids),
+        left=stopping.left,
+        clusters_left=[] if stopping.left is None else in_order(stopping.left.granted_scope),
+        accounts_left=[] if stopping.left is None else shown.account_lines(stopping.left.account_ids),
+        is_needed=bool(stopping.clusters & needed),
+        stop=EVERYTHING if stopping.left is None else stopping.asked,
         form=stop_form(shown.consent_id, session_id),
-        page_query={"stop": asked},
+        page_query={"stop": stopping.asked},
     )
 
 

@@ -1,5 +1,6 @@
 """The receipt of a connection: the parties, the purpose, the data, the dates, and how to stop."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from app.domain.registry import Client, DataProvider, Status
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.edge.language import switched_to
+from app.web.text.account_words import AccountLine, account_lines
 from app.web.text.template_filters import long_date
 from app.web.text.wording import WORDING
 
@@ -78,6 +80,17 @@ class ShownConnection:
         return in_order(self.grant.granted_scope)
 
     @property
+    def accounts(self) -> list[AccountLine] | None:
+        """The accounts that are shared now, or were when it ended; None for every account of the customer."""
+        return None if self.grant.resources is None else self.account_lines(self.grant.account_ids)
+
+    def account_lines(self, account_ids: Collection[str]) -> list[AccountLine]:
+        """Some of the accounts that were chosen, as they were shown then, and told apart as they were."""
+        chosen = self.connection.accounts
+        lines = () if chosen is None else account_lines(chosen.chosen)
+        return [line for line in lines if line.account.account_id in account_ids]
+
+    @property
     def is_active(self) -> bool:
         return self.status is GrantStatus.ACTIVE
 
@@ -117,10 +130,19 @@ class SharedData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedAccount:
+    """One account of a receipt. `last_digits` are the end of its number, and empty where it has none."""
+
+    name: str
+    last_digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """The texts of a receipt in one language.
 
     Fields that end in `_on` are dates for people to read, and those that end in `_at` are ISO 8601.
+    `accounts` is None where every account of the customer is shared.
     """
 
     reference: str
@@ -130,6 +152,7 @@ class Receipt:
     provider: str
     purpose: str | None
     clusters: tuple[SharedData, ...]
+    accounts: tuple[SharedAccount, ...] | None
     history_months: int | None
     approved_on: str
     approved_at: str
@@ -155,6 +178,7 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
             provider=shown.provider_name[spoken],
             purpose=None if agreement is None or agreement.purpose is None else agreement.purpose[spoken],
             clusters=tuple(_shared_data(cluster, agreement, spoken) for cluster in shown.clusters),
+            accounts=None if shown.accounts is None else tuple(map(_shared_account, shown.accounts)),
             history_months=None if agreement is None else agreement.history_months_of(grant.granted_scope),
             approved_on=long_date(grant.approved_at),
             approved_at=grant.approved_at.isoformat(),
@@ -165,6 +189,15 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
             stop_at=services().settings.issuer
             + url_for("connections.show_connection", consent_id=grant.consent_id),
         )
+
+
+def _shared_account(line: AccountLine) -> SharedAccount:
+    account = line.account
+    name = account.name or line.type_words
+    return SharedAccount(
+        name=f"{name} ({account.product})" if line.names_product else name,
+        last_digits=account.last_digits,
+    )
 
 
 def _shared_data(cluster: DataCluster, agreement: Agreement | None, spoken: Language) -> SharedData:

@@ -7,11 +7,9 @@ import structlog
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.clusters import Scope, known_clusters
 from app.domain.consent import ConsentGrant
 from app.domain.history import Actor
 from app.domain.language import Language
-from app.domain.narrowing import Withdrawn, narrowed_by
 from app.flow.consent import WaitingRequest
 from app.flow.withdrawal import withdraw
 from app.sign_in import Customer
@@ -19,7 +17,6 @@ from app.stores.ledger.connections import Connection
 from app.stores.unavailable import StoreUnavailable
 from app.web.connections.calendar_entry import end_date_event
 from app.web.connections.pages import (
-    EVERYTHING,
     MOST_ENDED,
     choose_page,
     detail_page,
@@ -28,6 +25,7 @@ from app.web.connections.pages import (
     stop_page,
 )
 from app.web.connections.receipt import ShownConnection, receipt
+from app.web.connections.stopping import find_stopping
 from app.web.current import browser, customers, services
 from app.web.edge import errors, language
 from app.web.edge.headers import bind_parties
@@ -65,10 +63,9 @@ def show_connection(consent_id: str) -> str:
     """One connection with its receipt; with the parameter `stop`, the page that asks for confirmation."""
     _speak()
     shown = _load(consent_id)
-    asked = request.args.get("stop")
-    stopping = _stopping(shown, asked)
-    if stopping:
-        return stop_page(shown, stopping, asked=asked, session_id=browser().id, waiting=_waiting_request())
+    stopping = find_stopping(shown.grant, shown.status, request.args.get("stop"))
+    if stopping is not None:
+        return stop_page(shown, stopping, session_id=browser().id, waiting=_waiting_request())
     # The history leaves out refreshes, of which there may be one on every day.
     history = services().connections.history_without_use(consent_id)
     return detail_page(shown, history, waiting=_waiting_request())
@@ -76,14 +73,16 @@ def show_connection(consent_id: str) -> str:
 
 @bp.post("/connections/<consent_id>")
 def stop(consent_id: str) -> BaseResponse:
-    """Stops sharing, completely or one cluster, before the answer is sent."""
+    """Stops sharing, completely, one cluster or one account, before the answer is sent."""
     try:
         _speak()
         shown = _load(consent_id)
         if not stop_form(consent_id, browser().id).has_valid_token():
             raise errors.stop_refused(consent_id, shown.provider)
-        stopping = _stopping(shown, request.form.get("stop"))
-        _withdraw(shown, stopping)
+        stopping = find_stopping(shown.grant, shown.status, request.form.get("stop"))
+        if stopping is not None:
+            now = services().clock()
+            withdraw(services().connections, consent_id, stopping.part, actor=Actor.CUSTOMER, now=now)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="503")
         raise errors.not_stopped(consent_id) from error
@@ -116,28 +115,6 @@ def _waiting_request() -> WaitingRequest | None:
     if not browser().is_known:
         return None
     return next(services().flow.waiting_requests(browser().browser_id), None)
-
-
-def _withdraw(shown: ShownConnection, stopping: Scope) -> None:
-    if not stopping:
-        return
-    is_all = stopping == shown.grant.granted_scope
-    withdraw(
-        services().connections,
-        shown.consent_id,
-        None if is_all else Withdrawn(clusters=stopping),
-        actor=Actor.CUSTOMER,
-        now=services().clock(),
-    )
-
-
-def _stopping(shown: ShownConnection, asked: str | None) -> Scope:
-    """The clusters to stop. These are all shared ones, where ACCOUNT_BASIC is among those to stop."""
-    shared = shown.grant.granted_scope
-    if asked is None or not shown.is_active:
-        return frozenset()
-    stopping = shared if asked == EVERYTHING else known_clusters([asked]) & shared
-    return shared if narrowed_by(shown.grant, Withdrawn(clusters=stopping)) is None else stopping
 
 
 def _load(consent_id: str) -> ShownConnection:

@@ -116,7 +116,7 @@ def test_a_bank_that_is_no_longer_registered_has_no_connections(
     consent_id = connect(customer)["consent_id"]
     server = register(
         ('provider_id = "1000"', 'provider_id = "1001"'),
-        *[('"1000" = "ACTIVE"', '"1001" = "ACTIVE"')] * 3,
+        *[('"1000" = "ACTIVE"', '"1001" = "ACTIVE"')] * 4,
         browser=customer.client,
     )
     assert server.get(f"/connections/{consent_id}").status_code == 404
@@ -137,6 +137,7 @@ def test_the_list_says_what_with_whom_since_until_and_when_it_was_last_used(
     assert one.one("h3").text == texts.BUDGET_COMPASS[lang]
     assert facts(one) == {
         texts.DATA[lang]: f"{texts.ACCOUNT_BASIC[lang]} {texts.TRANSACTIONS[lang]}",
+        texts.FROM_WHICH_ACCOUNTS[lang]: texts.ALL_YOUR_ACCOUNTS.of(provider=texts.MAPLE)[lang],
         texts.BANK[lang]: texts.MAPLE[lang],
         texts.STARTED[lang]: texts.TODAY[lang],
         texts.ENDS[lang]: texts.IN_A_YEAR[lang],
