@@ -9,13 +9,20 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import thread_time
 
+from werkzeug.test import create_environ, run_wsgi_app
+
+from examples.bank.app import create_bank
 from examples.bank.authorization_server import AuthorizationServer
+from examples.bank.customers import read_banks
 from examples.bank.fields import FieldFilter
 from examples.bank.guard import Decision, Guard
+from examples.bank.wsgi_guard import WsgiGuard
 from tests.examples.stand_in import ALL, AUDIENCE, CREDENTIALS, StandIn, account_resource
+from tests.support.registrations import DEMO_REGISTRY
 
 ROUNDS = 2_000
 TRANSACTIONS = 500
+WORDS = ("chequing", "joint", "savings", "card", "mortgage")
 NOW = datetime.now(UTC)
 
 
@@ -64,7 +71,32 @@ def filter_cost() -> float:
     return milliseconds(lambda: json.dumps(fields.reduce(json.loads(body), decision)).encode(), rounds=300)
 
 
+def request_cost() -> float:
+    """A list of accounts with details: the guard, the example bank's application, and the filter."""
+    with StandIn() as accord:
+        resources = [account_resource(f"acc-maple-0001-{word}", *ALL[:6]) for word in WORDS]
+        token = accord.grant(*resources, token=accord.sign(exp=2**40))
+        server = AuthorizationServer(accord.issuer, *CREDENTIALS, withdrawal_delay=timedelta(seconds=30))
+        [maple] = [bank for bank in read_banks(DEMO_REGISTRY) if bank.audience == AUDIENCE]
+        application = WsgiGuard(
+            create_bank(maple, lambda: NOW).wsgi_app,
+            Guard(AUDIENCE, server),
+            FieldFilter.read(),
+            clock=lambda: NOW,
+        )
+        environ = create_environ("/accounts?resultType=details", headers={"Authorization": f"Bearer {token}"})
+
+        def ask() -> None:
+            body, status, _ = run_wsgi_app(application, environ, buffered=True)
+            assert status == "200 OK", list(body)
+
+        ask()
+        return milliseconds(ask)
+
+
 def main() -> None:
+    whole = request_cost()
+    print(f"a list of {len(WORDS)} accounts: {whole:.2f} ms, {1_000 / whole:,.0f} a second and core")
     for accounts in (5, 200):
         kept, asked = (decision_cost(accounts, withdrawal_delay=delay) for delay in (30, 0))
         print(

@@ -361,7 +361,8 @@ def short_date(day: date) -> str:
 
 
 def dollars(amount: float) -> str:
-    return format_currency(amount, "CAD", locale=f"{language()}_CA")
+    """With a real minus, which is read aloud."""
+    return format_currency(amount, "CAD", locale=f"{language()}_CA").replace("-", "\N{MINUS SIGN}")
 
 
 def add_headers(response: Response) -> Response:
