@@ -18,7 +18,7 @@ from tests.support.customer import LOANS, LOANS_CALLBACK, LOANS_REQUEST, Browser
 from tests.support.expected_pages import check_json, check_page
 from tests.support.ledger_tables import LedgerTables
 
-PURPOSES = ("session", "request", "code", "sign_ins", "minted")
+PURPOSES = ("session", "request", "code", "sign_ins", "minted", "accounts")
 
 
 def only_key(redis_client: redis.Redis, pattern: str) -> str:
@@ -172,8 +172,15 @@ def test_everything_that_says_who_somebody_is_or_what_they_may_do_is_sealed_unde
     customer.client.get("/connections/sign-in/3000")
     kinds = set()
     for key in map(str, redis_client.scan_iter("*")):
-        value = redis_client.get(key) if redis_client.type(key) == "string" else None
-        if value is not None and "{" in value:
-            kinds.add(key.partition(":")[0])
-            assert RECORDS.open(key, value) is not None, key
+        match redis_client.type(key):
+            case "string":
+                found = {key: redis_client.get(key)}
+            case "hash":
+                found = {f"{key}:{field}": value for field, value in redis_client.hgetall(key).items()}
+            case _:
+                found = {}
+        for name, value in found.items():
+            if value is not None and "{" in value:
+                kinds.add(key.partition(":")[0])
+                assert RECORDS.open(name, value) is not None, name
     assert {"session", "request", "code", "minted"} <= kinds <= set(PURPOSES)
