@@ -176,7 +176,8 @@ def test_everything_that_says_who_somebody_is_or_what_they_may_do_is_sealed_unde
             case "string":
                 found = {key: redis_client.get(key)}
             case "hash":
-                found = {f"{key}:{field}": value for field, value in redis_client.hgetall(key).items()}
+                kept = redis_client.hgetall(key)
+                found = {f"{key}:{provider_id!s}": str(sealed) for provider_id, sealed in kept.items()}
             case _:
                 found = {}
         for name, value in found.items():
