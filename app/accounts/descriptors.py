@@ -27,6 +27,11 @@ _STATUS = {
     "PENDINGOPEN": Unshareable.PENDING_OPEN,
     "RESTRICTED": Unshareable.RESTRICTED,
 }
+# FDX writes an account of a list as the only member of an object, under the name of its kind.
+_KINDS = {
+    "annuityAccount", "commercialAccount", "depositAccount", "digitalWallet", "insuranceAccount",
+    "investmentAccount", "loanAccount", "locAccount",
+}  # fmt: skip
 _TYPE = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{7,19}", re.ASCII)  # of an account or a card
 _NO_DIGIT = re.compile(r"[^0-9A-Za-z]", re.ASCII)
@@ -61,6 +66,8 @@ def look_like_numbers(accounts: AccountList) -> bool:
 
 def _find_account(entry: object, registration: AccountsRegistration) -> Account | None:
     """The account; None for an entry that cannot be relied on."""
+    if isinstance(entry, dict) and len(entry) == 1 and entry.keys() <= _KINDS:
+        (entry,) = entry.values()
     extension = entry.get("accord", {}) if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(extension, dict):
         return None

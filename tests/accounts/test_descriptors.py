@@ -11,7 +11,10 @@ from app.accounts import AccountsUnavailable
 from app.accounts.descriptors import look_like_numbers, read_descriptors
 from app.domain.account_sources import AccountsRegistration, SandboxSource
 from app.domain.accounts import Account, AccountCategory, AccountList, Unshareable
+from examples.bank import accounts as fdx
+from examples.bank.customers import read_banks
 from tests.support.builders import NOON, an_account, an_account_list
+from tests.support.registrations import DEMO_REGISTRY
 
 CHEQUING = {
     "accountId": "acc-1",
@@ -46,6 +49,33 @@ def test_an_account_is_what_fdx_says_of_it() -> None:
         product="Chequing Plus",
         last_digits="4821",
     )
+
+
+def test_an_account_may_stand_under_the_name_of_its_kind() -> None:
+    """So does FDX write it in a list of several kinds."""
+    assert read({"depositAccount": CHEQUING}).accounts == (one(),)
+    odd_ones: list[Any] = [
+        {"depositAccount": 5},
+        {"depositAccount": {}},
+        {"anything": CHEQUING},
+        {"locAccount": CHEQUING, "x": 1},
+    ]
+    for odd in odd_ones:
+        assert (read(odd).accounts, read(odd).left_out) == ((), 1)
+
+
+def test_what_the_example_bank_lists_is_understood() -> None:
+    [bank] = [bank for bank in read_banks(DEMO_REGISTRY) if bank.mount == "/maple"]
+    customer = bank.find_customer("maple-0001")
+    assert customer is not None
+    entries = [
+        fdx.account(customer, each, today=NOON.date(), language="en") for each in customer.accounts.values()
+    ]
+    found = read(*entries)
+    assert found.left_out == 0
+    assert [account.account_id for account in found.accounts] == list(customer.accounts)
+    assert [account.last_digits for account in found.accounts[:2]] == ["3416", "0231"]
+    assert [account.account_id for account in found.unshareable] == ["acc-maple-0001-old-savings"]
 
 
 @pytest.mark.parametrize(
