@@ -180,4 +180,5 @@ def test_a_restore_finds_every_way_in_which_a_connection_ends_or_shrinks() -> No
         *(ENDINGS - by_itself),
         EventKind.NARROWED,
         "connection_ended",
+        "connection_narrowed",
     }

@@ -15,12 +15,15 @@ from app.commands.open_stores import ledger_option, open_database, parse_custome
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.display_text import printable_line
+from app.domain.history import Actor
+from app.domain.narrowing import Withdrawn
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.unavailable import StoreUnavailable
 
 # How many connections one transaction ends: a judgement. A customer who changes one of them waits for that
 # long.
 _AT_ONCE = 100
+_RUN_OUT = "had run out; now it is written down"
 
 
 class _Line(click.ParamType[str]):
@@ -71,6 +74,7 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="All of one recipient.")
 @click.option("--provider", "provider_id", metavar="PROVIDER_ID", help="All at one bank.")
 @click.option("--from", "file", type=click.File(), help="Those whose consent ids are in FILE, one a line.")
+@click.option("--account", "account_id", metavar="ACCOUNT_ID", help="Of CONSENT_ID, this account alone.")
 @click.option("--reason", "note", type=_Line(500), required=True, help="Why, for the record.")
 @click.option("--by", "operator", type=_Line(255), required=True, help="Your name, for the record.")
 @click.option("--yes", is_flag=True, help="End them; without it, only how many would end is said.")
@@ -81,6 +85,7 @@ def end_connections(
     client_id: str | None,
     provider_id: str | None,
     file: TextIO | None,
+    account_id: str | None,
     note: str,
     operator: str,
     yes: bool,
@@ -88,13 +93,19 @@ def end_connections(
     """Ends one connection, or many, at once: none of their tokens works any more.
 
     CONSENT_ID ends one connection. --customer, --client and --provider select the connections that have not
-    ended and to which all of the given options apply. These options, and --from, need --yes.
+    ended and to which all of the given options apply. These options, and --from, need --yes. With --account
+    only that account is taken out of CONSENT_ID; with the last one the connection ends.
     """
     columns = _common_columns(customer, client_id, provider_id)
     if [consent_id is not None, file is not None, bool(columns)].count(True) != 1:
         raise click.UsageError("name CONSENT_ID, or --from, or any of --customer, --client and --provider")
+    if account_id is not None and consent_id is None:
+        raise click.UsageError("--account is of one connection: name CONSENT_ID")
     with open_database(url) as database:
         store = ConnectionStore(database)
+        if consent_id is not None and account_id is not None:
+            _end_account(store, consent_id, account_id, operator, note)
+            return
         if consent_id is not None:
             _end_one(store, consent_id, operator, note)
             return
@@ -109,8 +120,26 @@ def _end_one(store: ConnectionStore, consent_id: str, operator: str, note: str) 
     ended = _end_some(store, [consent_id], operator, note)
     if not ended:
         raise click.ClickException(f"{consent_id}: no such connection, or it had ended before")
-    had_run_out = _had_run_out(ended[0])
-    click.echo(f"{consent_id}: {'had run out; now it is written down' if had_run_out else 'ended'}")
+    click.echo(f"{consent_id}: {_RUN_OUT if _had_run_out(ended[0]) else 'ended'}")
+
+
+def _end_account(store: ConnectionStore, consent_id: str, account_id: str, operator: str, note: str) -> None:
+    """Takes one account out. The journal does not say which: the ids of accounts are in no log."""
+    found = store.find_connection(consent_id)
+    if found is None or account_id not in found.grant.account_ids:
+        raise click.ClickException(f"{consent_id}: no such connection, or it does not name that account")
+    now, part = utc_now(), Withdrawn(accounts=frozenset({account_id}))
+    after = store.withdraw(consent_id, part, actor=Actor.OPERATOR, now=now, operator=operator, note=note)
+    if after is None:
+        raise click.ClickException(f"{consent_id}: it had ended before")
+    status = after.status_at(now)
+    if status is GrantStatus.ACTIVE:
+        _record("connection_narrowed", after, operator, note)
+        click.echo(f"{consent_id}: that account is shared no longer")
+        return
+    _record("connection_ended", after, operator, note)
+    run_out = status is GrantStatus.EXPIRED
+    click.echo(f"{consent_id}: {_RUN_OUT if run_out else 'ended, since it was for no other account'}")
 
 
 def _end_many(store: ConnectionStore, consent_ids: list[str], operator: str, note: str) -> None:
@@ -132,16 +161,20 @@ def _end_some(store: ConnectionStore, consent_ids: list[str], operator: str, not
     """Ends the connections in one transaction, and then writes a line to the journal for each of them."""
     ended = store.end_all(consent_ids, operator=operator, note=note, now=utc_now())
     for grant in ended:
-        record_operation(
-            "connection_ended",
-            consent_id=grant.consent_id,
-            client_id=grant.client_id,
-            provider_id=grant.provider_id,
-            correlation_id=grant.correlation_id,
-            operator=operator,
-            note=note,
-        )
+        _record("connection_ended", grant, operator, note)
     return ended
+
+
+def _record(event: str, grant: ConsentGrant, operator: str, note: str) -> None:
+    record_operation(
+        event,
+        consent_id=grant.consent_id,
+        client_id=grant.client_id,
+        provider_id=grant.provider_id,
+        correlation_id=grant.correlation_id,
+        operator=operator,
+        note=note,
+    )
 
 
 def _had_run_out(grant: ConsentGrant) -> bool:

@@ -16,7 +16,7 @@ from app.stores.ledger.connections import AT_ONCE, ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.commands.consents import Operate, consent_of
 from tests.support.applications import services_of
-from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.builders import NOON, a_decision, a_grant, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 
@@ -111,6 +111,39 @@ def test_an_ended_connection_gives_no_tokens_and_says_who_ended_it(
     page = customer.client.get(f"/connections/{consent_id}").text
     assert "Robin" not in page
     assert "breach" not in page
+
+
+@pytest.mark.usefixtures("tokens")
+def test_one_account_is_taken_out_and_with_the_last_one_the_connection_ends(
+    operate: Operate, app: Flask, recorded: LedgerTables
+) -> None:
+    consent_id = consent_of(app)
+    recorded.name_accounts(consent_id, an_account(), an_account(account_id="acc-2"))
+    taken = operate("end", consent_id, "--account", "acc-2", *WHY)
+    assert (taken.exit_code, taken.stdout) == (0, f"{consent_id}: that account is shared no longer\n")
+    told = json.loads(taken.stderr)
+    assert (told["event"], told["operator"], told["note"]) == ("connection_narrowed", WHY[3], WHY[1])
+    assert "acc-2" not in taken.stderr
+    last = services_of(app).connections.history(consent_id)[-1]
+    assert (last.kind, last.actor, last.accounts) == ("narrowed", "operator", frozenset({"acc-2"}))
+    assert (last.operator, last.note) == (WHY[3], WHY[1])
+    again = operate("end", consent_id, "--account", "acc-2", *WHY)
+    assert (again.exit_code, again.stdout) == (1, "")
+    ended = operate("end", consent_id, "--account", "acc-1", *WHY)
+    assert ended.stdout == f"{consent_id}: ended, since it was for no other account\n"
+    assert json.loads(ended.stderr)["event"] == "connection_ended"
+    assert standing(recorded) == []
+    assert operate("end", consent_id, "--account", "acc-1", *WHY).exit_code == 1
+
+
+@pytest.mark.usefixtures("tokens")
+def test_an_account_that_a_connection_does_not_name_cannot_be_taken_out(
+    operate: Operate, app: Flask, recorded: LedgerTables
+) -> None:
+    for consent_id in (consent_of(app), "unknown"):
+        assert operate("end", consent_id, "--account", "acc-1", *WHY).exit_code == 1
+    assert operate("end", "--client", "dc-budget", "--account", "acc-1", *WHY).exit_code == 2
+    assert standing(recorded) == [consent_of(app)]
 
 
 @pytest.mark.usefixtures("tokens")

@@ -117,6 +117,7 @@ def test_a_bank_that_is_no_longer_registered_has_no_connections(
     server = register(
         ('provider_id = "1000"', 'provider_id = "1001"'),
         *[('"1000" = "ACTIVE"', '"1001" = "ACTIVE"')] * 4,
+        ('default_provider = "1000"', 'default_provider = "1001"'),
         browser=customer.client,
     )
     assert server.get(f"/connections/{consent_id}").status_code == 404
