@@ -21,6 +21,7 @@ from urllib3.util import Timeout, make_headers
 PATIENCE = 1.0  # seconds that an answer may take: a customer's app waits meanwhile
 LONGEST_ANSWER = 1 << 20  # bytes, several times what a consent for 200 accounts takes
 KEYS_LIFETIME = timedelta(minutes=10)
+FAILURE_PAUSE = timedelta(seconds=1)  # whoever has waited for a try that failed does not begin another
 UNKNOWN_KEY_PAUSE = timedelta(seconds=10)  # an invented `kid` must not make a call each time
 LONGEST_WITHDRAWAL_DELAY = timedelta(seconds=30)
 MOST_KEPT = 10_000  # answers about tokens
@@ -52,6 +53,7 @@ class AuthorizationServer:
         self._keys: Mapping[str, Any] = {}
         self._keys_until: datetime | None = None
         self._keys_pause_until: datetime | None = None
+        self._keys_failed_until: datetime | None = None
         self._keys_lock = Lock()
         self._answers: OrderedDict[bytes, tuple[datetime, Mapping[str, Any]]] = OrderedDict()
         self._answers_lock = Lock()
@@ -95,10 +97,14 @@ class AuthorizationServer:
         return answer
 
     def _fetch_keys(self, now: datetime) -> None:
+        if self._keys_failed_until is not None and now < self._keys_failed_until:
+            raise Unavailable("the keys could not be fetched just now")
+        self._keys_failed_until = now + FAILURE_PAUSE  # until it has succeeded
         try:
             keys = KeySet.import_key_set(self._ask("GET", "/.well-known/jwks.json"))  # type: ignore[arg-type]
         except (JoseError, KeyError, TypeError, ValueError) as error:
             raise Unavailable("these are no keys") from error
+        self._keys_failed_until = None
         self._keys = {key.kid: key for key in keys.keys if key.kid}
         self._keys_until, self._keys_pause_until = now + KEYS_LIFETIME, now + UNKNOWN_KEY_PAUSE
 

@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -392,6 +393,19 @@ def test_an_accord_that_is_slower_than_a_second_counts_as_away(accord: StandIn, 
     assert outcome(ask(guard, token)) == (503, "503")
     accord.wait.set()
     assert ask(guard, token).allowed
+
+
+def test_while_keys_cannot_be_fetched_nobody_waits_for_more_than_one_try(
+    accord: StandIn, guard: Guard
+) -> None:
+    token = accord.grant(customer_resource(*ALL))
+    accord.wait.clear()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: outcome(ask(guard, token)), range(8)))
+    accord.wait.set()
+    assert answers == [(503, "503")] * 8
+    assert accord.asked == [JWKS]
+    assert ask(guard, token, now=later(seconds=1)).allowed
 
 
 @pytest.mark.parametrize("status", [302, 401, 429, 500, 503])
