@@ -28,6 +28,7 @@ ELSEWHERE = {
     "domain/single_use.py": "stores/redis/test_once.py",
     "registration/*.py": "registration/test_file.py",
     "sign_in/__init__.py": "sign_in/test_sandbox.py",
+    "stores/ledger/connection_queries.py": "stores/ledger/test_connections.py",
     "stores/redis/authorization_record.py": "stores/redis/test_requests.py",
     "stores/redis/pushed.py": "web/test_pushed.py",
     "stores/redis/redis_py.py": "stores/redis/test_client.py",

@@ -12,7 +12,8 @@ from flask import Flask
 from app.commands.connections import connections
 from app.commands.ledger import ledger as ledger_commands
 from app.domain.history import Actor
-from app.stores.ledger.connections import AT_ONCE, ConnectionStore
+from app.stores.ledger.connection_queries import AT_ONCE
+from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.commands.consents import Operate, consent_of
 from tests.support.applications import services_of

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from app.commands.ledger import ledger as ledger_commands
-from app.stores.ledger.connections import AT_ONCE
+from app.stores.ledger.connection_queries import AT_ONCE
 from app.stores.ledger.ledger import Ledger
 from tests.commands.consents import Operate, consent_of
 from tests.support import texts

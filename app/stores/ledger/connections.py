@@ -3,125 +3,43 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Select,
-    and_,
-    bindparam,
-    func,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Select, select
 
 from app.domain.accounts import ChosenAccounts
 from app.domain.agreement import Agreement
 from app.domain.clusters import Scope, format_scope, parse_scope
 from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent
-from app.domain.history import ENDINGS, Actor, Event, EventKind, Reason
+from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.domain.narrowing import Withdrawn, narrowed_by
 from app.stores.ledger.account_columns import chosen_from, resources_column
+from app.stores.ledger.connection_queries import (
+    ACTIVE,
+    AT_ONCE,
+    BINDS,
+    CONNECTION,
+    ENDED,
+    ENDED_OLDER,
+    HISTORY,
+    HISTORY_WITHOUT_USE,
+    NARROW,
+    STANDING_CONSENT,
+    portion_of,
+    standing_of,
+)
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import (
     GRANT,
-    IS_STANDING,
     LOCKED_GRANT,
-    OF_CONSENT,
     append_events,
     end_grant,
     find_grant,
 )
 from app.stores.ledger.rows import agreement_from, ending_from, event_from, event_row, grant_from
-from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
+from app.stores.ledger.schema import grants
 from app.stores.ledger.statements import DatabaseConnection
-
-AT_ONCE = 500
-"""Connections that one statement reads or one transaction writes, where there may be any number of them.
-
-Customers whose grants a transaction has locked wait for its end: 500 are over in a fraction of a second.
-"""
-
-
-def _is_one_of(kinds: frozenset[EventKind]) -> ColumnElement[bool]:
-    """Whether an event is of one of `kinds`: constants in the statement's text, by which an index is used."""
-    return events.c.kind.in_([literal_column(f"'{kind}'") for kind in sorted(kinds)])
-
-
-# Statements are built here once, since building one costs more than the database takes to run it.
-_LAST_USED = (
-    select(func.max(refresh_tokens.c.last_used_at))
-    .where(refresh_tokens.c.consent_id == grants.c.consent_id)
-    .scalar_subquery()
-)
-_narrowings = events.alias()
-_NARROWED_AT = (
-    select(func.max(_narrowings.c.happened_at))
-    .where(
-        _narrowings.c.consent_id == grants.c.consent_id,
-        _narrowings.c.kind == literal_column(f"'{EventKind.NARROWED}'"),
-    )
-    .scalar_subquery()
-)
-_IS_ENDING = _is_one_of(ENDINGS)
-_CONNECTIONS = (
-    select(
-        grants,
-        decisions.c.requested_scope,
-        decisions.c.granted_scope.label("approved_scope"),
-        decisions.c.language,
-        decisions.c.screen_hash,
-        decisions.c.accounts,
-        _LAST_USED.label("last_used_at"),
-        _NARROWED_AT.label("narrowed_at"),
-        agreements.c.document,
-        *(events.c.kind, events.c.actor, events.c.reason, events.c.happened_at),
-        *(events.c.detail, events.c.operator, events.c.note),
-    )
-    .select_from(grants)
-    .join(decisions, decisions.c.request_id == grants.c.request_id)
-    .outerjoin(agreements, agreements.c.agreement_hash == decisions.c.agreement_hash)
-    .outerjoin(events, and_(events.c.consent_id == grants.c.consent_id, _IS_ENDING))
-)
-_CONNECTION = _CONNECTIONS.where(OF_CONSENT)
-_STANDING_CONSENT = (
-    select(grants, decisions.c.requested_scope, decisions.c.asked_at, decisions.c.agreement_hash)
-    .join(decisions, decisions.c.request_id == grants.c.request_id)
-    .where(*IS_STANDING)
-)
-_NEWEST_FIRST = (grants.c.approved_at.desc(), grants.c.consent_id.desc())
-_OLDER = (
-    grants.c.approved_at <= bindparam("approved_at", type_=UtcDateTime),
-    or_(
-        grants.c.approved_at < bindparam("approved_at", type_=UtcDateTime),
-        grants.c.consent_id < bindparam("older"),
-    ),
-)
-_WHOSE = {
-    "provider_id": grants.c.provider_id == bindparam("at_provider"),
-    "subject": grants.c.subject == bindparam("of_customer"),
-    "client_id": grants.c.client_id == bindparam("to_client"),
-}
-_BINDS = {"provider_id": "at_provider", "subject": "of_customer", "client_id": "to_client"}
-_OF_CUSTOMER = _CONNECTIONS.where(_WHOSE["provider_id"], _WHOSE["subject"]).order_by(*_NEWEST_FIRST)
-_NOW = bindparam("now", type_=UtcDateTime)
-_ACTIVE = _OF_CUSTOMER.where(grants.c.ended_at.is_(None), grants.c.expires_at > _NOW)
-_ENDED = _OF_CUSTOMER.where(or_(grants.c.ended_at.is_not(None), grants.c.expires_at <= _NOW)).limit(
-    bindparam("most", type_=Integer)
-)
-_ENDED_OLDER = _ENDED.where(*_OLDER)
-_HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
-_HISTORY_WITHOUT_USE = _HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
-_NARROW = (
-    update(grants)
-    .where(OF_CONSENT)
-    .values(granted_scope=bindparam("scope_left"), resources=bindparam("resources_left"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +66,6 @@ class Connection:
         return self.grant.status_at(now)
 
 
-@cache
-def _portion(whose: tuple[str, ...], *, is_first: bool) -> Select[Any]:
-    """The query for the first or a later portion of the connections with values in the columns `whose`."""
-    query = _CONNECTIONS.where(*(_WHOSE[name] for name in whose)).order_by(*_NEWEST_FIRST).limit(AT_ONCE)
-    return query if is_first else query.where(*_OLDER)
-
-
-@cache
-def _standing(whose: tuple[str, ...]) -> Select[Any]:
-    """The query for the connections, with values in the columns `whose`, that nothing has ended yet."""
-    return select(grants.c.consent_id).where(*(_WHOSE[name] for name in whose), grants.c.ended_at.is_(None))
-
-
 class ConnectionStore:
     """Reads and ends connections. Every method raises StoreUnavailable."""
 
@@ -170,12 +75,12 @@ class ConnectionStore:
     def find_connection(self, consent_id: str) -> Connection | None:
         if "\0" in consent_id:  # PostgreSQL would not even look for it
             return None
-        found = self._find_all(_CONNECTION, of_consent=consent_id)
+        found = self._find_all(CONNECTION, of_consent=consent_id)
         return found[0] if found else None
 
     def active_of(self, provider_id: str, subject: str, *, now: datetime) -> list[Connection]:
         """Every connection of one customer of one provider that is in force at `now`, the newest first."""
-        return self._find_all(_ACTIVE, at_provider=provider_id, of_customer=subject, now=now)
+        return self._find_all(ACTIVE, at_provider=provider_id, of_customer=subject, now=now)
 
     def ended_of(
         self,
@@ -192,9 +97,9 @@ class ConnectionStore:
         """
         values = {"at_provider": provider_id, "of_customer": subject, "now": now, "most": most}
         if older_than is None:
-            return self._find_all(_ENDED, **values)
+            return self._find_all(ENDED, **values)
         return self._find_all(
-            _ENDED_OLDER, **values, approved_at=older_than.approved_at, older=older_than.consent_id
+            ENDED_OLDER, **values, approved_at=older_than.approved_at, older=older_than.consent_id
         )
 
     def of(self, **whose: str) -> Iterator[Connection]:
@@ -204,13 +109,13 @@ class ConnectionStore:
         portions, while the caller iterates.
         """
         names = tuple(sorted(whose))
-        values: dict[str, Any] = {_BINDS[name]: value for name, value in whose.items()}
-        found = self._find_all(_portion(names, is_first=True), **values)
+        values: dict[str, Any] = {BINDS[name]: value for name, value in whose.items()}
+        found = self._find_all(portion_of(names, is_first=True), **values)
         yield from found
         while len(found) == AT_ONCE:
             last = found[-1].grant
             later = {"approved_at": last.approved_at, "older": last.consent_id}
-            found = self._find_all(_portion(names, is_first=False), **values, **later)
+            found = self._find_all(portion_of(names, is_first=False), **values, **later)
             yield from found
 
     def of_customer(self, provider_id: str, subject: str) -> list[Connection]:
@@ -223,9 +128,9 @@ class ConnectionStore:
 
     def standing(self, **whose: str) -> list[str]:
         """The consent_ids of connections that nothing has ended yet; `whose` as for `of`."""
-        values = {_BINDS[name]: value for name, value in whose.items()}
+        values = {BINDS[name]: value for name, value in whose.items()}
         with self._database.reading() as connection:
-            query = _standing(tuple(sorted(whose)))
+            query = standing_of(tuple(sorted(whose)))
             return sorted(row.consent_id for row in connection.rows(query, **values))
 
     def end_all(
@@ -252,7 +157,7 @@ class ConnectionStore:
         """The connection between the two that nothing has ended, which a new approval would replace."""
         between = {"at_provider": provider_id, "of_customer": subject, "to_client": client_id}
         with self._database.reading() as connection:
-            row = connection.first(_STANDING_CONSENT, **between)
+            row = connection.first(STANDING_CONSENT, **between)
         if row is None:
             return None
         return StandingConsent(
@@ -264,11 +169,11 @@ class ConnectionStore:
 
     def history(self, consent_id: str) -> list[Event]:
         """Everything that happened to a consent, in order."""
-        return self._events(_HISTORY, consent_id)
+        return self._events(HISTORY, consent_id)
 
     def history_without_use(self, consent_id: str) -> list[Event]:
         """The same without the use of tokens, which is an event of every day."""
-        return self._events(_HISTORY_WITHOUT_USE, consent_id)
+        return self._events(HISTORY_WITHOUT_USE, consent_id)
 
     def withdraw(
         self,
@@ -344,7 +249,7 @@ def _connection_from(row: Any) -> Connection:
 
 def _narrow(connection: DatabaseConnection, left: ConsentGrant) -> None:
     connection.change(
-        _NARROW,
+        NARROW,
         of_consent=left.consent_id,
         scope_left=format_scope(left.granted_scope),
         resources_left=resources_column(left.resources),

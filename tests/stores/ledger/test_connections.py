@@ -16,7 +16,8 @@ from app.domain.language import Language
 from app.domain.narrowing import Withdrawn
 from app.domain.resources import AccountGroup, applicable_scope
 from app.domain.tokens import hash_secret
-from app.stores.ledger.connections import AT_ONCE, Connection, ConnectionStore
+from app.stores.ledger.connection_queries import AT_ONCE
+from app.stores.ledger.connections import Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed
 from app.stores.ledger.schema import grants
 from app.stores.unavailable import StoreUnavailable
