@@ -1,6 +1,8 @@
 """The example bank's API and Accord as they are served: what a customer decides is what the API gives, at once."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import requests
 from werkzeug.test import Client, TestResponse
 
 from app.development.embedded import EmbeddedValkey
+from app.stores.keys import revoke_signing_key
 from examples.bank.app import create_app
 from tests.support.customer import hidden_fields
 from tests.support.page_contract import parse_page
@@ -25,14 +28,27 @@ def accord(
     folder = tmp_path_factory.mktemp("accord")
     ledger = folder / "ledger.sqlite3"
     ledger.write_bytes(empty_ledger.read_bytes())
+    own_keys = folder / "signing_keys.json"
+    own_keys.touch(mode=0o600)
+    own_keys.write_bytes(signing_keys.read_bytes())
     with RunningAccord(
         folder / "accord.log",
         redis_url=valkey.url,
         ledger_url=f"sqlite:///{ledger}",
-        signing_keys=signing_keys,
+        signing_keys=own_keys,
         ACCORD_STORE_TIMEOUT="2",
     ) as running:
         yield running
+
+
+class Clock:
+    """The bank's clock, which may be ahead of the machine's."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +146,24 @@ def test_another_banks_api_and_what_is_no_token_are_refused(accord: RunningAccor
         ("/maple/accounts", "x"),
     ):
         assert outcome(ask(bank, sent, path)) == (401, "602")
+
+
+def test_after_a_key_has_become_known_its_tokens_open_nothing_and_new_ones_open_what_they_did(
+    accord: RunningAccord,
+) -> None:
+    clock = Clock()
+    bank = Client(create_app(registration=DEMO_REGISTRY, issuer=accord.issuer, clock=clock))
+    old = connect(accord, "TRANSACTIONS")["access_token"]
+    path = f"/maple/accounts/{CHEQUING}/transactions"
+    assert ask(bank, old, path).status_code == 200
+    keys = Path(accord.environment["ACCORD_SIGNING_KEYS"])
+    [exposed] = {key["kid"] for key in json.loads(keys.read_text())["keys"]}
+    revoke_signing_key(keys, exposed, now=datetime.now(UTC))
+    new = connect(accord, "TRANSACTIONS")["access_token"]
+    assert outcome(ask(bank, old, path)) == (401, "602")
+    clock.ahead = timedelta(seconds=10)  # by then the bank asks for keys that it does not know
+    assert ask(bank, new, path).status_code == 200
+    assert outcome(ask(bank, old, path)) == (401, "602")
 
 
 def test_a_recipients_own_token_and_a_refresh_token_open_nothing(accord: RunningAccord, bank: Client) -> None:
