@@ -134,10 +134,10 @@ def _end_account(store: ConnectionStore, consent_id: str, account_id: str, opera
         raise click.ClickException(f"{consent_id}: it had ended before")
     status = after.status_at(now)
     if status is GrantStatus.ACTIVE:
-        _record("connection_narrowed", after, operator, note)
+        _record(after, operator, note, event="connection_narrowed")
         click.echo(f"{consent_id}: that account is shared no longer")
         return
-    _record("connection_ended", after, operator, note)
+    _record(after, operator, note, event="connection_ended")
     run_out = status is GrantStatus.EXPIRED
     click.echo(f"{consent_id}: {_RUN_OUT if run_out else 'ended, since it was for no other account'}")
 
@@ -161,11 +161,11 @@ def _end_some(store: ConnectionStore, consent_ids: list[str], operator: str, not
     """Ends the connections in one transaction, and then writes a line to the journal for each of them."""
     ended = store.end_all(consent_ids, operator=operator, note=note, now=utc_now())
     for grant in ended:
-        _record("connection_ended", grant, operator, note)
+        _record(grant, operator, note, event="connection_ended")
     return ended
 
 
-def _record(event: str, grant: ConsentGrant, operator: str, note: str) -> None:
+def _record(grant: ConsentGrant, operator: str, note: str, *, event: str) -> None:
     record_operation(
         event,
         consent_id=grant.consent_id,

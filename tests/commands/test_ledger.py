@@ -13,7 +13,7 @@ from app.stores.ledger.ledger import Ledger
 from tests.commands.consents import Operate, consent_of
 from tests.support import texts
 from tests.support.applications import services_of
-from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.builders import NOON, a_decision, a_grant, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 
@@ -111,6 +111,20 @@ def test_every_line_of_an_export_is_json_and_two_exports_are_the_same(
     assert json.loads(agreement["document"])["recipient_name"]["fr"] == "Boussole Budget"
     assert decision["decided_at"].endswith("+00:00")
     assert operate("export").stdout == exported.stdout
+
+
+def test_an_export_has_the_accounts_as_they_were_chosen_and_what_is_shared_of_them(
+    operate: Operate, customer: BrowserCustomer, recorded: LedgerTables
+) -> None:
+    customer.approve("TRANSACTIONS")
+    (row,) = recorded["grants"]
+    recorded.name_accounts(row["consent_id"], an_account(name="Épargne"))
+    exported = operate("export")
+    lines = {(line := json.loads(text))["record"]: line for text in exported.stdout.splitlines()}
+    (chosen,) = json.loads(lines["decision"]["accounts"])["chosen"]
+    assert (chosen["account_id"], chosen["name"], chosen["last_digits"]) == ("acc-1", "Épargne", "4821")
+    (group,) = json.loads(lines["grant"]["resources"])
+    assert group == {"clusters": "ACCOUNT_BASIC TRANSACTIONS", "accounts": ["acc-1"]}
 
 
 def test_an_export_since_a_day_leaves_out_what_is_older(operate: Operate, ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.domain.accounts import ChosenAccounts, account_document, parse_account
 from app.domain.clusters import Scope, format_scope, parse_scope
-from app.domain.resources import AccountGroup, Resources
+from app.domain.resources import Resources, group_accounts
 
 
 def chosen_column(accounts: ChosenAccounts | None) -> str | None:
@@ -47,9 +47,12 @@ def resources_from(column: str | None, granted_scope: Scope) -> Resources | None
     """
     if column is None:
         return None
-    return tuple(
-        AccountGroup(parse_scope(group["clusters"]) & granted_scope, tuple(group["accounts"]))
-        for group in json.loads(column)
+    return group_accounts(
+        {
+            account_id: parse_scope(group["clusters"]) & granted_scope
+            for group in json.loads(column)
+            for account_id in group["accounts"]
+        }
     )
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    update,
 )
 
 from app.domain.history import ENDINGS, EventKind
@@ -98,11 +97,6 @@ ENDED = _OF_CUSTOMER.where(or_(grants.c.ended_at.is_not(None), grants.c.expires_
 ENDED_OLDER = ENDED.where(*_OLDER)
 HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
 HISTORY_WITHOUT_USE = HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
-NARROW = (
-    update(grants)
-    .where(OF_CONSENT)
-    .values(granted_scope=bindparam("scope_left"), resources=bindparam("resources_left"))
-)
 
 
 @cache

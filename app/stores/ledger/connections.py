@@ -9,12 +9,12 @@ from sqlalchemy import Select, select
 
 from app.domain.accounts import ChosenAccounts
 from app.domain.agreement import Agreement
-from app.domain.clusters import Scope, format_scope, parse_scope
+from app.domain.clusters import Scope, parse_scope
 from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.domain.narrowing import Withdrawn, narrowed_by
-from app.stores.ledger.account_columns import chosen_from, resources_column
+from app.stores.ledger.account_columns import chosen_from
 from app.stores.ledger.connection_queries import (
     ACTIVE,
     AT_ONCE,
@@ -24,7 +24,6 @@ from app.stores.ledger.connection_queries import (
     ENDED_OLDER,
     HISTORY,
     HISTORY_WITHOUT_USE,
-    NARROW,
     STANDING_CONSENT,
     portion_of,
     standing_of,
@@ -33,13 +32,12 @@ from app.stores.ledger.database import Database
 from app.stores.ledger.grants import (
     GRANT,
     LOCKED_GRANT,
-    append_events,
     end_grant,
     find_grant,
+    narrow_grant,
 )
-from app.stores.ledger.rows import agreement_from, ending_from, event_from, event_row, grant_from
+from app.stores.ledger.rows import agreement_from, ending_from, event_from, grant_from
 from app.stores.ledger.schema import grants
-from app.stores.ledger.statements import DatabaseConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +200,7 @@ class ConnectionStore:
                 kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
                 end_grant(connection, grant, kind, actor, _reason(actor), now, **told)
             elif left != grant:
-                _narrow(connection, left)
-                taken = format_scope(grant.granted_scope - left.granted_scope) or None
-                accounts = grant.account_ids - left.account_ids
-                narrowed = event_row(
-                    grant, EventKind.NARROWED, actor, _reason(actor), now, taken, accounts=accounts, **told
-                )
-                append_events(connection, narrowed)
+                narrow_grant(connection, grant, left, actor, _reason(actor), now, **told)
             return find_grant(connection, GRANT, of_consent=consent_id)
 
     def record_expired(self, *, now: datetime, most: int = AT_ONCE) -> int:
@@ -244,15 +236,6 @@ def _connection_from(row: Any) -> Connection:
         last_used_at=row.last_used_at,
         narrowed_at=row.narrowed_at,
         ending=None if row.kind is None else ending_from(row),
-    )
-
-
-def _narrow(connection: DatabaseConnection, left: ConsentGrant) -> None:
-    connection.change(
-        NARROW,
-        of_consent=left.consent_id,
-        scope_left=format_scope(left.granted_scope),
-        resources_left=resources_column(left.resources),
     )
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select, update
 
+from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
+from app.stores.ledger.account_columns import resources_column
 from app.stores.ledger.refresh_tokens import revoke_tokens
 from app.stores.ledger.rows import EventRow, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, events, grants
@@ -37,6 +39,11 @@ LOCKED_GRANT = GRANT.with_for_update()
 """The grant `of_consent`, locked until the transaction ends."""
 
 _END = update(grants).where(OF_CONSENT, grants.c.ended_at.is_(None)).values(ended_at=_AT)
+_NARROW = (
+    update(grants)
+    .where(OF_CONSENT)
+    .values(granted_scope=bindparam("scope_left"), resources=bindparam("resources_left"))
+)
 # A grant that has run out ended when it ran out, and none ends before it was approved.
 _SUPERSEDE = (
     update(grants)
@@ -92,6 +99,33 @@ def end_grant(
     _revoke_tokens(connection, grant, now)
     append_events(connection, event_row(grant, kind, actor, reason, now, operator=operator, note=note))
     return True
+
+
+def narrow_grant(
+    connection: DatabaseConnection,
+    grant: ConsentGrant,
+    left: ConsentGrant,
+    actor: Actor,
+    reason: Reason,
+    now: datetime,
+    *,
+    operator: str | None = None,
+    note: str | None = None,
+) -> None:
+    """Makes `left` of a grant that the caller has locked, and appends the event with what was taken out."""
+    connection.change(
+        _NARROW,
+        of_consent=grant.consent_id,
+        scope_left=format_scope(left.granted_scope),
+        resources_left=resources_column(left.resources),
+    )
+    taken = format_scope(grant.granted_scope - left.granted_scope) or None
+    accounts = grant.account_ids - left.account_ids
+    told = {"operator": operator, "note": note}
+    append_events(
+        connection,
+        event_row(grant, EventKind.NARROWED, actor, reason, now, taken, accounts=accounts, **told),
+    )
 
 
 def supersede_grant(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:

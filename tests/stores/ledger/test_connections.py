@@ -409,11 +409,13 @@ def test_what_an_older_version_takes_out_of_the_scope_is_out_of_every_account(
     ledger: Ledger, connections: ConnectionStore, database: LedgerTables
 ) -> None:
     """It serves beside this one during an upgrade, and does not know the column of the accounts."""
-    connect_accounts(ledger, CHEQUING, SAVINGS)
+    connect_accounts(ledger, CHEQUING, TFSA)
     with create_engine(database.url, poolclass=NullPool).begin() as connection:
         connection.execute(update(grants).values(granted_scope="ACCOUNT_BASIC STATEMENTS"))
     found = load(connections)
-    assert found.grant.resources == (AccountGroup(SHARED - TRANSACTIONS, ("a-1", "a-2")),)
+    assert found.grant.resources == (AccountGroup(SHARED - TRANSACTIONS, ("a-1", "a-3")),)
+    assert withdraw(connections, TRANSACTIONS) == found.grant
+    assert "narrowed" not in happened(connections)
 
 
 # The end date

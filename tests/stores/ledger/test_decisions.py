@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 
 from app.domain.agreement import make_agreement
-from app.domain.consent import Answer, ConsentGrant, ShownConsent
+from app.domain.consent import Answer, ConsentGrant, ShownConsent, make_grant
 from app.domain.evidence import Screen
+from app.domain.history import Actor
 from app.domain.language import Language
+from app.domain.narrowing import Withdrawn
+from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.database import UniqueViolation
 from app.stores.ledger.decisions import (
     ConnectionChanged,
@@ -17,7 +20,7 @@ from app.stores.ledger.decisions import (
 )
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.rows import Answered
-from tests.support.builders import NOON, a_client, a_decision, a_grant, a_provider
+from tests.support.builders import NOON, YEAR, a_client, a_decision, a_grant, a_provider, an_account, chosen
 from tests.support.ledger_tables import LedgerTables
 
 HOUR = timedelta(hours=1)
@@ -87,6 +90,21 @@ def test_a_successor_is_recorded_with_what_it_replaced_if_its_page_said_so(
         ("consent-2", "approved"),
         ("consent-1", "superseded"),
     ]
+
+
+def test_a_page_that_showed_other_accounts_than_are_shared_replaces_nothing(ledger: Ledger) -> None:
+    both = chosen(an_account(), an_account(account_id="acc-2"))
+    first = a_decision(accounts=both)
+    grant = make_grant(first, ends_at=NOON + YEAR)
+    ledger.record_decision(first, grant)
+    part = Withdrawn(accounts=frozenset({"acc-2"}))
+    left = ConnectionStore(ledger.database).withdraw("consent-1", part, actor=Actor.CUSTOMER, now=NOON)
+    later = a_decision(request_id="request-2", consent_id="consent-2", accounts=both, decided_at=NOON + HOUR)
+    successor = make_grant(later, ends_at=NOON + YEAR)
+    with pytest.raises(ConnectionChanged), ledger.database.writing() as connection:
+        insert_decision(connection, later, successor, shown(grant))
+    with ledger.database.writing() as connection:
+        assert insert_decision(connection, later, successor, shown(left)).grant == successor
 
 
 def test_a_connection_that_has_run_out_is_replaced_without_a_word_on_the_page(ledger: Ledger) -> None:
