@@ -23,7 +23,8 @@ class AuthorizationCode:
 
     `unanswered` has the hex SHA-256 of the refresh token of each redemption that was answered with 503, since
     the ledger may have recorded it before it failed. A client that was told to retry is no replay
-    (docs/adr/0015): the code then works longer, until `last_retry_at` at most.
+    (docs/adr/0015): the code then works longer, until `last_retry_at` at most. `dpop_jkt` is the thumbprint
+    of the only key that may redeem it; None for any.
     """
 
     request_id: str
@@ -37,21 +38,25 @@ class AuthorizationCode:
     expires_at: datetime
     last_retry_at: datetime
     unanswered: frozenset[str] = frozenset()
+    dpop_jkt: str | None = None
 
     def is_alive_at(self, now: datetime) -> bool:
         return now < self.expires_at
 
-    def is_bound_to(self, client: Client, *, redirect_uri: str, code_verifier: str | None) -> bool:
-        """Whether the code was issued to `client`, for this redirect_uri and this code_verifier.
+    def is_bound_to(
+        self, client: Client, *, redirect_uri: str, code_verifier: str | None, jkt: str | None = None
+    ) -> bool:
+        """Whether the code was issued to `client`, for this redirect_uri, this code_verifier and this key.
 
-        Implements RFC 6749 4.1.3 and RFC 7636 4.6. A client that must use PKCE cannot redeem a code that was
-        issued without a code_challenge.
+        Implements RFC 6749 4.1.3, RFC 7636 4.6 and RFC 9449 10. A client that must use PKCE cannot
+        redeem a code that was issued without a code_challenge.
         """
         return (
             self.client_id == client.client_id
             and (self.code_challenge is not None or not client.must_use_pkce)
             and hmac.compare_digest(self.redirect_uri.encode(), redirect_uri.encode())
             and pkce.proves(code_verifier, self.code_challenge)
+            and self.dpop_jkt in (None, jkt)
         )
 
     def with_unanswered(self, token_hash: str, now: datetime) -> "AuthorizationCode":
@@ -69,6 +74,7 @@ def mint(
     now: datetime,
     lifetime: timedelta,
     longest: timedelta = LONGEST_CODE_LIFETIME,
+    dpop_jkt: str | None = None,
 ) -> AuthorizationCode:
     """The record of a code for `grant`, which is in the ledger already. `lifetime` is cut to `longest`."""
     return AuthorizationCode(
@@ -82,4 +88,5 @@ def mint(
         granted_scope=grant.granted_scope,
         expires_at=now + min(lifetime, longest),
         last_retry_at=now + longest,
+        dpop_jkt=dpop_jkt,
     )

@@ -1,7 +1,7 @@
 """An authorization request that its recipient has pushed before the browser comes (RFC 9126)."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.domain.authorization import (
@@ -60,3 +60,15 @@ def validate_pushed(
     except UnsafeRequest as unsafe:
         raise OAuthError(unsafe.error, unsafe.description) from unsafe
     return validate_parameters(params, registry, client, redirect_uri, fresh_correlation_id)
+
+
+def bind_to_key(request: AuthorizationRequest, jkt: str | None) -> AuthorizationRequest:
+    """The request, whose code only the key that was proven with it may redeem (RFC 9449 10.1).
+
+    Raises OAuthError where `dpop_jkt` names another key than the proof.
+    """
+    if jkt is None or jkt == request.dpop_jkt:
+        return request
+    if request.dpop_jkt is not None:
+        raise OAuthError(ErrorCode.INVALID_DPOP_PROOF, "dpop_jkt is not the key of the DPoP proof")
+    return replace(request, dpop_jkt=jkt)

@@ -60,6 +60,18 @@ class RefreshRequest:
     scope: Scope | None
 
 
+class TokenType(StrEnum):
+    """How an access token is presented (RFC 6750, RFC 9449 5)."""
+
+    BEARER = "Bearer"
+    DPOP = "DPoP"
+
+    @classmethod
+    def of(cls, jkt: str | None) -> "TokenType":
+        """The type of a token that is bound to the key `jkt`, or to none."""
+        return cls.BEARER if jkt is None else cls.DPOP
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
     """A successful answer of the token endpoint (RFC 6749 5.1). `expires_in` is in whole seconds.
@@ -73,6 +85,7 @@ class TokenResponse:
     correlation_id: str | None
     refresh_token: str | None = None
     consent_id: str | None = None
+    token_type: TokenType = TokenType.BEARER
 
 
 @dataclass(frozen=True, slots=True)

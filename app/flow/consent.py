@@ -277,6 +277,7 @@ class ConsentFlow:
             grant,
             redirect_uri=pending.request.redirect_uri,
             code_challenge=pending.request.code_challenge,
+            dpop_jkt=pending.request.dpop_jkt,
             now=now,
             lifetime=self.code_lifetime,
             longest=codes.LONGEST_FAPI_CODE if client.is_fapi else codes.LONGEST_CODE_LIFETIME,

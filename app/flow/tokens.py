@@ -4,17 +4,18 @@ Which call redeems a code, and whether a token still works, is decided by the le
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.agreement import effective_agreement
-from app.domain.caller import Caller
+from app.domain.caller import Caller, PresentedToken
 from app.domain.clusters import Scope, format_scope, known_clusters, parse_scope
 from app.domain.codes import AuthorizationCode
 from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.dpop import bound_to, key_of
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.fdx import TokenDetails, token_details
 from app.domain.history import Actor, EventKind
@@ -24,6 +25,7 @@ from app.domain.tokens import (
     RedemptionRequest,
     RefreshRequest,
     TokenResponse,
+    TokenType,
     access_token_claims,
     access_token_lifetime,
     admin_token_claims,
@@ -84,7 +86,10 @@ class TokenFlow:
             record is None
             or not record.is_alive_at(now)
             or not record.is_bound_to(
-                client, redirect_uri=request.redirect_uri, code_verifier=request.code_verifier
+                client,
+                redirect_uri=request.redirect_uri,
+                code_verifier=request.code_verifier,
+                jkt=caller.jkt,
             )
         ):
             self._end_if_redeemed(request_id, client, now)
@@ -107,7 +112,7 @@ class TokenFlow:
             case Redeemed(grant):
                 log_event(EventKind.REDEEMED, grant)
                 return self._token_response(
-                    grant, provider, grant.granted_scope, now, refresh_token=refresh_token
+                    caller, grant, provider, grant.granted_scope, now, refresh_token=refresh_token
                 )
             case Replayed(grant, ended_now):
                 if ended_now:
@@ -134,7 +139,9 @@ class TokenFlow:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
         log_event(EventKind.REFRESHED, refreshed)
         scope = narrowed_scope(refreshed.granted_scope, request.scope)
-        return self._token_response(refreshed, provider, scope, now, refresh_token=request.refresh_token)
+        return self._token_response(
+            caller, refreshed, provider, scope, now, refresh_token=request.refresh_token
+        )
 
     def administer(self, caller: Caller) -> TokenResponse:
         """An access token for the client itself (RFC 6749 4.4), with which it reads its own consents."""
@@ -149,7 +156,8 @@ class TokenFlow:
         )
         log_administered(client)
         return TokenResponse(
-            access_token=self.keys.sign(claims),
+            access_token=self._signed(claims, caller),
+            token_type=TokenType.of(caller.jkt),
             expires_in=int(self.access_token_lifetime.total_seconds()),
             scope=ADMIN_SCOPE,
             correlation_id=None,
@@ -175,6 +183,14 @@ class TokenFlow:
             return None
         return LiveToken({**claims, "scope": format_scope(left)}, client.client_id, connection)
 
+    def find_presented(self, presented: PresentedToken) -> LiveToken | None:
+        """The presented access token, while it works, with the key that it is bound to and no other.
+
+        A bound token is no bearer token, and the other way round (RFC 9449 7.1, 7.2).
+        """
+        live = self.find_live(presented.access_token)
+        return live if live is not None and key_of(live.claims) == presented.jkt else None
+
     def introspect(self, token: str, asker: Client | ResourceServer) -> dict[str, Any]:
         """The answer of RFC 7662 2.2 to whom the token concerns; to others it says that it is inactive.
 
@@ -182,7 +198,8 @@ class TokenFlow:
         """
         live = self.find_live(token)
         if live is not None and _concerns(live, asker):
-            answer = {"active": True, "token_type": "Bearer", **live.claims}
+            token_type = TokenType.of(key_of(live.claims))  # RFC 9449 6.2
+            answer = {"active": True, "token_type": token_type, **live.claims}
             if live.connection is None:
                 return answer
             return {**answer, **self._details(live.connection, live.claims["scope"])}
@@ -190,14 +207,16 @@ class TokenFlow:
             return self._introspect_refresh_token(token, asker)
         return {"active": False}
 
-    def revoke_connection(self, access_token: str) -> bool:
+    def revoke_connection(self, presented: PresentedToken) -> bool:
         """Ends the connection of an access token. False where the token was not issued here for a connection.
+
+        It is also False for a token that is bound to another key than the one that was proven.
 
         True where the connection is over, even if it was before: after a lost reply the call may be repeated.
         Raises OAuthError where the client has registered that only it ends its connections (RFC 7009 2.1).
         """
-        claims = self._own_claims(access_token)
-        if claims is None or "consent_id" not in claims:
+        claims = self._own_claims(presented.access_token)
+        if claims is None or "consent_id" not in claims or key_of(claims) != presented.jkt:
             return False
         client = self.registry.clients.get(claims["client_id"])
         if client is not None and client.revocation_requires_client_authentication:
@@ -265,6 +284,11 @@ class TokenFlow:
             return None
         return claims
 
+    def _signed(self, claims: Mapping[str, Any], caller: Caller) -> str:
+        """An access token that is bound to the caller's key, if it has proven one."""
+        caller.require_key_for_profile()
+        return self.keys.sign(bound_to(caller.jkt, claims))
+
     def _is_in_force(self, grant: ConsentGrant, client: Client) -> bool:
         is_active = grant.status_at(self.clock()) is GrantStatus.ACTIVE
         return is_active and client.status_with(grant.provider_id) is Status.ACTIVE
@@ -290,6 +314,7 @@ class TokenFlow:
 
     def _token_response(
         self,
+        caller: Caller,
         grant: ConsentGrant,
         provider: DataProvider,
         scope: Scope,
@@ -312,7 +337,8 @@ class TokenFlow:
             lifetime=lifetime,
         )
         return TokenResponse(
-            access_token=self.keys.sign(claims),
+            access_token=self._signed(claims, caller),
+            token_type=TokenType.of(caller.jkt),
             expires_in=int(lifetime.total_seconds()),
             scope=format_scope(scope),
             correlation_id=grant.correlation_id,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.domain.caller import Caller
+from app.domain.caller import Caller, PresentedToken
 from app.domain.clusters import DataCluster
 from app.domain.consent import Answer, ShownConsent
 from app.domain.errors import ErrorCode, OAuthError
@@ -213,11 +213,11 @@ def test_a_connection_ends_by_its_token_alone_unless_its_client_wants_to_be_aske
 ) -> None:
     careful = a_registry(a_client(revocation_requires_client_authentication=True))
     with pytest.raises(OAuthError) as needs_client:
-        replace(token_flow, registry=careful).revoke_connection(tokens.access_token)
+        replace(token_flow, registry=careful).revoke_connection(PresentedToken(tokens.access_token))
     assert refused(needs_client) is ErrorCode.UNAUTHORIZED_CLIENT
-    assert not token_flow.revoke_connection("no.token.ofours")
-    assert token_flow.revoke_connection(tokens.access_token)
-    assert token_flow.revoke_connection(tokens.access_token), "it is over"
+    assert not token_flow.revoke_connection(PresentedToken("no.token.ofours"))
+    assert token_flow.revoke_connection(PresentedToken(tokens.access_token))
+    assert token_flow.revoke_connection(PresentedToken(tokens.access_token)), "it is over"
 
 
 def test_a_clients_own_token_has_no_connection_and_cannot_be_revoked(token_flow: TokenFlow) -> None:
@@ -225,7 +225,7 @@ def test_a_clients_own_token_has_no_connection_and_cannot_be_revoked(token_flow:
     live = token_flow.find_live(administered.access_token)
     assert live is not None
     assert (live.client_id, live.connection, live.claims["scope"]) == ("dc-budget", None, ADMIN_SCOPE)
-    assert not token_flow.revoke_connection(administered.access_token)
+    assert not token_flow.revoke_connection(PresentedToken(administered.access_token))
     with pytest.raises(OAuthError) as told:
         token_flow.revoke(administered.access_token, BUDGET)
     assert refused(told) is ErrorCode.UNSUPPORTED_TOKEN_TYPE
@@ -236,4 +236,4 @@ def test_a_token_of_another_issuer_with_the_same_keys_is_none_of_ours(
 ) -> None:
     elsewhere = replace(token_flow, issuer="https://another.example")
     assert elsewhere.find_live(tokens.access_token) is None
-    assert not elsewhere.revoke_connection(tokens.access_token)
+    assert not elsewhere.revoke_connection(PresentedToken(tokens.access_token))

@@ -3,6 +3,7 @@
 import json
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from joserfc.jws import JWSRegistry
 from werkzeug.test import TestResponse
 
 from app.domain.assertion import ASSERTION_TYPE
+from app.domain.dpop import token_hash
 from tests.support.applications import Clock
 from tests.support.builders import CALLBACK, CHALLENGE, NOON, VERIFIER
 from tests.support.customer import BrowserCustomer, carried_params
@@ -23,6 +25,7 @@ from tests.support.repository import ROOT
 ISSUER = "http://localhost:8000"
 FAPI = "dc-fapi"
 PAR = "/api/v1/par"
+TOKEN = "/api/v1/token"
 DEMO_KEY = json.loads((ROOT / "registry" / "demo_fapi_key.json").read_text(encoding="utf-8"))["keys"][0]
 
 _REGISTRY = JWSRegistry(algorithms=["ES256", "PS256", "RS256", "HS256", "Ed25519"], strict_check_header=False)
@@ -36,7 +39,7 @@ def fresh_jti() -> str:
 
 def a_key(kind: str = "EC", **members: Any) -> Key:
     """A new private key, of the kinds EC, RSA and OKP."""
-    parameters: Any = {"kid": "key-1", **members}
+    parameters: Any = {name: value for name, value in {"kid": "key-1", **members}.items() if value}
     if kind == "RSA":
         return RSAKey.generate_key(2048, parameters)
     if kind == "OKP":
@@ -111,6 +114,28 @@ def authenticated(
 CLIENT2 = "dc-fapi-2"
 
 
+def proof_claims(
+    method: str, path: str, *, now: datetime = NOON, access_token: str | None = None, **changes: Any
+) -> dict[str, Any]:
+    """What a proof says of a request; None leaves a claim out."""
+    claims = {
+        "jti": fresh_jti(),
+        "htm": method,
+        "htu": f"{ISSUER}{path}",
+        "iat": int(now.timestamp()),
+        "ath": None if access_token is None else token_hash(access_token),
+        **changes,
+    }
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def a_proof(key: Key, claims: dict[str, Any], **header: Any) -> str:
+    """A DPoP proof with the members that the conformance suite sends; None leaves one out."""
+    alg = header.get("alg") or algorithm_of(key)
+    jwk = public(key, alg=alg, use="sig")
+    return signed(claims, key, **{"typ": "dpop+jwt", "alg": alg, "jwk": jwk, **header})
+
+
 class FapiRecipient:
     """A recipient of FAPI 2.0 that does everything by hand, and its customer's browser on the same `client`."""
 
@@ -121,10 +146,24 @@ class FapiRecipient:
         self.clock = clock
         self.client_id = client_id
         self.key = key or demo_key()
+        self.dpop_key = a_key(kid=None)
 
     def authenticated(self, **claims: Any) -> dict[str, str]:
         """The form fields with which it says who it is."""
         return authenticated(self.client_id, self.key, now=self.clock.now, **claims)
+
+    def proof(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: Key | None = None,
+        access_token: str | None = None,
+        **changes: Any,
+    ) -> dict[str, str]:
+        """The header that proves its key for one request."""
+        claims = proof_claims(method, path, now=self.clock.now, access_token=access_token, **changes)
+        return {"DPoP": a_proof(key or self.dpop_key, claims)}
 
     def push(self, *, headers: Any = None, **changes: str | None) -> TestResponse:
         """Pushes a good request, with `changes`; None leaves a parameter out."""
@@ -176,8 +215,42 @@ class FapiRecipient:
             **({} if "client_assertion" in changes else self.authenticated()),
             **changes,
         }
+        return self.ask_for_tokens(fields, headers)
+
+    def refresh(self, refresh_token: str, *, headers: Any = None, **changes: str | None) -> TestResponse:
+        fields = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            **({} if "client_assertion" in changes else self.authenticated()),
+            **changes,
+        }
+        return self.ask_for_tokens(fields, headers)
+
+    def administer(self, *, headers: Any = None) -> TestResponse:
+        fields = {"grant_type": "client_credentials", "scope": "client:admin", **self.authenticated()}
+        return self.ask_for_tokens(fields, headers)
+
+    def ask_for_tokens(self, fields: Mapping[str, str | None], headers: Any = None) -> TestResponse:
+        """With a good proof, unless other `headers` are given; None among the fields leaves one out."""
         sent = {name: value for name, value in fields.items() if value is not None}
-        return self.client.post("/api/v1/token", data=sent, headers=headers)
+        headers = self.proof("POST", TOKEN) if headers is None else headers
+        return self.client.post(TOKEN, data=sent, headers=headers)
+
+    def tokens(self, **changes: Any) -> dict[str, Any]:
+        """A whole consent, and what it gave."""
+        response = self.redeem(self.code(**changes))
+        assert response.status_code == 200, response.text
+        return dict(response.get_json())
+
+    def with_token(
+        self, method: str, path: str, access_token: str, *, key: Key | None = None, **changes: Any
+    ) -> TestResponse:
+        """A request with a bound token and its proof."""
+        headers = {
+            "Authorization": f"DPoP {access_token}",
+            **self.proof(method, path, key=key, access_token=access_token, **changes),
+        }
+        return self.client.open(path, method=method, headers=headers)
 
 
 def second_recipient(key: Key) -> tuple[str, str]:

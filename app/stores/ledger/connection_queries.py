@@ -95,6 +95,10 @@ ENDED = _OF_CUSTOMER.where(or_(grants.c.ended_at.is_not(None), grants.c.expires_
     bindparam("most", type_=Integer)
 )
 ENDED_OLDER = ENDED.where(*_OLDER)
+OF_CLIENT = (
+    _CONNECTIONS.where(_WHOSE["client_id"]).order_by(*_NEWEST_FIRST).limit(bindparam("most", type_=Integer))
+)
+OF_CLIENT_OLDER = OF_CLIENT.where(*_OLDER)
 HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
 HISTORY_WITHOUT_USE = HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
 

@@ -24,6 +24,8 @@ from app.stores.ledger.connection_queries import (
     ENDED_OLDER,
     HISTORY,
     HISTORY_WITHOUT_USE,
+    OF_CLIENT,
+    OF_CLIENT_OLDER,
     STANDING_CONSENT,
     portion_of,
     standing_of,
@@ -123,6 +125,19 @@ class ConnectionStore:
     def of_client(self, client_id: str) -> list[Connection]:
         """Every connection of one recipient, the newest first."""
         return list(self.of(client_id=client_id))
+
+    def page_of_client(
+        self, client_id: str, *, most: int, older_than: Connection | None = None
+    ) -> list[Connection]:
+        """The connections of one recipient, the newest first, `most` at the most.
+
+        With `older_than`, only those that were approved before that one: the next page of a list.
+        """
+        values = {"to_client": client_id, "most": most}
+        if older_than is None:
+            return self._find_all(OF_CLIENT, **values)
+        last = older_than.grant
+        return self._find_all(OF_CLIENT_OLDER, **values, approved_at=last.approved_at, older=last.consent_id)
 
     def standing(self, **whose: str) -> list[str]:
         """The consent_ids of connections that nothing has ended yet; `whose` as for `of`."""

@@ -34,9 +34,10 @@ class _Record(TypedDict):
     provider: str
     scope: str
     expires: str
-    # The version before wrote neither of these.
+    # The versions before did not write these.
     last_retry: NotRequired[str]
     unanswered: NotRequired[list[str]]
+    jkt: NotRequired[str | None]
 
 
 class CodeStore:
@@ -130,6 +131,7 @@ def _record(code: AuthorizationCode) -> _Record:
         "expires": code.expires_at.isoformat(),
         "last_retry": code.last_retry_at.isoformat(),
         "unanswered": sorted(code.unanswered),
+        "jkt": code.dpop_jkt,
     }
 
 
@@ -146,4 +148,5 @@ def _code(request_id: str, record: _Record) -> AuthorizationCode:
         expires_at=datetime.fromisoformat(record["expires"]),
         last_retry_at=datetime.fromisoformat(record.get("last_retry", record["expires"])),
         unanswered=frozenset(record.get("unanswered", ())),
+        dpop_jkt=record.get("jkt"),
     )

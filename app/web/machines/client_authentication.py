@@ -23,6 +23,7 @@ from app.domain.tokens import ClientCredentials, authenticate_caller, authentica
 from app.web.current import services
 from app.web.edge.headers import bind_parties, bind_secret_used
 from app.web.edge.limits import wrong_secrets_counted
+from app.web.machines.proof import read_proof
 
 _NEVER_IN_A_QUERY = {
     "client_id",
@@ -67,6 +68,12 @@ def read_caller(params: Params) -> Caller:
     client, used = authenticate_client(credentials, services().registry, now=services().clock())
     bind_secret_used(used)
     return Caller(client)
+
+
+def with_proof(caller: Caller) -> Caller:
+    """The caller with the key that its request proves to hold, if it shows a proof. Raises OAuthError."""
+    proof = read_proof()
+    return caller if proof is None else caller.with_proof(proof)
 
 
 def authenticated_client(params: Params) -> Client:

@@ -1,29 +1,89 @@
-"""`GET /api/v1/consents/<consent_id>`: the record of a consent, for the recipient that holds it."""
+"""`GET /api/v1/consents` and `/api/v1/consents/<consent_id>`: the records of consents, for the recipient that
+holds them.
+"""
 
+import re
 import uuid
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request, url_for
 from werkzeug.exceptions import NotFound
 
 from app.domain.agreement import effective_agreement
-from app.domain.fdx import consent_grant
+from app.domain.errors import ErrorCode, OAuthError
+from app.domain.fdx import ConsentGrantRecord, consent_grant
+from app.flow.tokens import LiveToken
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
-from app.web.machines.access_token import bearer_token, invalid_token
+from app.web.machines.access_token import invalid_token, presented_token
 
 bp = Blueprint("consents", __name__)
+
+MOST_LISTED = 100  # records in one answer, some 70 kB: a judgement
+_INTERACTION = "x-fapi-interaction-id"
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
+
+
+@bp.get("/api/v1/consents")
+def list_consents() -> Response:
+    """The consent of the access token; with the client's own, all of its consents, the newest first.
+
+    `next` is the address of those that are older, where there are any.
+    """
+    set_correlation_id(str(uuid.uuid4()))
+    live = _live_token()
+    if live.connection is not None:
+        return _answer({"consents": [_record(live.connection)]})
+    found = services().connections.page_of_client(
+        live.client_id, most=MOST_LISTED + 1, older_than=_older_than(live.client_id)
+    )
+    answer: dict[str, object] = {"consents": [_record(connection) for connection in found[:MOST_LISTED]]}
+    if len(found) > MOST_LISTED:
+        last = found[MOST_LISTED - 1].grant.consent_id
+        issuer = services().settings.issuer
+        answer["next"] = issuer + url_for("consents.list_consents", older_than=last)
+    return _answer(answer)
 
 
 @bp.get("/api/v1/consents/<uuid:consent_id>")
 def show_consent_record(consent_id: uuid.UUID) -> Response:
     """Needs an access token of this consent, or the client's own; else the consent is unknown (404)."""
     set_correlation_id(str(uuid.uuid4()))
-    connection = _find(bearer_token(), str(consent_id))
-    grant = connection.grant
-    set_correlation_id(grant.correlation_id)
-    registry = services().registry
-    record = consent_grant(
+    connection = _find(_live_token(), str(consent_id))
+    set_correlation_id(connection.grant.correlation_id)
+    return _answer(_record(connection))
+
+
+def _live_token() -> LiveToken:
+    live = services().tokens.find_presented(presented_token())
+    if live is None:
+        raise invalid_token()
+    return live
+
+
+def _find(live: LiveToken, consent_id: str) -> Connection:
+    connection = live.connection or services().connections.find_connection(consent_id)
+    if connection is None or connection.grant.consent_id != consent_id:
+        raise NotFound
+    if connection.grant.client_id != live.client_id:
+        raise NotFound
+    return connection
+
+
+def _older_than(client_id: str) -> Connection | None:
+    """The last consent of the page before, which must be one of the client's. Raises OAuthError."""
+    consent_id = request.args.get("older_than")
+    if consent_id is None:
+        return None
+    connection = services().connections.find_connection(consent_id)
+    if connection is None or connection.grant.client_id != client_id:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "older_than must be one of this client's consents")
+    return connection
+
+
+def _record(connection: Connection) -> ConsentGrantRecord:
+    grant, registry = connection.grant, services().registry
+    return consent_grant(
         grant,
         agreement=effective_agreement(
             connection.agreement,
@@ -34,16 +94,12 @@ def show_consent_record(consent_id: uuid.UUID) -> Response:
         ending=connection.ending,
         now=services().clock(),
     )
-    return jsonify(record)
 
 
-def _find(access_token: str, consent_id: str) -> Connection:
-    live = services().tokens.find_live(access_token)
-    if live is None:
-        raise invalid_token()
-    connection = live.connection or services().connections.find_connection(consent_id)
-    if connection is None or connection.grant.consent_id != consent_id:
-        raise NotFound
-    if connection.grant.client_id != live.client_id:
-        raise NotFound
-    return connection
+def _answer(content: object) -> Response:
+    """`content` as JSON, with the interaction id that was sent, if it is one (FAPI: a UUID)."""
+    response = jsonify(content)
+    sent = request.headers.get(_INTERACTION, "")
+    if _UUID.fullmatch(sent):
+        response.headers[_INTERACTION] = sent
+    return response

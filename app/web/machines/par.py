@@ -6,12 +6,12 @@ import structlog
 from flask import Blueprint, Response, jsonify
 
 from app.domain.params import Params
-from app.domain.pushed import PUSHED_PARAMETERS, validate_pushed
+from app.domain.pushed import PUSHED_PARAMETERS, bind_to_key, validate_pushed
 from app.web.current import services
 from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.limits import limit_tokens_of
 from app.web.machines.body import read_form
-from app.web.machines.client_authentication import authenticating, read_caller
+from app.web.machines.client_authentication import authenticating, read_caller, with_proof
 
 bp = Blueprint("par", __name__)
 
@@ -38,6 +38,8 @@ def _push(params: Params) -> str:
     asked = validate_pushed(
         params, caller.client, services().registry, fresh_correlation_id=str(uuid.uuid4())
     )
+    caller = with_proof(caller)
+    asked = bind_to_key(asked, caller.jkt)
     set_correlation_id(asked.correlation_id)
     bind_parties(asked.client_id, asked.provider_id)
     request_uri = services().pushes.push(caller, asked)

@@ -1,4 +1,4 @@
-"""`/api/v1/revoke`: a recipient ends a connection, by POST (RFC 7009) or by DELETE with a bearer token."""
+"""`/api/v1/revoke`: a recipient ends a connection, by POST (RFC 7009) or by DELETE with an access token."""
 
 import uuid
 
@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify
 from app.domain.tokens import ONE_TOKEN_PARAMETERS, validate_token_parameter
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
-from app.web.machines.access_token import bearer_token, invalid_token
+from app.web.machines.access_token import invalid_token, presented_token
 from app.web.machines.body import read_body
 from app.web.machines.client_authentication import authenticated_client
 
@@ -16,9 +16,9 @@ bp = Blueprint("revoke", __name__)
 
 @bp.delete("/api/v1/revoke")
 def connection() -> Response:
-    """Ends the connection of the bearer token. Answers 204 after the end has been recorded."""
+    """Ends the connection of the access token. Answers 204 after the end has been recorded."""
     set_correlation_id(str(uuid.uuid4()))
-    if not services().tokens.revoke_connection(bearer_token()):
+    if not services().tokens.revoke_connection(presented_token()):
         raise invalid_token()
     response = Response(status=204)
     del response.headers["Content-Type"]  # an answer without a body has no media type

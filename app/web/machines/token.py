@@ -17,7 +17,7 @@ from app.web.current import services
 from app.web.edge.headers import set_correlation_id
 from app.web.edge.limits import limit_tokens_of
 from app.web.machines.body import read_body
-from app.web.machines.client_authentication import authenticating, read_caller
+from app.web.machines.client_authentication import authenticating, read_caller, with_proof
 
 bp = Blueprint("token", __name__)
 
@@ -35,7 +35,8 @@ def token() -> Response:
 
 
 def _issue(params: Params) -> TokenResponse:
-    caller = read_caller(params)
+    caller = with_proof(read_caller(params))
+    caller.require_key_for_profile()
     limit_tokens_of(caller.client.client_id)
     token_request = validate_token_request(params)
     match token_request:
@@ -51,7 +52,7 @@ def _answer(issued: TokenResponse) -> Response:
     """The successful answer as JSON, which no cache may keep (RFC 6749 5.1)."""
     members: dict[str, str | int] = {
         "access_token": issued.access_token,
-        "token_type": "Bearer",
+        "token_type": issued.token_type,
         "expires_in": issued.expires_in,
         "scope": issued.scope,
     }

@@ -49,6 +49,7 @@ def metadata() -> Response:
         token_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
         revocation_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
         introspection_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
+        dpop_signing_alg_values_supported=ALGORITHMS,
         code_challenge_methods_supported=[pkce.METHOD],
         authorization_response_iss_parameter_supported=True,
         ui_locales_supported=list(Language),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,10 +17,12 @@ from tests.support.fapi import (
     FAPI,
     ISSUER,
     a_key,
+    a_proof,
     assertion_claims,
     assertion_fields,
     authenticated,
     demo_key,
+    proof_claims,
     public,
     signed,
 )
@@ -29,13 +31,20 @@ from tests.support.page_contract import ContractClient
 
 ADMIN = {"grant_type": "client_credentials", "scope": "client:admin"}
 SECONDS = int(NOON.timestamp())
+KEY = a_key()
 # At each endpoint: the fields beside the credentials. An unknown token is a good question for two of them.
 ENDPOINTS = {TOKEN: ADMIN, REVOKE: {"token": "unknown"}, INTROSPECT: {"token": "unknown"}}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS)
 
 
 def ask(client: ContractClient, fields: dict[str, str], endpoint: str = TOKEN, **how: Any) -> TestResponse:
-    return client.post(endpoint, data={**ENDPOINTS[endpoint], **fields}, **how)
+    """With the proof of a key, which the token endpoint wants of this recipient."""
+    headers = {**a_proof_for(endpoint), **how.pop("headers", {})}
+    return client.post(endpoint, data={**ENDPOINTS[endpoint], **fields}, headers=headers, **how)
+
+
+def a_proof_for(endpoint: str, now: datetime = NOON) -> dict[str, str]:
+    return {"DPoP": a_proof(KEY, proof_claims("POST", endpoint, now=now))}
 
 
 def check_turned_away(response: TestResponse) -> None:
@@ -49,7 +58,12 @@ def check_turned_away(response: TestResponse) -> None:
 def test_an_assertion_says_who_calls(client: ContractClient, endpoint: str) -> None:
     assert ask(client, authenticated(), endpoint).status_code == 200
     assert ask(client, {**authenticated(), "client_id": FAPI}, endpoint).status_code == 200
-    assert client.post(endpoint, json={**ENDPOINTS[endpoint], **authenticated()}).status_code == 200
+    assert (
+        client.post(
+            endpoint, json={**ENDPOINTS[endpoint], **authenticated()}, headers=a_proof_for(endpoint)
+        ).status_code
+        == 200
+    )
 
 
 @every_endpoint
@@ -168,8 +182,9 @@ def test_a_used_assertion_is_known_until_it_has_ended(client: ContractClient, cl
     fields = authenticated(exp=SECONDS + 300)
     assert ask(client, fields).status_code == 200
     clock.advance(timedelta(seconds=309))
-    check_turned_away(ask(client, fields))
-    assert ask(client, authenticated(now=clock.now)).status_code == 200
+    check_turned_away(ask(client, fields, headers=a_proof_for(TOKEN, clock.now)))
+    late = a_proof_for(TOKEN, clock.now)
+    assert ask(client, authenticated(now=clock.now), headers=late).status_code == 200
 
 
 def test_a_replayed_assertion_costs_no_code(customer: BrowserCustomer) -> None:
@@ -182,5 +197,6 @@ def test_a_replayed_assertion_costs_no_code(customer: BrowserCustomer) -> None:
         "code": code,
         "redirect_uri": "http://localhost:8001/callback",
     }
-    check_turned_away(customer.client.post(TOKEN, data={**fields, **used}))
+    sent = {**fields, **used}
+    check_turned_away(customer.client.post(TOKEN, data=sent, headers=a_proof_for(TOKEN)))
     assert customer.redeem(code).status_code == 200

@@ -38,7 +38,8 @@ def path_of(metadata: dict[str, Any], name: str) -> str:
 def authenticated(method: str) -> tuple[dict[str, str], dict[str, str]]:
     """The fields and the headers that authenticate by `method`."""
     if method == "private_key_jwt":
-        return fapi.authenticated(), {}
+        proof = fapi.a_proof(fapi.a_key(), fapi.proof_claims("POST", "/api/v1/token"))
+        return fapi.authenticated(), {"DPoP": proof}
     if method == "client_secret_basic":
         return {}, basic(*BUDGET)
     assert method == "client_secret_post"
@@ -65,6 +66,7 @@ def test_the_metadata_names_nothing_that_is_not_tried_here(metadata: dict[str, A
         "token_endpoint_auth_signing_alg_values_supported",
         "revocation_endpoint_auth_signing_alg_values_supported",
         "introspection_endpoint_auth_signing_alg_values_supported",
+        "dpop_signing_alg_values_supported",
         "code_challenge_methods_supported",
         "authorization_response_iss_parameter_supported",
         "ui_locales_supported",
@@ -152,8 +154,20 @@ def test_every_algorithm_of_a_signature_works_at_its_endpoint(
                 "token": "unknown",
                 **fapi.assertion_fields(assertion),
             }
-            response = client.post(path_of(metadata, f"{endpoint}_endpoint"), data=sent)
+            address = path_of(metadata, f"{endpoint}_endpoint")
+            proof = fapi.a_proof(key, fapi.proof_claims("POST", address), alg=algorithm)
+            response = client.post(address, data=sent, headers={"DPoP": proof})
             assert response.status_code == 200, (endpoint, algorithm)
+
+
+def test_every_algorithm_of_a_proof_works(client: ContractClient, metadata: dict[str, Any]) -> None:
+    for algorithm in metadata["dpop_signing_alg_values_supported"]:
+        key = fapi.a_key({"ES256": "EC", "PS256": "RSA"}.get(algorithm, "OKP"))
+        address = path_of(metadata, "token_endpoint")
+        proof = fapi.a_proof(key, fapi.proof_claims("POST", address), alg=algorithm)
+        sent = {"grant_type": "client_credentials", "scope": "client:admin"}
+        response = client.post(address, data=sent, headers={**basic(*BUDGET), "DPoP": proof})
+        assert response.get_json()["token_type"] == "DPoP", algorithm
 
 
 def test_every_challenge_method_works_and_no_other(
