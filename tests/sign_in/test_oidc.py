@@ -12,7 +12,7 @@ from app.domain.registry import DataProvider, OidcRegistration
 from app.sign_in import Cause, Customer, SignInFailed
 from app.sign_in.bulkhead import Bulkhead
 from app.sign_in.http import HttpAnswer
-from app.sign_in.oidc import OidcSignIn, check_answer, tokens_in
+from app.sign_in.oidc import OidcSignIn, bearer_token, check_answer, tokens_in
 from app.sign_in.server import ServerMetadata
 from tests.support.builders import a_provider
 from tests.support.oidc_server import CLIENT_ID, CLIENT_SECRET, TOKEN, OidcServer, hang
@@ -94,6 +94,23 @@ def test_any_other_answer_of_the_token_endpoint_signs_nobody_in(
     with pytest.raises(SignInFailed) as raised:
         tokens_in(HttpAnswer(status, body))
     assert (raised.value.cause, raised.value.detail) == (cause, detail)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        ({"access_token": "a", "token_type": "Bearer"}, "a"),
+        ({"access_token": "a", "token_type": "bearer"}, "a"),
+        ({"access_token": "a", "token_type": "DPoP"}, None),
+        ({"access_token": "a", "token_type": 5}, None),
+        ({"access_token": "a"}, None),
+        ({"access_token": "", "token_type": "Bearer"}, None),
+        ({"access_token": 5, "token_type": "Bearer"}, None),
+        ({"token_type": "Bearer"}, None),
+    ],
+)
+def test_only_a_bearer_token_may_be_sent_as_it_is(tokens: dict[str, Any], found: str | None) -> None:
+    assert bearer_token(tokens) == found
 
 
 @pytest.fixture

@@ -55,7 +55,6 @@ def bank(clock: Clock) -> Iterator[FdxBank]:
 def at_harbour(bank: FdxBank, source: str) -> str:
     """The registration in which the third bank is `bank`, and tells its accounts in this way."""
     text = with_accounts(source.replace("ADDRESS", bank.address).replace("ISSUER", bank.issuer), of="3000")
-    assert text.count("http://localhost:8002") == 1
     return text.replace("http://localhost:8002", bank.issuer)
 
 
@@ -70,9 +69,9 @@ def sign_in(customer: BrowserCustomer, bank: FdxBank, address: str) -> str:
 
 
 def found_by(customer: BrowserCustomer, request_id: str) -> AccountList | AtTheBank | NoList:
-    """What a page of this request finds."""
+    """What a page of this request finds; this one asks for nothing itself."""
     with customer.client as client:
-        client.get(f"/consent/{request_id}")
+        client.get("/openapi.yaml")
         return find_accounts(open_request(request_id))
 
 
