@@ -21,6 +21,7 @@ CUSTOMER_LEVEL = frozenset({"CUSTOMER_CONTACT", "CUSTOMER_PERSONAL"})
 WITH_HISTORY = frozenset({"TRANSACTIONS", "STATEMENTS"})
 RAR_TYPE = "fdx_v1.0"  # the type of RFC 9396 under which a consent stands in an introspection
 RETRY_AFTER = 5  # seconds
+LONGEST_LOOKBACK = 36_500  # days, before which no bank has anything
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750 2.1
 _SEGMENT = re.compile(r"[!-$&-.0-:<->@-\[\]-~]{1,256}")  # printable, without / \ ; ? %
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -258,7 +259,7 @@ def _parse_consent(told: Mapping[str, Any]) -> Consent:
         subject,
         None if is_for_every_account else accounts,
         of_customer if is_for_every_account else of_customer & CUSTOMER_LEVEL,
-        None if lookback is None else timedelta(days=int(lookback)),
+        None if lookback is None else timedelta(days=min(int(lookback), LONGEST_LOOKBACK)),
     )
 
 

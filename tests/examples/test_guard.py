@@ -556,6 +556,14 @@ def test_history_begins_where_the_customer_allowed(
         assert decision.earliest == expected
 
 
+@pytest.mark.parametrize("days", [40_000, 10**7, 10**12, 10**400])
+def test_a_lookback_beyond_all_history_is_none_that_matters(accord: StandIn, guard: Guard, days: int) -> None:
+    token = accord.grant(account_resource("acc-own", *ALL[:6]), lookbackPeriod=days)
+    decision = ask(guard, token, "/accounts/acc-own/transactions")
+    assert decision.allowed
+    assert decision.earliest == date(1926, 12, 19)
+
+
 def test_without_a_lookback_history_has_no_limit(accord: StandIn, guard: Guard) -> None:
     token = accord.grant(account_resource("acc-own", *ALL[:6]))
     assert ask(guard, token, "/accounts/acc-own/transactions").earliest is None
