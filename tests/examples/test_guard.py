@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
@@ -505,6 +507,32 @@ def test_what_is_added_to_an_introspection_is_passed_over(accord: StandIn, guard
 def test_a_path_that_is_not_in_the_table_is_not_found(accord: StandIn, guard: Guard, path: str) -> None:
     token = accord.grant(customer_resource(*ALL))
     assert outcome(ask(guard, token, path)) == (404, "1107")
+
+
+def test_no_request_makes_it_fail_or_opens_another_account(accord: StandIn) -> None:
+    guard = guard_at(accord, withdrawal_delay=timedelta(seconds=30))
+    token = accord.grant(account_resource("acc-own", *ALL[:6]), lookbackPeriod=90)
+    parts = st.sampled_from(
+        ["accounts", "acc-own", "acc-other", "transactions", "..", "%2e%2e", "%2F", ";", "", "\x00"]
+    )
+    paths = st.lists(parts | st.text(max_size=4), max_size=6).map(lambda segments: "/".join(["", *segments]))
+    names = st.sampled_from(["startTime", "endTime", "resultType", "limit", "access_token"]) | st.text(
+        max_size=4
+    )
+    queries = st.lists(st.tuples(names, st.text(max_size=12)), max_size=3).map(
+        lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)
+    )
+
+    @given(paths | st.text(), queries | st.text())
+    def check(path: str, query: str) -> None:
+        decision = ask(guard, token, path, query)
+        assert decision.allowed == (decision.status == 200)
+        assert decision.status in (200, 400, 401, 404)
+        if decision.allowed:
+            assert decision.accounts is not None
+            assert decision.accounts.keys() <= {"acc-own"}
+
+    check()
 
 
 def test_a_path_may_be_encoded_once(accord: StandIn, guard: Guard) -> None:
