@@ -25,6 +25,8 @@ LIBRARIES = {
     "with_requests_oauth2client.py": "access_denied",
     "with_openid_client.mjs": "access_denied",
     "with_oauth4webapi.mjs": "access_denied",
+    "with_oauth4webapi_fapi.mjs": "access_denied",
+    "with_requests_oauth2client_fapi.py": "access_denied",
     "with_simple_oauth2.mjs": "access_denied",
 }
 every_library = pytest.mark.parametrize("library", LIBRARIES)
@@ -86,7 +88,7 @@ def driven(library: str, issuer: str) -> Iterator[Driver]:
     )
     values = {
         "ISSUER": issuer,
-        "CLIENT_ID": "dc-own-app",
+        "CLIENT_ID": "dc-fapi" if path.stem.endswith("_fapi") else "dc-own-app",
         "CLIENT_SECRET": "own-app-demo-secret",
         "REDIRECT_URI": f"http://127.0.0.1:{free_port()}/callback",
         "PROVIDER_ID": "1000",
