@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -11,10 +12,11 @@ import psutil
 import pytest
 import requests
 
+from app.clock import utc_now
 from app.development.embedded import EmbeddedValkey
 from app.stores.ledger import migrations
-from tests.support import texts
-from tests.support.builders import a_query
+from tests.support import fapi, texts
+from tests.support.builders import CALLBACK, CHALLENGE, a_query
 from tests.support.customer import carried_params, hidden_fields
 from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import parse_page
@@ -24,6 +26,7 @@ from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, as
 T = TypeVar("T")
 
 MANY = 50
+DPOP_KEY = fapi.a_key(kid=None)
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +226,75 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_a_request_that_ends_well(
     assert len(of_request(recorded, "grants", form.request_id)) == 1
     assert redeem_at(accord, code).status_code == 200
     psutil.wait_procs([victim], PATIENCE)
+
+
+# FAPI 2.0: what works once
+
+
+def a_push(accord: RunningAccord) -> str:
+    """The request_uri of a pushed request."""
+    fields = {
+        "redirect_uri": CALLBACK,
+        "response_type": "code",
+        "scope": "ACCOUNT_BASIC TRANSACTIONS",
+        "state": "s",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **fapi.authenticated(now=utc_now(), aud=accord.issuer),
+    }
+    pushed = requests.post(f"{accord.address}{fapi.PAR}", data=fields, timeout=PATIENCE)
+    assert pushed.status_code == requests.codes.created, pushed.text
+    return str(pushed.json()["request_uri"])
+
+
+def administer(accord: RunningAccord, assertion: dict[str, str], proof: str) -> requests.Response:
+    fields = {"grant_type": "client_credentials", "scope": "client:admin", **assertion}
+    address = f"{accord.address}{fapi.TOKEN}"
+    return requests.post(address, data=fields, headers={"DPoP": proof}, timeout=PATIENCE)
+
+
+def a_fresh_proof(accord: RunningAccord) -> str:
+    claims = fapi.proof_claims("POST", fapi.TOKEN, now=utc_now(), htu=f"{accord.issuer}{fapi.TOKEN}")
+    return fapi.a_proof(DPOP_KEY, claims)
+
+
+def a_fresh_assertion(accord: RunningAccord) -> dict[str, str]:
+    return fapi.authenticated(now=utc_now(), aud=accord.issuer)
+
+
+def test_of_fifty_uses_of_one_assertion_exactly_one_is_taken(accord: RunningAccord) -> None:
+    assertion, proofs = a_fresh_assertion(accord), [a_fresh_proof(accord) for _ in range(MANY)]
+    answers = all_at_once(*[partial(administer, accord, assertion, proof) for proof in proofs])
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 401: MANY - 1}
+    assert {answer.json().get("error") for answer in answers} == {None, "invalid_client"}
+
+
+def test_of_fifty_uses_of_one_proof_exactly_one_is_taken(accord: RunningAccord) -> None:
+    assertions, proof = [a_fresh_assertion(accord) for _ in range(MANY)], a_fresh_proof(accord)
+    answers = all_at_once(*[partial(administer, accord, assertion, proof) for assertion in assertions])
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 400: MANY - 1}
+    assert {answer.json().get("error") for answer in answers} == {None, "invalid_dpop_proof"}
+
+
+def test_of_fifty_answers_to_one_pushed_request_one_counts(accord: RunningAccord, ledger_url: str) -> None:
+    """In ten browsers, half of which say no: there is one decision, and one code at the most."""
+    before = len(LedgerTables(ledger_url).rows("decisions"))
+    request_uri, forms = a_push(accord), []
+    for _ in range(10):
+        with requests.Session() as browser:
+            forms.append(ServedForm(accord, browser, client_id=fapi.FAPI, request_uri=request_uri))
+    calls = [
+        partial(form.send, "approve" if number % 2 else "deny", "TRANSACTIONS")
+        for number, form in enumerate(forms)
+        for _ in range(MANY // 10)
+    ]
+    answers = all_at_once(*calls)
+    assert len(LedgerTables(ledger_url).rows("decisions")) == before + 1
+    sent_back = {answer.headers["Location"] for answer in answers if answer.status_code == 303}
+    assert len(sent_back) == 1, sent_back
+    assert {answer.status_code for answer in answers} <= {200, 303}
+    again = requests.get(
+        f"{accord.address}/api/v1/authorize?{urlencode({'client_id': fapi.FAPI, 'request_uri': request_uri})}",
+        timeout=PATIENCE,
+    )
+    assert again.status_code == requests.codes.bad_request

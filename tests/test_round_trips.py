@@ -1,4 +1,4 @@
-"""What one consent costs: four requests, and at most six round trips to Redis."""
+"""What one consent costs: four requests, and at most six round trips to Redis; two more for a pushed request."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,24 @@ from redis.connection import AbstractConnection
 from app.development.embedded import EmbeddedValkey
 from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import EVERYTHING, a_query
-from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
-from tests.support.page_contract import parse_page
+from tests.support.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
+from tests.support.fapi import PAR, FapiRecipient
+from tests.support.page_contract import ContractClient, parse_page
 
 MOST_ROUND_TRIPS = 6
+
+
+def count_round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Has an entry for each time that something was sent to Redis, from now on."""
+    sent: list[int] = []
+    send = AbstractConnection.send_packed_command
+
+    def count(connection: AbstractConnection, command: Any, *args: Any, **kwargs: Any) -> None:
+        sent.append(1)
+        send(connection, command, *args, **kwargs)  # type: ignore[no-untyped-call]  # redis-py
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", count)
+    return sent
 
 
 @pytest.mark.usefixtures("redis_client")
@@ -37,14 +51,7 @@ def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trip
     customer = BrowserCustomer(client)
     customer.redeem(customer.approve())  # signs in, and opens the connection to Redis
 
-    sent: list[int] = []
-    send = AbstractConnection.send_packed_command
-
-    def count(connection: AbstractConnection, command: Any, *args: Any, **kwargs: Any) -> None:
-        sent.append(1)
-        send(connection, command, *args, **kwargs)  # type: ignore[no-untyped-call]  # redis-py
-
-    monkeypatch.setattr(AbstractConnection, "send_packed_command", count)
+    sent = count_round_trips(monkeypatch)
     begun = client.get(
         f"/api/v1/authorize?{a_query(scope=' '.join(EVERYTHING))}",
         environ_overrides={"REMOTE_ADDR": "192.0.2.1"},
@@ -56,3 +63,25 @@ def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trip
     )
     assert customer.redeem(answer_params(answer)["code"]).status_code == 200
     assert 0 < len(sent) <= MOST_ROUND_TRIPS
+
+
+def test_the_way_of_fapi_takes_two_round_trips_more_and_none_at_the_token_endpoint(
+    client: ContractClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The push and its opening; the uses of assertions and proofs are noted with what is asked anyway."""
+    fapi = FapiRecipient(client, clock)
+    fapi.tokens()  # signs in, and opens the connection to Redis
+    sent = count_round_trips(monkeypatch)
+    scope = "ACCOUNT_BASIC TRANSACTIONS CUSTOMER_PERSONAL"
+    address = fapi.pushed(headers=fapi.proof("POST", PAR), scope=scope)
+    assert len(sent) == 1
+    begun = client.get(address)
+    form = parse_page(client.get(begun.location).text)
+    answer = client.post(
+        begun.location,
+        data={**hidden_fields(form, begun.location), "decision": "approve", "scope": "CUSTOMER_PERSONAL"},
+    )
+    before = len(sent)
+    assert fapi.redeem(carried_params(answer.location)["code"]).status_code == 200
+    assert len(sent) - before == 1
+    assert len(sent) <= MOST_ROUND_TRIPS + 2
