@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from examples.recipient.wording import wording
+from tests.browser.test_bank_sign_in import press_at_bank
 from tests.browser.test_connections import STOP_ALL, look, open_newest
 from tests.browser.visit import Visit
 
@@ -40,6 +41,18 @@ def test_a_customer_sees_what_they_share_until_they_stop_at_the_bank(
     expect(visit.page.locator("#refusal")).to_have_attribute("data-code", "602")
     expect(data).to_have_count(0)
     look(visit)
+
+
+def test_a_bank_with_a_sign_in_of_its_own_gives_data_too(visit: Visit, lang: str) -> None:
+    visit.connect("ACCOUNT_BASIC", *SHOWN, "INVESTMENTS", provider_id="3000", lang=lang)
+    press_at_bank(visit, "Sam Nguyen")
+    visit.check(*SHOWN, "INVESTMENTS")
+    visit.approve()
+    visit.go_to_recipient(f"/connection?lang={lang}")
+    rows = visit.page.locator("#accounts tbody tr")
+    expect(rows).to_have_count(6)
+    expect(rows.filter(has_text="RRSP").locator("td")).to_contain_text("$")
+    expect(rows.filter(has_text="Mortgage").locator("td")).to_contain_text(wording(lang, "data.owed"))
 
 
 def test_what_a_customer_does_not_share_is_said_and_is_not_there(visit: Visit, lang: str) -> None:
