@@ -11,13 +11,16 @@ from werkzeug.test import Client, TestResponse
 
 from app.development.embedded import EmbeddedValkey
 from app.stores.keys import revoke_signing_key
+from app.web.connections.stopping import account_parameter
 from examples.bank.app import create_app
+from examples.bank.customers import read_banks
+from tests.support.builders import a_query
 from tests.support.customer import hidden_fields
 from tests.support.page_contract import parse_page
-from tests.support.registrations import DEMO_REGISTRY
-from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, redeem_at
+from tests.support.registrations import DEMO_REGISTRY, with_accounts
+from tests.support.running_accord import PATIENCE, RunningAccord, ServedForm, redeem_at, sign_in
 
-CHEQUING, OF_SAM = "acc-maple-0001-chequing", "acc-maple-0002-chequing"
+CHEQUING, CARD, OF_SAM = "acc-maple-0001-chequing", "acc-maple-0001-card", "acc-maple-0002-chequing"
 SCOPE = "ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS"
 
 
@@ -54,6 +57,24 @@ class Clock:
 @pytest.fixture(scope="module")
 def bank(accord: RunningAccord) -> Client:
     return Client(create_app(registration=DEMO_REGISTRY, issuer=accord.issuer))
+
+
+@pytest.fixture
+def accord_with_accounts(
+    valkey: EmbeddedValkey, ledger_url: str, signing_keys: Path, tmp_path: Path
+) -> Iterator[RunningAccord]:
+    """One whose first bank lists its customers' accounts."""
+    registry = tmp_path / "registry.toml"
+    registry.write_text(with_accounts(), encoding="utf-8")
+    with RunningAccord(
+        tmp_path / "accord.log",
+        redis_url=valkey.url,
+        ledger_url=ledger_url,
+        signing_keys=signing_keys,
+        ACCORD_REGISTRY=str(registry),
+        ACCORD_STORE_TIMEOUT="2",
+    ) as running:
+        yield running
 
 
 def ask(bank: Client, access_token: str, path: str) -> TestResponse:
@@ -164,6 +185,73 @@ def test_after_a_key_has_become_known_its_tokens_open_nothing_and_new_ones_open_
     clock.ahead = timedelta(seconds=10)  # by then the bank asks for keys that it does not know
     assert ask(bank, new, path).status_code == 200
     assert outcome(ask(bank, old, path)) == (401, "602")
+
+
+# Accounts that were chosen
+
+
+def share_accounts(accord: RunningAccord, *account_ids: str) -> dict[str, str]:
+    """A consent for transactions of these accounts of Alex's alone: the answer of the token endpoint."""
+    [maple] = [bank for bank in read_banks(DEMO_REGISTRY) if bank.mount == "/maple"]
+    alex = maple.find_customer("maple-0001")
+    assert alex is not None
+    shareable = [account.account_id for account in alex.accounts.values() if account.status == "OPEN"]
+    with requests.Session() as browser:
+        begun = browser.get(f"{accord.address}/api/v1/authorize?{a_query(scope=SCOPE)}", timeout=PATIENCE)
+        request_id = begun.url.rpartition("/")[2]
+        sign_in(accord, browser, request_id)
+        address = f"{accord.address}/consent/{request_id}"
+        page = parse_page(browser.get(f"{address}/accounts", timeout=PATIENCE).text)
+        positions = [str(shareable.index(account_id)) for account_id in account_ids]
+        fields = hidden_fields(page, f"/consent/{request_id}/accounts")
+        form = browser.post(
+            f"{address}/accounts", data={**fields, "account": positions, "go": "next"}, timeout=PATIENCE
+        )
+        fields = hidden_fields(parse_page(form.text), f"/consent/{request_id}")
+        answer = {**fields, "decision": "approve", "scope": ["TRANSACTIONS"]}
+        sent = browser.post(address, data=answer, timeout=PATIENCE, allow_redirects=False)
+    code = sent.headers["Location"].partition("code=")[2].partition("&")[0]
+    tokens: dict[str, str] = redeem_at(accord, code).json()
+    return tokens
+
+
+def test_of_the_accounts_of_a_customer_those_that_they_chose_are_open(
+    accord_with_accounts: RunningAccord,
+) -> None:
+    bank = Client(create_app(registration=DEMO_REGISTRY, issuer=accord_with_accounts.issuer))
+    token = share_accounts(accord_with_accounts, CHEQUING, CARD)["access_token"]
+    listed = ask(bank, token, "/maple/accounts").get_json()
+    assert [account["accountId"] for wrapped in listed["accounts"] for account in wrapped.values()] == [
+        CHEQUING,
+        CARD,
+    ]
+    assert listed["page"] == {"totalElements": 2}
+    for account_id in (CHEQUING, CARD):
+        assert ask(bank, token, f"/maple/accounts/{account_id}/transactions").status_code == 200
+    others = [f"acc-maple-0001-{word}" for word in ("joint", "savings", "mortgage", "tfsa")]
+    answers = {
+        ask(bank, token, f"/maple/accounts/{other}/transactions").data
+        for other in [*others, OF_SAM, "nobody"]
+    }
+    assert answers == {b'{"code": "701", "message": "Account not found"}'}
+
+
+def test_one_account_that_is_stopped_is_as_unknown_as_any_other_with_the_next_call(
+    accord_with_accounts: RunningAccord,
+) -> None:
+    bank = Client(create_app(registration=DEMO_REGISTRY, issuer=accord_with_accounts.issuer))
+    tokens = share_accounts(accord_with_accounts, CHEQUING, CARD)
+    stopped, kept = (f"/maple/accounts/{account_id}/transactions" for account_id in (CARD, CHEQUING))
+    assert ask(bank, tokens["access_token"], stopped).status_code == 200
+    stop_in_another_browser(
+        accord_with_accounts, tokens["consent_id"], account_parameter(tokens["consent_id"], CARD)
+    )
+    unknown = ask(bank, tokens["access_token"], "/maple/accounts/nobody/transactions")
+    refused = ask(bank, tokens["access_token"], stopped)
+    assert (outcome(refused), refused.data) == ((404, "701"), unknown.data)
+    assert ask(bank, tokens["access_token"], kept).status_code == 200
+    [left] = ask(bank, tokens["access_token"], "/maple/accounts").get_json()["accounts"]
+    assert left["depositAccount"]["accountId"] == CHEQUING
 
 
 def test_a_recipients_own_token_and_a_refresh_token_open_nothing(accord: RunningAccord, bank: Client) -> None:
