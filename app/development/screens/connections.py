@@ -36,6 +36,7 @@ from app.domain.narrowing import Withdrawn, narrowed_by
 from app.domain.registry import Client, DataProvider
 from app.domain.resources import granted_resources
 from app.flow.consent import WaitingRequest
+from app.stores.ledger.account_columns import chosen_column
 from app.stores.ledger.connections import Connection
 from app.web.connections.pages import choose_page, detail_page, list_page, stop_page
 from app.web.connections.receipt import ShownConnection
@@ -116,7 +117,7 @@ def _shown(
         language=Language.EN,
         screen_hash=None,
         agreement=agreement,
-        accounts=chosen,
+        accounts_column=chosen_column(chosen),
         last_used_at=last_used_at,
         narrowed_at=None,
         ending=ending,

@@ -47,13 +47,10 @@ def resources_from(column: str | None, granted_scope: Scope) -> Resources | None
     """
     if column is None:
         return None
-    return group_accounts(
-        {
-            account_id: parse_scope(group["clusters"]) & granted_scope
-            for group in json.loads(column)
-            for account_id in group["accounts"]
-        }
-    )
+    clusters_of: dict[str, Scope] = {}
+    for group in json.loads(column):
+        clusters_of |= dict.fromkeys(group["accounts"], parse_scope(group["clusters"]) & granted_scope)
+    return group_accounts(clusters_of)
 
 
 def account_ids_column(account_ids: Iterable[str]) -> str | None:

@@ -47,8 +47,8 @@ class Connection:
     """A grant with what was asked, agreed and answered, when it was last used, and the event that ended it.
 
     `agreement` is None for what was approved before agreements were recorded. `accounts` are those that the
-    customer chose, whatever has been taken out since; None as in a decision. `narrowed_at` is when a part was
-    last taken out.
+    customer chose, whatever has been taken out since; None as in a decision. They are read from their column
+    when a page asks for them: introspection never does. `narrowed_at` is when a part was last taken out.
     """
 
     grant: ConsentGrant
@@ -57,10 +57,14 @@ class Connection:
     language: Language
     screen_hash: str | None
     agreement: Agreement | None
-    accounts: ChosenAccounts | None
+    accounts_column: str | None
     last_used_at: datetime | None
     narrowed_at: datetime | None
     ending: Event | None
+
+    @property
+    def accounts(self) -> ChosenAccounts | None:
+        return chosen_from(self.accounts_column)
 
     def status_at(self, now: datetime) -> GrantStatus:
         return self.grant.status_at(now)
@@ -247,7 +251,7 @@ def _connection_from(row: Any) -> Connection:
         language=Language(row.language),
         screen_hash=row.screen_hash,
         agreement=agreement_from(row),
-        accounts=chosen_from(row.accounts),
+        accounts_column=row.accounts,
         last_used_at=row.last_used_at,
         narrowed_at=row.narrowed_at,
         ending=None if row.kind is None else ending_from(row),

@@ -57,12 +57,13 @@ def detail_page(
     shown: ShownConnection, history: Iterable[Event], *, waiting: WaitingRequest | None = None
 ) -> str:
     """The page of one connection: its receipt in every language, its history, and how to stop it."""
+    accounts = shown.accounts
     return render_template(
         "connections/detail.html",
         shown=shown,
+        accounts=accounts,
         account_stops=[
-            (line, account_parameter(shown.consent_id, line.account.account_id))
-            for line in shown.accounts or ()
+            (line, account_parameter(shown.consent_id, line.account.account_id)) for line in accounts or ()
         ],
         client=shown.client,
         provider=shown.provider,

@@ -86,7 +86,7 @@ class ShownConnection:
 
     def account_lines(self, account_ids: Collection[str]) -> list[AccountLine]:
         """Some of the accounts that were chosen, as they were shown then, and told apart as they were."""
-        chosen = self.connection.accounts
+        chosen = self.connection.accounts if account_ids else None
         lines = () if chosen is None else account_lines(chosen.chosen)
         return [line for line in lines if line.account.account_id in account_ids]
 
@@ -168,7 +168,7 @@ class Receipt:
 
 def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
     """The receipt in `spoken`, whatever language the page is in."""
-    grant, agreement = shown.grant, shown.agreement
+    grant, agreement, accounts = shown.grant, shown.agreement, shown.accounts
     with switched_to(spoken):
         return Receipt(
             reference=grant.consent_id,
@@ -178,7 +178,7 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
             provider=shown.provider_name[spoken],
             purpose=None if agreement is None or agreement.purpose is None else agreement.purpose[spoken],
             clusters=tuple(_shared_data(cluster, agreement, spoken) for cluster in shown.clusters),
-            accounts=None if shown.accounts is None else tuple(map(_shared_account, shown.accounts)),
+            accounts=None if accounts is None else tuple(map(_shared_account, accounts)),
             history_months=None if agreement is None else agreement.history_months_of(grant.granted_scope),
             approved_on=long_date(grant.approved_at),
             approved_at=grant.approved_at.isoformat(),

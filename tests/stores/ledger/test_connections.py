@@ -99,7 +99,7 @@ def test_a_connection_is_found_with_what_was_asked_and_answered(
         language=Language.EN,
         screen_hash=None,
         agreement=None,
-        accounts=None,
+        accounts_column=None,
         last_used_at=None,
         narrowed_at=None,
         ending=None,
