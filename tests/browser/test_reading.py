@@ -21,6 +21,17 @@ MOST_WORDS = {
     ("form-three", "en"): 200,
     ("form-three", "fr"): 220,
 }
+# The same where accounts are chosen, without their names.
+MOST_WORDS_BESIDE_ACCOUNTS = {
+    ("accounts", "en"): 120,
+    ("accounts", "fr"): 130,
+    ("form-accounts", "en"): 210,
+    ("form-accounts", "fr"): 230,
+}
+_WITHOUT_ACCOUNTS = """() => {
+  const names = ".row label, .heard, .digits, #chosen-accounts [lang='']";
+  for (const name of document.querySelectorAll(names)) name.remove();
+}"""
 _WORDS = "document.body.innerText.split(/\\s+/).filter(Boolean).length"
 _HEIGHT = "document.documentElement.scrollHeight"
 _LONG_NAMES = "-hostile"  # screens about names of hundreds of letters, which nobody can keep on a line
@@ -46,6 +57,13 @@ def test_the_form_has_no_more_words_than_are_read_in_a_minute_and_a_bit(
     assert words <= MOST_WORDS[name, lang]
     if name == "form-three":
         assert words / WORDS_IN_A_MINUTE * 60 <= 55
+
+
+@pytest.mark.parametrize(("name", "lang"), MOST_WORDS_BESIDE_ACCOUNTS)
+def test_choosing_accounts_adds_few_words(gallery: Path, phone: Page, name: str, lang: str) -> None:
+    open_screen(phone, gallery, name, lang)
+    phone.evaluate(_WITHOUT_ACCOUNTS)
+    assert phone.evaluate(_WORDS) <= MOST_WORDS_BESIDE_ACCOUNTS[name, lang]
 
 
 @pytest.mark.parametrize("lang", Language)

@@ -16,6 +16,7 @@ from tests.support.running_demo import RunningDemo
 PATIENCE = 20_000  # milliseconds
 
 APPROVE = "button[name=decision][value=approve]"
+CONTINUE = "#answer button[value=next]"
 CHANGE = "button[name=go][value=change]"
 DENY = "button[name=decision][value=deny]"
 _UNTIL_EXPIRED = """() => new Promise((resolve) => {
@@ -94,9 +95,13 @@ class Visit:
         self.sign_in()
 
     def show_boxes(self) -> None:
-        """Opens the boxes where somebody has shared the same before, which could be kept with one press."""
+        """Opens the boxes, also where somebody has shared the same before, and chooses all accounts."""
         if self.page.locator(CHANGE).count():
             self.press(CHANGE)
+        if self.page.locator("[name=account]").count():
+            for box in self.page.locator("[name=account]").all():
+                box.check()
+            self.press(CONTINUE)
 
     def check(self, *clusters: str) -> None:
         self.show_boxes()

@@ -34,9 +34,13 @@ class TabCustomer:
         self.tab.fill("#password", "maple-syrup")
         self.tab.click("main form button")
         self.tab.arrive_at(f"{self.accord.issuer}/consent/")
-        self.tab.text(APPROVE)
+        self.tab.text("#answer button")
         if self.tab.find_text(CHANGE) is not None:  # alex has shared the same before
             self.tab.click(CHANGE)
+            self.tab.text("label[for=account-0]")
+        if self.tab.find_text("label[for=account-0]") is not None:
+            self.tab.click("#account-0")
+            self.tab.click("#answer button[value=next]")
         self.tab.text("label[for=scope-TRANSACTIONS]")
         self.tab.click("#scope-TRANSACTIONS")
 

@@ -15,7 +15,7 @@ import requests
 
 from tests.faults.history import Exchange, History
 from tests.support.builders import CALLBACK, a_query
-from tests.support.customer import BUDGET, hidden_fields
+from tests.support.customer import BUDGET, all_accounts, hidden_fields
 from tests.support.nginx import Nginx
 from tests.support.page_contract import parse_page
 
@@ -77,6 +77,8 @@ class Customer(threading.Thread):
         if page == "sign-in" and not self._sign_in(request_id):
             return False
         form, response = self._ask("form", "GET", f"/consent/{request_id}", request_id=request_id)
+        if form.status == 302 and self._choose_accounts(request_id):
+            form, response = self._ask("form", "GET", f"/consent/{request_id}", request_id=request_id)
         if response is None or form.status != 200 or 'name="decision"' not in response.text:
             return False
         fields = hidden_fields(parse_page(response.text), f"/consent/{request_id}")
@@ -88,6 +90,15 @@ class Customer(threading.Thread):
         data = {**fields, "decision": "approve", "scope": "TRANSACTIONS"}
         approved = self._insist("approve", f"/consent/{request_id}", data, request_id)
         return bool(approved.code) and self._use(approved.code, number)
+
+    def _choose_accounts(self, request_id: str) -> bool:
+        path = f"/consent/{request_id}/accounts"
+        _, response = self._ask("accounts", "GET", path, request_id=request_id)
+        if response is None or 'name="account"' not in response.text:
+            return False
+        data = all_accounts(parse_page(response.text), request_id)
+        chosen, _ = self._ask("choose", "POST", path, data=data, request_id=request_id)
+        return chosen.is_good
 
     def _sign_in(self, request_id: str) -> bool:
         path = f"/sign-in/{request_id}"
@@ -182,7 +193,7 @@ class Customer(threading.Thread):
             time.sleep(_PAUSE)
 
     def _ask(
-        self, step: str, method: str, path: str, *, data: dict[str, str] | None = None, request_id: str = ""
+        self, step: str, method: str, path: str, *, data: dict[str, Any] | None = None, request_id: str = ""
     ) -> tuple[Exchange, requests.Response | None]:
         if self._is_hasty:
             self._ask_and_leave(step, method, path, data, request_id)
@@ -195,10 +206,10 @@ class Customer(threading.Thread):
         )
 
     def _ask_and_leave(
-        self, step: str, method: str, path: str, data: dict[str, str] | None, request_id: str
+        self, step: str, method: str, path: str, data: dict[str, Any] | None, request_id: str
     ) -> None:
         """Sends the request, and closes the connection before anything can be answered."""
-        body = None if data is None else urlencode(data)
+        body = None if data is None else urlencode(data, doseq=True)
         cookies = "; ".join(f"{name}={value}" for name, value in self._browser.cookies.items())
         headers = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded"}
         began = time.monotonic()

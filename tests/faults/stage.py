@@ -29,7 +29,7 @@ from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, to_port, to_socket
 from tests.support.redis_servers import SentinelSet, commands_to
-from tests.support.registrations import with_accounts, with_customers
+from tests.support.registrations import with_accounts, with_bank, with_customers
 from tests.support.running_accord import RunningAccord
 
 CUSTOMERS = 8
@@ -195,10 +195,11 @@ class Stage:
         text = with_customers(self.subjects, password=PASSWORD)
         if self.bank is None:
             return text
+        text = with_bank(self.bank.issuer, text)
         if self.needs.accounts:
             source = f'{{ from = "fdx", as = "customer", address = "{self.bank.address}" }}'
             text = with_accounts(source, of="3000", text=text)
-        return text.replace("http://localhost:8002", self.bank.issuer)
+        return text
 
     def _unexpected(self) -> int:
         """How many lines of the log are of something unexpected, or are no line of the log at all."""

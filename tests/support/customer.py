@@ -53,7 +53,16 @@ class BrowserCustomer:
 
     def form(self, request_id: str) -> Element:
         """The form with its boxes, even where nothing new is asked and what is shared could be kept as it is."""
+        self.choose_accounts(request_id)
         return parse_page(self.client.get(f"/consent/{request_id}?go=change").text)
+
+    def choose_accounts(self, request_id: str) -> None:
+        """Chooses all accounts where they are asked for, unless some are chosen."""
+        response = self.client.get(f"/consent/{request_id}?go=change")
+        if response.status_code != 302 or not response.location.startswith(f"/consent/{request_id}/accounts"):
+            return
+        page = parse_page(self.client.get(response.location).text)
+        self.client.post(f"/consent/{request_id}/accounts", data=all_accounts(page, request_id))
 
     def answer(self, request_id: str, decision: str, *boxes: str) -> TestResponse:
         fields = hidden_fields(self.form(request_id), f"/consent/{request_id}")
@@ -78,6 +87,7 @@ class BrowserCustomer:
         page, request_id = self.first_page(**changes).strip("/").split("/")
         if page == "sign-in":
             self.sign_in(request_id)
+        self.choose_accounts(request_id)
         return request_id
 
     def approve(self, *boxes: str, **changes: str | None) -> str:
@@ -142,6 +152,13 @@ def hidden_fields(page: Element, action: str) -> dict[str, str]:
     assert forms, f"no form posts to {action}"
     hidden = forms[0].all("input", type="hidden")
     return {field.attributes["name"]: field.attributes["value"] for field in hidden}
+
+
+def all_accounts(page: Element, request_id: str) -> dict[str, Any]:
+    """What the form of the accounts sends when all of them are checked."""
+    positions = [box.attributes["value"] for box in page.all("input", type="checkbox", name="account")]
+    fields = hidden_fields(page, f"/consent/{request_id}/accounts")
+    return {**fields, "account": positions, "go": "next"}
 
 
 def answer_params(response: TestResponse, redirect_uri: str = CALLBACK) -> dict[str, str]:

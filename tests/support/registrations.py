@@ -8,6 +8,8 @@ from app.domain.tokens import hash_secret
 from tests.support.repository import ROOT
 
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
+HARBOUR = "http://localhost:8002"
+"""Where customers of the demo's third bank sign in."""
 
 
 def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup") -> str:
@@ -32,6 +34,15 @@ def with_accounts(source: str = '{ from = "sandbox" }', *, of: str = "1000", tex
     registered = re.compile(r"^accounts = .*\n", re.MULTILINE)
     bank, separator, after = bank.partition("[[")
     return f"{before}{start}accounts = {source}\n{registered.sub('', bank)}{separator}{after}"
+
+
+def with_bank(issuer: str, text: str | None = None) -> str:
+    """`text`, or the demo's registration, in which customers of the third bank sign in at `issuer`.
+
+    That server lists no accounts.
+    """
+    text = DEMO_REGISTRY.read_text(encoding="utf-8") if text is None else text
+    return re.sub(r'^accounts = \{ from = "fdx".*\n', "", text, flags=re.MULTILINE).replace(HARBOUR, issuer)
 
 
 PRODUCTION_REGISTRY = """

@@ -15,7 +15,7 @@ from urllib3 import Retry
 
 from app.development.embedded import start_child, stop_child
 from tests.support.builders import CALLBACK, SECRET_KEY, a_query
-from tests.support.customer import BUDGET, hidden_fields
+from tests.support.customer import BUDGET, all_accounts, hidden_fields
 from tests.support.page_contract import parse_page
 from tests.support.ports import free_port
 from tests.support.registrations import DEMO_REGISTRY
@@ -128,8 +128,11 @@ class ServedForm:
 
     def read(self, browser: requests.Session) -> None:
         """Reads the form with its boxes, as it is by now: this is the one that is sent."""
-        page = parse_page(browser.get(f"{self.address}?go=change", timeout=PATIENCE).text)
-        self.fields = hidden_fields(page, f"/consent/{self.request_id}")
+        read = browser.get(f"{self.address}?go=change", timeout=PATIENCE)
+        if "/accounts" in read.url:
+            chosen = all_accounts(parse_page(read.text), self.request_id)
+            read = browser.post(f"{self.address}/accounts", data=chosen, timeout=PATIENCE)
+        self.fields = hidden_fields(parse_page(read.text), f"/consent/{self.request_id}")
 
     def send(self, decision: str, *boxes: str) -> requests.Response:
         """The answer, over connections of its own. Asked whether no box at all was meant, they say yes."""

@@ -13,7 +13,7 @@ from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page
 from tests.support.oidc_server import OidcServer
 from tests.support.page_contract import parse_page
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import with_bank
 
 HARBOUR = "3000"
 ACCORD = "http://localhost:8000"
@@ -42,7 +42,7 @@ def serve(
 
     def serve_with(bank: OidcServer, *former: OidcServer) -> Flask:
         names = ", ".join(f'"{one.issuer}"' for one in former)
-        text = DEMO_REGISTRY.read_text(encoding="utf-8").replace("http://localhost:8002", bank.issuer)
+        text = with_bank(bank.issuer)
         text = text.replace(
             'demo_client_secret = "harbour-demo-secret"',
             f'demo_client_secret = "harbour-demo-secret", former_issuers = [{names}]',

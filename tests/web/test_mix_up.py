@@ -20,7 +20,7 @@ from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page
 from tests.support.oidc_server import METADATA, NotRegistered, OidcServer
 from tests.support.page_contract import ContractClient
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY, with_bank
 
 HONEST, LIAR = "3000", "2000"
 ACCORD = "http://localhost:8000"
@@ -66,7 +66,7 @@ def registration(honest: OidcServer, liar: OidcServer) -> str:
         'sign_in = "oidc"\noidc = {{ issuer = "{}", client_id = "accord", demo_client_secret = "{}" }}\n\n'
     )
     second = second.partition("sign_in =")[0] + server.format(liar.issuer, "harbour-demo-secret")
-    third = third.replace("http://localhost:8002", honest.issuer)
+    third = with_bank(honest.issuer, third)
     return "".join(f"[[providers]]\n{bank}" for bank in (first, second, third))
 
 

@@ -42,7 +42,7 @@ from tests.support.oidc_server import (
 )
 from tests.support.page_contract import ContractClient, Element, parse_page
 from tests.support.ports import free_port
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import with_bank
 from tests.support.waiting import wait_until
 
 HARBOUR = "3000"
@@ -72,7 +72,7 @@ def serve(
     """Serves a registration in which the third bank is `bank`, or another one."""
 
     def serve_bank(issuer: str = bank.issuer, **settings: object) -> ContractClient:
-        text = DEMO_REGISTRY.read_text(encoding="utf-8").replace("http://localhost:8002", issuer)
+        text = with_bank(issuer)
         path = tmp_path / "registry.toml"
         path.write_text(text, encoding="utf-8")
         made = make_settings(valkey.url, ledger_url, signing_keys, registry=path, **settings)

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.domain.consent import Answer
 from app.domain.pending_request import PendingRequest
 from app.sign_in import Customer
-from app.web.consent.account_step import Elsewhere
+from app.web.consent.account_step import AccountsOnForm, Elsewhere
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import (
     ShownNow,
@@ -88,32 +88,55 @@ def _bring_back(opened: OpenRequest, view: View, notice: Notice) -> BaseResponse
 def _answer(
     opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer, view: View
 ) -> BaseResponse | str:
-    now = None
     try:
         now = shown_now(opened, customer, view)
     except Elsewhere as elsewhere:
-        if answer is Answer.APPROVE:
-            services().flow.keep(opened.pending)
-            return redirect(elsewhere.address, 303)
-    if now is not None:
-        opened = replace(opened, parties=replace(opened.parties, offer=now.offer))
-        notice = _reason_to_ask_again(opened, form, view, now) if answer is Answer.APPROVE else None
-        if notice is not None and _is_first(opened):
-            return _bring_back(opened, view, notice)
+        return _answer_without_accounts(opened, customer, form, answer, elsewhere)
+    opened = replace(opened, parties=replace(opened.parties, offer=now.offer))
+    notice = _reason_to_ask_again(form, view, now) if answer is Answer.APPROVE else None
+    if notice is not None and _is_first(opened):
+        return _bring_back(opened, view, notice)
     result = services().flow.answer(
         opened.pending,
         opened.parties,
         answer,
         checked=form.checked,
-        accounts=None if now is None else now.accounts.chosen,
+        accounts=now.accounts.chosen,
         subject=customer.subject,
         screen_hash=form.screen_hash,
-        shown=None if now is None else now.consent,
+        shown=now.consent,
     )
     return respond(opened, result, lambda: _bring_back(opened, view, Notice.CHANGED))
 
 
-def _reason_to_ask_again(opened: OpenRequest, form: DecisionForm, view: View, now: ShownNow) -> Notice | None:
+def _answer_without_accounts(
+    opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer, elsewhere: Elsewhere
+) -> BaseResponse | str:
+    """What happens to an answer while the accounts are not at hand.
+
+    A first approval leads to where they are; a denial waits for nobody, nor does the same answer again.
+    """
+    recorded = services().flow.find_answer(opened.pending)
+    lead_on = redirect(elsewhere.address, 303)
+    if recorded is None and answer is Answer.APPROVE:
+        opened.require_time_left()
+        services().flow.keep(opened.pending)
+        return lead_on
+    answered_for = AccountsOnForm(None if recorded is None else recorded.accounts)
+    result = services().flow.answer(
+        opened.pending,
+        opened.parties,
+        answer,
+        checked=form.checked,
+        accounts=answered_for.chosen if answered_for.accounts_hash == form.accounts_hash else None,
+        subject=customer.subject,
+        screen_hash=form.screen_hash,
+        shown=None,
+    )
+    return respond(opened, result, lambda: lead_on)
+
+
+def _reason_to_ask_again(form: DecisionForm, view: View, now: ShownNow) -> Notice | None:
     """The reason why an approval is not taken for what the customer means; None where it is."""
     if form.accounts_hash != now.accounts.accounts_hash:
         return Notice.CHANGED

@@ -17,7 +17,7 @@ from tests.support.ledger_tables import LedgerTables
 from tests.support.page_contract import ContractClient, Element
 from tests.support.repository import ROOT
 
-LISTED = ('sign_in = "sandbox"', 'sign_in = "sandbox"\naccounts = { from = "sandbox" }')
+UNLISTED = ('accounts = { from = "sandbox" }\n', "")
 THREE = "ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS"
 NEEDS_INVESTMENTS = ('needs = ["ACCOUNT_BASIC"]', 'needs = ["ACCOUNT_BASIC", "INVESTMENTS"]')
 CHEQUING, JOINT, SAVINGS, CARD, MORTGAGE, TFSA = range(6)
@@ -62,7 +62,7 @@ def until_the_list_is_stale(customer: ChoosingCustomer, request_id: str, clock: 
 
 @pytest.fixture
 def customer(register: Register) -> ChoosingCustomer:
-    return ChoosingCustomer(register(LISTED))
+    return ChoosingCustomer(register())
 
 
 def names(page: Element) -> list[str]:
@@ -191,7 +191,7 @@ def test_a_denial_on_the_first_page_is_one(
 def test_a_denial_to_an_app_can_be_read_in_the_other_language(
     register: Register, recorded: LedgerTables
 ) -> None:
-    customer = ChoosingCustomer(register(LISTED))
+    customer = ChoosingCustomer(register())
     request_id = customer.begin_as("alex", **LOANS_APP_REQUEST)
     response = customer.send(request_id, customer.page(request_id, "en"), go="deny")
     page = check_page(response, "continue", "en")
@@ -226,7 +226,7 @@ def test_positions_that_mean_nothing_do_not_count(customer: ChoosingCustomer, re
 
 
 def test_a_form_of_another_session_is_refused(register: Register, lang: str) -> None:
-    customer, other = ChoosingCustomer(register(LISTED)), ChoosingCustomer(register(LISTED))
+    customer, other = ChoosingCustomer(register()), ChoosingCustomer(register())
     request_id = customer.begin_as("alex", lang=lang)
     page = customer.page(request_id, lang)
     address = f"/consent/{request_id}/accounts"
@@ -307,7 +307,7 @@ def many_accounts(number: int) -> tuple[str, str]:
 
 
 def test_the_first_two_hundred_are_listed_and_the_page_stays_small(register: Register, lang: str) -> None:
-    customer = ChoosingCustomer(register(LISTED, many_accounts(230)))
+    customer = ChoosingCustomer(register(many_accounts(230)))
     request_id = customer.begin_as("sam", lang=lang, scope=" ".join(EVERYTHING))
     page = customer.page(request_id, lang)
     assert len(names(page)) == 200
@@ -350,7 +350,7 @@ def test_only_accounts_with_investments_share_investments(
 
 
 def test_nobody_chooses_what_the_recipient_cannot_work_with(register: Register, lang: str) -> None:
-    customer = ChoosingCustomer(register(LISTED, NEEDS_INVESTMENTS))
+    customer = ChoosingCustomer(register(NEEDS_INVESTMENTS))
     request_id = customer.begin_as("alex", lang=lang, scope=" ".join(EVERYTHING))
     response = customer.send(request_id, customer.page(request_id, lang), CHEQUING, go="next")
     assert response.location == f"/consent/{request_id}/accounts?answer=investments"
@@ -363,7 +363,7 @@ def test_nobody_chooses_what_the_recipient_cannot_work_with(register: Register, 
 def test_where_no_account_has_what_is_needed_nothing_is_asked(
     register: Register, recorded: LedgerTables, lang: str
 ) -> None:
-    customer = ChoosingCustomer(register(LISTED, NEEDS_INVESTMENTS))
+    customer = ChoosingCustomer(register(NEEDS_INVESTMENTS))
     request_id = customer.begin_as("sam", lang=lang, scope=" ".join(EVERYTHING))
     assert customer.client.get(f"/consent/{request_id}").location == f"/consent/{request_id}/accounts"
     page = check_page(customer.client.get(f"/consent/{request_id}/accounts"), "no_investments", lang)
@@ -402,7 +402,7 @@ def test_the_same_answer_gets_the_same_code_and_another_choice_does_not(customer
 def test_an_approval_waits_for_a_list_that_is_stale(
     register: Register, clock: Clock, recorded: LedgerTables, lang: str
 ) -> None:
-    server = register(LISTED)
+    server = register()
     customer = ChoosingCustomer(server)
     request_id = customer.begin_as("alex", lang=lang, scope=THREE)
     form = customer.choose(request_id, CHEQUING, SAVINGS, lang=lang)
@@ -418,7 +418,7 @@ def test_an_approval_waits_for_a_list_that_is_stale(
     )
     clock.advance(timedelta(minutes=8))
     closed = ('name = "Rainy day", last_digits = "9143"', 'name = "Rainy day", unshareable = "CLOSED"')
-    customer = ChoosingCustomer(register(LISTED, closed, browser=server))
+    customer = ChoosingCustomer(register(closed, browser=server))
     response = customer.press(request_id, form, "approve", "TRANSACTIONS")
     assert (response.status_code, response.location) == (303, f"/consent/{request_id}")
     again = customer.client.get(response.location)
@@ -430,7 +430,7 @@ def test_an_approval_waits_for_a_list_that_is_stale(
 
 
 def test_a_denial_does_not_wait_for_a_list(register: Register, clock: Clock, recorded: LedgerTables) -> None:
-    server = register(LISTED)
+    server = register()
     customer = ChoosingCustomer(server)
     request_id = customer.begin_as("alex", scope=THREE)
     form = customer.choose(request_id, CHEQUING)
@@ -442,13 +442,13 @@ def test_a_denial_does_not_wait_for_a_list(register: Register, clock: Clock, rec
 def test_positions_of_another_list_are_not_taken_for_those_of_this_one(
     register: Register, clock: Clock
 ) -> None:
-    server = register(LISTED)
+    server = register()
     customer = ChoosingCustomer(server)
     request_id = customer.begin_as("alex")
     page = customer.page(request_id, "en")
     until_the_list_is_stale(customer, request_id, clock)
     closed = ('name = "Everyday chequing", last_digits = "3416"', 'name = "Gone", unshareable = "CLOSED"')
-    customer = ChoosingCustomer(register(LISTED, closed, browser=server))
+    customer = ChoosingCustomer(register(closed, browser=server))
     stale = customer.send(request_id, page, CHEQUING, go="next")
     assert (stale.status_code, stale.location) == (303, f"/consent/{request_id}/accounts")
     customer.page(request_id, "en")
@@ -469,7 +469,7 @@ def test_one_press_keeps_the_same_accounts(
     form = customer.choose(request_id, CHEQUING, CARD, lang=lang)
     answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
     before = resources(recorded)
-    request_id = customer.signed_in_request(lang=lang, scope=THREE)
+    request_id = customer.begin(lang=lang, scope=THREE)
     page = check_page(customer.client.get(f"/consent/{request_id}"), "renewal", lang)
     assert "Travel card" in page.one("div", id="chosen-accounts").text
     assert "Rainy day" not in page.text
@@ -483,7 +483,7 @@ def test_whoever_changes_what_is_shared_begins_with_the_accounts(
     request_id = customer.begin_as("alex", lang=lang, scope=THREE)
     form = customer.choose(request_id, CHEQUING, CARD, lang=lang)
     answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
-    request_id = customer.signed_in_request(lang=lang, scope=THREE)
+    request_id = customer.begin(lang=lang, scope=THREE)
     renewal = check_page(customer.client.get(f"/consent/{request_id}"), "renewal", lang)
     address = f"/consent/{request_id}"
     change = customer.client.post(address, data={**hidden_fields(renewal, address), "go": "change"})
@@ -507,11 +507,11 @@ def test_whoever_changes_what_is_shared_begins_with_the_accounts(
 def test_a_consent_for_all_accounts_is_asked_for_again_by_account(
     register: Register, recorded: LedgerTables, lang: str
 ) -> None:
-    server = register()
+    server = register(UNLISTED)
     customer = ChoosingCustomer(server)
     customer.approve("TRANSACTIONS", lang=lang, scope=THREE)
-    customer = ChoosingCustomer(register(LISTED, browser=server))
-    request_id = customer.signed_in_request(lang=lang, scope=THREE)
+    customer = ChoosingCustomer(register(browser=server))
+    request_id = customer.begin(lang=lang, scope=THREE)
     assert customer.client.get(f"/consent/{request_id}").location.endswith("/accounts")
     page = customer.page(request_id, lang)
     assert len(page.all("span", **{"class": "tag"})) == 6, "all of them are shared now"
@@ -523,20 +523,20 @@ def test_a_consent_for_all_accounts_is_asked_for_again_by_account(
 def test_where_a_kept_account_is_gone_the_accounts_are_asked_for(
     register: Register, clock: Clock, lang: str
 ) -> None:
-    server = register(LISTED)
+    server = register()
     customer = ChoosingCustomer(server)
     request_id = customer.begin_as("alex", lang=lang, scope=THREE)
     form = customer.choose(request_id, CHEQUING, SAVINGS, lang=lang)
     answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
     closed = ('name = "Rainy day", last_digits = "9143"', 'name = "Rainy day", unshareable = "CLOSED"')
     clock.advance(timedelta(minutes=16))
-    customer = ChoosingCustomer(register(LISTED, closed, browser=server))
-    request_id = customer.signed_in_request(lang=lang, scope=THREE)
+    customer = ChoosingCustomer(register(closed, browser=server))
+    request_id = customer.begin(lang=lang, scope=THREE)
     assert customer.client.get(f"/consent/{request_id}").location == f"/consent/{request_id}/accounts"
 
 
 def test_a_bank_without_a_list_asks_as_before(register: Register, lang: str) -> None:
-    customer = ChoosingCustomer(register())
+    customer = ChoosingCustomer(register(UNLISTED))
     request_id = customer.begin_as("alex", lang=lang)
     form = check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
     assert not form.all("div", id="chosen-accounts")

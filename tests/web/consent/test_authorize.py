@@ -123,7 +123,7 @@ def server(register: Callable[..., ContractClient]) -> ContractClient:
         ('"INVESTMENTS",\n', "\n"),
         (
             '"TRANSACTIONS", "CUSTOMER_PERSONAL"]\nneeds = ["ACCOUNT_BASIC", "TRANSACTIONS"]',
-            '"TRANSACTIONS", "INVESTMENTS"]\nneeds = ["ACCOUNT_BASIC", "TRANSACTIONS", "INVESTMENTS"]',
+            '"TRANSACTIONS", "CUSTOMER_PERSONAL", "INVESTMENTS"]\nneeds = ["ACCOUNT_BASIC", "TRANSACTIONS", "INVESTMENTS"]',
         ),
         ('client_id = "dc-budget"', 'client_id = "dc-budget"\nsuspended = true'),
     )

@@ -412,7 +412,7 @@ def test_the_switch_keeps_only_boxes_that_exist(customer: BrowserCustomer) -> No
 
 def test_two_tabs_keep_two_languages(customer: BrowserCustomer) -> None:
     first = customer.signed_in_request(lang="en")
-    second = customer.begin(lang="fr")
+    second = customer.signed_in_request(lang="fr")
     check_page(customer.client.get(f"/consent/{first}"), "form", "en")
     check_page(customer.client.get(f"/consent/{second}"), "form", "fr")
     switch_language(customer, second, "en")
@@ -428,6 +428,7 @@ def test_a_link_switches_the_language_of_its_request_and_it_stays(
     request_id = customer.begin()
     if page_name == "form":
         customer.sign_in(request_id)
+        customer.choose_accounts(request_id)
     address = f"/{'consent' if page_name == 'form' else 'sign-in'}/{request_id}"
     check_page(customer.client.get(f"{address}?lang=fr"), page_name, "fr")
     check_page(customer.client.get(address), page_name, "fr")
