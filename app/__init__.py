@@ -250,7 +250,7 @@ def _make_services(
         attempts=attempts,
         rates=Rates(client, clock=clock),
         once=once,
-        recipient_keys=RecipientKeys(registry),
+        recipient_keys=RecipientKeys(registry, slots=settings.bank_waiting, clock=clock),
         keys=keys,
         form_signer=make_signer(settings.secret_keys, "form"),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,

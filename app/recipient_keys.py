@@ -2,21 +2,48 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any, Final
 
+import structlog
 from joserfc.jwk import ECKey, OKPKey
 
 from app.domain.jws import PublicKey
 from app.domain.registry import Registry
 from app.public_keys import PublicJwk, import_public_key
+from app.sign_in import SignInFailed
+from app.sign_in.bulkhead import Bulkhead
+from app.sign_in.http import get_json
+
+OLDEST: Final = timedelta(minutes=10)
+"""How long published keys are kept, and how long a key that a recipient has withdrawn is still believed."""
+SOONEST: Final = timedelta(seconds=60)
+"""The least time between two fetches of one recipient's keys, whatever signatures name: somebody who makes up
+names must not flood the recipient.
+"""
+PATIENCE: Final = timedelta(seconds=2)
+MOST_KEYS: Final = 20  # of one recipient: a judgement, since two are in use while one replaces the other
+
+_log = structlog.get_logger()
 
 
 class RecipientKeys:
-    """Finds a key for a signature that claims to be a recipient's."""
+    """Finds a key for a signature that claims to be a recipient's.
 
-    def __init__(self, registry: Registry) -> None:
+    At most `slots` threads wait for recipients that publish their keys, so that others are served meanwhile.
+    """
+
+    def __init__(self, registry: Registry, *, slots: int, clock: Callable[[], datetime]) -> None:
         self._registry = registry
+        bulkhead = Bulkhead(slots=slots, patience=PATIENCE)
+        self._published = {
+            client.client_id: _PublishedKeys(client.client_id, client.jwks_uri, bulkhead, clock)
+            for client in registry.clients.values()
+            if client.jwks_uri is not None
+        }
 
     def find(self, client_id: str, kid: str | None, algorithm: str) -> PublicKey:
         """The client's key with this `kid`, or its only one for `algorithm` where the signature names none.
@@ -25,7 +52,66 @@ class RecipientKeys:
         who is registered, and how.
         """
         client = self._registry.find_client(client_id)
-        return (None if client is None else _among(client.keys, kid, algorithm)) or _nobodys(algorithm)
+        if client is None:
+            return _nobodys(algorithm)
+        published = self._published.get(client_id)
+        found = _among(client.keys, kid, algorithm) if published is None else published.find(kid, algorithm)
+        return found or _nobodys(algorithm)
+
+
+class _PublishedKeys:
+    """The keys that one recipient publishes (`jwks_uri`). A fetch that fails takes none of them away.
+
+    One thread at a time asks; the others wait for what it brings.
+    """
+
+    def __init__(
+        self, client_id: str, address: str, bulkhead: Bulkhead, clock: Callable[[], datetime]
+    ) -> None:
+        self._client_id = client_id
+        self._address = address
+        self._bulkhead = bulkhead
+        self._clock = clock
+        self._asking = Lock()
+        self._keys: tuple[PublicKey, ...] = ()
+        self._fetched_at: datetime | None = None
+        self._asked_at: datetime | None = None
+
+    def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
+        """The key, if it is known; for an unknown name, and when they are old, keys are fetched anew."""
+        now = self._clock()
+        key = _among(self._keys, kid, algorithm)
+        if key is not None and self._fetched_at is not None and now - self._fetched_at <= OLDEST:
+            return key
+        if self._asking.acquire(timeout=PATIENCE.total_seconds()):
+            try:
+                if self._asked_at is None or now - self._asked_at >= SOONEST:
+                    self._asked_at = now
+                    self._fetch(now)
+            finally:
+                self._asking.release()
+        return _among(self._keys, kid, algorithm)
+
+    def _fetch(self, now: datetime) -> None:
+        try:
+            found = self._bulkhead.wait_for(lambda deadline: get_json(self._address, deadline=deadline))
+        except SignInFailed as failed:
+            _log.warning("recipient_keys_unavailable", client_id=self._client_id, reason=failed.detail)
+            return
+        keys = tuple(_readable(found))
+        if not keys:
+            _log.warning("recipient_keys_unavailable", client_id=self._client_id, reason="no_keys")
+            return
+        self._keys, self._fetched_at = keys, now
+
+
+def _readable(found: Mapping[str, Any]) -> Iterator[PublicKey]:
+    """The keys of a JWK Set that are for signatures, and of a kind that is known (RFC 7517 5)."""
+    published = found.get("keys")
+    for jwk in published[:MOST_KEYS] if isinstance(published, list) else ():
+        if isinstance(jwk, dict) and jwk.get("use", "sig") == "sig":
+            with suppress(ValueError):
+                yield import_public_key(jwk)
 
 
 def _among(keys: Iterable[PublicKey], kid: str | None, algorithm: str) -> PublicKey | None:

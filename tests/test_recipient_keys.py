@@ -1,15 +1,23 @@
 """The key for a signature is found by client and name, and nobody learns from the time who is registered."""
 
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey, OctKey
 
 from app.domain.jws import parse_jwt
 from app.domain.registry import Client
 from app.public_keys import import_public_key
-from app.recipient_keys import RecipientKeys
+from app.recipient_keys import OLDEST, SOONEST, RecipientKeys
+from tests.support.applications import Clock, Logged
 from tests.support.builders import a_client, a_registry
 from tests.support.fapi import FAPI, a_key, algorithm_of, public, signed
+from tests.support.parallel import all_at_once
 
 EC, SECOND, RSA = a_key(kid="ec-1"), a_key(kid="ec-2"), a_key("RSA", kid="rsa-1")
 
@@ -21,7 +29,7 @@ def a_signing_client(*keys: Any, **changes: Any) -> Client:
 
 def found(client: Client, kid: str | None, signer: Any, client_id: str = FAPI) -> bool:
     """Whether a key is found that verifies what `signer` signs."""
-    keys = RecipientKeys(a_registry(client))
+    keys = RecipientKeys(a_registry(client), slots=1, clock=Clock())
     key = keys.find(client_id, kid, algorithm_of(signer))
     assert key.fits(algorithm_of(signer)), "a key of nobody costs as much time"
     return key.verifies(parse_jwt(signed({"iss": client_id}, signer)))
@@ -49,3 +57,122 @@ def test_for_a_client_that_is_not_there_the_key_is_nobodys(kind: str) -> None:
     assert not found(a_signing_client(signer), "key-1", signer, client_id="dc-nobody")
     assert not found(a_signing_client(signer, is_suspended=True), "key-1", signer)
     assert not found(a_client(client_id=FAPI), "key-1", signer)
+
+
+# Keys that a recipient publishes
+
+
+class Publisher:
+    """A recipient's server on loopback, which counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.keys: list[Any] = []
+        self.asked = 0
+        self.status = 200
+        self.hangs = False
+        self.closing = threading.Event()
+        publisher = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # http.server's name
+                publisher.asked += 1
+                if publisher.hangs:
+                    publisher.closing.wait(30)
+                body = json.dumps({"keys": [public(key) for key in publisher.keys]}).encode()
+                self.send_response(publisher.status)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Says nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/jwks"
+
+    def __enter__(self) -> "Publisher":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    with Publisher() as server:
+        yield server
+
+
+class Finder:
+    """Asks one `RecipientKeys` of a recipient that publishes its keys."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.clock = Clock()
+        client = a_client(client_id=FAPI, secret_hash=None, jwks_uri=publisher.url)
+        self.keys = RecipientKeys(a_registry(client), slots=2, clock=self.clock)
+
+    def finds(self, signer: Any, kid: str | None = None) -> bool:
+        key = self.keys.find(FAPI, kid or signer.kid, algorithm_of(signer))
+        return key.verifies(parse_jwt(signed({"iss": FAPI}, signer)))
+
+
+def test_published_keys_are_fetched_once_and_kept(publisher: Publisher) -> None:
+    publisher.keys = [EC, RSA]
+    finder = Finder(publisher)
+    assert all([finder.finds(EC), finder.finds(RSA), finder.finds(EC)])
+    assert publisher.asked == 1
+    finder.clock.advance(OLDEST)
+    assert finder.finds(EC)
+    assert publisher.asked == 1
+    finder.clock.advance(timedelta(seconds=1))
+    assert finder.finds(EC)
+    assert publisher.asked == 2
+
+
+def test_a_new_key_is_found_but_made_up_names_do_not_flood_the_recipient(publisher: Publisher) -> None:
+    publisher.keys = [EC]
+    finder = Finder(publisher)
+    assert finder.finds(EC)
+    publisher.keys = [EC, SECOND]
+    assert [finder.finds(SECOND) for _ in range(20)] == [False] * 20
+    assert publisher.asked == 1
+    finder.clock.advance(SOONEST)
+    assert finder.finds(SECOND)
+    assert not any(finder.finds(a_key(), kid=f"made-up-{number}") for number in range(20))
+    assert publisher.asked == 2
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_fetch_that_fails_takes_no_good_key_away(publisher: Publisher, status: int, logged: Logged) -> None:
+    publisher.keys = [EC]
+    finder = Finder(publisher)
+    assert finder.finds(EC)
+    publisher.status = status
+    finder.clock.advance(timedelta(days=1))
+    assert finder.finds(EC)
+    publisher.status, publisher.keys = 200, []
+    finder.clock.advance(SOONEST)
+    assert finder.finds(EC)
+    reasons = [entry["reason"] for entry in logged() if entry["event"] == "recipient_keys_unavailable"]
+    assert reasons == [f"status_{status}", "no_keys"]
+
+
+def test_what_cannot_be_read_is_left_out(publisher: Publisher) -> None:
+    publisher.keys = [OctKey.generate_key(256), ECKey.generate_key("P-384", {"kid": "ec-1"}), EC]
+    assert Finder(publisher).finds(EC)
+
+
+def test_a_recipient_that_hangs_is_given_up(publisher: Publisher) -> None:
+    publisher.hangs = True
+    assert not Finder(publisher).finds(EC)
+
+
+def test_of_parallel_signatures_one_asks_and_all_get_what_it_brings(publisher: Publisher) -> None:
+    publisher.keys = [EC]
+    finder = Finder(publisher)
+    assert all(all_at_once(*[lambda: finder.finds(EC)] * 8))
+    assert publisher.asked == 1

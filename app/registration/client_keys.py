@@ -9,7 +9,7 @@ from app.domain.registry import Profile, Status
 from app.public_keys import PublicJwk, import_public_key
 from app.registration.locations import Fault, Location
 
-_WAYS_TO_AUTHENTICATE = ("secret_sha256", "jwks")
+_WAYS_TO_AUTHENTICATE = ("secret_sha256", "jwks", "jwks_uri")
 
 
 def _client_key(jwk: Any) -> PublicJwk:
@@ -40,7 +40,10 @@ def client_key_faults(location: Location, recipient: dict[str, Any]) -> Iterator
     """How a recipient authenticates, which is one way; and what only its profile may say, or may not."""
     ways = [key for key in _WAYS_TO_AUTHENTICATE if key in recipient]
     if len(ways) != 1:
-        yield (*location, ways[-1] if ways else "client_id"), "must have either secret_sha256 or jwks"
+        yield (
+            (*location, ways[-1] if ways else "client_id"),
+            "must have one of secret_sha256, jwks and jwks_uri",
+        )
     if "previous_secret" in recipient and "secret_sha256" not in recipient:
         yield (*location, "previous_secret"), "belongs to secret_sha256"
     is_fapi = recipient.get("profile") == Profile.FAPI2

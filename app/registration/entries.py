@@ -94,6 +94,7 @@ class _Recipient(Entry):
     profile: Profile | None = None
     secret_sha256: SecretHash | None = None
     jwks: _Keys | None = None
+    jwks_uri: HttpsAddress | None = None
     default_provider: Identifier | None = None
     previous_secret: _PreviousSecret | None = None
     demo: bool = False
@@ -148,6 +149,7 @@ class _Recipient(Entry):
             revocation_requires_client_authentication=self.revocation_requires_client_authentication,
             statuses=self.providers,
             keys=() if self.jwks is None else tuple(self.jwks.keys),
+            jwks_uri=self.jwks_uri,
             profile=self.profile,
             default_provider=self.default_provider,
         )

@@ -67,7 +67,7 @@ def test_keys_of_every_kind_are_taken(tmp_path: Path) -> None:
         (
             PROFILE,
             PROFILE + f'secret_sha256 = "{"0" * 64}"\n',
-            ".jwks: must have either secret_sha256 or jwks",
+            ".jwks: must have one of secret_sha256, jwks and jwks_uri",
         ),
         (PROFILE, 'profile = "fapi1"\n', ".profile: must be one of"),
         (PROFILE, "", '.default_provider: belongs to profile = "fapi2"'),
@@ -97,13 +97,26 @@ def test_each_fault_has_its_place_and_reason(tmp_path: Path, old: str, new: str,
     assert any(fault in line and line.startswith("recipients[dc-fapi]") for line in found), found
 
 
+def test_keys_may_be_published_at_an_https_address(tmp_path: Path) -> None:
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    table = text[
+        text.index("[recipients.jwks]") : text.index("[recipients.purpose]", text.index("[recipients.jwks]"))
+    ]
+    address = 'jwks_uri = "https://aurora.example/jwks.json"\n'
+    path = edited(tmp_path, (table, ""), (PROFILE, PROFILE + address))
+    client = read_registry(path, allow_demo=True).clients["dc-fapi"]
+    assert (client.jwks_uri, client.keys) == ("https://aurora.example/jwks.json", ())
+    (fault,) = faults_after(tmp_path, (table, ""), (PROFILE, PROFILE + address.replace("https", "http")))
+    assert fault == "recipients[dc-fapi].jwks_uri: must be an https address"
+
+
 def test_a_recipient_of_the_profile_has_no_secret(tmp_path: Path) -> None:
     secret = 'secret_sha256 = "8478dab97e7b5922fa862c43853ee013ba310452ae748d01c4446276ad9d526d"'
     assert faults_after(tmp_path, (secret, PROFILE + secret)) == [
         "recipients[dc-budget].secret_sha256: is no way to authenticate with this profile, which needs keys"
     ]
     (fault,) = faults_after(tmp_path, (secret, ""))
-    assert fault == "recipients[dc-budget].client_id: must have either secret_sha256 or jwks"
+    assert fault == "recipients[dc-budget].client_id: must have one of secret_sha256, jwks and jwks_uri"
 
 
 def test_a_previous_secret_needs_one_that_follows_it(tmp_path: Path) -> None:
