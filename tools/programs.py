@@ -13,7 +13,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that is searched on the PATH by `names`, and then in `places`, patterns below `/`."""
+    """A program that is searched on the PATH by `names`, and then in `places`, patterns below `/`.
+
+    Of several that one pattern finds, it is the last by name, which is the newest where names have versions.
+    """
 
     title: str
     names: tuple[str, ...]
@@ -22,7 +25,9 @@ class Program:
 
     def find(self) -> str | None:
         on_path = (shutil.which(name) for name in self.names)
-        elsewhere = (str(path) for place in self.places for path in sorted(Path("/").glob(place)))
+        elsewhere = (
+            str(path) for place in self.places for path in sorted(Path("/").glob(place), reverse=True)
+        )
         return next((path for path in chain(on_path, elsewhere) if path), None)
 
     @property
