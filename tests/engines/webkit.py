@@ -54,7 +54,10 @@ class WebKit:
 
     @contextmanager
     def new_tab(self, *, javascript: bool) -> Iterator[Tab]:
-        arguments = ["--automation", f"--enable-javascript-markup={str(javascript).lower()}"]
+        # Of an https server, WebKit keeps no page in memory that says no-store; these servers have http.
+        settings = {"javascript-markup": javascript, "page-cache": False}
+        switches = [f"--enable-{name}={str(is_on).lower()}" for name, is_on in settings.items()]
+        arguments = ["--automation", *switches]
         wanted = {
             "acceptInsecureCerts": True,
             # The driver would wait for good when Back crosses a Cross-Origin-Opener-Policy; the tests wait.
