@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from examples.recipient.wording import wording
 from tests.browser.test_bank_sign_in import press_at_bank
 from tests.browser.test_connections import STOP_ALL, look, open_newest
-from tests.browser.visit import Visit
+from tests.browser.visit import CONTINUE, Visit
 
 SHOWN = ("ACCOUNT_DETAILED", "TRANSACTIONS")
 
@@ -41,6 +41,20 @@ def test_a_customer_sees_what_they_share_until_they_stop_at_the_bank(
     expect(visit.page.locator("#refusal")).to_have_attribute("data-code", "602")
     expect(data).to_have_count(0)
     look(visit)
+
+
+def test_only_the_accounts_that_were_chosen_are_there(visit: Visit, lang: str) -> None:
+    visit.connect("ACCOUNT_BASIC", *SHOWN, lang=lang)
+    visit.try_to_sign_in({"en": "riley", "fr": "taylor"}[lang])  # who share nothing yet
+    visit.page.get_by_role("checkbox", name="Savings").first.check()
+    visit.press(CONTINUE)
+    visit.check(*SHOWN)
+    visit.approve()
+    visit.go_to_recipient(f"/connection?lang={lang}")
+    rows = visit.page.locator("#accounts tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Savings")
+    expect(rows.locator("td")).to_contain_text("$")
 
 
 def test_a_bank_with_a_sign_in_of_its_own_gives_data_too(visit: Visit, lang: str) -> None:
