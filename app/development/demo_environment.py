@@ -1,6 +1,7 @@
 """The environment variables, secrets and registration with which the demo starts its servers."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ from app.stores import keys
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 
 # These addresses are the ones in registry/demo.toml.
-REGISTERED_RECIPIENT = "http://localhost:8001/"
+REGISTERED_RECIPIENT = "http://localhost:8001"
 REGISTERED_BANK = "http://localhost:8002"
-REGISTERED_BANK_API = "http://localhost:8003/"
+REGISTERED_BANK_API = "http://localhost:8003"
 
 # Variables that the servers of the demo do not inherit: they would change how these start.
 _NOT_INHERITED = (
@@ -75,11 +76,13 @@ def bank_api_env(layout: Layout) -> dict[str, str]:
 def demo_registry(layout: Layout) -> Path:
     """The file registry/demo.toml; for other ports, a copy of it with the addresses of these ports."""
     text = DEMO_REGISTRY.read_text(encoding="utf-8")
-    moved = (
-        text.replace(REGISTERED_RECIPIENT, f"{layout.recipient}/")
-        .replace(f'"{REGISTERED_BANK}"', f'"{layout.bank}"')
-        .replace(REGISTERED_BANK_API, f"{layout.bank_api}/")
-    )
+    here = {
+        REGISTERED_RECIPIENT: layout.recipient,
+        REGISTERED_BANK: layout.bank,
+        REGISTERED_BANK_API: layout.bank_api,
+    }
+    # In one go: the port of one server may be the registered one of another.
+    moved = re.sub("|".join(here), lambda found: here[found[0]], text)
     if moved == text:
         return DEMO_REGISTRY
     path = layout.instance / "registry.toml"

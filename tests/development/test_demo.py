@@ -1,6 +1,7 @@
 """`make run`: what it starts, what it refuses, what it leaves behind."""
 
 import json
+import re
 import signal
 import socket
 import stat
@@ -12,6 +13,8 @@ import pytest
 import requests
 
 from app.development.demo import run_demo
+from app.development.demo_environment import demo_registry
+from app.development.layout import Layout
 from tests.support.ports import free_port
 from tests.support.running_demo import RunningDemo
 
@@ -154,6 +157,20 @@ def test_the_api_of_each_bank_is_there_and_gives_nothing_without_a_token(demo: R
     for bank in ("maple", "northern", "harbour"):
         refused = requests.get(f"{demo.bank_api}/{bank}/accounts", timeout=PATIENCE)
         assert (refused.status_code, refused.json()["code"]) == (requests.codes.unauthorized, "602")
+
+
+def test_every_address_of_the_registration_is_that_of_the_port_that_was_chosen(tmp_path: Path) -> None:
+    """Also where one server has the port that another one has without a choice."""
+    layout = Layout(tmp_path, port=8004, recipient_port=8003, bank_port=8001, bank_api_port=8002)
+    written = demo_registry(layout).read_text(encoding="utf-8")
+    addresses = set(re.findall(r"http://localhost:\d+/?\w*", written))
+    banks = {f"http://localhost:8002/{bank}" for bank in ("maple", "northern", "harbour")}
+    assert addresses == {
+        "http://localhost:8003/callback",
+        "http://localhost:8001",
+        "http://localhost:8001/fdx",
+        *banks,
+    }
 
 
 def test_one_port_for_both_is_refused(refused: Callable[..., str]) -> None:
