@@ -43,6 +43,7 @@ def test_the_accounts_are_shown_as_they_were_chosen_with_what_is_shared_of_each_
     operate: Operate, app: Flask, recorded: LedgerTables
 ) -> None:
     consent_id, connections = consent_of(app), services_of(app).connections
+    recorded.name_no_account(consent_id)
     assert "\naccounts: all of them\n" in operate("ledger", "show", consent_id).stdout
     recorded.name_accounts(
         consent_id, an_account(), an_account(account_id="acc-2", name="", type="SAVINGS", last_digits="")

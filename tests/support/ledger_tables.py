@@ -35,7 +35,7 @@ class LedgerTables:
         return [(row["consent_id"], row["kind"]) for row in self["events"]]
 
     def name_accounts(self, consent_id: str, *accounts: Account) -> None:
-        """Makes a consent for every account one for `accounts`, as if the customer had chosen them."""
+        """Makes a consent one for `accounts`, as if the customer had chosen them."""
         picked, of_consent = chosen(*accounts), {"consent_id": consent_id}
         scope = applicable_scope(parse_scope(self.rows("grants", **of_consent)[0]["granted_scope"]), accounts)
         resources = granted_resources(scope, picked)
@@ -49,6 +49,13 @@ class LedgerTables:
         """Writes these values into every row of `table`."""
         with create_engine(self.url, poolclass=NullPool).begin() as connection:
             connection.execute(update(metadata.tables[table]).values(**values))
+
+    def name_no_account(self, consent_id: str) -> None:
+        """Makes a consent one for every account, as at a bank that lists none."""
+        of_consent = {"consent_id": consent_id}
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            connection.execute(update(decisions).filter_by(**of_consent).values(accounts=None))
+            connection.execute(update(grants).filter_by(**of_consent).values(resources=None))
 
     @property
     def nothing_happened(self) -> bool:

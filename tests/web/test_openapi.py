@@ -53,6 +53,9 @@ FEW = settings(
 
 AnyCase = Case[Any]
 
+# Those of the examples.
+ACCOUNTS = [an_account(account_id=f"acc-maple-0001-{name}") for name in ("chequing", "savings")]
+
 schema = schemathesis.openapi.from_path(str(CONTRACT))
 DOCUMENT: dict[str, Any] = schema.raw_schema
 
@@ -166,7 +169,7 @@ def shape_of(answer: Any) -> Any:
 
 
 def test_each_request_of_an_example_is_one_that_works_and_its_answer_is_that_of_the_example(
-    customer: BrowserCustomer,
+    customer: BrowserCustomer, recorded: LedgerTables
 ) -> None:
     """The values that only a real flow has are put in place of the example's; nothing else is changed."""
     client = customer.client
@@ -183,6 +186,7 @@ def test_each_request_of_an_example_is_one_that_works_and_its_answer_is_that_of_
     tokens = client.post(TOKEN, data=sent, **own).get_json()
     check_like(tokens, example("POST", TOKEN, "200", "code"), "token_type", "expires_in", "scope")
 
+    recorded.name_accounts(tokens["consent_id"], *ACCOUNTS)
     own_token = {"refresh_token": tokens["refresh_token"]}
     sent = {**example("POST", TOKEN, form, "refresh"), **own_token}
     refreshed = client.post(TOKEN, data=sent, **own).get_json()
@@ -213,8 +217,11 @@ def test_each_request_of_an_example_is_one_that_works_and_its_answer_is_that_of_
     )
 
 
-def test_an_ended_consent_and_the_metadata_are_as_their_examples(customer: BrowserCustomer) -> None:
+def test_an_ended_consent_and_the_metadata_are_as_their_examples(
+    customer: BrowserCustomer, recorded: LedgerTables
+) -> None:
     tokens = connect(customer, "TRANSACTIONS")
+    recorded.name_accounts(tokens["consent_id"], *ACCOUNTS)
     customer.stop(tokens["consent_id"])
     own = bearer(admin_token(customer.client))
     record = customer.client.get(f"{CONSENTS}/{tokens['consent_id']}", headers=own).get_json()

@@ -77,9 +77,10 @@ def test_the_list_the_page_and_the_receipt_in_both_languages_say_which_accounts(
 
 
 def test_a_consent_from_before_accounts_were_chosen_is_from_all_of_them(
-    customer: BrowserCustomer, lang: str
+    customer: BrowserCustomer, recorded: LedgerTables, lang: str
 ) -> None:
     consent_id = connect(customer, lang=lang)["consent_id"]
+    recorded.name_no_account(consent_id)
     page = detail_page(customer, consent_id, lang)
     said = texts.ALL_YOUR_ACCOUNTS.of(provider=texts.MAPLE)
     assert facts(page.one("main").all("dl")[0])[texts.FROM_WHICH_ACCOUNTS[lang]] == said[lang]

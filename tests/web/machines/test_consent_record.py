@@ -48,8 +48,9 @@ def read(client: ContractClient, consent_id: str) -> Any:
 # What it says
 
 
-def test_the_record_is_an_fdx_consent_grant(customer: BrowserCustomer) -> None:
+def test_the_record_is_an_fdx_consent_grant(customer: BrowserCustomer, recorded: LedgerTables) -> None:
     tokens = connect(customer, "TRANSACTIONS", correlation_id="correlation-1")
+    recorded.name_no_account(tokens["consent_id"])
     response = record(customer.client, tokens["consent_id"], tokens["access_token"])
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"

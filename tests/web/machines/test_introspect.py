@@ -64,9 +64,10 @@ def told(customer: BrowserCustomer, tokens: dict[str, Any], caller: tuple[str, s
 
 @pytest.mark.parametrize("caller", [MAPLE_API, BUDGET])
 def test_an_access_token_is_told_with_its_claims_to_the_banks_api_and_to_its_client(
-    customer: BrowserCustomer, caller: tuple[str, str]
+    customer: BrowserCustomer, recorded: LedgerTables, caller: tuple[str, str]
 ) -> None:
     tokens = connect(customer, "TRANSACTIONS")
+    recorded.name_no_account(tokens["consent_id"])
     answer = introspect(customer.client, tokens["access_token"], caller)
     assert answer == {
         "active": True,
@@ -83,8 +84,11 @@ def test_an_access_token_is_told_with_its_claims_to_the_banks_api_and_to_its_cli
     }
 
 
-def test_a_refresh_token_is_told_to_its_client_alone(customer: BrowserCustomer, clock: Clock) -> None:
+def test_a_refresh_token_is_told_to_its_client_alone(
+    customer: BrowserCustomer, recorded: LedgerTables, clock: Clock
+) -> None:
     tokens = connect(customer)
+    recorded.name_no_account(tokens["consent_id"])
     assert introspect(customer.client, tokens["refresh_token"], BUDGET) == {
         "active": True,
         "token_type": "refresh_token",
