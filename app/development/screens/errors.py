@@ -65,6 +65,13 @@ SCREENS = [
         )
         for cause in Cause
     ),
+    Screen(
+        "error-accounts",
+        "The bank gave no list of accounts",
+        lambda: _problem(
+            errors.accounts_unavailable(BUDGET, MAPLE, _WAY_BACK, retry="/dev/screens/error-accounts")
+        ),
+    ),
     Screen("error-connection", "No such connection", lambda: _problem(errors.connection_unknown())),
     Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(CONSENT_ID, MAPLE))),
     Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(CONSENT_ID))),
