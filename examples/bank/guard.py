@@ -16,13 +16,14 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from examples.bank.authorization_server import AuthorizationServer, Unavailable
+from examples.bank.proof import ProofRefused, Proofs
 
 CUSTOMER_LEVEL = frozenset({"CUSTOMER_CONTACT", "CUSTOMER_PERSONAL"})
 WITH_HISTORY = frozenset({"TRANSACTIONS", "STATEMENTS"})
 RAR_TYPE = "fdx_v1.0"  # the type of RFC 9396 under which a consent stands in an introspection
 RETRY_AFTER = 5  # seconds
 LONGEST_LOOKBACK = 36_500  # days, before which no bank has anything
-_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750 2.1
+_TOKEN = re.compile(r"(Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750 2.1, RFC 9449 7.1
 _SEGMENT = re.compile(r"[!-$&-.0-:<->@-\[\]-~]{1,256}")  # printable, without / \ ; ? %
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -102,6 +103,7 @@ class Guard:
 
     audience: str
     accord: AuthorizationServer
+    proofs: Proofs = field(default_factory=Proofs)
     insufficient_scope_status: int = 401
 
     def decide(
@@ -110,9 +112,12 @@ class Guard:
         """The answer to a request. `path` is as it was sent, percent-encoded, below the API's own address."""
         try:
             sent = parse_qsl(query, keep_blank_values=True)
-            token = _bearer(headers, sent)
+            headers = list(headers)
+            scheme, token = _presented(headers, sent)
             claims = self._verified(token, now)
-            consent = self._consent(token, claims, now)
+            told = self._told(token, claims, now)
+            self._check_key(scheme, told, token, method, path, headers, now)
+            consent = _parse_told(told)
             params = _params(sent)
             call, account_id = _find_call(method, path, params)
             return self._limited(consent, call, account_id, params, now)
@@ -146,20 +151,39 @@ class Guard:
             raise _invalid_token()
         return claims
 
-    def _consent(self, token: str, claims: Mapping[str, Any], now: datetime) -> Consent:
-        """The consent as it is now: no signature tells that the customer has stopped sharing."""
+    def _told(self, token: str, claims: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """The introspection as it is now: no signature tells that the customer has stopped sharing."""
         told = self.accord.introspect(token, now)
-        if not told["active"]:
-            raise _invalid_token()
-        if "cnf" in told or "cnf" in claims:
-            # The token is bound to a key of its client (RFC 9449, RFC 8705): here the proof must be checked.
+        if not told["active"] or told.get("cnf") != claims.get("cnf"):
             raise _invalid_token()
         try:
             if (told["sub"], told["client_id"]) != (claims["sub"], claims["client_id"]):
                 raise Unavailable("the introspection is about another token")
-            return _parse_consent(told)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
             raise Unavailable("the introspection is not as documented") from error
+        return told
+
+    def _check_key(
+        self,
+        scheme: str,
+        told: Mapping[str, Any],
+        token: str,
+        method: str,
+        path: str,
+        headers: list[tuple[str, str]],
+        now: datetime,
+    ) -> None:
+        """A token that is bound to a key of its client needs the proof of that key, and no other does."""
+        if scheme == "bearer" and "cnf" not in told:
+            return
+        confirmation = told.get("cnf")
+        jkt = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+        if scheme == "bearer" or not isinstance(jkt, str):
+            raise _invalid_token()
+        try:
+            self.proofs.check(headers, method=method, url=self.audience + path, token=token, jkt=jkt, now=now)
+        except ProofRefused:
+            raise Refused(401, "602", 'DPoP error="invalid_dpop_proof"') from None
 
     def _limited(
         self, consent: Consent, call: Call, account_id: str | None, params: Mapping[str, str], now: datetime
@@ -209,13 +233,13 @@ def _params(sent: list[tuple[str, str]]) -> dict[str, str]:
     return params
 
 
-def _bearer(headers: Iterable[tuple[str, str]], params: Iterable[tuple[str, str]]) -> str:
-    """The one token of the request, which stands in its header (RFC 6750 2.1) and nowhere else."""
+def _presented(headers: Iterable[tuple[str, str]], params: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """The scheme in lower case, and the one token of the request, which is in its header and nowhere else."""
     sent = [value for name, value in headers if name.lower() == "authorization"]
-    found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
+    found = _TOKEN.fullmatch(sent[0]) if len(sent) == 1 else None
     if found is None or any(name == "access_token" for name, _ in params):
         raise _invalid_token()
-    return found[1]
+    return found[1].lower(), found[2]
 
 
 def _find_call(method: str, path: str, params: Mapping[str, str]) -> tuple[Call, str | None]:
@@ -238,6 +262,13 @@ def _find_call(method: str, path: str, params: Mapping[str, str]) -> tuple[Call,
             raise Refused(400, "1107")
         call = LIST_WITH_DETAILS
     return call, account_id
+
+
+def _parse_told(told: Mapping[str, Any]) -> Consent:
+    try:
+        return _parse_consent(told)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unavailable("the introspection is not as documented") from error
 
 
 def _parse_consent(told: Mapping[str, Any]) -> Consent:

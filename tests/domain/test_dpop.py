@@ -102,7 +102,6 @@ def test_its_algorithm_is_an_allowed_one(algorithm: str) -> None:
         public(KEYS["RSA"], e="Aw"),
         public(KEYS["RSA"], n="_" * 1200),
     ],
-    ids=lambda jwk: str(jwk)[:20],
 )
 def test_its_key_is_a_public_one_of_a_known_kind(jwk: Any) -> None:
     assert reason_for(with_header(jwk=jwk)) == "jwk"

@@ -1,7 +1,9 @@
 """The guard's decisions: the order of its checks, and the answer to each case (docs/banks.md)."""
 
+import hashlib
 import json
-from base64 import b64encode
+import uuid
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -290,6 +292,77 @@ def test_a_token_that_is_bound_to_a_key_is_no_bearer_token(accord: StandIn, guar
     assert outcome(ask(guard, accord.grant(customer_resource(*ALL), cnf=bound))) == (401, "602")
     token = accord.grant(customer_resource(*ALL), token=accord.sign(cnf=bound))
     assert outcome(ask(guard, token)) == (401, "602")
+
+
+DPOP_KEY = ECKey.generate_key("P-256")
+
+
+def dpop(
+    token: str, path: str = "/accounts", *, key: ECKey = DPOP_KEY, now: datetime = NOON, **changes: Any
+) -> list[tuple[str, str]]:
+    """The headers that present a bound token, with a good proof but for the `changes` of its claims."""
+    claims = {
+        "jti": str(changes.pop("jti", uuid.uuid4())),
+        "htm": "GET",
+        "htu": f"{AUDIENCE}{path}",
+        "iat": int(now.timestamp()),
+        "ath": urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode(),
+        **changes,
+    }
+    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
+    proof = jwt.encode(header, claims, key, algorithms=["ES256"])
+    return [("Authorization", f"DPoP {token}"), ("DPoP", proof)]
+
+
+def a_bound_token(accord: StandIn) -> str:
+    cnf = {"jkt": DPOP_KEY.thumbprint()}
+    return accord.grant(customer_resource(*ALL), token=accord.sign(cnf=cnf), cnf=cnf)
+
+
+def test_a_bound_token_opens_its_data_with_the_proof_of_its_key(accord: StandIn, guard: Guard) -> None:
+    token = a_bound_token(accord)
+    assert guard.decide("GET", "/accounts", "", dpop(token), NOON).allowed
+    assert guard.decide(
+        "GET", "/accounts", "limit=1", dpop(token, htu=f"{AUDIENCE}/accounts?x#y"), NOON
+    ).allowed
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"htm": "POST"},
+        {"htu": "https://evil.example/accounts"},
+        {"htu": f"{AUDIENCE}/customers/current"},
+        {"htu": 7},
+        {"iat": int(NOON.timestamp()) - 61},
+        {"iat": int(NOON.timestamp()) + 31},
+        {"iat": "now"},
+        {"ath": "another token's"},
+        {"key": ECKey.generate_key("P-256")},
+    ],
+    ids=range(9),
+)
+def test_a_proof_for_something_else_opens_nothing(
+    accord: StandIn, guard: Guard, changes: dict[str, Any]
+) -> None:
+    decision = guard.decide("GET", "/accounts", "", dpop(a_bound_token(accord), **changes), NOON)
+    assert outcome(decision) == (401, "602")
+    assert decision.www_authenticate == 'DPoP error="invalid_dpop_proof"'
+
+
+def test_a_proof_is_used_once_and_there_is_one(accord: StandIn, guard: Guard) -> None:
+    token = a_bound_token(accord)
+    sent = dpop(token, iat=int(later(seconds=30).timestamp()))
+    assert guard.decide("GET", "/accounts", "", sent, NOON).allowed
+    for now in (NOON, later(seconds=90)):
+        assert outcome(guard.decide("GET", "/accounts", "", sent, now)) == (401, "602")
+    for headers in (sent[:1], [*dpop(token), dpop(token)[1]], [sent[0], ("DPoP", "junk")]):
+        assert outcome(guard.decide("GET", "/accounts", "", headers, NOON)) == (401, "602")
+
+
+def test_a_bearer_token_is_not_bound_by_a_proof(accord: StandIn, guard: Guard) -> None:
+    token = accord.grant(customer_resource(*ALL))
+    assert outcome(guard.decide("GET", "/accounts", "", dpop(token), NOON)) == (401, "602")
 
 
 # The consent is asked about each time

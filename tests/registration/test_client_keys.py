@@ -10,7 +10,6 @@ from app.registration.file import RegistryError, read_registry
 from tests.support.fapi import DEMO_KEY, a_key, demo_key, public
 from tests.support.registrations import DEMO_REGISTRY
 
-RSA = a_key("RSA")
 DEMO_X = f'x = "{DEMO_KEY["x"]}"'
 PROFILE = 'profile = "fapi2"\n'
 KEYS = "[recipients.jwks]\nkeys = ["
@@ -87,7 +86,7 @@ def test_keys_of_every_kind_are_taken(tmp_path: Path) -> None:
         (KEYS, "[recipients.jwks]\nkeys = []\nother = [", ".jwks.keys: must have at least 1 entry"),
         (
             KEYS,
-            KEYS + f'{{ kty = "RSA", kid = "demo-1", n = "{public(RSA)["n"]}", e = "AQAB" }},',
+            KEYS + f'{{ kty = "EC", crv = "P-256", kid = "demo-1", {DEMO_X}, y = "{DEMO_KEY["y"]}" }},',
             ".jwks.keys: has two keys with the same kid",
         ),
     ],

@@ -589,3 +589,34 @@ def test_nothing_of_a_refresh_token_or_a_code_is_in_the_ledger(
     kept = repr([database.rows(table) for table in metadata.tables])
     assert "a refresh token" not in kept
     assert TOKEN in kept
+
+
+# One answer per pushed request
+
+
+@pytest.mark.parametrize("first", ["approve", "deny"])
+@pytest.mark.parametrize("later", ["approve", "deny"])
+def test_of_all_browsers_that_open_one_pushed_request_the_first_answers_it(
+    ledger: Ledger, database: LedgerTables, first: str, later: str
+) -> None:
+    def answer(number: int, answered: str, **changes: Any) -> Answered:
+        if answered == "deny":
+            return ledger.record_decision(a_denial(number, pushed_id="pushed-1", **changes), None)
+        decision, grant = an_approval(number, **changes)
+        return ledger.record_decision(replace(decision, pushed_id="pushed-1"), grant)
+
+    recorded = answer(1, first)
+    assert answer(2, later, subject="maple-0002").decision.consent_id == recorded.decision.consent_id
+    assert answer(3, later).decision.consent_id == recorded.decision.consent_id
+    for request_id in ("request-1", "request-2", "request-9"):
+        found = ledger.find_answer(request_id, pushed_id="pushed-1")
+        assert found is not None
+        assert found.decision.consent_id == recorded.decision.consent_id
+    assert [row["request_id"] for row in database.rows("decisions")] == ["request-1"]
+    assert len(database.rows("grants")) == (1 if first == "approve" else 0)
+
+
+def test_requests_that_nobody_pushed_have_nothing_to_do_with_each_other(ledger: Ledger) -> None:
+    for number in (1, 2):
+        ledger.record_decision(a_denial(number), None)
+    assert ledger.find_answer("request-2") is not None
