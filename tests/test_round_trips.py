@@ -1,5 +1,6 @@
 """What one consent costs: four requests, and at most six round trips to Redis; two more for a pushed request."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 from redis.connection import AbstractConnection
 
 from app.development.embedded import EmbeddedValkey
+from app.settings import Settings
 from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.builders import EVERYTHING, a_query
 from tests.support.customer import BrowserCustomer, answer_params, carried_params, hidden_fields
 from tests.support.fapi import PAR, FapiRecipient
-from tests.support.page_contract import ContractClient, parse_page
+from tests.support.page_contract import parse_page
+from tests.support.registrations import DEMO_REGISTRY
 
 MOST_ROUND_TRIPS = 6
 
@@ -29,12 +32,22 @@ def count_round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sent
 
 
+@pytest.fixture
+def without_accounts(tmp_path: Path) -> Path:
+    """The demo's registration, of whose banks none lists accounts."""
+    path = tmp_path / "registry.toml"
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^accounts = \{ from = .*\n", "", text), encoding="utf-8")
+    return path
+
+
 @pytest.mark.usefixtures("redis_client")
 def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trips(
     valkey: EmbeddedValkey,
     ledger_url: str,
     signing_keys: Path,
     clock: Clock,
+    without_accounts: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With every limit and the metrics on, as in production."""
@@ -46,6 +59,7 @@ def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trip
         token_rate=6000,
         wrong_secrets=100,
         metrics_address="127.0.0.1:9100",
+        registry=without_accounts,
     )
     client = a_browser(make_app(settings, clock))
     customer = BrowserCustomer(client)
@@ -66,9 +80,10 @@ def test_a_consent_of_a_signed_in_browser_takes_four_requests_and_six_round_trip
 
 
 def test_the_way_of_fapi_takes_two_round_trips_more_and_none_at_the_token_endpoint(
-    client: ContractClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, clock: Clock, without_accounts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The push and its opening; the uses of assertions and proofs are noted with what is asked anyway."""
+    client = a_browser(make_app(settings.model_copy(update={"registry": without_accounts}), clock))
     fapi = FapiRecipient(client, clock)
     fapi.tokens()  # signs in, and opens the connection to Redis
     sent = count_round_trips(monkeypatch)
