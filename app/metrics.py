@@ -124,6 +124,12 @@ class Metrics:
             buckets=_LIST_SECONDS,
             registry=own,
         )
+        self._no_accounts = Counter(
+            "accord_accounts_none",
+            "Pages for customers none of whose accounts can be shared",
+            ["provider_id"],
+            registry=own,
+        )
         self._limited = Counter(
             "accord_rate_limited", "Requests that exceeded a rate limit", ["limit"], registry=own
         )
@@ -174,6 +180,7 @@ class Metrics:
             "sign_in_failed": self._count_sign_in,
             "accounts_listed": self._count_list,
             "accounts_unavailable": self._count_list,
+            "accounts_none": lambda entry: self._no_accounts.labels(self._provider(entry)).inc(),
             "rate_limited": lambda entry: self._limited.labels(_known(entry.get("limit"), _LIMITS)).inc(),
             "turned_away": lambda _: self._turned_away.inc(),
             "csrf_refused": lambda _: self._forms.inc(),

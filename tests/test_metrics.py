@@ -283,6 +283,12 @@ def test_which_of_its_secrets_a_recipient_uses_is_counted() -> None:
     assert "another" not in text
 
 
+def test_customers_without_an_account_to_share_are_counted() -> None:
+    metrics = Metrics(a_registry(), {}, lost_lines=lambda: 0)
+    metrics.count_event({"event": "accounts_none", "provider_id": "1000"})
+    assert 'accord_accounts_none_total{provider_id="1000"} 1.0' in metrics.exposition().decode()
+
+
 def test_the_lists_of_accounts_of_a_bank_are_counted_and_timed() -> None:
     metrics = Metrics(a_registry(), {}, lost_lines=lambda: 0)
     for event, outcome, seconds in (

@@ -25,7 +25,12 @@ LOANS_APP_REQUEST = {**LOANS_REQUEST, "redirect_uri": LOANS_APP_CALLBACK}
 
 
 class BrowserCustomer:
-    """Walks through the pages like a browser without JavaScript: hidden fields are sent back as they came."""
+    """Walks through the pages like a browser without JavaScript: hidden fields are sent back as they came.
+
+    Of accounts it chooses all, or the first ones only, where `most_accounts` says so.
+    """
+
+    most_accounts: int | None = None
 
     def __init__(self, client: ContractClient) -> None:
         self.client = client
@@ -57,12 +62,14 @@ class BrowserCustomer:
         return parse_page(self.client.get(f"/consent/{request_id}?go=change").text)
 
     def choose_accounts(self, request_id: str) -> None:
-        """Chooses all accounts where they are asked for, unless some are chosen."""
+        """Chooses accounts where they are asked for, unless some are chosen."""
         response = self.client.get(f"/consent/{request_id}?go=change")
         if response.status_code != 302 or not response.location.startswith(f"/consent/{request_id}/accounts"):
             return
         page = parse_page(self.client.get(response.location).text)
-        self.client.post(f"/consent/{request_id}/accounts", data=all_accounts(page, request_id))
+        chosen = all_accounts(page, request_id)
+        chosen["account"] = chosen["account"][: self.most_accounts]
+        self.client.post(f"/consent/{request_id}/accounts", data=chosen)
 
     def answer(self, request_id: str, decision: str, *boxes: str) -> TestResponse:
         fields = hidden_fields(self.form(request_id), f"/consent/{request_id}")
