@@ -128,10 +128,7 @@ class ServedForm:
 
     def read(self, browser: requests.Session) -> None:
         """Reads the form with its boxes, as it is by now: this is the one that is sent."""
-        read = browser.get(f"{self.address}?go=change", timeout=PATIENCE)
-        if "/accounts" in read.url:
-            chosen = all_accounts(parse_page(read.text), self.request_id)
-            read = browser.post(f"{self.address}/accounts", data=chosen, timeout=PATIENCE)
+        read = read_form(browser, self.address)
         self.fields = hidden_fields(parse_page(read.text), f"/consent/{self.request_id}")
 
     def send(self, decision: str, *boxes: str) -> requests.Response:
@@ -147,6 +144,15 @@ class ServedForm:
         return requests.post(
             self.address, data=data, cookies=self.cookies, timeout=PATIENCE, allow_redirects=False
         )
+
+
+def read_form(browser: requests.Session, address: str) -> requests.Response:
+    """The form at `address` with its boxes; all accounts are chosen where the bank lists some."""
+    read = browser.get(f"{address}?go=change", timeout=PATIENCE)
+    if "/accounts" not in read.url:
+        return read
+    chosen = all_accounts(parse_page(read.text), address.rpartition("/")[2])
+    return browser.post(f"{address}/accounts", data=chosen, timeout=PATIENCE)
 
 
 def sign_in(
@@ -194,7 +200,7 @@ def answer_at(accord: Served, url: str, decision: str, *boxes: str) -> str:
         request_id = begun.headers["Location"].rpartition("/")[2]
         sign_in(accord, browser, request_id)
         address = f"/consent/{request_id}"
-        page = parse_page(browser.get(f"{accord.address}{address}?go=change", timeout=PATIENCE).text)
+        page = parse_page(read_form(browser, f"{accord.address}{address}").text)
         fields = {**hidden_fields(page, address), "decision": decision, "scope": list(boxes)}
         sent = browser.post(
             f"{accord.address}{address}", data=fields, timeout=PATIENCE, allow_redirects=False
