@@ -108,7 +108,7 @@ def _demo_faults_of_bank(location: Location, table: Any) -> Iterator[Fault]:
     if not isinstance(table, dict):
         return
     if table.get("from") == "sandbox":
-        yield (*location, "from"), "accounts of the sandbox do not work in production"
+        yield (*location, "from"), "the sandbox does not work in production"
     for key in _ADDRESSES_OF_A_BANK:
         if str(table.get(key)).lower().startswith("http:"):
             yield (*location, key), "http does not work in production"

@@ -107,7 +107,7 @@ def test_accounts_of_the_sandbox_are_for_development(register: Register) -> None
     assert bank_in(path, allow_demo=True).accounts == AccountsRegistration(SandboxSource())
     assert faults_of(path, allow_demo=False) == [
         "providers[1000].sign_in: sandbox sign-in does not work in production",
-        "providers[1000].accounts.from: accounts of the sandbox do not work in production",
+        "providers[1000].accounts.from: the sandbox does not work in production",
     ]
 
 
