@@ -28,13 +28,17 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def register(tmp_path: Path) -> Register:
-    """Writes the demo's file with another sign-in of the third bank, whose API is not on this machine."""
+    """Writes the demo's file with another sign-in of the third bank, which lists no accounts.
+
+    Its API is not on this machine.
+    """
 
     def write(oidc: str, *, sign_in: str = "oidc") -> Path:
         text = DEMO_REGISTRY.read_text(encoding="utf-8")
         assert text.count(DEMO) == 1
         text = text.replace(DEMO, oidc).replace('sign_in = "oidc"', f'sign_in = "{sign_in}"')
         text = text.replace("http://localhost:8003/harbour", "https://api.harbour.example")
+        text = re.sub(r'(?m)^accounts = \{ from = "fdx".*\n', "", text)
         path = tmp_path / "registry.toml"
         path.write_text(text, encoding="utf-8")
         return path
