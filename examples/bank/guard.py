@@ -8,7 +8,7 @@ never replaces is the bank's own check whether this customer may still see this 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -16,13 +16,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from examples.bank.authorization_server import AuthorizationServer, Unavailable
+from examples.bank.consent import CUSTOMER_LEVEL, Consent, parse_consent
 from examples.bank.proof import ProofRefused, Proofs
 
-CUSTOMER_LEVEL = frozenset({"CUSTOMER_CONTACT", "CUSTOMER_PERSONAL"})
 WITH_HISTORY = frozenset({"TRANSACTIONS", "STATEMENTS"})
-RAR_TYPE = "fdx_v1.0"  # the type of RFC 9396 under which a consent stands in an introspection
 RETRY_AFTER = 5  # seconds
-LONGEST_LOOKBACK = 36_500  # days, before which no bank has anything
 _TOKEN = re.compile(r"(Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750 2.1, RFC 9449 7.1
 _SEGMENT = re.compile(r"[!-$&-.0-:<->@-\[\]-~]{1,256}")  # printable, without / \ ; ? %
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -85,15 +83,6 @@ class Refused(Exception):
         self.decision = Decision(allowed=False, status=status, fdx_code=fdx_code, www_authenticate=challenge)
 
 
-class Consent(NamedTuple):
-    """What introspection tells: `accounts` is None where the consent is for every account of the customer."""
-
-    subject: str
-    accounts: Mapping[str, frozenset[str]] | None
-    clusters: frozenset[str]
-    lookback: timedelta | None
-
-
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The guard of one API, whose address is the `aud` of its tokens.
@@ -117,7 +106,7 @@ class Guard:
             claims = self._verified(token, now)
             told = self._told(token, claims, now)
             self._check_key(scheme, told, token, method, path, headers, now)
-            consent = _parse_told(told)
+            consent = parse_consent(told)
             params = _params(sent)
             call, account_id = _find_call(method, path, params)
             return self._limited(consent, call, account_id, params, now)
@@ -262,36 +251,6 @@ def _find_call(method: str, path: str, params: Mapping[str, str]) -> tuple[Call,
             raise Refused(400, "1107")
         call = LIST_WITH_DETAILS
     return call, account_id
-
-
-def _parse_told(told: Mapping[str, Any]) -> Consent:
-    try:
-        return _parse_consent(told)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unavailable("the introspection is not as documented") from error
-
-
-def _parse_consent(told: Mapping[str, Any]) -> Consent:
-    """The consent in an introspection: FDX resources in authorization_details (RFC 9396 9.2)."""
-    subject, in_token = str(told["sub"]), frozenset(told["scope"].split(" "))
-    accounts: dict[str, frozenset[str]] = {}
-    of_customer: frozenset[str] = frozenset()
-    details = [detail for detail in told["authorization_details"] if detail["type"] == RAR_TYPE]
-    for resource in [resource for detail in details for resource in detail["consentRequest"]["resources"]]:
-        clusters = in_token.intersection(resource["dataClusters"])  # a token may be for less than its consent
-        if resource["resourceType"] == "ACCOUNT":
-            accounts[resource["resourceId"]] = clusters - CUSTOMER_LEVEL
-        elif resource["resourceType"] == "CUSTOMER" and resource["resourceId"] == subject:
-            of_customer = clusters
-    # A consent from before accounts were chosen has all clusters with the customer, and is for every account.
-    is_for_every_account = not accounts and bool(of_customer - CUSTOMER_LEVEL)
-    lookback = told.get("lookbackPeriod")
-    return Consent(
-        subject,
-        None if is_for_every_account else accounts,
-        of_customer if is_for_every_account else of_customer & CUSTOMER_LEVEL,
-        None if lookback is None else timedelta(days=min(int(lookback), LONGEST_LOOKBACK)),
-    )
 
 
 def _earliest(consent: Consent, params: Mapping[str, str], now: datetime) -> date | None:
