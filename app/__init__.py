@@ -18,6 +18,7 @@ from app.accounts.bank_accounts import BankAccounts
 from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
+from app.flow.live_tokens import LiveTokens
 from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
@@ -218,10 +219,18 @@ def _make_services(
         registry=registry,
         codes=codes,
         ledger=ledger,
-        connections=connections,
         keys=keys,
         once=once,
         access_token_lifetime=settings.access_token_lifetime,
+        refresh_token_idle=settings.refresh_token_idle,
+        clock=clock,
+    )
+    live_tokens = LiveTokens(
+        issuer=settings.issuer,
+        registry=registry,
+        ledger=ledger,
+        connections=connections,
+        keys=keys,
         refresh_token_idle=settings.refresh_token_idle,
         clock=clock,
     )
@@ -242,6 +251,7 @@ def _make_services(
         flow=flow,
         pushes=PushFlow(pushed=pushed, lifetime=settings.pushed_lifetime, clock=clock),
         tokens=tokens,
+        live_tokens=live_tokens,
         connections=connections,
         evidence=EvidenceStore(ledger.database),
         catalogues=catalogues,

@@ -16,6 +16,7 @@ from app.accounts.bank_accounts import BankAccounts
 from app.domain.language import Language
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
+from app.flow.live_tokens import LiveTokens
 from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.recipient_keys import RecipientKeys
@@ -56,6 +57,7 @@ class Services:
     flow: ConsentFlow
     pushes: PushFlow
     tokens: TokenFlow
+    live_tokens: LiveTokens
     connections: ConnectionStore
     evidence: EvidenceStore
     catalogues: "Catalogues"

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.domain.registry import Registry
+from app.domain.tokens import TokenResponse
 from app.flow.consent import ConsentFlow
+from app.flow.live_tokens import LiveTokens
 from app.flow.tokens import TokenFlow
 from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
@@ -18,6 +20,7 @@ from app.stores.redis.codes import CodeStore
 from app.stores.redis.once import OnceStore
 from app.stores.redis.pushed import PushedStore
 from app.stores.redis.requests import RequestStore
+from tests.flow.issuing import approved_code, redeem
 from tests.support.applications import Clock
 from tests.support.builders import RECORDS, SECRET_KEY, a_client, a_registry
 
@@ -52,10 +55,27 @@ def token_flow(consent_flow: ConsentFlow, redis_client: Redis, signing_keys: Pat
         registry=consent_flow.registry,
         codes=consent_flow.codes,
         ledger=consent_flow.ledger,
-        connections=ConnectionStore(consent_flow.ledger.database),
         keys=SigningKeys(signing_keys),
         once=OnceStore(redis_client),
         access_token_lifetime=timedelta(minutes=10),
         refresh_token_idle=timedelta(days=30),
         clock=clock,
     )
+
+
+@pytest.fixture
+def live_tokens(token_flow: TokenFlow) -> LiveTokens:
+    return LiveTokens(
+        issuer=token_flow.issuer,
+        registry=token_flow.registry,
+        ledger=token_flow.ledger,
+        connections=ConnectionStore(token_flow.ledger.database),
+        keys=token_flow.keys,
+        refresh_token_idle=token_flow.refresh_token_idle,
+        clock=token_flow.clock,
+    )
+
+
+@pytest.fixture
+def tokens(consent_flow: ConsentFlow, token_flow: TokenFlow) -> TokenResponse:
+    return redeem(token_flow, approved_code(consent_flow))

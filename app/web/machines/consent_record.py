@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 from app.domain.agreement import effective_agreement
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.fdx import ConsentGrantRecord, consent_grant
-from app.flow.tokens import LiveToken
+from app.flow.live_tokens import LiveToken
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
@@ -55,7 +55,7 @@ def show_consent_record(consent_id: uuid.UUID) -> Response:
 
 
 def _live_token() -> LiveToken:
-    live = services().tokens.find_presented(presented_token())
+    live = services().live_tokens.find_presented(presented_token())
     if live is None:
         raise invalid_token()
     return live

@@ -19,4 +19,4 @@ def token() -> Response:
     set_correlation_id(str(uuid.uuid4()))
     params = read_body(ONE_TOKEN_PARAMETERS)
     asker = authenticated_asker(params)
-    return jsonify(services().tokens.introspect(validate_token_parameter(params), asker))
+    return jsonify(services().live_tokens.introspect(validate_token_parameter(params), asker))

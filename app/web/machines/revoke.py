@@ -18,7 +18,7 @@ bp = Blueprint("revoke", __name__)
 def connection() -> Response:
     """Ends the connection of the access token. Answers 204 after the end has been recorded."""
     set_correlation_id(str(uuid.uuid4()))
-    if not services().tokens.revoke_connection(presented_token()):
+    if not services().live_tokens.revoke_connection(presented_token()):
         raise invalid_token()
     response = Response(status=204)
     del response.headers["Content-Type"]  # an answer without a body has no media type
@@ -34,5 +34,5 @@ def token() -> Response:
     set_correlation_id(str(uuid.uuid4()))
     params = read_body(ONE_TOKEN_PARAMETERS)
     client = authenticated_client(params)
-    services().tokens.revoke(validate_token_parameter(params), client)
+    services().live_tokens.revoke(validate_token_parameter(params), client)
     return jsonify({})
