@@ -54,7 +54,7 @@ from app.web.current import EXTENSION, Services
 from app.web.edge import assets, errors, headers, http_metrics, http_tracing, language, pseudo_locale
 from app.web.edge.concurrency import limit_concurrency
 from app.web.edge.middleware import accept_any_host, limit_chunked_bodies, normalize, trust_proxies
-from app.web.edge.sessions import RedisSessionInterface
+from app.web.edge.session_cookie import RedisSessionInterface
 from app.web.machines import consent_record, introspect, par, revoke, token, wellknown
 from app.web.sign_in import views as sign_in
 from app.web.text import template_filters

@@ -39,7 +39,12 @@ NEVER = {
     "app.web.edge": {"app.flow", *rooms_but("edge")},
     "app.web.text": {"app.flow", "app.stores", *rooms_but("text", "edge")},
     # No cookie is read there, and no form: neither can be brought by a page of somebody else.
-    "app.web.machines": {"app.web.edge.sessions", "app.web.edge.forms", *rooms_but("machines", "edge")},
+    "app.web.machines": {
+        "app.web.edge.session_cookie",
+        "app.web.edge.sessions",
+        "app.web.edge.forms",
+        *rooms_but("machines", "edge"),
+    },
     "app.web.consent": rooms_but("consent", "edge", "text"),
     "app.web.sign_in": {"app.web.consent.pages", *rooms_but("sign_in", "edge", "text", "consent")},
     "app.web.connections": rooms_but("connections", "edge", "text"),
