@@ -59,6 +59,7 @@ def test_sign_in_gives_the_session_a_new_id_and_the_old_one_is_dead(
     assert before != after
     assert len(session_keys(redis_client)) == 1
     check_page(a_browser(app, cookie=before).get(f"/consent/{request_id}"), "session_over", "en", status=404)
+    customer.choose_accounts(request_id)
     check_page(a_browser(app, cookie=after).get(f"/consent/{request_id}"), "form", "en")
 
 
