@@ -25,7 +25,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 from werkzeug.test import TestResponse
 
-from examples.recipient import app as pages
+from examples.recipient import pages
+from examples.recipient.actions import ACTIONS
+from examples.recipient.app import create_app
 from examples.recipient.connections import LIMIT, Connection, Connections
 from examples.recipient.oauth import Accord, Flow, FlowError, Tokens
 from examples.recipient.record import ConsentRecord
@@ -59,7 +61,7 @@ def recipient(monkeypatch: pytest.MonkeyPatch, issuer: str) -> Flask:
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ACCORD_ISSUER", issuer)
-    return pages.create_app()
+    return create_app()
 
 
 class Browser(FlaskClient):
@@ -508,7 +510,7 @@ def test_the_same_answer_in_parallel_is_redeemed_once_and_lands_at_the_connectio
     with a_server(answers, asked) as issuer:
         answers[METADATA] = (200, metadata(issuer))
         monkeypatch.setenv("ACCORD_ISSUER", issuer)
-        recipient = pages.create_app()
+        recipient = create_app()
         recipient.test_client_class = Browser
 
         def come_back(_number: int) -> tuple[str | None, int]:
@@ -646,7 +648,7 @@ def test_strange_claims_are_text(browser: Browser) -> None:
     assert "<i>" not in page
 
 
-@pytest.mark.parametrize("action", pages.ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_an_action_while_accord_is_down_changes_nothing_and_says_so(browser: Browser, action: str) -> None:
     make_connection(browser)
     form = {"csrf_token": csrf_token(browser, "/connection")}
@@ -787,7 +789,7 @@ def test_forgetting_drops_the_tokens(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/connect", "/connection/forget", *(f"/connection/{action}" for action in pages.ACTIONS)]
+    "path", ["/connect", "/connection/forget", *(f"/connection/{action}" for action in ACTIONS)]
 )
 def test_a_form_without_its_token_does_nothing(browser: Browser, path: str) -> None:
     make_connection(browser)

@@ -1,1 +1,1 @@
-"""Budget Compass, an example Data Recipient. Start with `oauth.py`, then `app.py`."""
+"""Budget Compass, an example Data Recipient. Start with `oauth.py`, then `pages.py`."""

@@ -14,7 +14,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from examples.bank.app import create_app as create_banks
-from examples.recipient import app as pages
+from examples.recipient import pages
+from examples.recipient.app import create_app
 from examples.recipient.bank_data import MOST_ACCOUNTS, BankApi, DataRefused, DataUnavailable
 from examples.recipient.connections import Connection
 from examples.recipient.oauth import Accord, Flow, Tokens
@@ -152,7 +153,7 @@ class Customer:
     def __init__(
         self, bank: str, token: str, scope: str, *, issuer: str = "http://127.0.0.1:1", expires_in: int = 300
     ) -> None:
-        recipient = pages.create_app()
+        recipient = create_app()
         recipient.extensions["banks"] = {"1000": BankApi(bank)}
         recipient.extensions["accord"] = Accord(issuer, "dc-budget", "budget-demo-secret", f"{HOME}/callback")
         flow = Flow("the-state", "the-verifier", "1000", " ".join(pages.ASKED), "the-correlation-id")
