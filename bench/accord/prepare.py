@@ -19,14 +19,31 @@ CLUSTERS = (
 )
 
 
-def registration() -> str:
-    customers = ",\n".join(
-        f'    {{ user_name = "user{n}", password = "maple-syrup", subject = "u-{n}", display_name = "User {n}" }}'
+ACCOUNTS = 10
+"""Of each customer of the second bank: as many as somebody has who has many."""
+
+
+def customers(accounts: int) -> str:
+    """A customer for each browser, with so many accounts."""
+    listed = ", ".join(
+        f'{{ account_id = "acc-N-{n}", category = "DEPOSIT_ACCOUNT", type = "SAVINGS", name = "Savings {n}", '
+        f'last_digits = "{1000 + n}" }}'
+        for n in range(accounts)
+    )
+    more = f", accounts = [{listed}]" if accounts else ""
+    return ",\n".join(
+        f'    {{ user_name = "user{n}", password = "maple-syrup", subject = "u-{n}", display_name = "User {n}"'
+        f"{more.replace('acc-N', f'acc-{n}')} }}"
         for n in range(BROWSERS)
     )
+
+
+def bank(provider_id: str, *, accounts: int) -> str:
+    """A bank, which lists accounts where its customers have some."""
+    source = 'accounts = { from = "sandbox" }' if accounts else ""
     return f"""
 [[providers]]
-provider_id = "1000"
+provider_id = "{provider_id}"
 name = {{ en = "Maple Credit Union", fr = "Caisse Érable" }}
 country = "CA"
 logo = "maple.svg"
@@ -35,9 +52,18 @@ clusters = {CLUSTERS}
 audience = "https://api.maple.example"
 complaints = {{ en = "https://maple.example/complaints", fr = "https://maple.example/fr/plaintes" }}
 sign_in = "sandbox"
+{source}
 customers = [
-{customers},
+{customers(accounts)},
 ]
+"""
+
+
+def registration() -> str:
+    """Two banks, the second of which lists accounts, and the recipient."""
+    return f"""
+{bank("1000", accounts=0)}
+{bank("2000", accounts=ACCOUNTS)}
 
 [[recipients]]
 client_id = "bench-client"
@@ -54,7 +80,7 @@ clusters = {CLUSTERS}
 needs = ["ACCOUNT_BASIC"]
 consent_days = 365
 history_months = 24
-providers = {{ "1000" = "ACTIVE" }}
+providers = {{ "1000" = "ACTIVE", "2000" = "ACTIVE" }}
 
 [recipients.purpose]
 en = "To show all your accounts in one place and help you plan your spending."
