@@ -229,6 +229,7 @@ def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() ->
         "resource_servers[harbour-api].demo: a demo secret does not work in production",
         "providers[1000].sign_in: sandbox sign-in does not work in production",
         "providers[2000].sign_in: sandbox sign-in does not work in production",
+        "providers[1000].accounts.from: the sandbox does not work in production",
         "providers[3000].oidc.issuer: http does not work in production",
         "providers[1000].audience: http does not work in production",
     } <= {fault.partition(": ")[2] for fault in faults}
@@ -240,6 +241,7 @@ def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() ->
     assert {line.partition(" {")[0] for line in told} == {
         "demo = true",
         'sign_in = "sandbox"',
+        "accounts =",
         "oidc =",
         *audiences,
     }
