@@ -131,7 +131,7 @@ class Visit:
 
     @property
     def request_id(self) -> str:
-        return urlsplit(self.page.url).path.rpartition("/")[2]
+        return urlsplit(self.page.url).path.split("/")[2]
 
     @property
     def path(self) -> str:

@@ -33,10 +33,10 @@ def consent_page(opened: OpenRequest, customer: Customer, view: View) -> str:
 
     Raises Elsewhere where accounts have yet to be chosen, and Problem (503) where the bank lists none.
     """
-    allow_answer_to_leave(opened.pending.request.redirect_uri)
     if view.way is None:
         view = replace(view, way=Way.RENEW)
     prepared = _prepared(opened, customer, view, list_of_accounts(opened))
+    allow_answer_to_leave(opened.pending.request.redirect_uri)
     return prepared.page.fill(_values(opened, customer, prepared))
 
 
