@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 def hasty_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     """One whose requests expire after three seconds."""
     instance = tmp_path_factory.mktemp("hasty_demo") / "instance"
-    with RunningDemo(instance, ACCORD_REQUEST_LIFETIME="3") as running:
+    with RunningDemo(instance, ACCORD_REQUEST_LIFETIME="5") as running:
         yield running
 
 

@@ -215,7 +215,8 @@ def test_so_is_the_page_of_an_expired_request(
     open_visit: Callable[..., Visit], hasty_demo: RunningDemo
 ) -> None:
     visit = open_visit(hasty_demo)
-    visit.open_form()
+    visit.connect()
+    visit.try_to_sign_in()
     visit.wait_until_expired()
     visit.page.reload()
     check_both_languages(visit)
