@@ -16,6 +16,9 @@ from tests.support.registrations import DEMO_REGISTRY
 
 Register = Callable[..., ContractClient]
 
+# Neither sandbox bank lists accounts.
+UNLISTED = [('accounts = { from = "sandbox" }\n', "")] * 2
+
 
 class ReadForm:
     """A form as it was read, which its tab sends whatever happens elsewhere."""
@@ -143,12 +146,13 @@ def test_what_was_not_available_is_not_granted_when_it_is(
     """The bank serves a cluster more, all of which the recipient may take, since the page was read."""
     all_or_nothing = ('needs = ["ACCOUNT_BASIC"]', 'needs = ["ACCOUNT_BASIC"]\nallow_subset = false')
     asked = {"scope": "ACCOUNT_BASIC INVESTMENTS", "provider_id": "2000"}
-    before = BrowserCustomer(register(all_or_nothing, browser=customer.client))
+    before = BrowserCustomer(register(all_or_nothing, *UNLISTED, browser=customer.client))
     form = ReadForm(before, **asked)
     assert "not available at" in visible_text(form.html)
     after = BrowserCustomer(
         register(
             all_or_nothing,
+            *UNLISTED,
             (northern_clusters(), northern_clusters().replace("[", '["INVESTMENTS", ', 1)),
             browser=before.client,
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import get_template_attribute
 from markupsafe import Markup
@@ -83,12 +83,19 @@ def list_of_accounts(opened: OpenRequest) -> AccountList | None:
 
 
 def list_at_hand(opened: OpenRequest, view: View) -> AccountList | None:
-    """The same for the answer to a form, for which nobody is asked: raises Elsewhere where it has run out."""
-    if opened.parties.provider.accounts is None:
+    """The same for the answer to a form, which leads nobody to the bank.
+
+    Raises Elsewhere where there is no list: to the form, which says so or leads there.
+    """
+    registered = opened.parties.provider.accounts
+    if registered is None:
         return None
-    if opened.accounts is None:
-        raise Elsewhere(view.address(opened.pending.request_id))
-    return opened.accounts
+    found = (
+        find_accounts(opened) if opened.accounts is None and not registered.needs_sign_in else opened.accounts
+    )
+    if not isinstance(found, AccountList):
+        raise Elsewhere(replace(view, notice=Notice.CHANGED).address(opened.pending.request_id))
+    return found
 
 
 def accounts_chosen(opened: OpenRequest, listed: AccountList | None, view: View) -> AccountsOnForm:

@@ -80,6 +80,8 @@ def test_the_pseudo_locale_goes_along_from_the_request_to_the_answer(customer: B
     check_pseudo(customer.client.get(f"/sign-in/{request_id}"))
     check_pseudo(customer.sign_in(request_id, password="wrong"), 400)
     assert customer.sign_in(request_id).status_code == 303
+    check_pseudo(customer.client.get(f"/consent/{request_id}/accounts"))
+    customer.choose_accounts(request_id)
     check_pseudo(customer.client.get(f"/consent/{request_id}"))
     check_pseudo(customer.answer(request_id, "neither"), 400)
     assert customer.answer(request_id, "approve", "TRANSACTIONS", "STATEMENTS").status_code == 302
@@ -90,7 +92,7 @@ def test_the_pseudo_locale_goes_along_from_the_request_to_the_answer(customer: B
     check_pseudo(customer.client.get(f"/connections/{consent_id}?stop=all"))
     customer.stop(consent_id, "STATEMENTS")
     check_pseudo(customer.client.get(f"/connections/{consent_id}"))
-    again = customer.begin(lang="x", scope="ACCOUNT_BASIC ACCOUNT_DETAILED")
+    again = customer.signed_in_request(lang="x", scope="ACCOUNT_BASIC ACCOUNT_DETAILED")
     check_pseudo(customer.client.get(f"/consent/{again}"))
     customer.stop(consent_id)
     check_pseudo(customer.client.get(f"/connections/{consent_id}"))
