@@ -58,15 +58,19 @@ class BrowserCustomer:
 
     def form(self, request_id: str) -> Element:
         """The form with its boxes, even where nothing new is asked and what is shared could be kept as it is."""
-        self.choose_accounts(request_id)
-        return parse_page(self.client.get(f"/consent/{request_id}?go=change").text)
+        response = self.client.get(f"/consent/{request_id}?go=change")
+        if response.status_code == 302:
+            self.choose_accounts(request_id)
+            response = self.client.get(f"/consent/{request_id}?go=change")
+        return parse_page(response.text)
 
     def choose_accounts(self, request_id: str) -> None:
-        """Chooses accounts where they are asked for, unless some are chosen."""
-        response = self.client.get(f"/consent/{request_id}?go=change")
-        if response.status_code != 302 or not response.location.startswith(f"/consent/{request_id}/accounts"):
+        """Chooses accounts where they are asked for, unless some are checked."""
+        response = self.client.get(f"/consent/{request_id}/accounts?go=change")
+        page = parse_page(response.text) if response.status_code == 200 else None
+        boxes = [] if page is None else page.all("input", type="checkbox", name="account")
+        if page is None or not boxes or any("checked" in box.attributes for box in boxes):
             return
-        page = parse_page(self.client.get(response.location).text)
         chosen = all_accounts(page, request_id)
         chosen["account"] = chosen["account"][: self.most_accounts]
         self.client.post(f"/consent/{request_id}/accounts", data=chosen)
