@@ -42,6 +42,7 @@ ELSEWHERE = {
     "web/consent/way_back.py": "web/consent/test_decision.py",
     "web/edge/forms.py": "web/sign_in/test_views.py",
     "web/edge/http_tracing.py": "test_tracing.py",
+    "web/edge/problems.py": "web/edge/test_errors.py",
     "web/machines/access_token.py": "web/test_dpop.py",
     "web/machines/body.py": "web/machines/test_token.py",
     "web/sign_in/*.py": "web/sign_in/test_views.py",

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from app.development.embedded import EmbeddedValkey
 from app.development.screens.gallery import GROUPS, SCREENS
 from app.domain.language import Language
-from app.web.edge import errors
+from app.web.edge import problems
 from tests.support import texts
 from tests.support.applications import Clock
 from tests.support.machine_requests import failing_server
@@ -57,16 +57,16 @@ def test_every_page_has_a_screen(client: ContractClient, rendered: set[str]) -> 
 
 
 def test_everything_that_can_go_wrong_has_a_screen(client: ContractClient, rendered: set[str]) -> None:
-    problems = [
+    names = [
         name
-        for name, function in inspect.getmembers(errors, inspect.isfunction)
-        if inspect.signature(function).return_annotation is errors.Problem
+        for name, function in inspect.getmembers(problems, inspect.isfunction)
+        if inspect.signature(function).return_annotation is problems.Problem
     ]
-    assert len(problems) >= 9
+    assert len(names) >= 9
     source = (ROOT / "app" / "development" / "screens" / "errors.py").read_text(encoding="utf-8")
     same_page = {"registration_changed": "unsafe_client", "no_such_provider": "not_found"}
-    for name in problems:
-        assert f"errors.{name}(" in source or f'"{same_page[name]}"' in source, name
+    for name in names:
+        assert f"problems.{name}(" in source or f'"{same_page[name]}"' in source, name
 
 
 @pytest.mark.parametrize("name", SCREENS)

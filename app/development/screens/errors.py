@@ -7,7 +7,7 @@ from app.development.screens.parties import BUDGET, CONSENT_ID, HOSTILE, MAPLE, 
 from app.development.screens.screen import Screen
 from app.domain.language import Language
 from app.sign_in import Cause
-from app.web.edge import errors
+from app.web.edge import errors, problems
 
 _A_MINUTE = timedelta(minutes=1)
 _WAY_BACK = "https://budget.example/callback?error=access_denied"
@@ -17,14 +17,14 @@ def _page(template: str) -> str:
     return errors.error_page(template)
 
 
-def _problem(problem: errors.Problem) -> str:
+def _problem(problem: problems.Problem) -> str:
     return errors.error_page(problem.template, **problem.context)
 
 
 def _sign_in_failed(cause: Cause) -> str:
     here = f"/dev/screens/error-sign-in-{cause.value}"
     in_languages = {spoken: f"{here}?lang={spoken}" for spoken in Language}
-    failed = errors.sign_in_failed(
+    failed = problems.sign_in_failed(
         MAPLE, cause, retry=here, client=BUDGET, way_back=_WAY_BACK, in_languages=in_languages
     )
     return _problem(failed)
@@ -37,26 +37,26 @@ SCREENS = [
     Screen("error-not-found", "No such page", partial(_page, "not_found")),
     Screen("error-not-allowed", "Not in this way", partial(_page, "not_allowed")),
     Screen(
-        "error-too-many", "Too many requests", lambda: _problem(errors.rate_limited("authorize", _A_MINUTE))
+        "error-too-many", "Too many requests", lambda: _problem(problems.rate_limited("authorize", _A_MINUTE))
     ),
     Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
     Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
-    Screen("error-request-lost", "No such request here", lambda: _problem(errors.request_lost())),
-    Screen("error-session", "The session is over", lambda: _problem(errors.session_over())),
-    Screen("error-cookies", "Cookies are blocked", lambda: _problem(errors.cookies_blocked())),
-    Screen("error-expired", "Too late", lambda: _problem(errors.request_expired(BUDGET, MAPLE, _WAY_BACK))),
+    Screen("error-request-lost", "No such request here", lambda: _problem(problems.request_lost())),
+    Screen("error-session", "The session is over", lambda: _problem(problems.session_over())),
+    Screen("error-cookies", "Cookies are blocked", lambda: _problem(problems.cookies_blocked())),
+    Screen("error-expired", "Too late", lambda: _problem(problems.request_expired(BUDGET, MAPLE, _WAY_BACK))),
     Screen(
         "error-expired-hostile",
         "Too late, for a recipient with a hostile name",
-        lambda: _problem(errors.request_expired(HOSTILE, MAPLE, _WAY_BACK)),
+        lambda: _problem(problems.request_expired(HOSTILE, MAPLE, _WAY_BACK)),
     ),
     Screen(
         "error-form",
         "A form that is not this browser's",
-        lambda: _problem(errors.form_refused(REQUEST_ID, MAPLE)),
+        lambda: _problem(problems.form_refused(REQUEST_ID, MAPLE)),
     ),
-    Screen("error-form-alone", "The same, from nowhere", lambda: _problem(errors.form_refused(""))),
-    Screen("error-sign-in-lost", "No such sign-in", lambda: _problem(errors.sign_in_lost())),
+    Screen("error-form-alone", "The same, from nowhere", lambda: _problem(problems.form_refused(""))),
+    Screen("error-sign-in-lost", "No such sign-in", lambda: _problem(problems.sign_in_lost())),
     *(
         Screen(
             f"error-sign-in-{cause.value}",
@@ -69,10 +69,14 @@ SCREENS = [
         "error-accounts",
         "The bank gave no list of accounts",
         lambda: _problem(
-            errors.accounts_unavailable(BUDGET, MAPLE, _WAY_BACK, retry="/dev/screens/error-accounts")
+            problems.accounts_unavailable(BUDGET, MAPLE, _WAY_BACK, retry="/dev/screens/error-accounts")
         ),
     ),
-    Screen("error-connection", "No such connection", lambda: _problem(errors.connection_unknown())),
-    Screen("error-stop", "A form to stop, refused", lambda: _problem(errors.stop_refused(CONSENT_ID, MAPLE))),
-    Screen("error-not-stopped", "It could not be stopped", lambda: _problem(errors.not_stopped(CONSENT_ID))),
+    Screen("error-connection", "No such connection", lambda: _problem(problems.connection_unknown())),
+    Screen(
+        "error-stop", "A form to stop, refused", lambda: _problem(problems.stop_refused(CONSENT_ID, MAPLE))
+    ),
+    Screen(
+        "error-not-stopped", "It could not be stopped", lambda: _problem(problems.not_stopped(CONSENT_ID))
+    ),
 ]

@@ -27,7 +27,7 @@ from app.web.connections.pages import (
 from app.web.connections.receipt import ShownConnection, receipt
 from app.web.connections.stopping import find_stopping
 from app.web.current import browser, customers, services
-from app.web.edge import errors, language
+from app.web.edge import language, problems
 from app.web.edge.headers import bind_parties
 
 bp = Blueprint("connections", __name__)
@@ -78,14 +78,14 @@ def stop(consent_id: str) -> BaseResponse:
         _speak()
         shown = _load(consent_id)
         if not stop_form(consent_id, browser().id).has_valid_token():
-            raise errors.stop_refused(consent_id, shown.provider)
+            raise problems.stop_refused(consent_id, shown.provider)
         stopping = find_stopping(shown.grant, shown.status, request.form.get("stop"))
         if stopping is not None:
             now = services().clock()
             withdraw(services().connections, consent_id, stopping.part, actor=Actor.CUSTOMER, now=now)
     except StoreUnavailable as error:
         _log.error("store_unavailable", store=str(error), outcome="503")
-        raise errors.not_stopped(consent_id) from error
+        raise problems.not_stopped(consent_id) from error
     # The anchor moves the focus to the sentence that says that sharing has stopped.
     said_at = "stopped" if stopping or not shown.is_active else None
     return redirect(url_for("connections.show_connection", consent_id=consent_id, _anchor=said_at), 303)
@@ -121,10 +121,10 @@ def _load(consent_id: str) -> ShownConnection:
     """The connection, if it belongs to a customer who is signed in here. Else raises Problem (404)."""
     found = services().connections.find_connection(consent_id) if browser().is_known else None
     if found is None or found.grant.provider_id not in services().registry.providers:
-        raise errors.connection_unknown()
+        raise problems.connection_unknown()
     customer = browser().customer_of(found.grant.provider_id)
     if customer is None or customer.subject != found.grant.subject:
-        raise errors.connection_unknown()
+        raise problems.connection_unknown()
     bind_parties(found.grant.client_id, found.grant.provider_id)
     return _shown(found)
 

@@ -15,7 +15,7 @@ from app.domain.pending_request import PendingRequest
 from app.web.consent.account_list import AtTheBank, NoList, find_accounts
 from app.web.consent.open_request import OpenRequest
 from app.web.consent.view import Notice, View
-from app.web.edge import errors
+from app.web.edge import problems
 from app.web.text.account_words import account_lines
 
 
@@ -75,7 +75,7 @@ def list_of_accounts(opened: OpenRequest) -> AccountList | None:
         case AtTheBank(address):
             raise Elsewhere(address)
         case NoList(retry):
-            raise errors.accounts_unavailable(
+            raise problems.accounts_unavailable(
                 opened.parties.client, opened.parties.provider, opened.denied_uri, retry=retry
             )
         case found:

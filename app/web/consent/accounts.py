@@ -21,7 +21,7 @@ from app.web.consent.renewal import find_standing
 from app.web.consent.view import Notice, View
 from app.web.consent.way_back import respond
 from app.web.current import services
-from app.web.edge import errors, language, pseudo_locale
+from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.forms import chosen_language
 
 bp = Blueprint("accounts", __name__)
@@ -61,7 +61,7 @@ def choose_accounts(request_id: str) -> BaseResponse | str:
         return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 303)
     form = AccountsForm(opened.pending, customer)
     if not form.has_valid_token():
-        raise errors.form_refused(request_id, opened.parties.provider)
+        raise problems.form_refused(request_id, opened.parties.provider)
     language.set_language(form.language)
     view = replace(View.of_form(), notice=None)
     if form.denies:

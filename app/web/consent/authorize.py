@@ -20,7 +20,7 @@ from app.domain.params import Params, parse_params
 from app.domain.pending_request import PendingRequest
 from app.stores.unavailable import StoreUnavailable
 from app.web.current import browser, services
-from app.web.edge import errors, language
+from app.web.edge import language, problems
 from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.limits import limit_address, limit_requests_for
 
@@ -80,7 +80,7 @@ def _pushed(params: Params) -> tuple[AuthorizationRequest, str]:
     bind_parties(asked.client_id, asked.provider_id)
     client, provider = registry.find_client(asked.client_id), registry.find_provider(asked.provider_id)
     if client is None or provider is None or not is_still_allowed(asked, client, provider):
-        raise errors.registration_changed()
+        raise problems.registration_changed()
     if provider.is_left_out:
         raise OAuthError(
             ErrorCode.TEMPORARILY_UNAVAILABLE, "The provider cannot be reached now", asked.return_to

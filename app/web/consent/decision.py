@@ -19,7 +19,7 @@ from app.web.consent.pages import (
 from app.web.consent.view import Notice, View, Way
 from app.web.consent.way_back import respond
 from app.web.current import services
-from app.web.edge import errors, language, pseudo_locale
+from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.forms import DecisionForm, chosen_language
 
 bp = Blueprint("decision", __name__)
@@ -34,7 +34,7 @@ def decide(request_id: str) -> BaseResponse | str:
         return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 303)
     form = DecisionForm(opened.pending, customer)
     if not form.has_valid_token():
-        raise errors.form_refused(request_id, opened.parties.provider)
+        raise problems.form_refused(request_id, opened.parties.provider)
     # What was read decides in which language it goes on, whatever another tab has switched to since.
     language.set_language(form.language)
     chosen = replace(opened.pending, checked_clusters=form.checked, language=form.language)

@@ -11,7 +11,7 @@ from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
 from app.sign_in import Customer
 from app.web.current import browser, services
-from app.web.edge import errors, language
+from app.web.edge import language, problems
 from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.sessions import BrowserSession
 
@@ -47,11 +47,11 @@ class OpenRequest:
         if services().flow.is_expired(self.pending):
             raise self.expiry_problem()
 
-    def expiry_problem(self) -> errors.Problem:
+    def expiry_problem(self) -> problems.Problem:
         """The page for an expired request. The first time it also logs `request_expired`."""
         if services().flow.note_expiry(self.pending):
             _log.info("request_expired", language=self.pending.language.value, outcome="410")
-        return errors.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
+        return problems.request_expired(self.parties.client, self.parties.provider, self.denied_uri)
 
 
 def open_request(request_id: str) -> OpenRequest:
@@ -65,25 +65,25 @@ def open_request(request_id: str) -> OpenRequest:
         raise _without_session(session)
     language.set_language(language.query_language() or session.language)
     if pending is None or pending.browser_id != session.browser_id:
-        raise errors.request_lost()
+        raise problems.request_lost()
     set_correlation_id(pending.request.correlation_id)
     bind_parties(pending.request.client_id, pending.request.provider_id)
     pending = _in_query_language(pending)
     parties = services().flow.parties(pending)
     if parties is None:
-        raise errors.registration_changed()
+        raise problems.registration_changed()
     return OpenRequest(pending, parties, session)
 
 
-def _without_session(session: BrowserSession) -> errors.Problem:
+def _without_session(session: BrowserSession) -> problems.Problem:
     """The page for a browser without a session: it blocks cookies, or its session has ended or never existed.
 
     The page follows from the cookie alone. Only the browser that began the request may learn whether it still
     exists, and between whom; without a session it cannot be recognized.
     """
     if not session.has_cookie:
-        return errors.cookies_blocked()
-    return errors.session_over() if session.was_known else errors.request_lost()
+        return problems.cookies_blocked()
+    return problems.session_over() if session.was_known else problems.request_lost()
 
 
 def _in_query_language(pending: PendingRequest) -> PendingRequest:

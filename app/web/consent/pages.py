@@ -21,7 +21,7 @@ from app.web.consent.open_request import OpenRequest
 from app.web.consent.renewal import find_standing, what_is_kept
 from app.web.consent.view import View, Way
 from app.web.current import services
-from app.web.edge import errors
+from app.web.edge import problems
 from app.web.edge.forms import DecisionForm, SignOutForm
 from app.web.edge.headers import allow_answer_to_leave
 from app.web.text.form_cache import CachedForm
@@ -133,7 +133,7 @@ def answered_page(opened: OpenRequest, decision: ConsentDecision) -> str:
     """What was answered, and when. Raises Problem (404) for anybody but the customer who answered."""
     customer = opened.customer
     if customer is None or customer.subject != decision.subject:
-        raise errors.request_lost()
+        raise problems.request_lost()
     return render_template(
         "consent/answered.html",
         client=opened.parties.client,

@@ -12,7 +12,7 @@ from flask import request
 from app.domain.errors import ErrorCode, OAuthError
 from app.stores.redis.attempts import Allowance
 from app.web.current import services
-from app.web.edge import errors
+from app.web.edge import problems
 from app.web.edge.addresses import network_of, peer_of
 
 
@@ -62,14 +62,14 @@ def wrong_secrets_counted() -> Iterator[None]:
         if most and address is not None:
             wait = services().attempts.count([Allowance(("client authentication", address), most)])
             if wait is not None:
-                raise errors.rate_limited("client_authentication", wait) from None
+                raise problems.rate_limited("client_authentication", wait) from None
         raise
 
 
 def _limit(limit: str, whom: tuple[str, ...], most: int) -> None:
     wait = services().rates.count((limit, *whom), most=most)
     if wait is not None:
-        raise errors.rate_limited(limit, wait)
+        raise problems.rate_limited(limit, wait)
 
 
 def _address_for(setting: str) -> str | None:

@@ -11,7 +11,7 @@ from app.domain.params import Params, parse_params
 from app.domain.sign_in import PendingSignIn
 from app.sign_in import Cause, SignedIn, SignInFailed
 from app.web.current import browser, services
-from app.web.edge import errors, language
+from app.web.edge import language, problems
 from app.web.edge.limits import limit_address
 from app.web.sign_in.purpose import SignInPurpose, purpose_of, purpose_to_answer
 
@@ -28,7 +28,7 @@ def show_failure_again(purpose: SignInPurpose) -> None:
         raise _problem(purpose, Cause(cause))
 
 
-def log_failure(purpose: SignInPurpose, failure: SignInFailed) -> errors.Problem:
+def log_failure(purpose: SignInPurpose, failure: SignInFailed) -> problems.Problem:
     """Logs why signing in has failed, and returns the page that says so."""
     _log.warning(
         "sign_in_failed",
@@ -102,7 +102,7 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
     pending = services().sign_ins.find_sign_in(state) if is_possible else None
     if pending is None or pending.browser_id != session.browser_id:
         _log.warning("sign_in_failed", reason="not_of_this_browser", outcome="refused")
-        raise errors.sign_in_lost()
+        raise problems.sign_in_lost()
     if pending.provider_id != provider_id:
         _log.warning(
             "sign_in_failed",
@@ -110,7 +110,7 @@ def _own_pending(params: Params, provider_id: str) -> PendingSignIn:
             reason="callback_of_another",
             outcome=Cause.UNPROVEN.value,
         )
-        raise errors.sign_in_lost()
+        raise problems.sign_in_lost()
     return pending
 
 
@@ -148,9 +148,9 @@ def _finish(purpose: SignInPurpose, pending: PendingSignIn, params: Params) -> S
     return signed_in
 
 
-def _problem(purpose: SignInPurpose, cause: Cause) -> errors.Problem:
+def _problem(purpose: SignInPurpose, cause: Cause) -> problems.Problem:
     """The failure page. Its language switch does not lead to the bank again."""
-    return errors.sign_in_failed(
+    return problems.sign_in_failed(
         purpose.provider,
         cause,
         retry=purpose.address(at="bank"),

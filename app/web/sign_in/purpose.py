@@ -16,7 +16,7 @@ from app.domain.sign_in import PendingSignIn
 from app.sign_in import Customer
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.current import browser, services
-from app.web.edge import errors, language
+from app.web.edge import language, problems
 from app.web.edge.sessions import BrowserSession
 
 _log = structlog.get_logger()
@@ -116,7 +116,7 @@ def purpose_to_see_connections(provider_id: str) -> SignInPurpose:
     """The purpose of seeing the connections. Raises Problem (404) for an unregistered provider."""
     provider = services().registry.find_provider(provider_id)
     if provider is None:
-        raise errors.no_such_provider()
+        raise problems.no_such_provider()
     session = browser()
     if session.is_known:
         language.set_language(language.query_language() or session.language)

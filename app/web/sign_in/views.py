@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.sign_in import SignInFailed
 from app.web.consent.open_request import open_request
 from app.web.current import browser, customers, services
-from app.web.edge import errors, language, pseudo_locale
+from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.forms import SignOutForm, chosen_language
 from app.web.edge.limits import limit_address
 from app.web.sign_in import bank_page
@@ -55,14 +55,14 @@ def sign_out() -> BaseResponse | str:
     request_id = request.form.get("request_id", "")
     form = SignOutForm(session_id=browser().id, request_id=request_id)
     if not form.has_valid_token():
-        raise errors.form_refused(request_id)
+        raise problems.form_refused(request_id)
     if not request_id:
         banks = [services().registry.providers[customer.provider_id] for customer in customers()]
         browser().sign_out()
         return render_template("sign_in/signed_out.html", banks=banks)
     try:
         opened = open_request(request_id)
-    except errors.Problem:
+    except problems.Problem:
         browser().sign_out()  # even where the request is lost or expired
         raise
     opened.session.sign_out()
@@ -89,7 +89,7 @@ def _handle_form(purpose: SignInPurpose) -> BaseResponse:
         raise NotFound
     form = sign_in_form(purpose)
     if not form.has_valid_token():
-        raise errors.form_refused(purpose.request_id or "", purpose.provider)
+        raise problems.form_refused(purpose.request_id or "", purpose.provider)
     purpose.require_time_left()
     switched_to = chosen_language()
     if switched_to is not None:
