@@ -62,6 +62,9 @@ def test_a_customer_shares_what_they_chose_until_the_code_is_replayed(
     signed_in = customer.sign_in(request_id)
     assert signed_in.status_code == 303
 
+    # Which accounts? All of them.
+    customer.choose_accounts(request_id)
+
     # What do you want to share? Two boxes, then the other language and back: the boxes stay.
     other = {"en": "fr", "fr": "en"}[lang]
     for language in (other, lang):
