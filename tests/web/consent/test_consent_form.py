@@ -482,6 +482,9 @@ def test_the_form_may_end_where_the_answer_goes(
     sign_in = customer.client.get(f"/sign-in/{request_id}")
     assert form_action_of(sign_in) == "'self'", "a password goes nowhere else"
     customer.sign_in(request_id)
+    accounts = customer.client.get(f"/consent/{request_id}/accounts")
+    assert form_action_of(accounts) == form_action, "one may deny there"
+    customer.choose_accounts(request_id)
     assert form_action_of(customer.client.get(f"/consent/{request_id}")) == form_action
     undecided = customer.answer(request_id, "perhaps")
     assert undecided.status_code == 400
