@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from flask import Flask
@@ -26,6 +27,12 @@ from tests.support.page_contract import ContractClient
 from tests.support.postgres import PostgresServer
 from tests.support.registrations import write_production_registry
 from tests.support.screens import LANGUAGES, ShownScreen, gallery_client, show_screens
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
