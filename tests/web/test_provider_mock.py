@@ -16,7 +16,7 @@ from tests.support.applications import a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ports import free_port
-from tests.support.registrations import DEMO_REGISTRY, with_accounts
+from tests.support.registrations import with_accounts, with_bank
 from tests.support.waiting import wait_until
 
 PATIENCE = 10
@@ -55,7 +55,7 @@ def customer(
     issuer: str,
 ) -> BrowserCustomer:
     path = tmp_path / "registry.toml"
-    path.write_text(DEMO_REGISTRY.read_text(encoding="utf-8").replace("http://localhost:8002", issuer))
+    path.write_text(with_bank(issuer), encoding="utf-8")
     settings = make_settings(valkey.url, ledger_url, signing_keys, registry=path)
     client = a_browser(make_app(settings, lambda: datetime.now(UTC)))  # the other server has the real time
     return BrowserCustomer(client)
