@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from app.development.embedded import EmbeddedValkey
 from app.domain.display_text import printable_line
 from tests.browser.accessibility import NARROW, WIDE, check_fits
-from tests.browser.visit import APPROVE, DENY, PATIENCE
+from tests.browser.visit import APPROVE, CONTINUE, DENY, PATIENCE
 from tests.support.builders import CHALLENGE, EVERYTHING, a_query
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.running_accord import RunningAccord
@@ -101,6 +101,11 @@ class Walk:
         with self.page.expect_navigation():
             self.page.locator(selector).first.click()
 
+    def choose_accounts(self) -> None:
+        for box in self.page.locator("[name=account]").all():
+            box.check()
+        self.press(CONTINUE)
+
     def look(self, *names: str) -> None:
         """Nothing scrolls sideways, nothing ran, nothing is hidden; the names are there as they were written."""
         page = self.page
@@ -143,6 +148,8 @@ def test_from_the_request_to_the_end_of_sharing_nothing_breaks_or_lies(
     walk.look(recipient, bank)
     walk.page.fill("#password", "maple-syrup")
     walk.press("main form button")
+    walk.look(recipient, bank)
+    walk.choose_accounts()
     walk.look(recipient, bank, host)
     assert recipient in walk.page.title()
     form = walk.page.url
@@ -164,9 +171,10 @@ def test_from_the_request_to_the_end_of_sharing_nothing_breaks_or_lies(
 
 def test_an_answer_of_no_and_a_refused_form_have_such_names_too(walk: Walk, lang: str) -> None:
     walk.go(f"/api/v1/authorize?{a_query(**ASKS_FOR_ALL, lang=lang)}")
-    walk.page.fill("#user_name", "sam")
+    walk.page.fill("#user_name", "morgan")
     walk.page.fill("#password", "maple-syrup")
     walk.press("main form button")
+    walk.choose_accounts()
     walk.page.evaluate("document.querySelector('#decision [name=csrf_token]').value = 'another'")
     walk.press(APPROVE)
     walk.look(WITHOUT_A_SPACE)
