@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.visit import APPROVE, DENY, PATIENCE
+from tests.browser.visit import APPROVE, CONTINUE, DENY, PATIENCE
 from tests.support import texts
 from tests.support.builders import a_query
 from tests.support.running_demo import RunningDemo
@@ -78,6 +78,9 @@ def sign_in(popup: Page) -> None:
     popup.fill("#user_name", "alex")
     popup.fill("#password", "maple-syrup")
     press(popup, "main form button")
+    if popup.locator("[name=account]").count():
+        popup.locator("[name=account]").first.check()
+        press(popup, CONTINUE)
 
 
 def press(popup: Page, selector: str) -> None:
