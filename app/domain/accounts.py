@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -113,9 +113,8 @@ class AccountList:
 
     @property
     def list_hash(self) -> str:
-        """The hex SHA-256 of all that is shown of it: the same positions then mean the same accounts."""
-        shown = json.dumps([account_document(account) for account in self.accounts])
-        return hashlib.sha256(shown.encode()).hexdigest()
+        """The hash of all that is shown of it: the same positions then mean the same accounts."""
+        return hash_of(self.accounts)
 
     def is_fresh_at(self, now: datetime) -> bool:
         return now - self.fetched_at < LONGEST_KEPT
@@ -149,6 +148,12 @@ class ChosenAccounts:
     @property
     def account_ids(self) -> frozenset[str]:
         return frozenset(account.account_id for account in self.chosen)
+
+
+def hash_of(accounts: Iterable[Account]) -> str:
+    """The hex SHA-256 of `accounts` as they are shown, in their order."""
+    shown = json.dumps([account_document(account) for account in accounts])
+    return hashlib.sha256(shown.encode()).hexdigest()
 
 
 class AccountDocument(TypedDict):

@@ -1,14 +1,12 @@
 """Which accounts an approval would share: those that were chosen, or those that a renewal keeps."""
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 
 from flask import get_template_attribute
 from markupsafe import Markup
 
 from app.domain.account_choice import accounts_named, choose, is_enough, offer_for
-from app.domain.accounts import AccountList, ChosenAccounts, account_document
+from app.domain.accounts import AccountList, ChosenAccounts, hash_of
 from app.domain.clusters import Scope
 from app.domain.consent import ConsentOffer
 from app.domain.pending_request import PendingRequest
@@ -40,11 +38,8 @@ class AccountsOnForm:
 
     @property
     def accounts_hash(self) -> str:
-        """The hex SHA-256 of the accounts as they are shown; empty where none are."""
-        if self.chosen is None:
-            return ""
-        shown = json.dumps([account_document(account) for account in self.chosen.chosen])
-        return hashlib.sha256(shown.encode()).hexdigest()
+        """The hash of the accounts as they are shown; empty where none are."""
+        return "" if self.chosen is None else hash_of(self.chosen.chosen)
 
     def offer(self, offer: ConsentOffer) -> ConsentOffer:
         """What of `offer` these accounts can give."""
