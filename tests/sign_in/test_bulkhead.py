@@ -1,4 +1,4 @@
-"""The waiting room of one bank: slots, patience, and that a seat is free again afterwards."""
+"""The bulkhead of one bank: how many calls it lets through, and how long the others wait."""
 
 import threading
 import time

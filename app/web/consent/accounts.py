@@ -21,7 +21,7 @@ from app.web.consent.renewal import find_standing
 from app.web.consent.view import Notice, View
 from app.web.consent.way_back import respond
 from app.web.current import services
-from app.web.edge import language, problems, pseudo_locale
+from app.web.edge import language, problems
 from app.web.edge.forms import chosen_language
 
 bp = Blueprint("accounts", __name__)
@@ -82,9 +82,7 @@ def _choose(opened: OpenRequest, form: AccountsForm, listed: AccountList, view: 
     request_id, checked = opened.pending.request_id, form.checked(listed)
     switched_to = chosen_language()
     if switched_to is not None:
-        _keep(replace(opened, pending=opened.pending.in_language(switched_to)), checked)
-        opened.session.remember_language(switched_to)
-        pseudo_locale.set_view(None)
+        replace(opened, pending=_with(opened, checked, has_chosen=False)).switch_to(switched_to)
         return redirect(view.accounts_address(request_id), 303)
     if form.checks_at_once:
         _keep(opened, form.checked_at_once(listed))

@@ -19,7 +19,7 @@ from app.web.consent.pages import (
 from app.web.consent.view import Notice, View, Way
 from app.web.consent.way_back import respond
 from app.web.current import services
-from app.web.edge import language, problems, pseudo_locale
+from app.web.edge import language, problems
 from app.web.edge.forms import DecisionForm, chosen_language
 
 bp = Blueprint("decision", __name__)
@@ -42,9 +42,7 @@ def decide(request_id: str) -> BaseResponse | str:
     view = View.of_form()
     switched_to = chosen_language()
     if switched_to is not None:
-        services().flow.keep(chosen.in_language(switched_to))
-        opened.session.remember_language(switched_to)
-        pseudo_locale.set_view(None)
+        opened.switch_to(switched_to)
         return _show_again(chosen, view)
     if form.asks_to_change:
         return _show_again(chosen, View(Way.CHANGE))

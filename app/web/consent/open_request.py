@@ -7,11 +7,12 @@ from flask import request
 
 from app.domain.accounts import AccountList
 from app.domain.callback import denied_uri
+from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
 from app.sign_in import Customer
 from app.web.current import browser, services
-from app.web.edge import language, problems
+from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.sessions import BrowserSession
 
@@ -41,6 +42,12 @@ class OpenRequest:
     def denied_uri(self) -> str:
         """The registered redirect_uri with the error access_denied."""
         return denied_uri(self.pending.request.return_to, issuer=services().settings.issuer)
+
+    def switch_to(self, chosen: Language) -> None:
+        """Keeps the request, with what was chosen so far, and the session in another language."""
+        services().flow.keep(self.pending.in_language(chosen))
+        self.session.remember_language(chosen)
+        pseudo_locale.set_view(None)
 
     def require_time_left(self) -> None:
         """Raises Problem (410) when the request has expired without an answer."""
