@@ -29,7 +29,7 @@ from examples.recipient import pages
 from examples.recipient.actions import ACTIONS
 from examples.recipient.app import create_app
 from examples.recipient.connections import LIMIT, Connection, Connections
-from examples.recipient.oauth import Accord, Flow, FlowError, Tokens
+from examples.recipient.oauth import Accord, Flow, FlowError, Tokens, secret_basic
 from examples.recipient.record import ConsentRecord
 from examples.recipient.wording import LANGUAGES, TEXTS, wording
 from tests.support.repository import ROOT
@@ -288,9 +288,10 @@ def test_what_a_browser_must_remember_is_bounded_and_fits_into_a_cookie(
 ) -> None:
     with recipient.test_request_context("/", base_url=HOME):
         for number in range(pages.MAX_FLOWS + 5):
-            random = [token_urlsafe(size) for size in (32, 48, 27)]
+            random = [token_urlsafe(size) for size in (32, 48, 27, 32)]
+            request_uri = f"urn:ietf:params:oauth:request_uri:{random[3]}"
             scope = " ".join(pages.CLUSTERS)
-            pages.remember(Flow(f"{number}{random[0]}", random[1], "1000", scope, random[2]))
+            pages.remember(Flow(f"{number}{random[0]}", random[1], "1000", scope, random[2], request_uri))
         session["problem"] = ["access_denied", "x" * 300]
         assert [flow["state"][0] for flow in session["flows"]] == ["5", "6", "7", "8", "9", "1", "1", "1"]
         response = recipient.make_response("")
@@ -350,7 +351,7 @@ def metadata(issuer: str, /, **changes: object) -> bytes:
 
 
 def accord_at(issuer: str) -> Accord:
-    return Accord(issuer, "dc-budget", "budget-demo-secret", f"{HOME}/callback")
+    return Accord(issuer, "dc-budget", secret_basic("dc-budget", "budget-demo-secret"), f"{HOME}/callback")
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from examples.recipient.actions import accord
 from examples.recipient.bank_data import MOUNTS, BankApi
 from examples.recipient.connections import Connections
+from examples.recipient.fapi import DEMO_KEYS, fapi_accord
 from examples.recipient.language import dollars, keep_language, long_date, short_date, utc, words
-from examples.recipient.oauth import Accord, FlowError
+from examples.recipient.oauth import Accord, FlowError, secret_basic
 from examples.recipient.pages import bp, go_to_problem, problem_page
 
 
@@ -63,11 +64,16 @@ def create_app() -> Flask:
     bank_api = environ.get("RECIPIENT_BANK_API", "http://localhost:8003")
     app.extensions["banks"] = {number: BankApi(bank_api + mount) for number, mount in MOUNTS.items()}
     app.extensions["connections"] = Connections()
-    app.extensions["accord"] = Accord(
-        issuer=environ.get("ACCORD_ISSUER", "http://localhost:8000"),
-        client_id=environ.get("RECIPIENT_CLIENT_ID", "dc-budget"),
-        client_secret=environ.get("RECIPIENT_CLIENT_SECRET", "budget-demo-secret"),  # a demo secret
-        redirect_uri=f"http://localhost:{environ.get('ACCORD_RECIPIENT_PORT', '8001')}/callback",
+    issuer = environ.get("ACCORD_ISSUER", "http://localhost:8000")
+    redirect_uri = f"http://localhost:{environ.get('ACCORD_RECIPIENT_PORT', '8001')}/callback"
+    client_id = environ.get("RECIPIENT_CLIENT_ID", "dc-budget")
+    secret = environ.get("RECIPIENT_CLIENT_SECRET", "budget-demo-secret")  # a demo secret
+    app.extensions["accord"] = Accord(issuer, client_id, secret_basic(client_id, secret), redirect_uri)
+    app.extensions["fapi"] = fapi_accord(
+        issuer,
+        environ.get("RECIPIENT_FAPI_CLIENT_ID", "dc-fapi"),
+        environ.get("RECIPIENT_FAPI_KEYS", DEMO_KEYS),
+        redirect_uri,
     )
     app.before_request(keep_to_one_host)
     app.before_request(keep_language)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from requests.auth import AuthBase
 
 TIMEOUT = (3, 5)  # seconds to connect, seconds to wait for an answer
 MOST_PAGES = 10
@@ -73,13 +74,13 @@ class BankApi:
 
     address: str
 
-    def read(self, access_token: str, granted: frozenset[str], *, since: date, language: str) -> BankData:
+    def read(self, token: AuthBase, granted: frozenset[str], *, since: date, language: str) -> BankData:
         """What of the granted clusters the page shows; transactions from the day `since` on."""
         with requests.Session() as session:
             session.trust_env = False  # a proxy or .netrc meant for something else stays out of it
+            session.auth = token
             session.headers.update(
                 {
-                    "Authorization": f"Bearer {access_token}",
                     "Accept": "application/json",
                     "Accept-Language": f"{language}-CA",
                     "FDX-API-Actor-Type": "USER",

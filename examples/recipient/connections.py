@@ -31,6 +31,7 @@ class Connection:
     outcome: str = "connected"
     ended: bool = False
     refused: str = ""  # FDX's code, once the bank has refused the data
+    proof: str = ""  # that the bank's API was shown last, where the tokens are bound to a key
 
 
 class Connections:

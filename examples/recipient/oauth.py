@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, quote_plus
 
 import requests
@@ -18,7 +18,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from examples.recipient.record import ConsentRecord
 
@@ -51,6 +51,7 @@ class Flow:
     provider_id: str
     scope: str
     correlation_id: str
+    request_uri: str = ""  # of a request that was pushed (RFC 9126)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,26 @@ class Tokens:
     expires_at: int
 
     @classmethod
-    def parse(cls, answer: Mapping[str, Any]) -> Self:
+    def parse(cls, answer: Mapping[str, Any], scheme: str) -> Self:
+        """`scheme` is the only token_type that will do, in small letters."""
         names = ("access_token", "refresh_token", "scope", "token_type")
         access_token, refresh_token, scope, token_type = texts = [answer[name] for name in names]
         seconds = answer["expires_in"]
-        if not all(isinstance(text, str) for text in texts) or token_type.lower() != "bearer":
+        if not all(isinstance(text, str) for text in texts) or token_type.lower() != scheme:
             raise FlowError("bad_answer")
         return cls(access_token, refresh_token, scope, int(seconds), int(time.time()) + int(seconds))
+
+
+@dataclass(slots=True)
+class Presented(AuthBase):
+    """An access token as a call shows it (RFC 6750 2.1). `proof` is what the last call proved besides."""
+
+    access_token: str = field(repr=False)
+    proof: str = ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.access_token}"
+        return request
 
 
 @contextmanager
@@ -91,21 +105,33 @@ def flow_errors() -> Iterator[None]:
         raise FlowError("unreachable") from error
 
 
+def secret_basic(client_id: str, client_secret: str) -> HTTPBasicAuth:
+    """client_secret_basic. RFC 6749 2.3.1 form-encodes both before Base64; libraries often do not."""
+    return HTTPBasicAuth(quote_plus(client_id), quote_plus(client_secret))
+
+
+def new_flow(provider_id: str, scope: str) -> Flow:
+    """Every flow has its own secrets."""
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    return Flow(state, verifier, provider_id, scope, correlation_id=str(uuid.uuid4()))
+
+
 @dataclass
 class Accord:
     """One authorization server, and what was agreed with it. Its methods raise `FlowError` only."""
 
     issuer: str
     client_id: str
-    client_secret: str = field(repr=False)
+    credentials: AuthBase = field(repr=False)
     redirect_uri: str
+    endpoints: ClassVar[tuple[str, ...]] = ENDPOINTS
+    scheme: ClassVar[str] = "bearer"
     _metadata: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _fresh_until: float = field(default=0, init=False, repr=False)
 
     def begin(self, *, provider_id: str, scope: str, lang: str) -> tuple[str, Flow]:
-        """Where to send the browser, and what to remember for it. Every flow has its own secrets."""
-        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-        flow = Flow(state, verifier, provider_id, scope, correlation_id=str(uuid.uuid4()))
+        """Where to send the browser, and what to remember for it."""
+        flow = new_flow(provider_id, scope)
         with flow_errors(), self._session() as session:
             url, _state = session.create_authorization_url(
                 self._endpoint("authorization_endpoint"),
@@ -140,6 +166,10 @@ class Accord:
         """
         return self._ask("refresh_token", refresh_token=refresh_token)
 
+    def present(self, access_token: str) -> Presented:
+        """How a token of ours is shown to the API that it is for."""
+        return Presented(access_token)
+
     def revoke(self, refresh_token: str) -> None:
         """RFC 7009: ends the connection, with every token of it. Returns only once Accord has said so."""
         self._post("revocation_endpoint", token=refresh_token)
@@ -154,15 +184,16 @@ class Accord:
         """The record of a consent of ours. With a token for ourselves (RFC 6749 4.4), which opens it even
         when the consent is over and its own tokens are dead."""
         with flow_errors(), self._session() as session:
-            session.fetch_token(
+            answer = session.fetch_token(
                 self._endpoint("token_endpoint"),
                 grant_type="client_credentials",
                 scope="client:admin",
-                auth=self._credentials(),
+                auth=self.credentials,
                 allow_redirects=False,
             )
             url = f"{self.issuer.rstrip('/')}/api/v1/consents/{quote(consent_id, safe='')}"
-            response = session.request("GET", url, allow_redirects=False)
+            shown = self.present(answer["access_token"])
+            response = session.request("GET", url, auth=shown, withhold_token=True, allow_redirects=False)
             response.raise_for_status()
             return ConsentRecord.parse(response.json())
 
@@ -189,11 +220,11 @@ class Accord:
             answer = session.fetch_token(
                 self._endpoint("token_endpoint"),
                 grant_type=grant_type,
-                auth=self._credentials(),
+                auth=self.credentials,
                 allow_redirects=False,  # a code or a secret goes to this address and to no other
                 **fields,
             )
-            return Tokens.parse({**fields, **answer})
+            return Tokens.parse({**fields, **answer}, self.scheme)
 
     def _post(self, endpoint: str, **fields: str) -> requests.Response:
         """Asks as this client; anything but 200 is a failure."""
@@ -202,7 +233,7 @@ class Accord:
                 "POST",
                 self._endpoint(endpoint),
                 data=fields,
-                auth=self._credentials(),
+                auth=self.credentials,
                 withhold_token=True,
                 allow_redirects=False,
             )
@@ -211,17 +242,13 @@ class Accord:
                 raise FlowError("bad_answer")
             return response
 
-    def _credentials(self) -> HTTPBasicAuth:
-        """client_secret_basic. RFC 6749 2.3.1 form-encodes both before Base64; libraries often do not."""
-        return HTTPBasicAuth(quote_plus(self.client_id), quote_plus(self.client_secret))
-
     def _endpoint(self, name: str) -> str:
         """Asked for when first needed, so that the recipient starts while Accord is down."""
         if time.monotonic() >= self._fresh_until:
             metadata = self._get_json(f"{self.issuer.rstrip('/')}/.well-known/oauth-authorization-server")
             if metadata["issuer"] != self.issuer:  # RFC 8414 3.3
                 raise FlowError("wrong_issuer")
-            if not all(is_secure_transport(metadata[endpoint]) for endpoint in ENDPOINTS):
+            if not all(is_secure_transport(metadata[endpoint]) for endpoint in self.endpoints):
                 raise FlowError("bad_answer")
             self._metadata, self._fresh_until = metadata, time.monotonic() + METADATA_LIFETIME
         return str(self._metadata[name])

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from examples.recipient.actions import ACTIONS, accord, connections, finish, load_connection, with_data
+from examples.recipient.actions import ACTIONS, accord, connections, fapi, finish, load_connection, with_data
 from examples.recipient.bank_data import MOST_ACCOUNTS
+from examples.recipient.fapi import read_proof
 from examples.recipient.language import language
 from examples.recipient.oauth import Flow, FlowError
 
@@ -32,7 +33,14 @@ bp = Blueprint("recipient", __name__)
 @bp.get("/")
 def home() -> str:
     found = connections().find(session.get("connection", ""))
-    return render_template("home.html", connection=found, providers=PROVIDERS, clusters=CLUSTERS, asked=ASKED)
+    return render_template(
+        "home.html",
+        connection=found,
+        providers=PROVIDERS,
+        clusters=CLUSTERS,
+        asked=ASKED,
+        client_ids={"": accord().client_id, "fapi2": fapi().client_id},
+    )
 
 
 @bp.route("/connect", methods=["GET", "POST"])
@@ -46,7 +54,10 @@ def connect() -> ResponseReturnValue:
     chosen = params.getlist("scope")
     if request.method == "GET" and not chosen:
         chosen = list(ASKED)  # a form without a checked box asks for the least
-    url, flow = accord().begin(provider_id=provider_id, scope=chosen_scope(chosen), lang=lang)
+    asked = {"": accord, "fapi2": fapi}.get(params.get("profile", ""))
+    if asked is None:
+        raise FlowError("bad_choice")
+    url, flow = asked().begin(provider_id=provider_id, scope=chosen_scope(chosen), lang=lang)
     remember(flow)
     return redirect(url, 303)
 
@@ -84,6 +95,8 @@ def connection() -> str:
         can_show_a_month=TO_SHOW_A_MONTH in granted,
         data=data,
         most_accounts=MOST_ACCOUNTS,
+        pushed=fapi().pushed(found.flow) if found.flow.request_uri else None,
+        proof=read_proof(found.proof) if found.proof else None,
         data_sharing=f"{accord().issuer}/connections?lang={language()}",
         expired=found.tokens.expires_at <= datetime.now(UTC).timestamp(),
         dies_at=issued_at + REFRESH_TOKEN_IDLE.total_seconds(),

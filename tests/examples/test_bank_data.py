@@ -18,7 +18,7 @@ from examples.recipient import pages
 from examples.recipient.app import create_app
 from examples.recipient.bank_data import MOST_ACCOUNTS, BankApi, DataRefused, DataUnavailable
 from examples.recipient.connections import Connection
-from examples.recipient.oauth import Accord, Flow, Tokens
+from examples.recipient.oauth import Accord, Flow, Presented, Tokens, secret_basic
 from examples.recipient.wording import LANGUAGES, wording
 from tests.examples.stand_in import ALL, SUBJECT, StandIn, account_resource, customer_resource
 from tests.support.ports import free_port
@@ -26,7 +26,7 @@ from tests.support.registrations import DEMO_REGISTRY
 from tests.test_recipient import GOOD, HOME, METADATA, a_server, metadata
 
 MONTH_AGO = (datetime.now(UTC) - timedelta(days=31)).date()
-EVERYTHING = frozenset(ALL)
+BASIC, EVERYTHING = frozenset({"ACCOUNT_BASIC"}), frozenset(ALL)
 CHEQUING, CLOSED, CARD, TFSA = (
     f"acc-maple-0001-{word}" for word in ("chequing", "old-savings", "card", "tfsa")
 )
@@ -63,7 +63,7 @@ def share(
 
 def test_what_is_shared_is_read(accord: StandIn, address: str) -> None:
     token = share(accord, CHEQUING, CARD, TFSA)
-    data = BankApi(address).read(token, EVERYTHING, since=MONTH_AGO, language="en")
+    data = BankApi(address).read(Presented(token), EVERYTHING, since=MONTH_AGO, language="en")
     assert [(account.name, account.number, account.is_owed) for account in data.accounts] == [
         ("Everyday chequing", "••3416", False), ("Travel card", "••6205", True), ("TFSA", "••1261", False),
     ]  # fmt: skip
@@ -78,34 +78,32 @@ def test_what_is_shared_is_read(accord: StandIn, address: str) -> None:
 
 def test_what_is_not_shared_is_not_there(accord: StandIn, address: str) -> None:
     token = share(accord, CHEQUING, clusters=("ACCOUNT_BASIC",))
-    data = BankApi(address).read(token, frozenset({"ACCOUNT_BASIC"}), since=MONTH_AGO, language="en")
+    data = BankApi(address).read(Presented(token), BASIC, since=MONTH_AGO, language="en")
     assert [account.amount for account in data.accounts] == [None]
     assert data.transactions is None
 
 
 def test_an_account_that_is_closed_keeps_nothing_from_the_others(accord: StandIn, address: str) -> None:
     token = share(accord, CLOSED, CHEQUING)
-    data = BankApi(address).read(token, EVERYTHING, since=MONTH_AGO, language="en")
+    data = BankApi(address).read(Presented(token), EVERYTHING, since=MONTH_AGO, language="en")
     assert len(data.accounts) == 2
     assert {transaction.account for transaction in data.transactions or ()} == {"Everyday chequing"}
 
 
 def test_many_accounts_are_all_listed_and_the_first_are_read(accord: StandIn, address: str) -> None:
     token = share(accord, subject="maple-0004")
-    data = BankApi(address).read(token, EVERYTHING, since=MONTH_AGO, language="en")
+    data = BankApi(address).read(Presented(token), EVERYTHING, since=MONTH_AGO, language="en")
     assert len(data.accounts) >= 40
     assert len({transaction.account for transaction in data.transactions or ()}) <= MOST_ACCOUNTS
 
 
 def test_a_refusal_has_the_banks_code(accord: StandIn, address: str) -> None:
     with pytest.raises(DataRefused) as raised:
-        BankApi(address).read("x", EVERYTHING, since=MONTH_AGO, language="en")
+        BankApi(address).read(Presented("x"), EVERYTHING, since=MONTH_AGO, language="en")
     assert raised.value.code == "602"
     token = share(accord, CHEQUING, clusters=("ACCOUNT_BASIC",))
     with pytest.raises(DataRefused, match="602"):
-        BankApi(address).read(
-            token, frozenset({"ACCOUNT_BASIC", "TRANSACTIONS"}), since=MONTH_AGO, language="en"
-        )
+        BankApi(address).read(Presented(token), BASIC | {"TRANSACTIONS"}, since=MONTH_AGO, language="en")
 
 
 @pytest.mark.parametrize(
@@ -121,13 +119,13 @@ def test_an_api_that_says_something_else_is_no_crash(status: int, body: bytes) -
         a_server({"/accounts?resultType=lightweight": (status, body)}) as strange,
         pytest.raises(DataUnavailable),
     ):
-        BankApi(strange).read("x", frozenset({"ACCOUNT_BASIC"}), since=MONTH_AGO, language="en")
+        BankApi(strange).read(Presented("x"), BASIC, since=MONTH_AGO, language="en")
 
 
 def test_an_api_that_nobody_answers_is_no_crash() -> None:
     nobody = BankApi(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(DataUnavailable):
-        nobody.read("x", EVERYTHING, since=MONTH_AGO, language="en")
+        nobody.read(Presented("x"), EVERYTHING, since=MONTH_AGO, language="en")
 
 
 def test_pages_end(accord: StandIn) -> None:
@@ -139,7 +137,7 @@ def test_pages_end(accord: StandIn) -> None:
     answers = {path: (200, json.dumps(page).encode()) for path in (first, f"{first}&offset=1")}
     asked: list[str] = []
     with a_server(answers, asked) as endless:
-        data = BankApi(endless).read("x", frozenset({"ACCOUNT_BASIC"}), since=MONTH_AGO, language="en")
+        data = BankApi(endless).read(Presented("x"), BASIC, since=MONTH_AGO, language="en")
     assert len(asked) == 10
     assert [account.account_id for account in data.accounts] == ["a"]
 
@@ -155,7 +153,8 @@ class Customer:
     ) -> None:
         recipient = create_app()
         recipient.extensions["banks"] = {"1000": BankApi(bank)}
-        recipient.extensions["accord"] = Accord(issuer, "dc-budget", "budget-demo-secret", f"{HOME}/callback")
+        credentials = secret_basic("dc-budget", "budget-demo-secret")
+        recipient.extensions["accord"] = Accord(issuer, "dc-budget", credentials, f"{HOME}/callback")
         flow = Flow("the-state", "the-verifier", "1000", " ".join(pages.ASKED), "the-correlation-id")
         tokens = Tokens(token, "refresh-token", scope, 300, int(time.time()) + expires_in)
         recipient.extensions["connections"].keep("c", Connection(flow, "code", tokens, {}))
