@@ -45,6 +45,10 @@ from tests.support.systemd import HasEnded, read_environment
 from tests.support.waiting import wait_until
 
 MARK = "marked-secret-value"
+AUTHORIZE = "/api/v1/authorize"
+PATHS = yaml.safe_load((ROOT / "app" / "openapi.yaml").read_text(encoding="utf-8"))["paths"]
+MACHINES = [path for path in PATHS if path.startswith(("/api/", "/.well-known/")) and path != AUTHORIZE]
+"""What nothing but programs asks for."""
 
 
 @pytest.fixture(scope="module")
@@ -229,8 +233,9 @@ def test_both_families_of_addresses_are_answered(production: Production, address
         pass
 
 
-def test_what_is_too_large_is_said_to_machines_in_json(production: Production) -> None:
-    answer = requests.post(f"{production.address}/api/v1/token", data=b"a" * 100_000, timeout=PATIENCE)
+@pytest.mark.parametrize("path", MACHINES)
+def test_what_is_too_large_is_said_to_machines_in_json(production: Production, path: str) -> None:
+    answer = requests.post(f"{production.address}{path}", data=b"a" * 100_000, timeout=PATIENCE)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json()["error"] == "invalid_request"
@@ -413,7 +418,7 @@ def test_nginx_lets_through_what_works_and_what_waits(monkeypatch: pytest.Monkey
 
 def test_while_nobody_is_behind_it_people_and_machines_are_told_when_to_come_back() -> None:
     with Nginx(free_port()) as nginx:
-        page, answer = ask(nginx), ask(nginx, "POST", "/api/v1/token")
+        page, answer = ask(nginx, path=AUTHORIZE), ask(nginx, "POST", "/api/v1/token")
     assert page.status_code == answer.status_code == 503
     assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "5"
     assert parse_page(page.text).one("html").attributes["lang"] == "en-CA"
