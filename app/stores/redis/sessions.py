@@ -13,7 +13,7 @@ from typing import Any, TypedDict, cast
 from app.domain.accounts import AccountList
 from app.domain.pending_request import PendingRequest
 from app.stores.redis.accounts import KeptAccounts, accounts_key, keeping_accounts, lookup_accounts
-from app.stores.redis.client import Lookup, Redis, ask, guarded, look_up
+from app.stores.redis.client import Lookup, Redis, ask, guarded
 from app.stores.redis.redis_py import Command
 from app.stores.redis.requests import RequestStore
 from app.stores.redis.sealed import SealedRecords, parse
@@ -55,9 +55,11 @@ class SessionStore:
         """192 random bits, URL-safe: ASVS 7.2.3 asks for 128."""
         return secrets.token_urlsafe(24)
 
-    def find_session(self, session_id: str) -> SessionContent | None:
-        """The session's content, for which another idle period begins."""
-        return look_up(self._redis, self._lookup(session_id))
+    def find_session(self, session_id: str) -> tuple[SessionContent | None, KeptAccounts]:
+        """The session, for which another idle period begins, and the lists of accounts beside it."""
+        session, accounts = self._lookup(session_id), lookup_accounts(self._records, session_id)
+        content, kept = ask(self._redis, *session.commands, *accounts.commands)
+        return session.understand([content]), accounts.understand([kept])
 
     def find_with_request(
         self, session_id: str, request_id: str
@@ -67,10 +69,6 @@ class SessionStore:
         accounts = lookup_accounts(self._records, session_id)
         content, kept, *replies = ask(self._redis, *session.commands, *accounts.commands, *request.commands)
         return session.understand([content]), request.understand(replies), accounts.understand([kept])
-
-    def find_accounts(self, session_id: str) -> KeptAccounts:
-        """The lists of accounts beside a session."""
-        return look_up(self._redis, lookup_accounts(self._records, session_id))
 
     def keep_accounts(self, session_id: str, provider_id: str, accounts: AccountList) -> None:
         """Keeps the list of one bank beside a session."""

@@ -32,8 +32,8 @@ def find_accounts(opened: OpenRequest) -> AccountList | AtTheBank | NoList:
 
     A list that the session has is used for LONGEST_KEPT; reading it takes no round trip of its own. Else the
     bank is asked. Where only its sign-in gives a list, the browser is sent there once for each request and
-    session, and then there is NoList. A page that must not lead away, such as the answer to a form, looks at
-    `opened.accounts` instead. Raises StoreUnavailable.
+    session, and then there is NoList. What was sent from a page
+    must not lead away: `list_at_hand` is for it. Raises StoreUnavailable.
     """
     found = opened.accounts
     if found is not None:

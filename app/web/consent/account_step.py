@@ -77,17 +77,17 @@ def list_of_accounts(opened: OpenRequest) -> AccountList | None:
             return found
 
 
-def list_at_hand(opened: OpenRequest, view: View) -> AccountList | None:
-    """The same for the answer to a form, which leads nobody to the bank.
+def list_at_hand(opened: OpenRequest, view: View, *, may_ask: bool = True) -> AccountList | None:
+    """The same for what was sent from a page, which leads nobody to the bank.
 
-    Raises Elsewhere where there is no list: to the form, which says so or leads there.
+    `may_ask` says whether a bank that tells the list to anybody is asked when the list has run out. Raises
+    Elsewhere where there is no list: to the form, which says so or leads there.
     """
     registered = opened.parties.provider.accounts
     if registered is None:
         return None
-    found = (
-        find_accounts(opened) if opened.accounts is None and not registered.needs_sign_in else opened.accounts
-    )
+    asks = may_ask and opened.accounts is None and not registered.needs_sign_in
+    found = find_accounts(opened) if asks else opened.accounts
     if not isinstance(found, AccountList):
         raise Elsewhere(replace(view, notice=Notice.CHANGED).address(opened.pending.request_id))
     return found

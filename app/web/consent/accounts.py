@@ -12,12 +12,12 @@ from app.domain.accounts import Account, AccountList
 from app.domain.consent import Answer, ShownConsent
 from app.domain.pending_request import PendingRequest
 from app.sign_in import Customer
-from app.web.consent.account_step import Elsewhere, can_be_asked, list_of_accounts
+from app.web.consent.account_step import Elsewhere, can_be_asked, list_at_hand, list_of_accounts
 from app.web.consent.accounts_form import AccountsForm
 from app.web.consent.accounts_page import accounts_page, accounts_screen, no_account_page
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import page_instead
-from app.web.consent.renewal import find_standing
+from app.web.consent.renewal import find_standing, what_is_kept
 from app.web.consent.view import Notice, View
 from app.web.consent.way_back import respond
 from app.web.current import services
@@ -49,6 +49,8 @@ def show_accounts(request_id: str) -> BaseResponse | str:
         return no_account_page(opened, customer, listed)
     if listed is None or len(listed.shareable) == 1:
         return redirect(replace(view, notice=None).address(request_id), 302)
+    if view == View() and what_is_kept(opened, find_standing(opened, customer), listed) is not None:
+        return redirect(view.address(request_id), 302)  # which keeps the accounts with one press
     return accounts_page(opened, customer, listed, view)
 
 
@@ -69,9 +71,12 @@ def choose_accounts(request_id: str) -> BaseResponse | str:
     instead = page_instead(opened)
     if instead is not None:
         return instead
-    listed = opened.accounts
-    if listed is None or opened.parties.provider.accounts is None:
-        return redirect(view.accounts_address(request_id), 303)
+    try:
+        listed = list_at_hand(opened, view)
+    except Elsewhere:
+        listed = None
+    if listed is None:
+        return _without_a_list(opened, form, view)
     if form.accounts_hash != listed.list_hash:
         # The positions are those of another list: what was checked then stays, where it is still there.
         return redirect(replace(view, notice=Notice.CHANGED).accounts_address(request_id), 303)
@@ -96,6 +101,16 @@ def _choose(opened: OpenRequest, form: AccountsForm, listed: AccountList, view: 
         return _bring_back(opened, checked, replace(view, notice=Notice.INVESTMENTS))
     services().flow.keep(_with(opened, checked, has_chosen=True))
     return redirect(view.address(request_id), 303)
+
+
+def _without_a_list(opened: OpenRequest, form: AccountsForm, view: View) -> BaseResponse:
+    """Leads to the page of the accounts, which says why there is no list, or leads to where it is."""
+    switched_to = chosen_language()
+    if switched_to is not None:
+        opened.switch_to(switched_to)
+    elif form.asks_for_time:
+        services().flow.extend(opened.pending)
+    return redirect(view.accounts_address(opened.pending.request_id), 303)
 
 
 def _deny(opened: OpenRequest, customer: Customer, form: AccountsForm) -> BaseResponse | str:

@@ -19,6 +19,7 @@ from app.domain.language import requested_language
 from app.domain.params import Params, parse_params
 from app.domain.pending_request import PendingRequest
 from app.stores.unavailable import StoreUnavailable
+from app.web.consent.open_request import OpenRequest
 from app.web.current import browser, services
 from app.web.edge import language, problems
 from app.web.edge.headers import bind_parties, set_correlation_id
@@ -31,7 +32,7 @@ _log = structlog.get_logger()
 
 @bp.get("/api/v1/authorize")
 def authorize() -> BaseResponse:
-    """Validates and stores the request, and redirects the browser to the sign-in or to the form."""
+    """Validates and stores the request, and leads the browser to the sign-in, the accounts or the form."""
     fresh_correlation_id = str(uuid.uuid4())
     set_correlation_id(fresh_correlation_id)
     # Set first, so that error pages have this language, too, whatever language the session has.
@@ -118,6 +119,7 @@ def _begin(asked: AuthorizationRequest, pushed_id: str | None) -> PendingRequest
 
 
 def _first_page(pending: PendingRequest) -> str:
-    if browser().customer_of(pending.request.provider_id) is None:
+    session, parties = browser(), services().flow.parties(pending)
+    if parties is None or session.customer_of(pending.request.provider_id) is None:
         return url_for("sign_in.show_sign_in", request_id=pending.request_id)
-    return url_for("consent.show_consent_form", request_id=pending.request_id)
+    return OpenRequest(pending, parties, session).first_address

@@ -87,7 +87,7 @@ def _answer(
     opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer, view: View
 ) -> BaseResponse | str:
     try:
-        now = shown_now(opened, customer, view)
+        now = shown_now(opened, customer, view, may_ask=answer is Answer.APPROVE)
     except Elsewhere as elsewhere:
         return _answer_without_accounts(opened, customer, form, answer, elsewhere)
     opened = replace(opened, parties=replace(opened.parties, offer=now.offer))

@@ -11,6 +11,7 @@ from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
 from app.sign_in import Customer
+from app.web.consent.view import View
 from app.web.current import browser, services
 from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.headers import bind_parties, set_correlation_id
@@ -37,6 +38,16 @@ class OpenRequest:
         """The fresh list of this customer's accounts that the session has; else None (`find_accounts`)."""
         found = self.session.accounts_of(self.parties.provider.provider_id)
         return found if found is not None and found.is_fresh_at(services().clock()) else None
+
+    @property
+    def first_address(self) -> str:
+        """Where the customer begins: at the accounts, where the list at hand leaves a choice, or the form."""
+        request_id, listed = self.pending.request_id, self.accounts
+        if listed is None or self.parties.provider.accounts is None:
+            return View().address(request_id)
+        if len(listed.shareable) == 1 or self.pending.has_chosen_accounts:
+            return View().address(request_id)
+        return View().accounts_address(request_id)
 
     @property
     def denied_uri(self) -> str:

@@ -49,13 +49,14 @@ class ShownNow:
     offer: ConsentOffer
 
 
-def shown_now(opened: OpenRequest, customer: Customer, view: View) -> ShownNow:
+def shown_now(opened: OpenRequest, customer: Customer, view: View, *, may_ask: bool) -> ShownNow:
     """What that page says now, in the language of the request, which boxes do not change.
 
-    Raises Elsewhere where it is not at hand, since accounts have yet to be chosen or to be listed again.
+    `may_ask` says whether the bank may be asked for its list of accounts. Raises Elsewhere where the page is
+    not at hand, since accounts have yet to be chosen or to be listed again.
     """
     unchecked = replace(opened, pending=replace(opened.pending, checked_clusters=frozenset()))
-    prepared = _prepared(unchecked, customer, view, list_at_hand(opened, view))
+    prepared = _prepared(unchecked, customer, view, list_at_hand(opened, view, may_ask=may_ask))
     standing = None if prepared.standing is None else prepared.standing.grant
     keeps = standing.granted_scope if standing is not None and prepared.is_renewal else None
     consent = ShownConsent(prepared.page.screen, standing, keeps)

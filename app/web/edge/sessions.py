@@ -104,11 +104,8 @@ class BrowserSession(SessionMixin):
         """
         if provider_id in self._new_accounts:
             return self._new_accounts[provider_id]
-        if self.id is None:
-            return None
-        if self._kept_accounts is None:
-            self._kept_accounts = self._store.find_accounts(self.id)
-        return self._kept_accounts.find_list(provider_id)
+        self._load()
+        return None if self._kept_accounts is None else self._kept_accounts.find_list(provider_id)
 
     def keep_accounts(self, provider_id: str, accounts: AccountList) -> None:
         """Keeps the list of the customer who is signed in at the provider."""
@@ -200,7 +197,7 @@ class BrowserSession(SessionMixin):
     def find_request(self, request_id: str) -> PendingRequest | None:
         """The pending request; None where there is none. It may belong to another browser.
 
-        The session and its accounts are loaded in the same round trip, unless it is loaded already.
+        The session is loaded in the same round trip, unless it is loaded already.
         """
         self.was_accessed = True
         if self._content is not None or self._id is None:
@@ -212,13 +209,17 @@ class BrowserSession(SessionMixin):
 
     def _load(self) -> SessionContent:
         self.was_accessed = True
-        if self._content is None:
-            return self._take(None if self._id is None else self._store.find_session(self._id))
-        return self._content
+        if self._content is not None:
+            return self._content
+        if self._id is None:
+            return self._take(None)
+        found, self._kept_accounts = self._store.find_session(self._id)
+        return self._take(found)
 
     def _take(self, found: SessionContent | None) -> SessionContent:
         if found is None or not self._is_sound(found):
-            self._id = None  # an unknown id is never used for a new session (session fixation)
+            # An unknown id is never used for a new session (session fixation).
+            self._id = self._kept_accounts = None
             found = {"begun": self._clock().isoformat()}
         self._content = found
         return found

@@ -63,7 +63,7 @@ class SignInPurpose:
     def next_address(self) -> str:
         if self.opened is None:
             return url_for("connections.show_connections")
-        return url_for("consent.show_consent_form", request_id=self.request_id)
+        return self.opened.first_address
 
     @property
     def way_back(self) -> str | None:

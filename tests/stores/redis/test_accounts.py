@@ -37,7 +37,7 @@ def test_the_lists_of_two_banks_are_found_with_the_session(sessions: SessionStor
     sessions.keep_accounts("s-1", "2000", NORTHERN)
     content, _, kept = sessions.find_with_request("s-1", "r-1")
     assert content == CONTENT
-    for found in (kept, sessions.find_accounts("s-1")):
+    for found in (kept, sessions.find_session("s-1")[1]):
         assert found.find_list("1000") == MAPLE
         assert found.find_list("2000") == NORTHERN
         assert found.find_list("3000") is None
@@ -55,7 +55,7 @@ def test_a_later_list_replaces_the_one_before(sessions: SessionStore) -> None:
     sessions.keep_accounts("s-1", "1000", MAPLE)
     later = replace(MAPLE, accounts=(an_account(name="Renamed"),), fetched_at=NOON + timedelta(minutes=1))
     sessions.keep_accounts("s-1", "1000", later)
-    assert sessions.find_accounts("s-1").find_list("1000") == later
+    assert sessions.find_session("s-1")[1].find_list("1000") == later
 
 
 def test_the_lists_end_with_the_session(sessions: SessionStore, redis_client: Redis) -> None:
@@ -81,8 +81,8 @@ def test_a_list_counts_for_its_session_and_its_bank_alone(
     assert sealed is not None
     redis_client.hset("accounts:s-1", "2000", sealed)
     redis_client.hset("accounts:s-2", "1000", sealed)
-    assert sessions.find_accounts("s-1").find_list("2000") is None
-    assert sessions.find_accounts("s-2").find_list("1000") is None
+    assert sessions.find_session("s-1")[1].find_list("2000") is None
+    assert sessions.find_session("s-2")[1].find_list("1000") is None
 
 
 @pytest.mark.parametrize("secret", ["", "another secret key, long enough"])
@@ -92,7 +92,7 @@ def test_what_somebody_else_has_written_is_no_list(
     record = {"fetched": NOON.isoformat(), "left_out": 0, "accounts": []}
     text = SealedRecords([secret]).seal("accounts:s-1:1000", record) if secret else json.dumps(record)
     redis_client.hset("accounts:s-1", "1000", text)
-    assert sessions.find_accounts("s-1").find_list("1000") is None
+    assert sessions.find_session("s-1")[1].find_list("1000") is None
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_a_record_of_another_version_is_no_list(
     sessions: SessionStore, redis_client: Redis, record: dict[str, object]
 ) -> None:
     redis_client.hset("accounts:s-1", "1000", RECORDS.seal("accounts:s-1:1000", record))
-    assert sessions.find_accounts("s-1").find_list("1000") is None
+    assert sessions.find_session("s-1")[1].find_list("1000") is None

@@ -15,7 +15,7 @@ from app.stores.redis import client as redis
 from app.web.consent.account_list import AtTheBank, NoList, find_accounts
 from app.web.consent.open_request import open_request
 from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
-from tests.support.customer import BrowserCustomer, hidden_fields
+from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.support.fdx_bank import ACCOUNTS, CUSTOMER_TOKEN, FdxBank, a_descriptor
 from tests.support.oidc_server import TOKEN, hang, say
 from tests.support.page_contract import parse_page
@@ -147,7 +147,7 @@ def test_a_list_comes_with_the_sign_in_and_is_asked_for_once(
     bank.claims = {"accounts": bank.accounts}
     customer = serve(at_harbour(bank, source))
     request_id = customer.begin(provider_id="3000")
-    assert sign_in(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}"
+    assert sign_in(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}/accounts"
     asked = len(bank.asked)
     for _ in range(2):
         assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
@@ -202,14 +202,14 @@ def test_a_list_that_is_gone_or_old_sends_the_browser_through_the_banks_sign_in(
     leaving = customer.client.get(found.address)
     # The bank's own session may answer.
     assert not {"prompt", "max_age"} & parse_qs(urlsplit(leaving.location).query).keys()
-    assert sign_in(customer, bank, found.address) == f"/consent/{request_id}"
+    assert sign_in(customer, bank, found.address) == f"/consent/{request_id}/accounts"
     assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
     # With a list, the same address leads on.
-    assert customer.client.get(found.address).location == f"/consent/{request_id}"
+    assert customer.client.get(found.address).location == f"/consent/{request_id}/accounts"
     # Once for each request and session. A customer may try again as often as they like.
     redis_client.delete(*redis_client.keys("accounts:*"))
     assert found_by(customer, request_id) == NoList(found.address)
-    assert sign_in(customer, bank, found.address) == f"/consent/{request_id}"
+    assert sign_in(customer, bank, found.address) == f"/consent/{request_id}/accounts"
     assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
     # Another request has an attempt of its own.
     other_id = customer.begin(provider_id="3000")
@@ -257,14 +257,16 @@ def test_another_customer_of_the_same_browser_gets_their_own_list(
     assert not any("acc-1" in text for text in texts_in(redis_client))
 
 
+SERVICE = (
+    '{ from = "fdx", as = "service", address = "ISSUER/customers/{subject}/accounts", '
+    'token_address = "ISSUER/token", client_id = "accord", demo_client_secret = "harbour-demo-secret" }'
+)
+
+
 def test_a_service_is_asked_when_a_page_needs_the_list(
     serve: Serve, bank: FdxBank, redis_client: redis.Redis, clock: Clock
 ) -> None:
-    source = (
-        '{ from = "fdx", as = "service", address = "ISSUER/customers/{subject}/accounts", '
-        'token_address = "ISSUER/token", client_id = "accord", demo_client_secret = "harbour-demo-secret" }'
-    )
-    customer = serve(at_harbour(bank, source))
+    customer = serve(at_harbour(bank, SERVICE))
     request_id = customer.begin(provider_id="3000")
     sign_in(customer, bank, f"/sign-in/{request_id}")
     assert bank.subjects == []
@@ -299,3 +301,33 @@ def test_while_one_banks_accounts_hang_few_wait_for_them_and_nobody_else_notices
     assert bank.count(TOKEN) == 1
     bank.closing.set()
     waiting.join()
+
+
+@pytest.mark.parametrize("source", [SERVICE, CUSTOMER])
+def test_a_denial_waits_for_no_bank(serve: Serve, bank: FdxBank, clock: Clock, source: str) -> None:
+    customer = serve(at_harbour(bank, source), request_lifetime=2 * LONGEST_KEPT)
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    form = customer.form(request_id)
+    clock.advance(LONGEST_KEPT)
+    asked = len(bank.asked)
+    response = customer.post_answer(request_id, hidden_fields(form, f"/consent/{request_id}"), "deny")
+    assert answer_params(response)["error"] == "access_denied"
+    assert len(bank.asked) == asked
+
+
+def test_who_needs_the_banks_sign_in_for_a_list_gets_more_time_without_one(
+    serve: Serve, bank: FdxBank, clock: Clock
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER), request_lifetime=LONGEST_KEPT + timedelta(minutes=1))
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    address = f"/consent/{request_id}/accounts"
+    fields = hidden_fields(parse_page(customer.client.get(address).text), address)
+    clock.advance(LONGEST_KEPT)
+    response = customer.client.post(address, data={**fields, "account": "0", "extend": "yes"})
+    assert (response.status_code, response.location) == (303, address)
+    clock.advance(timedelta(minutes=2))
+    led = customer.client.get(address)
+    assert led.location == f"/sign-in/{request_id}?at=accounts"
+    assert sign_in(customer, bank, led.location) == address
