@@ -100,7 +100,7 @@ def _begin(stage: Stage) -> str:
     begun = requests.get(
         f"{stage.accord.address}/api/v1/authorize?{query}", timeout=PATIENCE, allow_redirects=False
     )
-    return begun.headers["Location"].rpartition("/")[2]
+    return begun.headers["Location"].split("/")[2]
 
 
 def _begin_like(stage: Stage, request_id: str, number: int) -> None:

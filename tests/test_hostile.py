@@ -401,7 +401,7 @@ def failures(accord: RunningAccord, browser: requests.Session) -> None:
     assert form.send("approve").status_code == requests.codes.bad_request
     with requests.Session() as stranger:
         begun = get(accord, stranger, f"{AUTHORIZE}?{a_query(state=MARKS['state'])}")
-        request_id = begun.headers["Location"].rpartition("/")[2]
+        request_id = begun.headers["Location"].split("/")[2]
         statuses = [
             sign_in(
                 accord, stranger, request_id, user_name=MARKS["user name"], password=MARKS["password"]

@@ -178,7 +178,18 @@ class FirefoxTab(Tab):
             return nodes[0] if nodes else None
         return None
 
+    def _has_loaded(self) -> bool:
+        target = {"context": self._context}
+        with suppress(BidiError):
+            found = self._browser.send(
+                "script.evaluate", expression="document.readyState", target=target, awaitPromise=False
+            )
+            return bool(found["result"]["value"] == "complete")
+        return False
+
     def _click(self, selector: str, *, times: int) -> None:
+        # Until it paints a page, Firefox lets clicks on it fall.
+        soon(lambda: self._has_loaded() or None, f"the page with {selector} to load")
         node = soon(lambda: self._find(selector), selector)
         element = {"type": "element", "element": {"sharedId": node["sharedId"]}}
         move = {"type": "pointerMove", "x": 0, "y": 0, "origin": element}

@@ -119,7 +119,7 @@ class ServedForm:
             f"{accord.address}/api/v1/authorize?{a_query(**changes)}", timeout=PATIENCE, allow_redirects=False
         )
         assert begun.status_code == requests.codes.found, begun.text
-        self.request_id = begun.headers["Location"].rpartition("/")[2]
+        self.request_id = begun.headers["Location"].split("/")[2]
         self.address = f"{accord.address}/consent/{self.request_id}"
         if begun.headers["Location"].startswith("/sign-in/"):
             sign_in(accord, browser, self.request_id, user_name=user_name)
@@ -197,7 +197,7 @@ def answer_at(accord: Served, url: str, decision: str, *boxes: str) -> str:
     with requests.Session() as browser:
         begun = browser.get(url, timeout=PATIENCE, allow_redirects=False)
         assert begun.headers["Location"].startswith("/sign-in/"), begun.headers["Location"]
-        request_id = begun.headers["Location"].rpartition("/")[2]
+        request_id = begun.headers["Location"].split("/")[2]
         sign_in(accord, browser, request_id)
         address = f"/consent/{request_id}"
         page = parse_page(read_form(browser, f"{accord.address}{address}").text)

@@ -1,5 +1,6 @@
 """What nobody knows in a query or a body changes nothing, at any address (RFC 6749 3.1, 3.2)."""
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -40,7 +41,8 @@ def addresses(app: Flask, customer: BrowserCustomer) -> list[tuple[str, str]]:
 def test_it_is_ignored_wherever_something_is_read(app: Flask, customer: BrowserCustomer, beside: str) -> None:
     def ask(path: str, query: str) -> tuple[int, str | None]:
         response = customer.client.get(path, environ_overrides={"QUERY_STRING": query})
-        return response.status_code, response.location and response.location.rpartition("/")[0]
+        # A request has an id of its own each time.
+        return response.status_code, response.location and re.sub(r"/[\w-]{32}", "", response.location)
 
     found = addresses(app, customer)
     assert len(found) > 15

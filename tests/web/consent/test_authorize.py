@@ -329,12 +329,18 @@ def test_a_good_request_goes_to_sign_in_with_the_request_id_and_nothing_else(cli
     assert re.fullmatch(r"/sign-in/[A-Za-z0-9_-]{32}", response.location)
 
 
-def test_a_customer_who_is_signed_in_goes_to_the_form_at_once(customer: BrowserCustomer) -> None:
+def test_a_customer_who_is_signed_in_begins_at_their_accounts(customer: BrowserCustomer) -> None:
     customer.signed_in_request()
     response = ask(customer.client, a_query())
-    assert re.fullmatch(r"/consent/[A-Za-z0-9_-]{32}", response.location)
+    assert re.fullmatch(r"/consent/[A-Za-z0-9_-]{32}/accounts", response.location)
     elsewhere = ask(customer.client, a_query(provider_id="2000"))
     assert elsewhere.location.startswith("/sign-in/"), "signed in at one provider is not signed in at another"
+
+
+def test_a_customer_with_one_account_begins_at_the_form(customer: BrowserCustomer) -> None:
+    customer.sign_in(customer.begin(), "sam")
+    response = ask(customer.client, a_query())
+    assert re.fullmatch(r"/consent/[A-Za-z0-9_-]{32}", response.location)
 
 
 def test_the_session_cookie_is_for_this_host_and_no_script(client: ContractClient) -> None:

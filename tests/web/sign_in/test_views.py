@@ -118,9 +118,9 @@ def test_a_customer_who_signs_in_comes_to_the_form_of_the_same_request(
     request_id = customer.begin(provider_id=provider_id, lang=lang)
     response = customer.sign_in(request_id, user_name)
     assert response.status_code == 303, "a form with a password (RFC 9700 4.12)"
-    assert response.location == f"/consent/{request_id}"
+    assert response.location.startswith(f"/consent/{request_id}")
     customer.choose_accounts(request_id)
-    page = check_page(customer.client.get(response.location), "form", lang)
+    page = check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
     assert {"alex": "Alex Tremblay", "sam": "Sam Nguyen"}[user_name] in page.text
 
 
