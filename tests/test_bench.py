@@ -1,14 +1,20 @@
-"""What the measurements decide by themselves: whether something grew, and where a table goes."""
+"""What the measurements decide by themselves: whether something grew, what is compared, and where a table goes."""
 
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.registration.file import read_registry
+from bench.accord import prepare
+from bench.load import BENCH, run_bench
+from bench.page import write_between
 from bench.plateau import Limit
+from bench.report import FLOWS, MOST_OF_PEER, report
 from bench.soak import Sample, Worker, faults
-from bench.stage import write_between
+from tests.support.fapi import demo_key, public
 
 THREE_PERCENT_AND_ONE = Limit(0.03, 1)
 
@@ -118,3 +124,87 @@ def test_a_table_replaces_what_stood_between_its_marks(tmp_path: Path) -> None:
     assert page.read_text() == "before\n<!-- soak: begin -->\nnew\n<!-- soak: end -->\nafter\n"
     with pytest.raises(ValueError, match="growth"):
         write_between(page, "growth", "new\n")
+
+
+TARGETS = [target for path in sorted((BENCH / "targets").glob("*.json")) for target in run_bench.load(path)]
+
+
+def measured(target: str, flow: str, cpu: float, *, stores: float = 1.0) -> list[dict[str, Any]]:
+    """Two rounds of a target, with `cpu` ms a flow and a third of that around it."""
+    flows = {"p50_us": 9000, "p99_us": 40_000}
+    return [
+        {
+            "target": f"{target} {flow}",
+            "calib_ms": 80,
+            "pss_mb": 100,
+            "phases": {
+                "flow": {
+                    "server_cpu_ms": cpu * factor,
+                    "svc_cpu_ms": {"redis": 0.1, "postgres": stores - 0.1, "bank": 9.0},
+                    "rate": 1000 / cpu,
+                    "fail": 0,
+                },
+                "half": {"flow": flows, "server_cpu_ms": cpu, "fail": 0},
+            },
+        }
+        for factor in (2 / 3, 4 / 3)
+    ]
+
+
+def test_a_run_says_what_accord_costs_beside_its_peer_and_its_floor() -> None:
+    targets = [
+        {
+            "name": f"{kind} fapi",
+            "title": "",
+            "flow": "fapi",
+            "compared": kind,
+            "services": ["redis", "postgres"],
+        }
+        for kind in ("floor", "peer", "accord")
+    ]
+    results = [
+        *measured("floor", "fapi", 4),
+        *measured("peer", "fapi", 5),
+        *measured("accord", "fapi", 6, stores=2),
+    ]
+    *_, head, _line, row = report(results, targets, rounds=2, seconds=4).splitlines()
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert [value for name, value in cells.items() if name.startswith(("times", "p99"))] == [
+        "1.20",
+        "1.50",
+        "40",
+    ]
+    assert row == f"| {FLOWS['fapi']} | 1.20 | 1.33 | 1.5 | 1.50 | 1.60 | 1.6 | 40 | 100 |"
+
+
+def test_a_target_that_failed_is_told_and_spoils_no_table() -> None:
+    targets = [{"name": "gone", "title": "Gone", "flow": "bank", "compared": "", "services": ["redis"]}]
+    results = [{"target": "gone", "error": "RuntimeError: server exited at start"}]
+    assert "| Gone: RuntimeError: server exited at start |" in report(results, targets, rounds=1, seconds=4)
+
+
+def test_accord_is_compared_in_every_flow_with_a_floor_and_where_there_is_an_aim_with_a_peer() -> None:
+    compared = {(target["flow"], target["compared"]) for target in TARGETS if target["compared"]}
+    assert compared == {
+        *((flow, kind) for flow in FLOWS for kind in ("accord", "floor")),
+        *((flow, "peer") for flow in MOST_OF_PEER),
+    }
+
+
+def test_what_is_pushed_is_signed_for_each_flow() -> None:
+    (target,) = (target for target in TARGETS if target["name"] == "accord-postgres-fapi")
+    lines = dict(line.split("=", 1) for line in run_bench.conf_text(target, 8).splitlines())
+    assert lines["authorize"] == "/api/v1/authorize?client_id=bench-fapi&request_uri={request_uri}"
+    assert "client_assertion={assertion}" in lines["par_body"]
+    assert "client_assertion={assertion}" in lines["token_body"]
+    assert lines["token_header"] == "DPoP: {proof}"
+    assert "TRANSACTIONS" in lines["par_body"]
+    assert "TRANSACTIONS" not in lines["par_next"]
+
+
+def test_what_is_registered_for_the_benchmark_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    path.write_text(prepare.registration(public(demo_key())), encoding="utf-8")
+    registry = read_registry(path, allow_demo=True)
+    assert registry.clients["bench-fapi"].is_fapi
+    assert not registry.clients["bench-client"].is_fapi

@@ -1,11 +1,15 @@
 """Makes what Accord needs for a benchmark: a registration with a customer for each browser, keys, a ledger.
 
-`python prepare.py FOLDER` in Accord's own environment; ACCORD_LEDGER_URL says where the ledger is.
+`python prepare.py FOLDER` in Accord's own environment; ACCORD_LEDGER_URL says where the ledger is. BENCH_CLIENT_JWK is the
+public key of a recipient that signs, BENCH_BANK_PORT where the bank's own sign-in answers.
 """
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from app.domain.tokens import hash_secret
 from app.stores.keys import generate_signing_keys
@@ -38,9 +42,30 @@ def customers(accounts: int) -> str:
     )
 
 
-def bank(provider_id: str, *, accounts: int) -> str:
-    """A bank, which lists accounts where its customers have some."""
+def sandbox(accounts: int) -> str:
+    """How customers of a bank sign in here, and what accounts they have, if any."""
     source = 'accounts = { from = "sandbox" }' if accounts else ""
+    return f"""
+sign_in = "sandbox"
+{source}
+customers = [
+{customers(accounts)},
+]
+"""
+
+
+def own_sign_in(port: str) -> str:
+    """How they sign in at the bank's own server."""
+    server = (
+        f'issuer = "http://localhost:{port}", client_id = "accord", demo_client_secret = "bench-bank-secret"'
+    )
+    return f"""
+sign_in = "oidc"
+oidc = {{ {server} }}
+"""
+
+
+def bank(provider_id: str, sign_in: str) -> str:
     return f"""
 [[providers]]
 provider_id = "{provider_id}"
@@ -51,23 +76,16 @@ colour = "#8c1d2f"
 clusters = {CLUSTERS}
 audience = "https://api.maple.example"
 complaints = {{ en = "https://maple.example/complaints", fr = "https://maple.example/fr/plaintes" }}
-sign_in = "sandbox"
-{source}
-customers = [
-{customers(accounts)},
-]
+{sign_in}
 """
 
 
-def registration() -> str:
-    """Two banks, the second of which lists accounts, and the recipient."""
+def recipient(client_id: str, credentials: str) -> str:
+    """A recipient that may ask every bank for everything, and is known by its `credentials`."""
     return f"""
-{bank("1000", accounts=0)}
-{bank("2000", accounts=ACCOUNTS)}
-
 [[recipients]]
-client_id = "bench-client"
-secret_sha256 = "{hash_secret(SECRET)}"
+client_id = "{client_id}"
+{credentials}
 demo = true
 name = {{ en = "Budget Compass", fr = "Boussole Budget" }}
 legal_name = {{ en = "Budget Compass Technologies Inc.", fr = "Technologies Boussole Budget inc." }}
@@ -80,7 +98,7 @@ clusters = {CLUSTERS}
 needs = ["ACCOUNT_BASIC"]
 consent_days = 365
 history_months = 24
-providers = {{ "1000" = "ACTIVE", "2000" = "ACTIVE" }}
+providers = {{ "1000" = "ACTIVE", "2000" = "ACTIVE", "3000" = "ACTIVE" }}
 
 [recipients.purpose]
 en = "To show all your accounts in one place and help you plan your spending."
@@ -88,9 +106,25 @@ fr = "Pour montrer tous vos comptes au même endroit et vous aider à planifier 
 """
 
 
+def registration(jwk: Mapping[str, str] = MappingProxyType({}), *, bank_port: str = "7900") -> str:
+    """Three banks, of which the second lists accounts and the third signs its customers in itself, and the recipient.
+
+    With a `jwk` there is a second recipient, of the profile of FAPI 2.0, whose public key that is.
+    """
+    banks = [bank("1000", sandbox(0)), bank("2000", sandbox(ACCOUNTS)), bank("3000", own_sign_in(bank_port))]
+    recipients = [recipient("bench-client", f'secret_sha256 = "{hash_secret(SECRET)}"')]
+    if jwk:
+        members = {**jwk, "kid": "bench-1", "use": "sig", "alg": "ES256"}
+        key = ", ".join(f'{name} = "{value}"' for name, value in members.items())
+        recipients.append(recipient("bench-fapi", f'profile = "fapi2"\njwks = {{ keys = [{{ {key} }}] }}'))
+    return "".join([*banks, *recipients])
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "registry.toml").write_text(registration(), encoding="utf-8")
+    jwk = json.loads(os.environ["BENCH_CLIENT_JWK"])
+    registered = registration(jwk, bank_port=os.environ["BENCH_BANK_PORT"])
+    (folder / "registry.toml").write_text(registered, encoding="utf-8")
     if not (folder / "keys.json").exists():
         generate_signing_keys(folder / "keys.json")
     upgrade(os.environ["ACCORD_LEDGER_URL"])

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.stage import write_between
+from bench.page import write_between
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.stage import Outcome, Stage
 from tests.support.postgres import PostgresServer
