@@ -260,7 +260,12 @@ def _make_services(
         attempts=attempts,
         rates=Rates(client, clock=clock),
         once=once,
-        recipient_keys=RecipientKeys(registry, slots=settings.bank_waiting, clock=clock),
+        recipient_keys=RecipientKeys(
+            registry,
+            slots=settings.bank_waiting,
+            clock=clock,
+            opened=settings.networks_of_recipients,
+        ),
         keys=keys,
         form_signer=make_signer(settings.secret_keys, "form"),
         sandbox=SandboxSignIn(is_development=True) if settings.is_development else None,

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ import structlog
 from joserfc.jwk import ECKey, OKPKey
 
 from app.domain.jws import PublicKey
+from app.domain.networks import Network, may_be_reached
 from app.domain.registry import Registry
 from app.public_keys import PublicJwk, import_public_key
 from app.sign_in import SignInFailed
 from app.sign_in.bulkhead import Bulkhead
-from app.sign_in.http import get_json
+from app.sign_in.deadline import Deadline
+from app.sign_in.http import MayConnect, get_json
 
 OLDEST: Final = timedelta(minutes=10)
 """How long published keys are kept, and how long a key that a recipient has withdrawn is still believed."""
@@ -34,13 +37,22 @@ class RecipientKeys:
     """Finds a key for a signature that claims to be a recipient's.
 
     At most `slots` threads wait for recipients that publish their keys, so that others are served meanwhile.
+    Their servers are on the internet, or in the networks that are `opened`.
     """
 
-    def __init__(self, registry: Registry, *, slots: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        slots: int,
+        clock: Callable[[], datetime],
+        opened: tuple[Network, ...] = (),
+    ) -> None:
         self._registry = registry
+        may_connect = partial(may_be_reached, opened=opened)
         bulkhead = Bulkhead(slots=slots, patience=PATIENCE)
         self._published = {
-            client.client_id: _PublishedKeys(client.client_id, client.jwks_uri, bulkhead, clock)
+            client.client_id: _PublishedKeys(client.client_id, client.jwks_uri, bulkhead, may_connect, clock)
             for client in registry.clients.values()
             if client.jwks_uri is not None
         }
@@ -66,11 +78,17 @@ class _PublishedKeys:
     """
 
     def __init__(
-        self, client_id: str, address: str, bulkhead: Bulkhead, clock: Callable[[], datetime]
+        self,
+        client_id: str,
+        address: str,
+        bulkhead: Bulkhead,
+        may_connect: MayConnect,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client_id = client_id
         self._address = address
         self._bulkhead = bulkhead
+        self._may_connect = may_connect
         self._clock = clock
         self._asking = Lock()
         self._keys: tuple[PublicKey, ...] = ()
@@ -94,7 +112,7 @@ class _PublishedKeys:
 
     def _fetch(self, now: datetime) -> None:
         try:
-            found = self._bulkhead.wait_for(lambda deadline: get_json(self._address, deadline=deadline))
+            found = self._bulkhead.wait_for(self._ask)
         except SignInFailed as failed:
             _log.warning("recipient_keys_unavailable", client_id=self._client_id, reason=failed.detail)
             return
@@ -103,6 +121,9 @@ class _PublishedKeys:
             _log.warning("recipient_keys_unavailable", client_id=self._client_id, reason="no_keys")
             return
         self._keys, self._fetched_at = keys, now
+
+    def _ask(self, deadline: Deadline) -> dict[str, Any]:
+        return get_json(self._address, deadline=deadline, may_connect=self._may_connect)
 
 
 def _readable(found: Mapping[str, Any]) -> Iterator[PublicKey]:

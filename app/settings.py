@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.domain.networks import LOOPBACK, Network
 from app.environment import PREFIX, SECRETS, unknown_variables, value_from_file
 
 SHORTEST_SECRET_KEY = 32  # characters: 128 bits, in hexadecimal
@@ -155,6 +156,7 @@ class Settings(BaseSettings):
     )
     trusted_hosts: CommaSeparated = ()
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
+    notice_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
     request_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=15)
     # Less than ten minutes (FAPI 2.0 Security Profile 5.3.2.2-12).
     pushed_lifetime: Annotated[Seconds, Field(ge=timedelta(seconds=5), lt=timedelta(seconds=600))] = (
@@ -231,6 +233,11 @@ class Settings(BaseSettings):
     def metrics_port(self) -> int | None:
         """The port that serves the metrics and nothing else; None where there are no metrics."""
         return None if self.metrics_address is None else int(self.metrics_address.rpartition(":")[2])
+
+    @property
+    def networks_of_recipients(self) -> tuple[Network, ...]:
+        """Where recipients' servers may be beside the internet; in development also on this machine."""
+        return (*self.notice_networks, *(LOOPBACK if self.is_development else ()))
 
     @property
     def address_rate_in_force(self) -> int:

@@ -22,9 +22,18 @@ NEVER = {
     "app.stores.redis": {"sqlalchemy", "app.stores.ledger"},
     "app.stores.ledger": {"redis", "app.stores.redis"},
     "app.registration": {"flask", "app.stores", "app.flow", "app.web", "app.sign_in", "app.accounts"},
-    "app.flow": {"flask", "app.web", "app.sign_in", "app.accounts", "app.registration"},
+    "app.flow": {"flask", "app.web", "app.sign_in", "app.accounts", "app.registration", "app.notices"},
     "app.sign_in": {"flask", "app.stores", "app.flow", "app.web", "app.registration", "app.accounts"},
     "app.accounts": {"flask", "app.stores", "app.flow", "app.web", "app.registration"},
+    # What is sent, and when again: who is told of what is the ledger's affair.
+    "app.notices": {
+        "flask",
+        "app.stores.redis",
+        "app.flow",
+        "app.web",
+        "app.accounts",
+        "app.registration",
+    },
     "app.serving": {
         "flask",
         "app.stores",
@@ -33,8 +42,9 @@ NEVER = {
         "app.sign_in",
         "app.accounts",
         "app.registration",
+        "app.notices",
     },
-    "app.web": {"sqlalchemy", "app.registration"},
+    "app.web": {"sqlalchemy", "app.registration", "app.notices"},
     # The rooms of the web: what is around every request knows no page, and no page knows another room's.
     "app.web.edge": {"app.flow", *rooms_but("edge")},
     "app.web.text": {"app.flow", "app.stores", *rooms_but("text", "edge")},

@@ -11,6 +11,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey
 
 from app.domain.jws import parse_jwt
+from app.domain.networks import LOOPBACK, Network
 from app.domain.registry import Client
 from app.public_keys import import_public_key
 from app.recipient_keys import OLDEST, SOONEST, RecipientKeys
@@ -110,10 +111,10 @@ def publisher() -> Iterator[Publisher]:
 class Finder:
     """Asks one `RecipientKeys` of a recipient that publishes its keys."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, opened: tuple[Network, ...] = LOOPBACK) -> None:
         self.clock = Clock()
         client = a_client(client_id=FAPI, secret_hash=None, jwks_uri=publisher.url)
-        self.keys = RecipientKeys(a_registry(client), slots=2, clock=self.clock)
+        self.keys = RecipientKeys(a_registry(client), slots=2, clock=self.clock, opened=opened)
 
     def finds(self, signer: Any, kid: str | None = None) -> bool:
         key = self.keys.find(FAPI, kid or signer.kid, algorithm_of(signer))
@@ -176,3 +177,11 @@ def test_of_parallel_signatures_one_asks_and_all_get_what_it_brings(publisher: P
     finder = Finder(publisher)
     assert all(all_at_once(*[lambda: finder.finds(EC)] * 8))
     assert publisher.asked == 1
+
+
+def test_keys_on_a_network_of_the_banks_own_are_not_asked_for(publisher: Publisher, logged: Logged) -> None:
+    publisher.keys = [EC]
+    assert not Finder(publisher, opened=()).finds(EC)
+    assert publisher.asked == 0
+    (entry,) = (entry for entry in logged() if entry["event"] == "recipient_keys_unavailable")
+    assert entry["reason"] == "private_address"

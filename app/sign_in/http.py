@@ -12,8 +12,8 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -23,8 +23,16 @@ from app.domain.addresses import is_protected
 from app.sign_in import Cause, SignInFailed
 from app.sign_in.deadline import Deadline, TimedSocket, connect
 
+MayConnect = Callable[[str], bool]
+"""Whether a connection may go to this IP address, which a host's name stands for."""
+
 # In bytes. Metadata, keys and tokens have a few thousand; a set of a hundred keys has 60,000.
 LARGEST_ANSWER = 256 * 1024
+
+
+def anywhere(_address: str) -> bool:
+    """For servers that the bank has named itself: they may be on its own network."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +56,15 @@ class HttpAnswer:
 
 
 def get_json(
-    url: str, *, deadline: Deadline, headers: Mapping[str, str] = MappingProxyType({})
+    url: str,
+    *,
+    deadline: Deadline,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    may_connect: MayConnect = anywhere,
 ) -> dict[str, Any]:
     """The JSON object at `url`. Raises SignInFailed when there is none."""
-    answer = exchange("GET", url, deadline=deadline, headers={"Accept": "application/json", **headers})
+    headers = {"Accept": "application/json", **headers}
+    answer = exchange("GET", url, deadline=deadline, headers=headers, may_connect=may_connect)
     answer.raise_for_status()
     try:
         found = answer.json()
@@ -63,17 +76,52 @@ def get_json(
 
 
 def exchange(
-    method: str, url: str, *, deadline: Deadline, headers: Mapping[str, str], body: bytes | None = None
+    method: str,
+    url: str,
+    *,
+    deadline: Deadline,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    may_connect: MayConnect = anywhere,
 ) -> HttpAnswer:
-    """Sends one request over a connection of its own.
+    """Sends one request over a connection of its own, and reads the whole of the answer.
 
-    Raises SignInFailed, whose cause is UNAVAILABLE and whose detail is `insecure_address` (neither https nor
-    loopback), `timeout`, `tls`, `connection`, `too_large` or `cut_off`.
+    Raises SignInFailed as `answering` does, and with the details `too_large` and `cut_off`.
+    """
+    with answering(
+        method, url, deadline=deadline, headers=headers, body=body, may_connect=may_connect
+    ) as response:
+        read = response.read(LARGEST_ANSWER + 1)
+        if len(read) > LARGEST_ANSWER:
+            raise SignInFailed(Cause.UNAVAILABLE, "too_large")
+        if response.length:  # of a body whose length was announced, this much has not come
+            raise SignInFailed(Cause.UNAVAILABLE, "cut_off")
+        return HttpAnswer(response.status, read)
+
+
+@contextmanager
+def answering(
+    method: str,
+    url: str,
+    *,
+    deadline: Deadline,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    may_connect: MayConnect = anywhere,
+) -> Iterator[http.client.HTTPResponse]:
+    """Sends one request over a connection of its own; the answer, whose body has not been read.
+
+    The name is looked up once, and the connection goes to one of the addresses that were found: none of them
+    may be one to which nothing `may_connect`.
+
+    Raises SignInFailed, also while the body is read, whose cause is UNAVAILABLE and whose detail is
+    `insecure_address` (neither https nor loopback), `private_address`, `timeout`, `tls` or `connection`.
     """
     if not is_protected(url):
         raise SignInFailed(Cause.UNAVAILABLE, "insecure_address")
     try:
-        return _exchange(method, url, deadline, headers, body)
+        with ExitStack() as stack:
+            yield _open(method, url, deadline, headers, body, may_connect, stack)
     except TimeoutError as error:
         raise SignInFailed(Cause.UNAVAILABLE, "timeout") from error
     except ssl.SSLError as error:
@@ -82,27 +130,28 @@ def exchange(
         raise SignInFailed(Cause.UNAVAILABLE, "connection") from error
 
 
-def _exchange(
-    method: str, url: str, deadline: Deadline, headers: Mapping[str, str], body: bytes | None
-) -> HttpAnswer:
+def _open(
+    method: str,
+    url: str,
+    deadline: Deadline,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    may_connect: MayConnect,
+    stack: ExitStack,
+) -> http.client.HTTPResponse:
     parts = urlsplit(url)
     connection = http_connection(url)
-    with ExitStack() as stack:
-        addresses = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
-        plain = stack.enter_context(connect(addresses, deadline))
-        if parts.scheme == "https":
-            plain.settimeout(deadline.seconds_left())
-            plain = stack.enter_context(tls().wrap_socket(plain, server_hostname=connection.host))
-        connection.sock = TimedSocket(plain, deadline)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, target, body, {"Connection": "close", **headers})
-        response = stack.enter_context(connection.getresponse())
-        read = response.read(LARGEST_ANSWER + 1)
-        if len(read) > LARGEST_ANSWER:
-            raise SignInFailed(Cause.UNAVAILABLE, "too_large")
-        if response.length:  # of a body whose length was announced, this much has not come
-            raise SignInFailed(Cause.UNAVAILABLE, "cut_off")
-        return HttpAnswer(response.status, read)
+    addresses = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+    if not all(may_connect(str(address[0])) for *_, address in addresses):
+        raise SignInFailed(Cause.UNAVAILABLE, "private_address")
+    plain = stack.enter_context(connect(addresses, deadline))
+    if parts.scheme == "https":
+        plain.settimeout(deadline.seconds_left())
+        plain = stack.enter_context(tls().wrap_socket(plain, server_hostname=connection.host))
+    connection.sock = TimedSocket(plain, deadline)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection.request(method, target, body, {"Connection": "close", **headers})
+    return stack.enter_context(connection.getresponse())
 
 
 def http_connection(url: str) -> http.client.HTTPConnection:
