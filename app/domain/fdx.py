@@ -113,7 +113,10 @@ def consent_grant(
         "expirationTime": timestamp(grant.expires_at),
         "durationType": "TIME_BOUND",
         "durationPeriod": ceil((grant.expires_at - grant.approved_at) / timedelta(days=1)),
-        "parties": [_recipient(grant.client_id, agreement), _provider(grant.provider_id, agreement)],
+        "parties": [
+            recipient_party(grant.client_id, agreement),
+            provider_party(grant.provider_id, agreement),
+        ],
         "resources": _resources(grant, grant.granted_scope),
     }
     lookback = _lookback(agreement, grant.granted_scope)
@@ -185,7 +188,8 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _recipient(client_id: str, agreement: Agreement | None) -> Party:
+def recipient_party(client_id: str, agreement: Agreement | None) -> Party:
+    """The recipient, with the names that were agreed; without an agreement by its identifier alone."""
     party: Party = {
         "name": client_id,
         "type": "DATA_RECIPIENT",
@@ -199,7 +203,8 @@ def _recipient(client_id: str, agreement: Agreement | None) -> Party:
     return party
 
 
-def _provider(provider_id: str, agreement: Agreement | None) -> Party:
+def provider_party(provider_id: str, agreement: Agreement | None) -> Party:
+    """The bank, in the same way."""
     party: Party = {
         "name": provider_id,
         "type": "DATA_PROVIDER",

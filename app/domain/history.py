@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     REVOKED = "revoked"
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
+    NOTIFIED = "notified"
 
 
 class Actor(StrEnum):
@@ -51,8 +52,9 @@ class Event:
     """One event in the life of a consent.
 
     `detail` of a narrowing is the scope string that was removed (None where none was), and `accounts` are the
-    ids of the accounts that were. `detail` of a superseded consent is the id of the newer one. Where an
-    operator acted, `operator` is their name and `note` their reason, as they gave them.
+    ids of the accounts that were. `detail` of a superseded consent is the id of the newer one, and of a
+    notice that has arrived how it did: push or poll. Where an operator acted, `operator` is their name and
+    `note` their reason, as they gave them.
     """
 
     consent_id: str

@@ -14,6 +14,7 @@ from app.domain.addresses import without_loopback_port
 from app.domain.clusters import WITH_HISTORY, Scope
 from app.domain.jws import PublicKey
 from app.domain.language import Bilingual
+from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
 
 LONGEST_CONSENT = timedelta(days=365)
 """The longest time for which a consent may last: the limit of the project's specification."""
@@ -49,6 +50,8 @@ class Client:
     Instead of a secret it may have `keys`, with which it signs who it is, or publish them at `jwks_uri`.
     `default_provider` is the bank of a request that names none, which only a `profile` allows.
 
+    `notices` is None where the registration says nothing of them: it may ask for them all the same.
+
     `needed_clusters` are those that it cannot work without, `statuses` are by provider_id, and
     `history_months` is how far back it asks for data (None: as far as the bank has any).
     """
@@ -79,6 +82,12 @@ class Client:
     jwks_uri: str | None = None
     profile: Profile | None = None
     default_provider: str | None = None
+    notices: NoticesRegistration | None = None
+
+    @property
+    def notice_address(self) -> str | None:
+        """Where notices are sent to; None where the recipient asks for them, if it does."""
+        return None if self.notices is None else self.notices.address
 
     @property
     def is_fapi(self) -> bool:
@@ -215,3 +224,8 @@ class Registry:
 
     def find_provider(self, provider_id: str) -> DataProvider | None:
         return self.providers.get(provider_id)
+
+    def events_asked(self, client_id: str) -> frozenset[NoticeType]:
+        """What this recipient is told of, also one that is registered no longer, or has said nothing."""
+        client = self.clients.get(client_id)
+        return ASKED_BY_DEFAULT if client is None or client.notices is None else client.notices.events

@@ -23,6 +23,7 @@ from joserfc.jwk import ECKey, KeySet
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"
+EVENT_TYPE = "secevent+jwt"
 LONGEST_TOKEN_LIFE = timedelta(hours=1)  # the most that ACCORD_ACCESS_TOKEN_LIFETIME may be
 PUBLISHED_BEFORE = timedelta(minutes=10)  # twice as long as the published set may be cached
 CLOCKS_DIFFER = timedelta(seconds=30)  # the most that the clocks of two machines are taken to differ
@@ -85,7 +86,10 @@ class _Loaded:
 
 
 class SigningKeys:
-    """Signs access tokens and publishes the public halves. Raises ValueError for a file without keys."""
+    """Signs access tokens and security events, and publishes the public halves of the keys.
+
+    Raises ValueError for a file without keys.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -105,8 +109,15 @@ class SigningKeys:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """`claims` as a JWT access token (RFC 9068 2.1), signed by the key that signs at `iat`."""
+        return self._signed(claims, TYPE)
+
+    def sign_event(self, claims: Mapping[str, Any]) -> str:
+        """`claims` as a Security Event Token (RFC 8417 2.3), signed by the key that signs at `iat`."""
+        return self._signed(claims, EVENT_TYPE)
+
+    def _signed(self, claims: Mapping[str, Any], typ: str) -> str:
         key = self._current().signing_at(claims["iat"])
-        headers = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
+        headers = {"alg": ALGORITHM, "typ": typ, "kid": key.kid}
         return jwt.encode(headers, dict(claims), key, algorithms=[ALGORITHM])
 
     def verify(self, token: str) -> dict[str, Any] | None:

@@ -103,6 +103,17 @@ def test_a_token_is_an_es256_access_token_that_names_its_key(write_keys: WriteKe
     assert decoded.claims == CLAIMS
 
 
+def test_a_security_event_names_its_key_and_its_type_and_is_no_access_token(write_keys: WriteKeys) -> None:
+    """Whatever it claims; and a receiver of events tells an access token by its type (RFC 8417 4.5, 4.7)."""
+    keys = SigningKeys(write_keys(a_key("one")))
+    event = keys.sign_event(CLAIMS)
+    decoded = jwt.decode(event, public(keys), algorithms=["ES256"])
+    assert decoded.header == {"alg": "ES256", "typ": "secevent+jwt", "kid": "one"}
+    assert decoded.claims == CLAIMS
+    assert keys.verify(event) is None
+    assert keys.verify(keys.sign(CLAIMS)) == CLAIMS
+
+
 def test_the_first_key_signs_and_all_are_published(write_keys: WriteKeys) -> None:
     new, retired = a_key("new"), a_key("retired")
     before = SigningKeys(write_keys(retired)).sign(CLAIMS)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Select, select
 
@@ -14,6 +14,7 @@ from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
 from app.domain.narrowing import Withdrawn, narrowed_by
+from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.account_columns import chosen_from
 from app.stores.ledger.connection_queries import (
     ACTIVE,
@@ -35,6 +36,7 @@ from app.stores.ledger.grants import (
     GRANT,
     LOCKED_GRANT,
     end_grant,
+    end_grants,
     find_grant,
     narrow_grant,
 )
@@ -70,11 +72,23 @@ class Connection:
         return self.grant.status_at(now)
 
 
-class ConnectionStore:
-    """Reads and ends connections. Every method raises StoreUnavailable."""
+class _Told(TypedDict):
+    """Who did it and why, where an operator did, and of what recipients are told."""
 
-    def __init__(self, database: Database) -> None:
+    operator: str | None
+    note: str | None
+    asked: EventsAsked
+
+
+class ConnectionStore:
+    """Reads and ends connections. Every method raises StoreUnavailable.
+
+    `asked` says of which events each recipient is told.
+    """
+
+    def __init__(self, database: Database, asked: EventsAsked = asked_by_default) -> None:
         self._database = database
+        self._asked = asked
 
     def find_connection(self, consent_id: str) -> Connection | None:
         if "\0" in consent_id:  # PostgreSQL would not even look for it
@@ -157,18 +171,26 @@ class ConnectionStore:
 
         `operator` and `note` are recorded: who does it, and why.
         """
-        ended: list[ConsentGrant] = []
-        told = {"operator": operator, "note": note}
+        why = (EventKind.WITHDRAWN, Actor.OPERATOR, Reason.BUSINESS_RULE)
         with self._database.writing() as connection:
             # In this order, so that two transactions that lock several grants do not wait for each other.
-            for consent_id in sorted(consent_ids):
-                grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
-                if grant is not None and end_grant(
-                    connection, grant, EventKind.WITHDRAWN, Actor.OPERATOR, Reason.BUSINESS_RULE, now, **told
-                ):
-                    ended_at = now if grant.status_at(now) is GrantStatus.ACTIVE else grant.expires_at
-                    ended.append(replace(grant, ended_at=ended_at))
-        return ended
+            found = [
+                find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
+                for consent_id in sorted(consent_ids)
+            ]
+            ended = end_grants(
+                connection,
+                [grant for grant in found if grant is not None],
+                *why,
+                now,
+                asked=self._asked,
+                operator=operator,
+                note=note,
+            )
+        return [
+            replace(grant, ended_at=now if grant.status_at(now) is GrantStatus.ACTIVE else grant.expires_at)
+            for grant in ended
+        ]
 
     def find_standing(self, *, provider_id: str, subject: str, client_id: str) -> StandingConsent | None:
         """The connection between the two that nothing has ended, which a new approval would replace."""
@@ -213,7 +235,7 @@ class ConnectionStore:
             grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
             if grant is None or grant.ended_at is not None:
                 return None
-            told = {"operator": operator, "note": note}
+            told: _Told = {"operator": operator, "note": note, "asked": self._asked}
             left = None if withdrawn is None else narrowed_by(grant, withdrawn)
             if left is None or grant.status_at(now) is not GrantStatus.ACTIVE:
                 kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
@@ -230,8 +252,8 @@ class ConnectionStore:
         run_out = select(grants).where(grants.c.ended_at.is_(None), grants.c.expires_at <= now).limit(most)
         with self._database.writing() as connection:
             over = [grant_from(row) for row in connection.rows(run_out.with_for_update())]
-            for grant in over:
-                end_grant(connection, grant, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, now)
+            why = (EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE)
+            end_grants(connection, over, *why, now, asked=self._asked)
         return len(over)
 
     def _find_all(self, query: Select[Any], **values: Any) -> list[Connection]:

@@ -10,7 +10,9 @@ from sqlalchemy import bindparam, insert, select
 
 from app.domain.consent import ConsentDecision, ConsentGrant, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
+from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.grants import append_events, queue_for_connection, replaced_event_row, supersede_grant
+from app.stores.ledger.notifying import Happened, write_notices
 from app.stores.ledger.rows import (
     Answered,
     agreement_row,
@@ -71,6 +73,8 @@ def insert_decision(
     decision: ConsentDecision,
     grant: ConsentGrant | None,
     shown: ShownConsent | None,
+    *,
+    asked: EventsAsked = asked_by_default,
 ) -> Answered:
     """Records an answer and its grant; returns them as they were recorded, with the grant that they replaced.
 
@@ -100,7 +104,9 @@ def insert_decision(
     ]
     if grant is not None:
         if replaced is not None:
-            happened.append(replaced_event_row(replaced, grant))
+            end = replaced_event_row(replaced, grant)
+            happened.append(end)
+            write_notices(connection, [Happened(replaced, end)], asked)
         connection.change(_RECORD_GRANT, **grant_row(grant))
     append_events(connection, *happened)
     return Answered(decision, grant, replaced)

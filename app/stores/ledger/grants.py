@@ -4,6 +4,7 @@ Statements are built here once, since building one costs more than the database 
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,7 +14,9 @@ from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
+from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.account_columns import resources_column
+from app.stores.ledger.notifying import AT_ONCE, Happened, portions, write_notices
 from app.stores.ledger.refresh_tokens import revoke_tokens
 from app.stores.ledger.rows import EventRow, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, events, grants
@@ -85,6 +88,7 @@ def end_grant(
     reason: Reason,
     now: datetime,
     *,
+    asked: EventsAsked = asked_by_default,
     operator: str | None = None,
     note: str | None = None,
 ) -> bool:
@@ -92,13 +96,35 @@ def end_grant(
 
     A grant that has run out has expired: that is the event then, whatever `kind` says.
     """
-    if grant.status_at(now) is GrantStatus.EXPIRED:
-        kind, actor, reason, now = EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, grant.expires_at
-    if connection.change(_END, of_consent=grant.consent_id, at=now) != 1:
-        return False
-    _revoke_tokens(connection, grant, now)
-    append_events(connection, event_row(grant, kind, actor, reason, now, operator=operator, note=note))
-    return True
+    told = {"operator": operator, "note": note}
+    return bool(end_grants(connection, [grant], kind, actor, reason, now, asked=asked, **told))
+
+
+def end_grants(
+    connection: DatabaseConnection,
+    standing: Iterable[ConsentGrant],
+    kind: EventKind,
+    actor: Actor,
+    reason: Reason,
+    now: datetime,
+    *,
+    asked: EventsAsked,
+    operator: str | None = None,
+    note: str | None = None,
+) -> list[ConsentGrant]:
+    """Ends those that have not ended before, as `end_grant` does, and returns them as they were."""
+    happened: list[Happened] = []
+    for grant in standing:
+        event = event_row(grant, kind, actor, reason, now, operator=operator, note=note)
+        if grant.status_at(now) is GrantStatus.EXPIRED:
+            event = _expired_row(grant, operator=operator, note=note)
+        if connection.change(_END, of_consent=grant.consent_id, at=event["happened_at"]) == 1:
+            _revoke_tokens(connection, grant, event["happened_at"])
+            happened.append(Happened(grant, event))
+    for some in portions(happened, AT_ONCE):
+        append_events(connection, *(one.event for one in some))
+    write_notices(connection, happened, asked)
+    return [one.grant for one in happened]
 
 
 def narrow_grant(
@@ -109,6 +135,7 @@ def narrow_grant(
     reason: Reason,
     now: datetime,
     *,
+    asked: EventsAsked = asked_by_default,
     operator: str | None = None,
     note: str | None = None,
 ) -> None:
@@ -122,16 +149,15 @@ def narrow_grant(
     taken = format_scope(grant.granted_scope - left.granted_scope) or None
     accounts = grant.account_ids - left.account_ids
     told = {"operator": operator, "note": note}
-    append_events(
-        connection,
-        event_row(grant, EventKind.NARROWED, actor, reason, now, taken, accounts=accounts, **told),
-    )
+    event = event_row(grant, EventKind.NARROWED, actor, reason, now, taken, accounts=accounts, **told)
+    append_events(connection, event)
+    write_notices(connection, [Happened(grant, event)], asked)
 
 
 def supersede_grant(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
     """Ends the grant that `successor` replaces, if any, and returns it.
 
-    The caller appends `replaced_event_row` with the events of the successor.
+    The caller appends `replaced_event_row` with the events of the successor, and writes the notice of it.
     """
     now = successor.approved_at
     replaced = find_grant(
@@ -151,10 +177,14 @@ def replaced_event_row(replaced: ConsentGrant, successor: ConsentGrant) -> Event
     """The event of a grant that `successor` replaced: superseded, or expired where it had run out."""
     now = successor.approved_at
     if replaced.status_at(now) is GrantStatus.EXPIRED:
-        ended_at = replaced.expires_at
-        return event_row(replaced, EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE, ended_at)
+        return _expired_row(replaced)
     detail = successor.consent_id
     return event_row(replaced, EventKind.SUPERSEDED, Actor.CUSTOMER, Reason.OTHER, now, detail)
+
+
+def _expired_row(grant: ConsentGrant, *, operator: str | None = None, note: str | None = None) -> EventRow:
+    why = (EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE)
+    return event_row(grant, *why, grant.expires_at, operator=operator, note=note)
 
 
 def append_events(connection: DatabaseConnection, *rows: EventRow) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select, update
 
 from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
+from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.database import MOST_CONNECTIONS, Database, UniqueViolation
 from app.stores.ledger.decisions import (
     ConnectionChanged,
@@ -71,8 +72,17 @@ class Ledger:
     is unknown which, and the same call may be made again (`redeem` says how).
     """
 
-    def __init__(self, url: str, *, timeout: timedelta, connections: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: timedelta,
+        connections: int = MOST_CONNECTIONS,
+        asked: EventsAsked = asked_by_default,
+    ) -> None:
+        """`asked` says of which events each recipient is told."""
         self.database = Database(url, timeout=timeout, connections=connections)
+        self._asked = asked
 
     def close(self) -> None:
         self.database.close()
@@ -99,7 +109,7 @@ class Ledger:
         """
         try:
             with self.database.writing() as connection:
-                return insert_decision(connection, decision, grant, shown)
+                return insert_decision(connection, decision, grant, shown, asked=self._asked)
         except (UniqueViolation, ConnectionChanged) as error:
             standing = self.find_answer(decision.request_id, pushed_id=decision.pushed_id)
             if standing is not None:
@@ -165,7 +175,7 @@ class Ledger:
                     connection, given_to_nobody, token_hash, redeemed.consent_id, now=now
                 ):
                     return Redeemed(redeemed)
-            return Replayed(redeemed, ended_now=_end_replayed(connection, redeemed, now))
+            return Replayed(redeemed, ended_now=self._end_replayed(connection, redeemed, now))
 
     def _find_grant_of(self, token_hash: str) -> ConsentGrant | None:
         with self.database.reading() as connection:
@@ -177,7 +187,7 @@ class Ledger:
         False where it had ended before.
         """
         with self.database.writing() as connection:
-            return _end_replayed(connection, grant, now)
+            return self._end_replayed(connection, grant, now)
 
     def find_refreshable(
         self, token_hash: str, client_id: str, *, idle: timedelta, now: datetime
@@ -207,7 +217,7 @@ class Ledger:
                 )
             return grant
 
-
-def _end_replayed(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> bool:
-    """RFC 6749 4.1.2: every token issued from a code that is presented again is revoked."""
-    return end_grant(connection, grant, EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE, now)
+    def _end_replayed(self, connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> bool:
+        """RFC 6749 4.1.2: every token issued from a code that is presented again is revoked."""
+        why = (EventKind.REPLAYED, Actor.CLIENT, Reason.BUSINESS_RULE)
+        return end_grant(connection, grant, *why, now, asked=self._asked)

@@ -13,6 +13,7 @@ from app.domain.consent import Answer, ConsentDecision, ConsentGrant
 from app.domain.evidence import Screen
 from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.language import Language
+from app.domain.notices import Notice
 from app.stores.ledger.account_columns import (
     account_ids_column,
     account_ids_from,
@@ -51,7 +52,7 @@ class EventRow(TypedDict):
 
 
 def event_row(
-    subject: ConsentDecision | ConsentGrant,
+    subject: ConsentDecision | ConsentGrant | Notice,
     kind: EventKind,
     actor: Actor,
     reason: Reason,

@@ -1,7 +1,8 @@
 """The ledger's tables.
 
 Decisions and events are appended and never changed. Of a grant only three things change: when it was
-redeemed, what is left of its scope and its accounts, and when it ended.
+redeemed, what is left of its scope and its accounts, and when it ended. Notices are work to be done: what
+they leave on record is an event.
 """
 
 from collections.abc import Callable
@@ -186,4 +187,67 @@ events = Table(
     Column("happened_at", UtcDateTime, nullable=False, index=True),  # auditors ask for the newest ones
     # It finds the events of a consent of one kind, however many events of other kinds there are.
     Index("ix_events_consent_kind", "consent_id", "kind"),
+)
+
+_IS_WAITING = text("state = 'waiting'")
+_IS_UNSETTLED = text("settled_at IS NULL")
+_IS_WAITING_UPDATE = text("state = 'waiting' AND type = 'CONSENT_UPDATED'")
+
+notices = Table(
+    "notices",
+    metadata,
+    # A notice is written with the event that it tells of, and goes long before that one does.
+    Column("notice_id", String(64), primary_key=True),
+    Column("client_id", String(255), nullable=False),
+    Column("provider_id", String(255), nullable=False),
+    Column("consent_id", String(64), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("initiator", String(32), nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False, index=True),  # retention looks for old ones
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", UtcDateTime, nullable=False),
+    Column("leased_until", UtcDateTime),
+    Column("last_outcome", String(64)),
+    # Null as long as the recipient has neither taken nor refused it: until then it can be asked for.
+    Column("settled_at", UtcDateTime),
+    CheckConstraint("state IN ('waiting', 'delivered', 'acknowledged', 'dead', 'overtaken')", name="state"),
+    # For what is due to be sent to a recipient.
+    Index(
+        "ix_notices_due",
+        "client_id",
+        "next_try_at",
+        sqlite_where=_IS_WAITING,
+        postgresql_where=_IS_WAITING,
+    ),
+    # For what a recipient asks for.
+    Index(
+        "ix_notices_unsettled",
+        "client_id",
+        "happened_at",
+        "notice_id",
+        sqlite_where=_IS_UNSETTLED,
+        postgresql_where=_IS_UNSETTLED,
+    ),
+    # For what the end of a consent overtakes.
+    Index(
+        "ix_notices_overtaken",
+        "consent_id",
+        sqlite_where=_IS_WAITING_UPDATE,
+        postgresql_where=_IS_WAITING_UPDATE,
+    ),
+)
+
+notice_endpoints = Table(
+    "notice_endpoints",
+    metadata,
+    # A recipient to which something could not be sent; no row says that all is well.
+    Column("client_id", String(255), primary_key=True),
+    Column("failures", Integer, nullable=False),  # running, since the last answer
+    Column("paused_until", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
+    Column("disabled_why", String(64)),
 )

@@ -54,10 +54,16 @@ def test_a_grant_is_found_by_its_id_and_by_its_parties(opened: Database) -> None
 def test_a_grant_ends_once_and_by_whom_it_ended_is_appended(opened: Database, database: LedgerTables) -> None:
     grant = grant_of_a_day()
     with opened.writing() as connection:
-        told = {"operator": "operator-7", "note": "asked by telephone"}
         for kind, is_ended in ((EventKind.WITHDRAWN, True), (EventKind.REVOKED, False)):
             ended = end_grant(
-                connection, grant, kind, Actor.OPERATOR, Reason.BUSINESS_RULE, NOON + HOUR, **told
+                connection,
+                grant,
+                kind,
+                Actor.OPERATOR,
+                Reason.BUSINESS_RULE,
+                NOON + HOUR,
+                operator="operator-7",
+                note="asked by telephone",
             )
             assert ended is is_ended
         after = find_grant(connection, LOCKED_GRANT, of_consent="consent-1")

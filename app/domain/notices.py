@@ -1,0 +1,153 @@
+"""Notices to recipients: what each event of a consent is in a notice, and the claims of its Security Event
+Token (SET, RFC 8417).
+
+A notice is thin: it names a consent, and no customer, no account and no person. What is shared now says the
+record of the consent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NotRequired, TypedDict
+
+from app.domain.consent import GrantStatus
+from app.domain.fdx import Party, provider_party, recipient_party, timestamp
+from app.domain.history import Actor, EventKind
+from app.domain.notice_registration import NoticeType
+
+EVENT_PATH: Final = "/events/consent"
+"""The path under the issuer of the URI of our events (RFC 8417 2.2), until a standard names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a notice says of an event, in the words of FDX. `reason` OTHER is always that of a successor."""
+
+    type: NoticeType
+    status: GrantStatus
+    reason: str
+    initiator: str
+
+
+_REVOKED, _UPDATED = NoticeType.CONSENT_REVOKED, NoticeType.CONSENT_UPDATED
+_NEWS: Final = {
+    (EventKind.WITHDRAWN, Actor.CUSTOMER): News(_REVOKED, GrantStatus.REVOKED, "USER_ACTION", "INDIVIDUAL"),
+    (EventKind.NARROWED, Actor.CUSTOMER): News(_UPDATED, GrantStatus.ACTIVE, "USER_ACTION", "INDIVIDUAL"),
+    (EventKind.WITHDRAWN, Actor.OPERATOR): News(
+        _REVOKED, GrantStatus.REVOKED, "BUSINESS_RULE", "DATA_PROVIDER"
+    ),
+    (EventKind.NARROWED, Actor.OPERATOR): News(
+        _UPDATED, GrantStatus.ACTIVE, "BUSINESS_RULE", "DATA_PROVIDER"
+    ),
+    # In the record of the consent the reason is BUSINESS_RULE: FDX has no other there.
+    (EventKind.REPLAYED, Actor.CLIENT): News(
+        _REVOKED, GrantStatus.REVOKED, "SECURITY_EVENT", "DATA_PROVIDER"
+    ),
+    (EventKind.SUPERSEDED, Actor.CUSTOMER): News(_REVOKED, GrantStatus.REVOKED, "OTHER", "INDIVIDUAL"),
+    (EventKind.EXPIRED, Actor.ACCORD): News(
+        NoticeType.CONSENT_EXPIRED, GrantStatus.EXPIRED, "BUSINESS_RULE", "DATA_PROVIDER"
+    ),
+}
+
+
+def news_of(kind: EventKind, actor: Actor) -> News | None:
+    """What the recipient is told of an event; None of what it did itself, or is told in another way."""
+    return _NEWS.get((kind, actor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One notice to one recipient. `notice_id` identifies it at every try, and however it is taken."""
+
+    notice_id: str
+    client_id: str
+    provider_id: str
+    consent_id: str
+    news: News
+    correlation_id: str
+    happened_at: datetime
+
+    @property
+    def type(self) -> NoticeType:
+        return self.news.type
+
+
+class ConsentEvent(TypedDict):
+    """What became of a consent (FDX). The time is RFC 3339."""
+
+    status: GrantStatus
+    reason: str
+    initiator: str
+    updatedTime: str
+    otherReason: NotRequired[str]
+
+
+class NotificationPayload(TypedDict):
+    """The consent that a notification is about (FDX)."""
+
+    id: str
+    idType: str
+    event: ConsentEvent
+
+
+class Link(TypedDict):
+    """Where the record of the consent is read (FDX HATEOAS link)."""
+
+    href: str
+    action: str
+    rel: str
+
+
+class Notification(TypedDict):
+    """An FDX notification. Times are RFC 3339."""
+
+    notificationId: str
+    type: NoticeType
+    sentOn: str
+    category: str
+    severity: str
+    priority: str
+    publisher: Party
+    subscriber: Party
+    notificationPayload: NotificationPayload
+    url: Link
+
+
+def notice_claims(notice: Notice, *, issuer: str, now: datetime) -> dict[str, Any]:
+    """The claims of the SET of a notice that is signed at `now` (RFC 8417 2.2); times are seconds since 1970.
+
+    It has no `sub`, `exp` or `client_id`, so that nobody can take it for an access token (RFC 8417 4.5).
+    """
+    return {
+        "iss": issuer,
+        "aud": notice.client_id,
+        "jti": notice.notice_id,
+        "iat": int(now.timestamp()),
+        "toe": int(notice.happened_at.timestamp()),
+        "txn": notice.correlation_id,
+        "sub_id": {"format": "opaque", "id": notice.consent_id},  # RFC 9493 3.2.7
+        "events": {f"{issuer}{EVENT_PATH}": _notification(notice, issuer, now)},
+    }
+
+
+def _notification(notice: Notice, issuer: str, now: datetime) -> Notification:
+    news = notice.news
+    event: ConsentEvent = {
+        "status": news.status,
+        "reason": news.reason,
+        "initiator": news.initiator,
+        "updatedTime": timestamp(notice.happened_at),
+    }
+    if news.reason == "OTHER":
+        event["otherReason"] = "SUPERSEDED"
+    return {
+        "notificationId": notice.notice_id,
+        "type": news.type,
+        "sentOn": timestamp(now),
+        "category": "CONSENT",
+        "severity": "INFO",
+        "priority": "HIGH",
+        "publisher": provider_party(notice.provider_id, None),
+        "subscriber": recipient_party(notice.client_id, None),
+        "notificationPayload": {"id": notice.consent_id, "idType": "CONSENT", "event": event},
+        "url": {"href": f"{issuer}/api/v1/consents/{notice.consent_id}", "action": "GET", "rel": "consent"},
+    }

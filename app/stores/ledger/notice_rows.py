@@ -1,0 +1,58 @@
+"""Notices as rows of their table, and read back as values; the states of a row, and conditions on them.
+
+What a condition compares with is written into the statement's text, by which a partial index is used.
+"""
+
+import secrets
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import literal_column
+
+from app.domain.consent import ConsentGrant, GrantStatus
+from app.domain.notice_registration import NoticeType
+from app.domain.notices import News, Notice
+from app.stores.ledger.schema import notices
+
+WAITING: Final = "waiting"
+DELIVERED: Final = "delivered"
+ACKNOWLEDGED: Final = "acknowledged"
+DEAD: Final = "dead"
+OVERTAKEN: Final = "overtaken"
+
+IS_WAITING = notices.c.state == literal_column(f"'{WAITING}'")
+"""Whether it is still to be sent."""
+IS_UNSETTLED = notices.c.settled_at.is_(None)
+"""Whether the recipient has neither taken nor refused it. It can then be asked for, also when it is dead."""
+IS_UPDATE = notices.c.type == literal_column(f"'{NoticeType.CONSENT_UPDATED}'")
+
+
+def notice_row(grant: ConsentGrant, news: News, happened_at: datetime) -> dict[str, Any]:
+    """A row to insert, with an identifier of its own. It is due at once."""
+    return {
+        "notice_id": secrets.token_urlsafe(16),
+        "client_id": grant.client_id,
+        "provider_id": grant.provider_id,
+        "consent_id": grant.consent_id,
+        "type": news.type,
+        "status": news.status,
+        "reason": news.reason,
+        "initiator": news.initiator,
+        "correlation_id": grant.correlation_id,
+        "happened_at": happened_at,
+        "state": WAITING,
+        "attempts": 0,
+        "next_try_at": happened_at,
+    }
+
+
+def notice_from(row: Any) -> Notice:
+    return Notice(
+        notice_id=row.notice_id,
+        client_id=row.client_id,
+        provider_id=row.provider_id,
+        consent_id=row.consent_id,
+        news=News(NoticeType(row.type), GrantStatus(row.status), row.reason, row.initiator),
+        correlation_id=row.correlation_id,
+        happened_at=row.happened_at,
+    )

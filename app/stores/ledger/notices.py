@@ -1,0 +1,233 @@
+"""The notices of each recipient: those that it asks for, those that it has taken, and those that are old."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from app.domain.notices import Notice
+from app.stores.ledger.database import Database
+from app.stores.ledger.grants import append_events
+from app.stores.ledger.notice_rows import (
+    ACKNOWLEDGED,
+    DEAD,
+    IS_UNSETTLED,
+    IS_WAITING,
+    WAITING,
+    notice_from,
+)
+from app.stores.ledger.notifying import AT_ONCE, Way, notified_row, portions
+from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
+
+MOST_AT_ONCE: Final = 1000
+"""Rows that one transaction deletes or makes due, so that it is over in a fraction of a second."""
+MOST_COUNTED: Final = 100_000
+"""How far waiting notices are counted: where there are more, their number is no longer what matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many notices wait for recipients to which they are sent, and since when the oldest one does."""
+
+    count: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is known of a recipient to which something could not be sent."""
+
+    failures: int
+    paused_until: datetime | None
+    disabled_at: datetime | None
+    disabled_why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeCounts:
+    """How many notices a recipient has, by their state, and how old the oldest unsettled one is."""
+
+    by_state: Mapping[str, int]
+    oldest_unsettled_at: datetime | None
+    endpoint: Endpoint | None
+
+
+class NoticeStore:
+    """Every method raises StoreUnavailable. Those that write may be called again after that."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unsettled_of(self, client_id: str, *, most: int) -> list[Notice]:
+        """What the recipient has neither taken nor refused, the oldest first."""
+        with self._database.reading() as connection:
+            rows = connection.rows(_UNSETTLED_OF, to_client=client_id, most=most)
+            return [notice_from(row) for row in rows]
+
+    def settle(
+        self, client_id: str, *, taken: Collection[str], refused: Mapping[str, str], now: datetime
+    ) -> tuple[list[Notice], list[Notice]]:
+        """Settles what the recipient says that it has `taken`, or `refused` with an error.
+
+        That each was taken becomes an event of its consent. Notices that are unknown, another recipient's or
+        settled are ignored (RFC 8936 2.2); those of which that is new are returned, of both kinds.
+        """
+        acknowledged: list[Notice] = []
+        rejected: list[Notice] = []
+        if not taken and not refused:
+            return acknowledged, rejected
+        with self._database.writing() as connection:
+            values = {"to_client": client_id, "at": now}
+            for ids in portions(sorted(filter(_is_id, taken)), AT_ONCE):
+                statement = _settled(len(ids))
+                rows = connection.rows(statement, **values, became=ACKNOWLEDGED, said="ack", **_numbered(ids))
+                acknowledged += [notice_from(row) for row in rows]
+            for notice_id, err in sorted(refused.items()):
+                if not _is_id(notice_id):
+                    continue
+                rows = connection.rows(
+                    _settled(1), **values, became=DEAD, said=err[:64], **_numbered([notice_id])
+                )
+                rejected += [notice_from(row) for row in rows]
+            for some in portions(acknowledged, AT_ONCE):
+                append_events(connection, *(notified_row(notice, Way.POLL, now) for notice in some))
+        return acknowledged, rejected
+
+    def waiting(self, client_ids: Collection[str]) -> Waiting:
+        """What waits to be sent to these recipients; no more than MOST_COUNTED are counted of each."""
+        count, oldest = 0, []
+        with self._database.reading() as connection:
+            for client_id in client_ids:
+                row = connection.first(_WAITING_OF, to_client=client_id)
+                if row is not None and row.many:
+                    count += row.many
+                    oldest.append(row.oldest_at)
+        return Waiting(count, min(oldest, default=None))
+
+    def counts_of(self, client_id: str) -> NoticeCounts:
+        """What there is of one recipient, for operators."""
+        with self._database.reading() as connection:
+            by_state = {row.state: row.many for row in connection.rows(_COUNTS_OF, to_client=client_id)}
+            oldest = connection.rows(_UNSETTLED_OF, to_client=client_id, most=1)
+            endpoint = connection.first(_ENDPOINT_OF, to_client=client_id)
+        return NoticeCounts(
+            by_state,
+            oldest[0].happened_at if oldest else None,
+            None
+            if endpoint is None
+            else Endpoint(
+                endpoint.failures, endpoint.paused_until, endpoint.disabled_at, endpoint.disabled_why
+            ),
+        )
+
+    def client_ids(self) -> list[str]:
+        """The recipients that have notices, or an endpoint that has failed."""
+        with self._database.reading() as connection:
+            found = {row.client_id for row in connection.rows(_WITH_NOTICES)}
+            found |= {row.client_id for row in connection.rows(_WITH_ENDPOINT)}
+        return sorted(found)
+
+    def retry(self, client_id: str, *, now: datetime) -> int:
+        """Makes due what the recipient has not taken, what it refused included; returns how many.
+
+        It is done in portions, each in a transaction of its own.
+        """
+        count, portion = 0, None
+        while portion != 0:
+            with self._database.writing() as connection:
+                portion = connection.change(_RETRY, to_client=client_id, at=now)
+            count += portion
+        return count
+
+    def enable(self, client_id: str) -> bool:
+        """Forgets the failures of a recipient; False where there were none."""
+        with self._database.writing() as connection:
+            return connection.change(_ENABLE, to_client=client_id) == 1
+
+    def count_older(self, than: datetime) -> int:
+        """How many notices `forget_older` would delete."""
+        with self._database.reading() as connection:
+            row = connection.first(_COUNT_OLDER, before=than)
+            return 0 if row is None else int(row.many)
+
+    def forget_older(self, than: datetime) -> int:
+        """Deletes a portion of the notices of what happened before `than`; 0 where there are none.
+
+        That one has arrived is an event, which stays.
+        """
+        with self._database.writing() as connection:
+            return connection.change(_FORGET, before=than)
+
+
+def _is_id(text: str) -> bool:
+    """Whether a notice could have this id. PostgreSQL could not even look for some of the others."""
+    return text.isascii() and text.isprintable()
+
+
+def _numbered(notice_ids: Sequence[str]) -> dict[str, Any]:
+    return {f"notice_{number}": notice_id for number, notice_id in enumerate(notice_ids)}
+
+
+_OF_CLIENT = notices.c.client_id == bindparam("to_client")
+_AT = bindparam("at", type_=UtcDateTime)
+_UNSETTLED_OF = (
+    select(notices)
+    .where(_OF_CLIENT, IS_UNSETTLED)
+    .order_by(notices.c.happened_at, notices.c.notice_id)
+    .limit(bindparam("most", type_=Integer))
+)
+_waiting = select(notices.c.happened_at).where(_OF_CLIENT, IS_WAITING).limit(MOST_COUNTED).subquery()
+_WAITING_OF = select(
+    func.count().label("many"), func.min(_waiting.c.happened_at).label("oldest_at")
+).select_from(_waiting)
+_COUNTS_OF = select(notices.c.state, func.count().label("many")).where(_OF_CLIENT).group_by(notices.c.state)
+_WITH_NOTICES = select(notices.c.client_id).distinct()
+_WITH_ENDPOINT = select(notice_endpoints.c.client_id)
+_ENDPOINT_OF = select(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_client"))
+_ENABLE = delete(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_client"))
+_later = (
+    select(notices.c.notice_id)
+    .where(
+        _OF_CLIENT,
+        or_(and_(IS_WAITING, notices.c.next_try_at > _AT), notices.c.state == literal_column(f"'{DEAD}'")),
+        or_(notices.c.leased_until.is_(None), notices.c.leased_until <= _AT),
+    )
+    .limit(MOST_AT_ONCE)
+)
+_RETRY = (
+    update(notices)
+    .where(notices.c.notice_id.in_(_later))
+    .values(state=WAITING, attempts=0, next_try_at=_AT, leased_until=None, settled_at=None)
+)
+_IS_OLDER = notices.c.happened_at < bindparam("before", type_=UtcDateTime)
+_COUNT_OLDER = select(func.count().label("many")).select_from(notices).where(_IS_OLDER)
+_FORGET = delete(notices).where(
+    notices.c.notice_id.in_(select(notices.c.notice_id).where(_IS_OLDER).limit(MOST_AT_ONCE))
+)
+
+
+@cache
+def _settled(count: int) -> ReturningUpdate[Any]:
+    """The statement that settles `count` notices of one recipient, as far as they are unsettled."""
+    ids: list[BindParameter[str]] = [bindparam(f"notice_{number}") for number in range(count)]
+    return (
+        update(notices)
+        .where(_OF_CLIENT, notices.c.notice_id.in_(ids), IS_UNSETTLED)
+        .values(state=bindparam("became"), last_outcome=bindparam("said"), settled_at=_AT, leased_until=None)
+        .returning(notices)
+    )

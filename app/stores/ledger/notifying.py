@@ -1,0 +1,101 @@
+"""Writes notices inside the transaction that ends or narrows a consent, and the event that one has arrived.
+
+So there is no notice without its event, and no event without its notice. Statements are built here once,
+since building one costs more than the database takes to run it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import BindParameter, Insert, Update, bindparam, insert, update
+
+from app.domain.consent import ConsentGrant
+from app.domain.history import ENDINGS, Actor, EventKind, Reason
+from app.domain.notice_registration import EventsAsked
+from app.domain.notices import Notice, news_of
+from app.stores.ledger.notice_rows import IS_UPDATE, IS_WAITING, OVERTAKEN, notice_row
+from app.stores.ledger.rows import EventRow, event_row
+from app.stores.ledger.schema import UtcDateTime, notices
+from app.stores.ledger.statements import DatabaseConnection
+
+AT_ONCE: Final = 50
+"""Rows that one statement writes: it is compiled for each number of rows, and these are few."""
+
+_WRITTEN: Final = frozenset(notices.columns.keys()) - {"leased_until", "last_outcome", "settled_at"}
+
+T = TypeVar("T")
+
+
+class Way(StrEnum):
+    """How a recipient got a notice."""
+
+    PUSH = "push"
+    POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a grant that the recipient may have to be told of."""
+
+    grant: ConsentGrant
+    event: EventRow
+
+
+def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], asked: EventsAsked) -> None:
+    """Writes the notices of these events, as far as each recipient has `asked` for them.
+
+    What was still to be said of a consent is overtaken by its end.
+    """
+    for some in portions([one for one in happened if one.event["kind"] in ENDINGS], AT_ONCE):
+        _overtake(connection, some)
+    rows = [
+        notice_row(one.grant, news, one.event["happened_at"])
+        for one in happened
+        if (news := news_of(one.event["kind"], one.event["actor"])) is not None
+        and news.type in asked(one.grant.client_id)
+    ]
+    for part in portions(rows, AT_ONCE):
+        values = {f"{name}_{number}": value for number, row in enumerate(part) for name, value in row.items()}
+        connection.change(_write(len(part)), **values)
+
+
+def notified_row(notice: Notice, way: Way, now: datetime) -> EventRow:
+    """The event that the recipient has got a notice."""
+    return event_row(notice, EventKind.NOTIFIED, Actor.ACCORD, Reason.BUSINESS_RULE, now, way)
+
+
+def portions(of: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """`of` in its order, `most` at a time."""
+    return (of[begin : begin + most] for begin in range(0, len(of), most))
+
+
+def _overtake(connection: DatabaseConnection, ended: Sequence[Happened]) -> None:
+    values: dict[str, Any] = {f"consent_{number}": one.grant.consent_id for number, one in enumerate(ended)}
+    at = max(one.event["happened_at"] for one in ended)
+    connection.change(_overtaken(len(ended)), **values, at=at)
+
+
+@cache
+def _write(count: int) -> Insert:
+    """The statement that writes `count` notices."""
+    written = [column for column in notices.columns if column.name in _WRITTEN]
+    rows = [
+        {column.name: bindparam(f"{column.name}_{number}", type_=column.type) for column in written}
+        for number in range(count)
+    ]
+    return insert(notices).values(rows).inline()
+
+
+@cache
+def _overtaken(count: int) -> Update:
+    """The statement by which the ends of `count` consents overtake what was still to be said of them."""
+    consents: list[BindParameter[str]] = [bindparam(f"consent_{number}") for number in range(count)]
+    return (
+        update(notices)
+        .where(notices.c.consent_id.in_(consents), IS_WAITING, IS_UPDATE)
+        .values(state=OVERTAKEN, settled_at=bindparam("at", type_=UtcDateTime))
+    )

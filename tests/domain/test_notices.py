@@ -1,0 +1,101 @@
+"""What recipients are told of, and the token in which they are told."""
+
+import pytest
+
+from app.domain.consent import GrantStatus
+from app.domain.history import Actor, EventKind
+from app.domain.notice_registration import NoticeType
+from app.domain.notices import News, Notice, news_of, notice_claims
+from tests.support.builders import NOON
+
+ISSUER = "https://consent.bank.example"
+TOLD = {
+    (EventKind.WITHDRAWN, Actor.CUSTOMER): ("CONSENT_REVOKED", "REVOKED", "USER_ACTION", "INDIVIDUAL"),
+    (EventKind.NARROWED, Actor.CUSTOMER): ("CONSENT_UPDATED", "ACTIVE", "USER_ACTION", "INDIVIDUAL"),
+    (EventKind.WITHDRAWN, Actor.OPERATOR): ("CONSENT_REVOKED", "REVOKED", "BUSINESS_RULE", "DATA_PROVIDER"),
+    (EventKind.NARROWED, Actor.OPERATOR): ("CONSENT_UPDATED", "ACTIVE", "BUSINESS_RULE", "DATA_PROVIDER"),
+    (EventKind.REPLAYED, Actor.CLIENT): ("CONSENT_REVOKED", "REVOKED", "SECURITY_EVENT", "DATA_PROVIDER"),
+    (EventKind.SUPERSEDED, Actor.CUSTOMER): ("CONSENT_REVOKED", "REVOKED", "OTHER", "INDIVIDUAL"),
+    (EventKind.EXPIRED, Actor.ACCORD): ("CONSENT_EXPIRED", "EXPIRED", "BUSINESS_RULE", "DATA_PROVIDER"),
+}
+
+
+def a_notice(**changes: object) -> Notice:
+    news = News(NoticeType.CONSENT_REVOKED, GrantStatus.REVOKED, "USER_ACTION", "INDIVIDUAL")
+    values = {
+        "notice_id": "notice-1",
+        "client_id": "dc-budget",
+        "provider_id": "1000",
+        "consent_id": "consent-1",
+        "news": news,
+        "correlation_id": "correlation-1",
+        "happened_at": NOON,
+    }
+    return Notice(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("actor", Actor)
+@pytest.mark.parametrize("kind", EventKind)
+def test_of_each_event_is_told_what_belongs_to_it_and_of_all_others_nothing(
+    kind: EventKind, actor: Actor
+) -> None:
+    news = news_of(kind, actor)
+    assert (news and (news.type, news.status, news.reason, news.initiator)) == TOLD.get((kind, actor))
+
+
+def test_a_token_says_what_happened_to_which_consent_and_nothing_else() -> None:
+    claims = notice_claims(a_notice(), issuer=ISSUER, now=NOON.replace(minute=1))
+    assert claims == {
+        "iss": ISSUER,
+        "aud": "dc-budget",
+        "jti": "notice-1",
+        "iat": int(NOON.timestamp()) + 60,
+        "toe": int(NOON.timestamp()),
+        "txn": "correlation-1",
+        "sub_id": {"format": "opaque", "id": "consent-1"},
+        "events": {
+            f"{ISSUER}/events/consent": {
+                "notificationId": "notice-1",
+                "type": "CONSENT_REVOKED",
+                "sentOn": "2026-11-24T12:01:00.000Z",
+                "category": "CONSENT",
+                "severity": "INFO",
+                "priority": "HIGH",
+                "publisher": {
+                    "name": "1000",
+                    "type": "DATA_PROVIDER",
+                    "registry": "PRIVATE",
+                    "registeredEntityId": "1000",
+                },
+                "subscriber": {
+                    "name": "dc-budget",
+                    "type": "DATA_RECIPIENT",
+                    "registry": "PRIVATE",
+                    "registeredEntityId": "dc-budget",
+                },
+                "notificationPayload": {
+                    "id": "consent-1",
+                    "idType": "CONSENT",
+                    "event": {
+                        "status": "REVOKED",
+                        "reason": "USER_ACTION",
+                        "initiator": "INDIVIDUAL",
+                        "updatedTime": "2026-11-24T12:00:00.000Z",
+                    },
+                },
+                "url": {
+                    "href": f"{ISSUER}/api/v1/consents/consent-1",
+                    "action": "GET",
+                    "rel": "consent",
+                },
+            }
+        },
+    }
+
+
+def test_that_another_consent_took_the_place_is_the_other_reason() -> None:
+    superseded = news_of(EventKind.SUPERSEDED, Actor.CUSTOMER)
+    assert superseded is not None
+    claims = notice_claims(a_notice(news=superseded), issuer=ISSUER, now=NOON)
+    (event,) = claims["events"].values()
+    assert event["notificationPayload"]["event"]["otherReason"] == "SUPERSEDED"
