@@ -198,7 +198,7 @@ def _make_services(
     files: assets.Assets,
 ) -> Services:
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
-    connections = ConnectionStore(ledger.database)
+    connections = ConnectionStore(ledger.database, registry.events_asked)
     records = SealedRecords(settings.secret_keys)
     once = OnceStore(client)
     pushed = PushedStore(client, records, once)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from app.domain.notice_registration import asked_by_default
 from app.domain.registry import Registry
 from app.registration.file import RegistryError, read_registry
 from app.settings import ConfigurationError, Environment, Settings
@@ -38,7 +39,10 @@ def open_parts(settings: Settings) -> Parts:
     client = _attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout), faults)
     ledger = _attempt(
         lambda: Ledger(
-            settings.ledger_url.get_secret_value(), timeout=timeout, connections=settings.ledger_connections
+            settings.ledger_url.get_secret_value(),
+            timeout=timeout,
+            connections=settings.ledger_connections,
+            asked=asked_by_default if registry is None else registry.events_asked,
         ),
         faults,
     )

@@ -5,18 +5,26 @@ gets a line.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from app.clock import utc_now
 from app.commands.journal import record_operation
-from app.commands.open_stores import ledger_option, open_database, parse_customer
+from app.commands.open_stores import (
+    events_asked,
+    ledger_option,
+    open_database,
+    parse_customer,
+    registry_option,
+)
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.display_text import printable_line
 from app.domain.history import Actor
 from app.domain.narrowing import Withdrawn
+from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.unavailable import StoreUnavailable
 
@@ -69,6 +77,7 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
 
 @connections.command(name="end")
 @ledger_option
+@registry_option
 @click.argument("consent_id", required=False)
 @click.option("--customer", metavar="PROVIDER/SUBJECT", help="All of one customer.")
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="All of one recipient.")
@@ -80,6 +89,7 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
 @click.option("--yes", is_flag=True, help="End them; without it, only how many would end is said.")
 def end_connections(
     url: str,
+    registry: Path | None,
     consent_id: str | None,
     customer: str | None,
     client_id: str | None,
@@ -94,7 +104,7 @@ def end_connections(
 
     CONSENT_ID ends one connection. --customer, --client and --provider select the connections that have not
     ended and to which all of the given options apply. These options, and --from, need --yes. With --account
-    only that account is taken out of CONSENT_ID; with the last one the connection ends.
+    only that account is taken out of CONSENT_ID; with the last one the connection ends. Recipients are told.
     """
     columns = _common_columns(customer, client_id, provider_id)
     if [consent_id is not None, file is not None, bool(columns)].count(True) != 1:
@@ -102,7 +112,7 @@ def end_connections(
     if account_id is not None and consent_id is None:
         raise click.UsageError("--account is of one connection: name CONSENT_ID")
     with open_database(url) as database:
-        store = ConnectionStore(database)
+        store = ConnectionStore(database, _events_asked(registry))
         if consent_id is not None and account_id is not None:
             _end_account(store, consent_id, account_id, operator, note)
             return
@@ -114,6 +124,15 @@ def end_connections(
             click.echo(f"would end {len(consent_ids)} connections; with --yes it does")
             return
         _end_many(store, consent_ids, operator, note)
+
+
+def _events_asked(registry: Path | None) -> EventsAsked:
+    """What each recipient is told of. A faulty registration file hinders nobody in ending a connection."""
+    try:
+        return events_asked(registry)
+    except click.ClickException as error:
+        click.echo(f"recipients are told as by default: {error.message}", err=True)
+        return asked_by_default
 
 
 def _end_one(store: ConnectionStore, consent_id: str, operator: str, note: str) -> None:

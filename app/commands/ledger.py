@@ -1,5 +1,7 @@
 """`flask ledger`: the schema of the ledger's database, and commands on the ledger as a whole."""
 
+from pathlib import Path
+
 import click
 
 from app.clock import utc_now
@@ -8,9 +10,11 @@ from app.commands.ledger_export import export, reconcile
 from app.commands.ledger_prune import prune
 from app.commands.ledger_show import show
 from app.commands.open_stores import (
+    events_asked,
     ledger_option,
     one_line_faults,
     open_database,
+    registry_option,
 )
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
@@ -35,11 +39,15 @@ def upgrade(url: str) -> None:
 
 @ledger.command()
 @ledger_option
-def expire(url: str) -> None:
-    """Records an event for each connection that has run out. A connection ends on its date without this."""
-    count, now = 0, utc_now()
+@registry_option
+def expire(url: str, registry: Path | None) -> None:
+    """Records an event for each connection that has run out. A connection ends on its date without this.
+
+    Recipients that have asked for CONSENT_EXPIRED are told.
+    """
+    count, now, asked = 0, utc_now(), events_asked(registry)
     with open_database(url) as database:
-        while written := ConnectionStore(database).record_expired(now=now):
+        while written := ConnectionStore(database, asked).record_expired(now=now):
             count += written
     click.echo(f"{count} connections had run out; each has its event now")
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
+from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.environment import value_from_file
+from app.registration.file import RegistryError, read_registry
 from app.stores.ledger.database import Database
 from app.stores.unavailable import StoreUnavailable
 
@@ -38,6 +41,26 @@ def address_option(option: str, variable: str) -> Callable[[Command], Command]:
 def ledger_option(command: Command) -> Command:
     """Adds the option for the address of the ledger."""
     return address_option("--url", "ACCORD_LEDGER_URL")(command)
+
+
+def registry_option(command: Command) -> Command:
+    """Adds the option for the registration file, from which a command knows what recipients are told."""
+    return click.option(
+        "--registry",
+        envvar="ACCORD_REGISTRY",
+        type=click.Path(path_type=Path),
+        help="ACCORD_REGISTRY: of which events recipients are told.",
+    )(command)
+
+
+def events_asked(registry: Path | None) -> EventsAsked:
+    """What each recipient is told of; without a registration file, as by default. Raises ClickException."""
+    if registry is None:
+        return asked_by_default
+    try:
+        return read_registry(registry, allow_demo=True).events_asked
+    except RegistryError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def parse_customer(customer: str | None) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 _LOOPBACK_HOSTS = ("127.0.0.1", "::1")
 _OUR_PARAMETERS = {"code", "state", "error", "error_description", "iss"}
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()+,;=%\[\]]+", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)  # the last label of an IPv4 address in any notation
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
 
 
@@ -56,6 +57,22 @@ def fault_in_bank_address(address: str) -> str | None:
     if not is_protected(address):
         return "must be an https URL, or http on loopback"
     return "has user information" if "@" in parts.netloc else None
+
+
+def fault_in_notice_address(address: str) -> str | None:
+    """The reason why notices cannot be sent to `address`; None where they can.
+
+    It names a host, whose addresses are looked up and checked at each try. Here, too, http is accepted on
+    loopback.
+    """
+    fault = fault_in_bank_address(address)
+    if fault is not None:
+        return fault
+    parts = urlsplit(address)
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme == "https" and (":" in host or _NUMBER.fullmatch(host.rpartition(".")[2])):
+        return "must name a host, and not an IP address"
+    return None
 
 
 def is_protected(url: str) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.domain.language import Bilingual
+from app.domain.notice_registration import NoticesRegistration
 from app.domain.registry import Registry
 
 # Fields whose values are never printed; only the fact that they change.
@@ -70,6 +71,8 @@ def _field_changes(old: Any, new: Any) -> Iterator[str]:
             yield _WHAT_IT_MEANS[field.name][after]
         elif field.name == "oidc":
             yield from _sign_in_changes(before, after)
+        elif field.name == "notices":
+            yield from _notices_changes(before or NoticesRegistration(), after or NoticesRegistration())
         elif field.name == "accounts":
             yield from _accounts_changes(before, after)
         else:
@@ -101,6 +104,13 @@ def _accounts_changes(before: Any, after: Any) -> Iterator[str]:
     old, new = before.withheld_categories, after.withheld_categories
     if old != new:
         yield f"accounts.withheld_categories {_from_to(old, new)}"
+
+
+def _notices_changes(before: NoticesRegistration, after: NoticesRegistration) -> Iterator[str]:
+    if before.address != after.address:
+        yield f"notices.address {_from_to(before.address, after.address)}"
+    if before.events != after.events:
+        yield f"notices.events {_from_to(before.events, after.events)}"
 
 
 def _from_to(before: Any, after: Any) -> str:

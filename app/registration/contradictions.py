@@ -95,6 +95,9 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
             previous = entry.get("previous_secret")
             if isinstance(previous, dict) and previous.get("sha256") in DEMO_HASHES:
                 yield (*location, "previous_secret"), "a demo secret does not work in production"
+            notices = entry.get("notices")
+            if isinstance(notices, dict) and str(notices.get("address")).lower().startswith("http:"):
+                yield (*location, "notices", "address"), "http does not work in production"
     for location, provider in entries_in(document, ("providers",)):
         if str(provider.get("audience")).lower().startswith("http:"):
             yield (*location, "audience"), "http does not work in production"

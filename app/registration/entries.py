@@ -13,6 +13,7 @@ from pydantic import (
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
+from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
 from app.domain.registry import (
     LONGEST_CONSENT,
     Client,
@@ -40,6 +41,7 @@ from app.registration.values import (
     Issuer,
     Logo,
     Name,
+    NoticeAddress,
     PurposeText,
     RedirectUri,
     ScopeWord,
@@ -47,6 +49,7 @@ from app.registration.values import (
     refuse_dot_segment,
     refuse_repetition,
     require_account_basic,
+    require_end_of_consent,
     require_openid,
     require_registered_clusters,
     require_time_zone,
@@ -89,6 +92,18 @@ class _Keys(Entry):
     keys: Annotated[list[ClientKey], AfterValidator(refuse_repeated_kid), Field(min_length=1, max_length=10)]
 
 
+class _Notices(Entry):
+    """Where a recipient is told what becomes of its consents (None: it asks), and of which events."""
+
+    address: NoticeAddress | None = None
+    events: Annotated[
+        frozenset[NoticeType], BeforeValidator(refuse_repetition), AfterValidator(require_end_of_consent)
+    ] = ASKED_BY_DEFAULT
+
+    def to_registration(self) -> NoticesRegistration:
+        return NoticesRegistration(self.address, self.events)
+
+
 class _Recipient(Entry):
     client_id: Identifier
     profile: Profile | None = None
@@ -122,6 +137,7 @@ class _Recipient(Entry):
     history_months: Annotated[int, Field(ge=1, le=120)] | None = None
     pkce_required: bool = False
     revocation_requires_client_authentication: bool = False
+    notices: _Notices | None = None
     providers: dict[Identifier, Status]
 
     def to_client(self) -> Client:
@@ -152,6 +168,7 @@ class _Recipient(Entry):
             jwks_uri=self.jwks_uri,
             profile=self.profile,
             default_provider=self.default_provider,
+            notices=None if self.notices is None else self.notices.to_registration(),
         )
 
 

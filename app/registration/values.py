@@ -15,9 +15,15 @@ from pydantic import (
 )
 
 from app.domain.account_sources import fault_in_address_with_subject
-from app.domain.addresses import fault_in_bank_address, fault_in_issuer, fault_in_redirect_uri
+from app.domain.addresses import (
+    fault_in_bank_address,
+    fault_in_issuer,
+    fault_in_notice_address,
+    fault_in_redirect_uri,
+)
 from app.domain.clusters import DataCluster
 from app.domain.display_text import printable_line
+from app.domain.notice_registration import NoticeType
 from app.environment import PREFIX
 from app.registration.branding import readable_logo
 
@@ -88,6 +94,13 @@ def _bank_address(address: str) -> str:
     return address
 
 
+def _notice_address(address: str) -> str:
+    fault = fault_in_notice_address(address)
+    if fault is not None:
+        raise ValueError(fault)
+    return address
+
+
 def _address_with_subject(address: str) -> str:
     fault = fault_in_address_with_subject(address)
     if fault is not None:
@@ -137,6 +150,13 @@ def require_account_basic(needs: frozenset[DataCluster]) -> frozenset[DataCluste
     return needs
 
 
+def require_end_of_consent(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
+    """A recipient cannot choose not to be told that a customer withdrew."""
+    if NoticeType.CONSENT_REVOKED not in events:
+        raise ValueError("must contain CONSENT_REVOKED")
+    return events
+
+
 def require_registered_clusters(value: Any, info: ValidationInfo) -> Any:
     if "clusters" in info.data and not set(value) <= info.data["clusters"]:
         raise ValueError("names a cluster that clusters does not")
@@ -153,6 +173,7 @@ Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=2048)]
 Audience = Issuer  # an API is named by its address, too (RFC 9068 2.2), which in development may be http
 BankAddress = Annotated[str, AfterValidator(_bank_address), Field(max_length=2048)]
+NoticeAddress = Annotated[str, AfterValidator(_notice_address), Field(max_length=2048)]
 AddressWithSubject = Annotated[str, AfterValidator(_address_with_subject), Field(max_length=2048)]
 ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
 Variable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_no_setting)]

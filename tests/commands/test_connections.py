@@ -20,6 +20,7 @@ from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
+from tests.support.registrations import DEMO_REGISTRY
 
 YEAR = timedelta(days=365)
 WHY = ("--reason", "a breach at the recipient", "--by", "Robin Roy")
@@ -59,6 +60,39 @@ def said_of(ended: int, *, run_out: int = 0, others: int = 0) -> str:
         f"{ended} connections ended; {run_out} had run out, now it is written down; "
         f"{others} are unknown, or had ended before\n"
     )
+
+
+def a_registration(tmp_path: Path, notices: str) -> str:
+    """A registration file in which dc-budget has these notices; its path."""
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    path = tmp_path / "registry.toml"
+    registered = 'client_id = "dc-budget"\n'
+    path.write_text(text.replace(registered, f"{registered}notices = {notices}\n", 1), encoding="utf-8")
+    return str(path)
+
+
+# What recipients are told
+
+
+@pytest.mark.parametrize(
+    ("notices", "told"),
+    [
+        ('{ events = ["CONSENT_REVOKED"] }', ["CONSENT_REVOKED"]),
+        ('{ events = ["CONSENT_REVOKED", "CONSENT_EXPIRED"] }', ["CONSENT_EXPIRED", "CONSENT_REVOKED"]),
+        ('{ events = ["CONSENT_GONE"] }', ["CONSENT_REVOKED"]),
+    ],
+    ids=["nothing else", "that it ran out", "a faulty registration"],
+)
+def test_recipients_are_told_as_they_are_registered_and_a_faulty_file_hinders_nobody(
+    operate: Operate, ledger: Ledger, recorded: LedgerTables, tmp_path: Path, notices: str, told: list[str]
+) -> None:
+    approve(ledger, "c-1", client_id="dc-budget")
+    approve(ledger, "c-2", client_id="dc-budget", at=datetime.now(UTC) - 2 * YEAR, subject="another")
+    registry = ("--registry", a_registration(tmp_path, notices))
+    said = operate("end", "--client", "dc-budget", "--yes", *WHY, *registry)
+    assert said.stdout == said_of(1, run_out=1)
+    assert ("recipients are told as by default" in said.stderr) is ("GONE" in notices)
+    assert sorted(row["type"] for row in recorded["notices"]) == told
 
 
 # A list, and an ending of one

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,6 +17,7 @@ from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
+from tests.support.registrations import DEMO_REGISTRY
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=9 * 365.25)
 
@@ -221,6 +223,31 @@ def test_more_than_one_portion_of_run_out_connections_gets_its_events(
         )
     expired = operate("expire")
     assert expired.stdout == f"{AT_ONCE + 1} connections had run out; each has its event now\n"
+
+
+def test_who_has_asked_is_told_that_a_connection_ran_out(
+    operate: Operate, ledger: Ledger, recorded: LedgerTables, tmp_path: Path
+) -> None:
+    approve(ledger, "old", LONG_AGO)
+    approve(ledger, "of-another", LONG_AGO, client_id="dc-loans")
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    registered, asks = 'client_id = "dc-budget"\n', '["CONSENT_REVOKED", "CONSENT_EXPIRED"]'
+    path = tmp_path / "registry.toml"
+    path.write_text(text.replace(registered, f"{registered}notices = {{ events = {asks} }}\n", 1), "utf-8")
+    assert operate("expire", "--registry", str(path)).stdout.startswith("2 connections had run out")
+    assert [(row["client_id"], row["type"]) for row in recorded["notices"]] == [
+        ("dc-budget", "CONSENT_EXPIRED")
+    ]
+
+
+def test_nothing_is_written_down_where_nobody_knows_who_has_asked(
+    operate: Operate, ledger: Ledger, recorded: LedgerTables, tmp_path: Path
+) -> None:
+    """The next run does it."""
+    approve(ledger, "old", LONG_AGO)
+    said = operate("expire", "--registry", str(tmp_path / "nothing.toml"))
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "expired" not in [kind for _, kind in recorded.events()]
 
 
 def test_connections_that_have_run_out_get_their_event(

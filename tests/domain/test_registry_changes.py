@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.clusters import DataCluster
+from app.domain.notice_registration import NoticesRegistration, NoticeType
 from app.domain.registry import Client, DataProvider, PreviousSecret, Registry, Status
 from app.domain.registry_changes import changes_between
 from tests.support.builders import EVERYTHING, NOON, a_client, a_provider, a_registry, both
@@ -48,6 +49,14 @@ def test_the_same_registration_changes_nothing() -> None:
         (
             {"cluster_purposes": {"STATEMENTS": both("Why")}},
             'cluster_purposes STATEMENTS: nothing becomes "Why" / "Why (fr)"',
+        ),
+        (
+            {"notices": NoticesRegistration("https://budget.example/notices")},
+            "notices.address nothing becomes https://budget.example/notices",
+        ),
+        (
+            {"notices": NoticesRegistration(events=frozenset(NoticeType))},
+            "notices.events gains CONSENT_EXPIRED",
         ),
         ({"is_suspended": True}, "is suspended: nobody can consent, and its tokens fail"),
         ({"pkce_required": True}, "must use PKCE: requests without it are refused"),

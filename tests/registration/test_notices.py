@@ -1,0 +1,109 @@
+"""Where a recipient is told what becomes of its consents, and of which events, in the registration file."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
+from app.registration.file import RegistryError, read_registry
+from tests.support.registrations import DEMO_REGISTRY
+
+HOOK = "https://budget.example/notices"
+
+
+def with_notices(tmp_path: Path, notices: str) -> Path:
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    path = tmp_path / "registry.toml"
+    path.write_text(
+        re.sub(r'(client_id = "dc-budget"\n)', rf"\1notices = {notices}\n", text), encoding="utf-8"
+    )
+    return path
+
+
+def fault_of(tmp_path: Path, notices: str, *, allow_demo: bool = True) -> str:
+    with pytest.raises(RegistryError) as raised:
+        read_registry(with_notices(tmp_path, notices), allow_demo=allow_demo)
+    (fault,) = [fault for fault in raised.value.faults if "notices" in fault]
+    return re.sub(r"^\S+:\d+: recipients\[dc-budget\]\.", "", fault)
+
+
+@pytest.mark.parametrize(
+    ("notices", "registered"),
+    [
+        ("{}", NoticesRegistration(None, ASKED_BY_DEFAULT)),
+        (f'{{ address = "{HOOK}" }}', NoticesRegistration(HOOK, ASKED_BY_DEFAULT)),
+        (
+            f'{{ address = "{HOOK}", events = ["CONSENT_REVOKED", "CONSENT_EXPIRED"] }}',
+            NoticesRegistration(HOOK, frozenset({NoticeType.CONSENT_REVOKED, NoticeType.CONSENT_EXPIRED})),
+        ),
+        (
+            '{ address = "https://budget.example:8443/a?b=c" }',
+            NoticesRegistration("https://budget.example:8443/a?b=c", ASKED_BY_DEFAULT),
+        ),
+        (
+            '{ address = "http://localhost:8001/notices" }',
+            NoticesRegistration("http://localhost:8001/notices", ASKED_BY_DEFAULT),
+        ),
+    ],
+)
+def test_a_recipient_says_where_and_of_what_it_is_told(
+    tmp_path: Path, notices: str, registered: NoticesRegistration
+) -> None:
+    registry = read_registry(with_notices(tmp_path, notices), allow_demo=True)
+    client = registry.clients["dc-budget"]
+    assert (client.notices, client.notice_address) == (registered, registered.address)
+    assert registry.events_asked("dc-budget") == registered.events
+
+
+def test_who_says_nothing_is_told_what_all_are_told() -> None:
+    registry = read_registry(DEMO_REGISTRY, allow_demo=True)
+    silent = next(client for client in registry.clients.values() if client.notices is None)
+    assert silent.notice_address is None
+    assert registry.events_asked(silent.client_id) == ASKED_BY_DEFAULT
+    assert registry.events_asked("gone") == ASKED_BY_DEFAULT == {"CONSENT_REVOKED", "CONSENT_UPDATED"}
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("https://203.0.113.9/notices", "must name a host, and not an IP address"),
+        ("https://[2001:db8::1]/notices", "must name a host, and not an IP address"),
+        ("https://2130706433/notices", "must name a host, and not an IP address"),
+        ("https://127.1/notices", "must name a host, and not an IP address"),
+        ("https://0x7f.0.0.0x1/notices", "must name a host, and not an IP address"),
+        ("https://10.0.0.1./notices", "must name a host, and not an IP address"),
+        ("http://budget.example/notices", "must be an https URL, or http on loopback"),
+        ("ftp://budget.example/notices", "must be an https URL, or http on loopback"),
+        ("https://me:secret@budget.example/", "has user information"),
+        ("https://budget.example/#a", "has a fragment, or a character that does not belong in a URL"),
+        ("https:///notices", "must be an https URL, or http on loopback"),
+    ],
+)
+def test_an_address_names_a_host_that_is_reached_by_https(tmp_path: Path, address: str, reason: str) -> None:
+    assert fault_of(tmp_path, f'{{ address = "{address}" }}') == f"notices.address: {reason}"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_http_is_for_development(tmp_path: Path, host: str) -> None:
+    notices = f'{{ address = "http://{host}:8001/notices" }}'
+    assert fault_of(tmp_path, notices, allow_demo=False) == (
+        "notices.address: http does not work in production"
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ('["CONSENT_REVOKED", "CONSENT_GRANTED"]', "notices.events[1]: must be one of"),
+        ('["CONSENT_UPDATED"]', "notices.events: must contain CONSENT_REVOKED"),
+        ("[]", "notices.events: must contain CONSENT_REVOKED"),
+        ('["CONSENT_REVOKED", "CONSENT_REVOKED"]', "notices.events: names something twice"),
+    ],
+)
+def test_the_events_are_known_and_an_end_is_one_of_them(tmp_path: Path, events: str, reason: str) -> None:
+    assert fault_of(tmp_path, f"{{ events = {events} }}").startswith(reason)
+
+
+def test_what_nobody_knows_is_a_fault(tmp_path: Path) -> None:
+    assert fault_of(tmp_path, '{ url = "https://budget.example" }').startswith("notices.url:")
