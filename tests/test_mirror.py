@@ -26,6 +26,8 @@ ELSEWHERE = {
     "domain/history.py": "domain/test_fdx.py",
     "domain/pushed.py": "web/machines/test_par.py",
     "domain/single_use.py": "stores/redis/test_once.py",
+    "notices/outcomes.py": "notices/test_deliverer.py",
+    "notices/patience.py": "notices/test_deliverer.py",
     "registration/*.py": "registration/test_file.py",
     "sign_in/__init__.py": "sign_in/test_sandbox.py",
     "stores/ledger/connection_queries.py": "stores/ledger/test_connections.py",

@@ -1,0 +1,117 @@
+"""Records in the ledger what became of a notice by its answer, and says so in the log."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from app.notices.answers import DAILY, Failed, Gone, Meaning, next_try, pause_after
+from app.notices.patience import Patience
+from app.stores.ledger.deliveries import (
+    PAUSED_AFTER,
+    Became,
+    Delivered,
+    DeliveryStore,
+    GaveUp,
+    Lease,
+    Refused,
+    TryAgain,
+)
+
+_log = structlog.get_logger()
+
+
+class Outcomes:
+    """`draw` gives numbers from -1 to 1 by lot."""
+
+    def __init__(
+        self,
+        store: DeliveryStore,
+        patience: Patience,
+        *,
+        clock: Callable[[], datetime],
+        draw: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._patience = patience
+        self._clock = clock
+        self._draw = draw
+
+    def record(self, lease: Lease, meaning: Meaning, *, failures_before: int) -> int:
+        """Records it while the lease lasts; the failures of this recipient that are running now.
+
+        Where the ledger does not answer in that time, the notice is sent again.
+        """
+        now = self._clock()
+        became = self._became(lease, meaning, now)
+        settled = self._patience.ask_until(lease.until, lambda: self._store.settle(lease, became, now=now))
+        _say(lease, became, settled=settled, now=now)
+        match meaning:
+            case Gone():
+                self._disable(lease, now)
+                return failures_before + 1
+            case Failed():
+                return self._count_failure(lease, meaning, failures_before + 1, now)
+            case _:
+                return 0
+
+    def _became(self, lease: Lease, meaning: Meaning, now: datetime) -> Became:
+        match meaning:
+            case Delivered() | Refused():
+                return meaning
+            case Gone():
+                return TryAgain("410", now + DAILY)
+            case Failed():
+                return next_try(
+                    meaning,
+                    attempts=lease.attempts,
+                    happened_at=lease.notice.happened_at,
+                    now=now,
+                    drawn=self._draw(),
+                )
+
+    def _disable(self, lease: Lease, now: datetime) -> None:
+        client_id = lease.notice.client_id
+
+        def disable() -> bool:
+            self._store.disable_endpoint(client_id, "410 Gone", now=now)
+            return True
+
+        self._patience.ask_until(lease.until, disable)
+        _log.error("notice_endpoint_disabled", client_id=client_id)
+
+    def _count_failure(self, lease: Lease, failed: Failed, failures: int, now: datetime) -> int:
+        client_id = lease.notice.client_id
+        pause = pause_after(failures, paused_after=PAUSED_AFTER, wait=failed.wait)
+        counted = self._patience.ask_until(
+            lease.until, lambda: self._store.endpoint_failed(client_id, now=now, pause=pause)
+        )
+        failures = counted or failures
+        if failures >= PAUSED_AFTER:
+            seconds = int(pause.total_seconds())
+            _log.warning("notice_endpoint_paused", client_id=client_id, failures=failures, seconds=seconds)
+        return failures
+
+
+def _say(lease: Lease, became: Became, *, settled: bool | None, now: datetime) -> None:
+    """One line for each try. `settled` is None where the ledger did not answer, and it will be sent again."""
+    notice = lease.notice
+    facts: dict[str, Any] = {
+        "notice_id": notice.notice_id,
+        "client_id": notice.client_id,
+        "type": notice.type.value,
+        "correlation_id": notice.correlation_id,
+        "attempts": lease.attempts,
+        **({} if settled else {"is_recorded": settled}),
+    }
+    match became:
+        case Delivered():
+            age = round((now - notice.happened_at).total_seconds(), 3)
+            _log.info("notice_delivered", **facts, seconds_after=age)
+        case Refused(err):
+            _log.warning("notice_refused", **facts, err=err)
+        case TryAgain(outcome, at):
+            _log.warning("notice_failed", **facts, outcome=outcome, next_try_at=at.isoformat())
+        case GaveUp(outcome):
+            _log.error("notice_given_up", **facts, outcome=outcome)
