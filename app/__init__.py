@@ -23,11 +23,11 @@ from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
+from app.outgoing.bulkhead import Bulkhead
 from app.recipient_keys import RecipientKeys
 from app.registration.file import logos_beside
 from app.registration.themes import theme_css
 from app.settings import ConfigurationError, Settings
-from app.sign_in.bulkhead import Bulkhead
 from app.sign_in.oidc import OidcSignIn
 from app.sign_in.sandbox import SandboxSignIn
 from app.signatures import make_signer

@@ -15,11 +15,11 @@ from joserfc.jwk import ECKey, OKPKey
 from app.domain.jws import PublicKey
 from app.domain.networks import Network, may_be_reached
 from app.domain.registry import Registry
+from app.outgoing import CallFailed
+from app.outgoing.bulkhead import Bulkhead
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import MayConnect, get_json
 from app.public_keys import PublicJwk, import_public_key
-from app.sign_in import SignInFailed
-from app.sign_in.bulkhead import Bulkhead
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import MayConnect, get_json
 
 OLDEST: Final = timedelta(minutes=10)
 """How long published keys are kept, and how long a key that a recipient has withdrawn is still believed."""
@@ -113,7 +113,7 @@ class _PublishedKeys:
     def _fetch(self, now: datetime) -> None:
         try:
             found = self._bulkhead.wait_for(self._ask)
-        except SignInFailed as failed:
+        except CallFailed as failed:
             _log.warning("recipient_keys_unavailable", client_id=self._client_id, reason=failed.detail)
             return
         keys = tuple(_readable(found))

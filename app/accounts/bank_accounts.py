@@ -21,9 +21,10 @@ from app.domain.account_sources import (
 )
 from app.domain.accounts import Account, AccountList, Unshareable
 from app.domain.registry import DataProvider
+from app.outgoing import CallFailed
+from app.outgoing.bulkhead import Bulkhead
+from app.outgoing.deadline import Deadline
 from app.sign_in import BankAnswer, Cause, Customer, SignInFailed
-from app.sign_in.bulkhead import Bulkhead
-from app.sign_in.deadline import Deadline
 
 _log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ class BankAccounts:
             token = self._tokens.token_for(provider.provider_id, source, deadline=deadline)
             try:
                 return self._fetch(provider, address, token, deadline)
-            except SignInFailed as failure:
+            except CallFailed as failure:
                 if failure.detail == "status_401":
                     self._tokens.forget(provider.provider_id)
                 raise
@@ -146,8 +147,8 @@ class BankAccounts:
         began = time.monotonic()
         try:
             found = ask()
-        except (AccountsUnavailable, SignInFailed) as failure:
-            is_busy = isinstance(failure, SignInFailed) and failure.cause is Cause.BUSY
+        except (AccountsUnavailable, CallFailed, SignInFailed) as failure:
+            is_busy = isinstance(failure, CallFailed) and failure.is_busy
             _log.warning(
                 "accounts_unavailable",
                 provider_id=provider.provider_id,

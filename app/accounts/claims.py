@@ -2,13 +2,13 @@
 
 from app.accounts import AccountsUnavailable
 from app.domain.account_sources import ClaimPlace, ClaimSource
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import get_json
 from app.sign_in import BankAnswer
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import get_json
 
 
 def claimed_accounts(source: ClaimSource, answer: BankAnswer, *, deadline: Deadline) -> object:
-    """What the claim says. Raises AccountsUnavailable, and SignInFailed of `app/sign_in/http.py`."""
+    """What the claim says. Raises AccountsUnavailable, and CallFailed."""
     if source.where is ClaimPlace.ID_TOKEN:
         return answer.claims.get(source.claim)
     if answer.userinfo_endpoint is None or answer.access_token is None:

@@ -4,8 +4,8 @@ import uuid
 from urllib.parse import quote
 
 from app.accounts import AccountsUnavailable
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import get_json
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import get_json
 
 MOST_PAGES = 4
 """Pages of one list: a judgement, since a page of a bank has a hundred accounts or more."""
@@ -15,7 +15,7 @@ def fetch_descriptors(address: str, access_token: str, *, deadline: Deadline) ->
     """The entries of the first MOST_PAGES pages at `address`, and whether these are all.
 
     Every page is asked for at `address`, whatever the page before says, so that nobody else gets the token.
-    Raises AccountsUnavailable, and SignInFailed of `app/sign_in/http.py`.
+    Raises AccountsUnavailable, and CallFailed.
     """
     entries: list[object] = []
     url = address

@@ -11,8 +11,8 @@ from authlib.oauth2 import ClientAuth
 
 from app.accounts import AccountsUnavailable
 from app.domain.account_sources import ServiceSource
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import exchange
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import exchange
 from app.sign_in.oidc import bearer_token, tokens_in
 
 # By how much earlier a token is given up than the bank says: a call that begins now must still find it alive.
@@ -33,7 +33,7 @@ class ServiceTokens:
         self._kept: defaultdict[str, _Kept] = defaultdict(_Kept)
 
     def token_for(self, provider_id: str, source: ServiceSource, *, deadline: Deadline) -> str:
-        """A token that is alive. Raises AccountsUnavailable, and SignInFailed of `app/sign_in/http.py`."""
+        """A token that is alive. Raises AccountsUnavailable, CallFailed and SignInFailed."""
         kept = self._kept[provider_id]
         with kept.asking:
             if time.monotonic() >= kept.until:

@@ -23,8 +23,8 @@ from app.notices.answers import Failed, Meaning, meaning_of
 from app.notices.outcomes import Outcomes
 from app.notices.patience import IDLE, Patience
 from app.notices.sending import push
-from app.sign_in import SignInFailed
-from app.sign_in.bulkhead import Bulkhead
+from app.outgoing import CallFailed
+from app.outgoing.bulkhead import Bulkhead
 from app.stores.keys import SigningKeys
 from app.stores.ledger.deliveries import Delivered, DeliveryStore, Lease, Refused
 
@@ -194,7 +194,7 @@ class Deliverer:
             answer = line.bulkhead.wait_for(
                 lambda deadline: push(address, token, deadline=deadline, may_connect=self._may_connect)
             )
-        except SignInFailed as failed:
+        except CallFailed as failed:
             return Failed(failed.detail)
         return meaning_of(answer, now=self._clock())
 

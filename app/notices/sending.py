@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import MayConnect, answering
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import MayConnect, answering
 
 MEDIA_TYPE: Final = "application/secevent+jwt"  # RFC 8417 7.2
 LARGEST_ANSWER: Final = 4096
@@ -33,7 +33,7 @@ class PushAnswer:
 
 
 def push(address: str, token: str, *, deadline: Deadline, may_connect: MayConnect) -> PushAnswer:
-    """Sends `token` to `address`, and returns what was answered. Raises SignInFailed as `answering` does."""
+    """Sends `token` to `address`, and returns what was answered. Raises CallFailed as `answering` does."""
     headers = {"Content-Type": MEDIA_TYPE, "Accept": "application/json"}
     with answering(
         "POST",

@@ -19,10 +19,11 @@ from app.domain.accounts import AccountList
 from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
 from app.domain.sign_in import PendingSignIn
+from app.outgoing import CallFailed
+from app.outgoing.bulkhead import Bulkhead, Found
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import HttpAnswer, exchange
 from app.sign_in import BankAnswer, Cause, Customer, Departure, SignedIn, SignInFailed, id_token
-from app.sign_in.bulkhead import Bulkhead
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import HttpAnswer, exchange
 from app.sign_in.server import OidcServer, ServerMetadata
 
 # Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and
@@ -104,7 +105,7 @@ class OidcSignIn:
     ) -> Departure:
         """Makes state, nonce and verifier for this sign-in alone."""
         bank = self._bank(provider)
-        metadata = bank.server.known_metadata() or bank.bulkhead.wait_for(bank.server.metadata)
+        metadata = bank.server.known_metadata() or _wait_for(bank, bank.server.metadata)
         pending = PendingSignIn(
             state=secrets.token_urlsafe(32),
             browser_id=browser_id,
@@ -131,9 +132,7 @@ class OidcSignIn:
 
     def finish(self, provider: DataProvider, pending: PendingSignIn, answer: Mapping[str, str]) -> SignedIn:
         bank = self._bank(provider)
-        return bank.bulkhead.wait_for(
-            lambda deadline: self._finish(provider, bank, pending, answer, deadline)
-        )
+        return _wait_for(bank, lambda deadline: self._finish(provider, bank, pending, answer, deadline))
 
     def _finish(
         self,
@@ -203,6 +202,14 @@ class OidcSignIn:
         )
 
 
+def _wait_for(bank: _Bank, ask: Callable[[Deadline], Found]) -> Found:
+    """What `ask` returns, in a seat of the bank's bulkhead. Raises SignInFailed."""
+    try:
+        return bank.bulkhead.wait_for(ask)
+    except CallFailed as failed:
+        raise SignInFailed(Cause.BUSY if failed.is_busy else Cause.UNAVAILABLE, failed.detail) from failed
+
+
 def check_answer(answer: Mapping[str, str], metadata: ServerMetadata) -> str:
     """The code in the bank's answer. Raises SignInFailed.
 
@@ -219,9 +226,10 @@ def check_answer(answer: Mapping[str, str], metadata: ServerMetadata) -> str:
 
 
 def tokens_in(answer: HttpAnswer) -> Mapping[str, Any]:
-    """What a token endpoint answered, if it gave tokens (RFC 6749 5.1). Raises SignInFailed for an error.
+    """What a token endpoint answered, if it gave tokens (RFC 6749 5.1).
 
-    Of an error only its word is read, whatever shape the rest has (5.2). A member that is null is absent.
+    Raises SignInFailed for an error, and CallFailed for a status that says neither. Of an error only its word
+    is read, whatever shape the rest has (5.2). A member that is null is absent.
     """
     is_server_error = answer.status_code >= 500
     try:

@@ -11,9 +11,9 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from app.domain.addresses import is_protected
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import get_json
 from app.sign_in import Cause, SignInFailed
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import get_json
 
 _log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class OidcServer:
     """One issuer. What it publishes is fetched when it is needed and kept for ten minutes.
 
     One thread at a time asks; the others wait for what it brings, each until its own deadline. Every method
-    raises SignInFailed.
+    raises SignInFailed, and CallFailed where the server could not be asked.
     """
 
     def __init__(self, issuer: str, *, clock: Callable[[], datetime]) -> None:

@@ -20,9 +20,9 @@ from app.domain.account_sources import (
 )
 from app.domain.accounts import AccountCategory, AccountList, Unshareable
 from app.domain.registry import DataProvider, SandboxCustomer
+from app.outgoing.bulkhead import Bulkhead
+from app.outgoing.deadline import Deadline
 from app.sign_in import BankAnswer, Customer
-from app.sign_in.bulkhead import Bulkhead
-from app.sign_in.deadline import Deadline
 from tests.support.applications import Clock, Logged
 from tests.support.builders import a_provider, an_account
 from tests.support.fdx_bank import ACCOUNTS, CUSTOMER_TOKEN, SERVICE_TOKEN, USERINFO, FdxBank, a_descriptor

@@ -12,9 +12,9 @@ import pytest
 
 from app.domain.networks import LOOPBACK, Network, may_be_reached
 from app.notices.sending import PushAnswer, push
-from app.sign_in import SignInFailed
-from app.sign_in.deadline import Deadline
-from app.sign_in.http import tls
+from app.outgoing import CallFailed
+from app.outgoing.deadline import Deadline
+from app.outgoing.http import tls
 from tests.support.certificates import certify
 from tests.support.ports import free_port
 from tests.support.receiver import Receiver, ReceiverHandler, answer, drip, hang
@@ -30,7 +30,7 @@ def sent_to(
 
 
 def failure_at(address: str, *, seconds: float = 5, opened: tuple[Network, ...] = LOOPBACK) -> str:
-    with pytest.raises(SignInFailed) as raised:
+    with pytest.raises(CallFailed) as raised:
         sent_to(address, seconds=seconds, opened=opened)
     return raised.value.detail
 

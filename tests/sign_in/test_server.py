@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.outgoing.deadline import Deadline
 from app.sign_in import Cause, SignInFailed
-from app.sign_in.deadline import Deadline
 from app.sign_in.server import OLDEST, SOONEST, OidcServer, parse_keys, parse_metadata
 from tests.support.oidc_server import KEYS, METADATA, a_key
 from tests.support.oidc_server import OidcServer as Bank

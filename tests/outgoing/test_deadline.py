@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.sign_in.deadline import Address, Deadline, connect
+from app.outgoing.deadline import Address, Deadline, connect
 from tests.support.oidc_server import OidcServer
 from tests.support.ports import free_port
 

@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import TypeVar
 
-from app.sign_in import Cause, SignInFailed
-from app.sign_in.deadline import Deadline
+from app.outgoing import CallFailed
+from app.outgoing.deadline import Deadline
 
 Found = TypeVar("Found")
 
@@ -28,9 +28,9 @@ class Bulkhead:
         self._patience = patience
 
     def wait_for(self, ask: Callable[[Deadline], Found]) -> Found:
-        """What `ask` returns or raises. Raises SignInFailed: at once without a free slot, else in time."""
+        """What `ask` returns or raises. Raises CallFailed: at once without a free slot, else in time."""
         if not self._slots.acquire(blocking=False):
-            raise SignInFailed(Cause.BUSY, "no_slot")
+            raise CallFailed("no_slot", is_busy=True)
         deadline = Deadline.after(self._patience)
         outcome: Future[Found] = Future()
         # With its context, so that what the call logs has the ids of the request.
@@ -40,11 +40,11 @@ class Bulkhead:
             thread.start()
         except RuntimeError as error:  # the machine has no thread to give
             self._slots.release()
-            raise SignInFailed(Cause.BUSY, "no_thread") from error
+            raise CallFailed("no_thread", is_busy=True) from error
         try:
             return outcome.result(self._patience.total_seconds())
         except TimeoutError as error:
-            raise SignInFailed(Cause.UNAVAILABLE, "timeout") from error
+            raise CallFailed("timeout") from error
 
     def _run(self, ask: Callable[[Deadline], Found], deadline: Deadline, outcome: "Future[Found]") -> None:
         try:

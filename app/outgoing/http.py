@@ -1,9 +1,9 @@
 """One HTTP exchange with a server that is not ours: it ends at its deadline and is read up to a size.
 
-Whatever the server does (hangs, drips, cuts off, lies about lengths), there is an answer or SignInFailed.
+Whatever the server does (hangs, drips, cuts off, lies about lengths), there is an answer or CallFailed.
 Redirects are answers like any other: nothing follows them. No proxy and no netrc of the environment is asked.
 
-It is http.client of the standard library over a socket with a deadline (app/sign_in/deadline.py), by two
+It is http.client of the standard library over a socket with a deadline (app/outgoing/deadline.py), by two
 attributes that its documentation does not list: `HTTPConnection.sock` and `HTTPResponse.length`.
 """
 
@@ -20,8 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.domain.addresses import is_protected
-from app.sign_in import Cause, SignInFailed
-from app.sign_in.deadline import Deadline, TimedSocket, connect
+from app.outgoing import CallFailed
+from app.outgoing.deadline import Deadline, TimedSocket, connect
 
 MayConnect = Callable[[str], bool]
 """Whether a connection may go to this IP address, which a host's name stands for."""
@@ -43,9 +43,9 @@ class HttpAnswer:
     body: bytes
 
     def raise_for_status(self) -> None:
-        """Raises SignInFailed unless this is a success."""
+        """Raises CallFailed unless this is a success."""
         if not 200 <= self.status_code < 300:
-            raise SignInFailed(Cause.UNAVAILABLE, f"status_{self.status_code}")
+            raise CallFailed(f"status_{self.status_code}")
 
     def json(self) -> Any:
         """The JSON in the body. Raises ValueError when it is none."""
@@ -62,7 +62,7 @@ def get_json(
     headers: Mapping[str, str] = MappingProxyType({}),
     may_connect: MayConnect = anywhere,
 ) -> dict[str, Any]:
-    """The JSON object at `url`. Raises SignInFailed when there is none."""
+    """The JSON object at `url`. Raises CallFailed when there is none."""
     headers = {"Accept": "application/json", **headers}
     answer = exchange("GET", url, deadline=deadline, headers=headers, may_connect=may_connect)
     answer.raise_for_status()
@@ -71,7 +71,7 @@ def get_json(
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise SignInFailed(Cause.UNAVAILABLE, "not_json")
+        raise CallFailed("not_json")
     return found
 
 
@@ -86,16 +86,16 @@ def exchange(
 ) -> HttpAnswer:
     """Sends one request over a connection of its own, and reads the whole of the answer.
 
-    Raises SignInFailed as `answering` does, and with the details `too_large` and `cut_off`.
+    Raises CallFailed as `answering` does, and with the details `too_large` and `cut_off`.
     """
     with answering(
         method, url, deadline=deadline, headers=headers, body=body, may_connect=may_connect
     ) as response:
         read = response.read(LARGEST_ANSWER + 1)
         if len(read) > LARGEST_ANSWER:
-            raise SignInFailed(Cause.UNAVAILABLE, "too_large")
+            raise CallFailed("too_large")
         if response.length:  # of a body whose length was announced, this much has not come
-            raise SignInFailed(Cause.UNAVAILABLE, "cut_off")
+            raise CallFailed("cut_off")
         return HttpAnswer(response.status, read)
 
 
@@ -114,20 +114,20 @@ def answering(
     The name is looked up once, and the connection goes to one of the addresses that were found: none of them
     may be one to which nothing `may_connect`.
 
-    Raises SignInFailed, also while the body is read, whose cause is UNAVAILABLE and whose detail is
+    Raises CallFailed, also while the body is read, whose detail is
     `insecure_address` (neither https nor loopback), `private_address`, `timeout`, `tls` or `connection`.
     """
     if not is_protected(url):
-        raise SignInFailed(Cause.UNAVAILABLE, "insecure_address")
+        raise CallFailed("insecure_address")
     try:
         with ExitStack() as stack:
             yield _open(method, url, deadline, headers, body, may_connect, stack)
     except TimeoutError as error:
-        raise SignInFailed(Cause.UNAVAILABLE, "timeout") from error
+        raise CallFailed("timeout") from error
     except ssl.SSLError as error:
-        raise SignInFailed(Cause.UNAVAILABLE, "tls") from error
+        raise CallFailed("tls") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise SignInFailed(Cause.UNAVAILABLE, "connection") from error
+        raise CallFailed("connection") from error
 
 
 def _open(
@@ -143,7 +143,7 @@ def _open(
     connection = http_connection(url)
     addresses = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
     if not all(may_connect(str(address[0])) for *_, address in addresses):
-        raise SignInFailed(Cause.UNAVAILABLE, "private_address")
+        raise CallFailed("private_address")
     plain = stack.enter_context(connect(addresses, deadline))
     if parts.scheme == "https":
         plain.settimeout(deadline.seconds_left())

@@ -6,19 +6,20 @@ from datetime import timedelta
 
 import pytest
 
-from app.sign_in import Cause, SignInFailed
-from app.sign_in.bulkhead import Bulkhead
-from app.sign_in.deadline import Deadline
+from app.outgoing import CallFailed
+from app.outgoing.bulkhead import Bulkhead
+from app.outgoing.deadline import Deadline
 from tests.support.waiting import wait_until
 
 SHORT = timedelta(milliseconds=50)
 LONG = timedelta(seconds=10)
 
 
-def cause_of(room: Bulkhead, *, held: threading.Event) -> Cause:
-    with pytest.raises(SignInFailed) as raised:
+def failure_of(room: Bulkhead, *, held: threading.Event) -> str:
+    with pytest.raises(CallFailed) as raised:
         room.wait_for(lambda _: held.wait(10))
-    return raised.value.cause
+    assert raised.value.is_busy == (raised.value.detail == "no_slot")
+    return raised.value.detail
 
 
 def test_what_is_found_and_what_is_raised_come_back() -> None:
@@ -33,15 +34,15 @@ def test_nobody_waits_longer_than_their_patience_whatever_hangs() -> None:
     """Not even for what knows of no deadline, such as looking up a name."""
     room, held = Bulkhead(slots=1, patience=SHORT), threading.Event()
     began = time.monotonic()
-    assert cause_of(room, held=held) is Cause.UNAVAILABLE
+    assert failure_of(room, held=held) == "timeout"
     assert time.monotonic() - began < 5
     held.set()
 
 
 def test_a_seat_is_taken_until_what_was_asked_for_has_ended() -> None:
     room, held = Bulkhead(slots=2, patience=SHORT), threading.Event()
-    causes = [cause_of(room, held=held) for _ in range(4)]
-    assert causes == [Cause.UNAVAILABLE, Cause.UNAVAILABLE, Cause.BUSY, Cause.BUSY]
+    failures = [failure_of(room, held=held) for _ in range(4)]
+    assert failures == ["timeout", "timeout", "no_slot", "no_slot"]
     held.set()
     wait_until(lambda: all(thread.name != "bank" for thread in threading.enumerate()))
     assert [room.wait_for(lambda _: "seated") for _ in range(4)] == ["seated"] * 4
