@@ -16,9 +16,10 @@ from app.stores.keys import PUBLISHED_BEFORE, SigningKeys, rotate_signing_keys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.deliveries import PAUSED_AFTER, DeliveryStore
 from app.stores.ledger.ledger import Ledger
-from tests.notices.conftest import ISSUER, Deliver, put_due, told_at
+from tests.notices.conftest import Deliver
 from tests.support.applications import Clock, Logged
 from tests.support.builders import NOON, a_client, a_decision, a_grant, a_registry
+from tests.support.delivering import ISSUER, client_told_at, put_due
 from tests.support.ledger_tables import LedgerTables
 from tests.support.ports import free_port
 from tests.support.receiver import TAKE, Receiver, ReceiverHandler, answer, claims_of, hang
@@ -35,7 +36,7 @@ def test_a_stop_is_told_as_a_signed_event_about_the_consent(
     ledger.record_decision(a_decision(), a_grant())
     ConnectionStore(ledger.database).withdraw("consent-1", None, actor=Actor.CUSTOMER, now=NOON)
     with Receiver() as recipient:
-        deliver(told_at(recipient)).once()
+        deliver(client_told_at(recipient)).once()
     (token,) = recipient.sent
     decoded = jwt.decode(token, KeySet.import_key_set(SigningKeys(keys).public), algorithms=["ES256"])  # type: ignore[arg-type]
     (row,) = database["notices"]
@@ -59,7 +60,7 @@ def test_a_registration_is_replaced_while_it_runs(deliver: Deliver, database: Le
     """A recipient that is suspended is sent nothing; when it is not any more, it gets what has waited."""
     put_due(database, "a")
     with Receiver() as recipient:
-        told = told_at(recipient)
+        told = client_told_at(recipient)
         delivering = deliver(replace(told, is_suspended=True))
         delivering.once()
         assert recipient.sent == []
@@ -74,7 +75,7 @@ def test_after_a_failure_it_waits_and_is_signed_anew(
     """Also when the keys were changed between the tries."""
     put_due(database, "a")
     with Receiver(answer(500)) as recipient:
-        delivering = deliver(told_at(recipient))
+        delivering = deliver(client_told_at(recipient))
         delivering.once()
         (row,) = database["notices"]
         assert (row["state"], row["attempts"], row["last_outcome"]) == ("waiting", 1, "500")
@@ -97,7 +98,7 @@ def test_what_the_recipient_refuses_is_not_sent_again(
 ) -> None:
     put_due(database, "a")
     with Receiver(answer(400, b'{"err": "invalid_audience", "description": "secret words"}')) as recipient:
-        deliver(told_at(recipient)).once()
+        deliver(client_told_at(recipient)).once()
     (row,) = database["notices"]
     assert (row["state"], row["last_outcome"]) == ("dead", "invalid_audience")
     entries = logged()
@@ -110,7 +111,7 @@ def test_an_address_that_is_gone_is_sent_nothing_until_an_operator_says_so(
 ) -> None:
     put_due(database, "a")
     with Receiver(answer(410)) as recipient:
-        delivering = deliver(told_at(recipient))
+        delivering = deliver(client_told_at(recipient))
         delivering.once()
         clock.advance(timedelta(days=2))
         delivering.once()
@@ -123,7 +124,7 @@ def test_an_address_that_is_gone_is_sent_nothing_until_an_operator_says_so(
 def test_who_asks_for_time_gets_it(deliver: Deliver, database: LedgerTables) -> None:
     put_due(database, "a")
     with Receiver(answer(429, Retry_After="3600")) as recipient:
-        deliver(told_at(recipient)).once()
+        deliver(client_told_at(recipient)).once()
     assert [row["next_try_at"] for row in database["notices"]] == [NOON + timedelta(hours=1)]
 
 
@@ -132,7 +133,7 @@ def test_a_recipient_that_is_away_costs_one_request_for_each_pause(
 ) -> None:
     put_due(database, *(f"n{number:02}" for number in range(40)))
     with Receiver(answer(503)) as recipient:
-        delivering = deliver(told_at(recipient))
+        delivering = deliver(client_told_at(recipient))
         for _ in range(PAUSED_AFTER // IN_FLIGHT):
             delivering.once()
         assert len(recipient.sent) == PAUSED_AFTER
@@ -157,7 +158,7 @@ def test_a_recipient_that_hangs_does_not_keep_the_others_waiting(
     put_due(database, *(f"w{number}" for number in range(30)), client_id="dc-works")
     with Receiver() as works, contextlib.ExitStack() as stack:
         hangs = stack.enter_context(Receiver(hang))
-        with deliver(told_at(hangs, "dc-hangs"), told_at(works, "dc-works")).running():
+        with deliver(client_told_at(hangs, "dc-hangs"), client_told_at(works, "dc-works")).running():
             wait_until(lambda: len(works.sent) == 30)
             assert len(hangs.sent) <= IN_FLIGHT
             stack.close()
@@ -169,7 +170,7 @@ def test_one_that_nobody_answers_for_is_a_failure_like_any_other(
 ) -> None:
     put_due(database, "a")
     receiver = Receiver(port=free_port())
-    deliver(told_at(receiver)).once()
+    deliver(client_told_at(receiver)).once()
     assert [row["last_outcome"] for row in database["notices"]] == ["connection"]
 
 
@@ -179,7 +180,7 @@ def test_a_deliverer_that_dies_between_sending_and_recording_sends_it_twice_with
     """The first has claimed it and sent it, and is heard of no more: its lease runs out."""
     put_due(database, "a")
     with Receiver() as recipient:
-        delivering = deliver(told_at(recipient))
+        delivering = deliver(client_told_at(recipient))
         (lost,) = DeliveryStore(ledger.database).claim({"dc-budget": 1}, now=clock.now)
         delivering.once()
         assert recipient.sent == [], "it is the other's for as long as its lease lasts"
@@ -195,7 +196,7 @@ def test_four_deliverers_send_each_notice_once(deliver: Deliver, database: Ledge
     for client_id in ("dc-a", "dc-b"):
         put_due(database, *(f"{client_id}-{name}" for name in names), client_id=client_id)
     with Receiver() as one, Receiver() as other:
-        clients = told_at(one, "dc-a"), told_at(other, "dc-b")
+        clients = client_told_at(one, "dc-a"), client_told_at(other, "dc-b")
         with contextlib.ExitStack() as four:
             for _ in range(4):
                 four.enter_context(deliver(*clients).running())
@@ -220,7 +221,7 @@ def test_whoever_stops_finishes_what_is_under_way_and_gives_the_rest_back(
     def leased() -> int:
         return sum(row["leased_until"] is not None for row in database["notices"])
 
-    with Receiver(take_a_few) as recipient, deliver(told_at(recipient)).running():
+    with Receiver(take_a_few) as recipient, deliver(client_told_at(recipient)).running():
         wait_until(lambda: is_held.is_set() and leased() > IN_FLIGHT)
         # The block ends here: it is told to stop while two are under way.
         threading.Timer(0.05, go_on.set).start()
@@ -246,7 +247,7 @@ def test_while_the_ledger_does_not_answer_it_waits_and_then_goes_on(
         Receiver() as recipient,
     ):
         other.execute("BEGIN EXCLUSIVE")
-        with deliver(told_at(recipient)).running():
+        with deliver(client_told_at(recipient)).running():
             wait_until(lambda: has_said("store_unavailable"))
             other.execute("ROLLBACK")
             wait_until(lambda: recipient.sent)

@@ -1,0 +1,92 @@
+"""`flask notices deliver`: sends notices to recipients, as a service of its own beside the web server."""
+
+import signal
+from dataclasses import dataclass
+from types import FrameType
+
+import click
+import structlog
+
+from app import logs
+from app.clock import utc_now
+from app.log_output import OUTPUT
+from app.notices.deliverer import Deliverer
+from app.registration.file import RegistryError, read_registry
+from app.settings import ConfigurationError, Settings
+from app.startup import open_parts
+from app.stores.ledger.deliveries import DeliveryStore
+
+_FAULTY_CONFIGURATION = 78  # EX_CONFIG of sysexits.h, as in wsgi.py: a restart cannot help
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Signals:
+    """What was asked of this process. These are flags, so that no signal interrupts a step."""
+
+    is_stopping: bool = False
+    is_changed: bool = False
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+    def read_anew(self, _signal: int, _frame: FrameType | None) -> None:
+        self.is_changed = True
+
+
+@click.command()
+def deliver() -> None:
+    """Sends notices to the recipients that have registered an address, until SIGTERM or Ctrl-C.
+
+    It is configured as the server is, by the same environment, and any number may run at the same time. On
+    SIGHUP it reads the registration file again; a faulty one changes nothing. Asked to stop, it finishes what
+    is under way, for ten seconds at the most, and gives the rest back.
+    """
+    logs.set_up_logging()
+    try:
+        settings = Settings()
+        parts = open_parts(settings)
+    except ConfigurationError as error:
+        for fault in str(error).splitlines():
+            OUTPUT.write(logs.fault_line(fault))
+        raise SystemExit(_FAULTY_CONFIGURATION) from None
+    deliverer = Deliverer(
+        DeliveryStore(parts.ledger.database),
+        parts.keys,
+        parts.registry,
+        issuer=settings.issuer,
+        opened=settings.networks_of_recipients,
+        clock=utc_now,
+    )
+    signals = _Signals()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signals.stop)
+    signal.signal(signal.SIGHUP, signals.read_anew)
+
+    def is_stopping() -> bool:
+        if signals.is_changed:
+            signals.is_changed = False
+            _read_anew(settings, deliverer)
+        return signals.is_stopping
+
+    _say_what_was_loaded(deliverer)
+    deliverer.run(is_stopping)
+    parts.ledger.close()
+    _log.info("deliverer_stopped")
+
+
+def _read_anew(settings: Settings, deliverer: Deliverer) -> None:
+    try:
+        deliverer.registry = read_registry(settings.registry, allow_demo=settings.is_development)
+    except RegistryError as error:
+        for fault in str(error).splitlines():
+            _log.error("faulty_configuration", fault=fault)
+    else:
+        _say_what_was_loaded(deliverer)
+
+
+def _say_what_was_loaded(deliverer: Deliverer) -> None:
+    registry = deliverer.registry
+    addressed = sum(client.notice_address is not None for client in registry.clients.values())
+    _log.info("deliverer_loaded", registry=registry.digest, recipients=addressed)

@@ -1,0 +1,70 @@
+"""A deliverer, the notices that it finds, and the recipients that it sends to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+from app.domain.networks import LOOPBACK
+from app.domain.notice_registration import NoticesRegistration
+from app.domain.registry import Client
+from app.notices.deliverer import Deliverer
+from app.stores.keys import SigningKeys
+from app.stores.ledger.deliveries import DeliveryStore
+from app.stores.ledger.ledger import Ledger
+from tests.support.builders import NOON, a_client, a_registry
+from tests.support.ledger_tables import LedgerTables
+from tests.support.notices import put_notices
+from tests.support.receiver import Receiver
+
+ISSUER = "https://consent.bank.example"
+
+
+def client_told_at(receiver: Receiver, client_id: str = "dc-budget") -> Client:
+    """A recipient that has registered the address of `receiver`."""
+    return a_client(client_id=client_id, notices=NoticesRegistration(receiver.address))
+
+
+@dataclass
+class Delivering:
+    """A deliverer on a ledger and with a clock of its own."""
+
+    deliverer: Deliverer
+
+    def once(self) -> None:
+        """Claims what is due, and sends it."""
+        answers = iter([False])
+        self.deliverer.run(lambda: next(answers, True))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """It works inside the block, as a process of its own would."""
+        is_stopping = False
+        thread = Thread(target=lambda: self.deliverer.run(lambda: is_stopping))
+        thread.start()
+        try:
+            yield
+        finally:
+            is_stopping = True
+            thread.join()
+
+
+def a_deliverer(ledger: Ledger, keys: Path, clock: Callable[[], datetime], *clients: Client) -> Delivering:
+    """One for these recipients, which may be on loopback."""
+    return Delivering(
+        Deliverer(
+            DeliveryStore(ledger.database),
+            SigningKeys(keys),
+            a_registry(*clients),
+            issuer=ISSUER,
+            opened=LOOPBACK,
+            clock=clock,
+        )
+    )
+
+
+def put_due(database: LedgerTables, *ids: str, client_id: str = "dc-budget") -> None:
+    """Writes notices that have been due since a moment before NOON."""
+    put_notices(database, *ids, client_id=client_id, happened_at=NOON - timedelta(seconds=1))
