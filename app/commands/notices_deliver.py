@@ -7,9 +7,9 @@ from types import FrameType
 import click
 import structlog
 
-from app import logs
 from app.clock import utc_now
 from app.log_output import OUTPUT
+from app.logs import fault_line, set_up_logging
 from app.notices.deliverer import Deliverer
 from app.registration.file import RegistryError, read_registry
 from app.settings import ConfigurationError, Settings
@@ -43,13 +43,13 @@ def deliver() -> None:
     SIGHUP it reads the registration file again; a faulty one changes nothing. Asked to stop, it finishes what
     is under way, for ten seconds at the most, and gives the rest back.
     """
-    logs.set_up_logging()
+    set_up_logging()
     try:
         settings = Settings()
         parts = open_parts(settings)
     except ConfigurationError as error:
         for fault in str(error).splitlines():
-            OUTPUT.write(logs.fault_line(fault))
+            OUTPUT.write(fault_line(fault))
         raise SystemExit(_FAULTY_CONFIGURATION) from None
     deliverer = Deliverer(
         DeliveryStore(parts.ledger.database),
