@@ -19,6 +19,7 @@ from app.clock import utc_now
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.live_tokens import LiveTokens
+from app.flow.notices import NoticePolls
 from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
@@ -36,6 +37,7 @@ from app.stores.instrumentation import trace_with
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
 from app.stores.ledger.issuers import IssuerStore
+from app.stores.ledger.notices import NoticeStore
 from app.stores.readiness import Readiness
 from app.stores.redis import client as redis
 from app.stores.redis.attempts import AttemptStore
@@ -55,7 +57,16 @@ from app.web.edge import assets, errors, headers, http_metrics, http_tracing, la
 from app.web.edge.concurrency import limit_concurrency
 from app.web.edge.middleware import accept_any_host, limit_chunked_bodies, normalize, trust_proxies
 from app.web.edge.session_cookie import RedisSessionInterface
-from app.web.machines import consent_record, introspect, par, revoke, token, wellknown
+from app.web.machines import (
+    consent_record,
+    consent_revocation,
+    introspect,
+    notices,
+    par,
+    revoke,
+    token,
+    wellknown,
+)
 from app.web.sign_in import views as sign_in
 from app.web.text import template_filters
 from app.web.text.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
@@ -138,7 +149,10 @@ def create_app(
     assets.init_app(app, files)
     template_filters.init_app(app)
     pages_of_people = (accounts, authorize, complaints, connections, consent_form, decision, sign_in)
-    endpoints_of_machines = (par, token, revoke, introspect, consent_record, wellknown)
+    endpoints_of_machines = (
+        *(par, token, revoke, introspect),
+        *(consent_record, consent_revocation, notices, wellknown),
+    )
     for part in (*pages_of_people, *endpoints_of_machines):
         app.register_blueprint(part.bp)
     if settings.is_development:
@@ -252,6 +266,9 @@ def _make_services(
         pushes=PushFlow(pushed=pushed, lifetime=settings.pushed_lifetime, clock=clock),
         tokens=tokens,
         live_tokens=live_tokens,
+        polls=NoticePolls(
+            issuer=settings.issuer, notices=NoticeStore(ledger.database), keys=keys, clock=clock
+        ),
         connections=connections,
         evidence=EvidenceStore(ledger.database),
         catalogues=catalogues,

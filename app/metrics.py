@@ -40,7 +40,7 @@ _LATER = (
 )
 _ANSWERS_WITH_TOKENS = (EventKind.REDEEMED, EventKind.REFRESHED, "administered")
 _SCOPE_OF: Final[dict[str, str]] = {EventKind.ASKED: "requested_scope", EventKind.APPROVED: "granted_scope"}
-_LIMITS = ("address", "sign_in", "authorize", "token", "client_authentication")
+_LIMITS = ("address", "sign_in", "authorize", "token", "notices", "client_authentication")
 _SECRETS = frozenset(SecretUsed)
 _STORES = ("redis", "ledger")
 _LANGUAGES = frozenset(Language)

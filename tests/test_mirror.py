@@ -47,6 +47,7 @@ ELSEWHERE = {
     "web/edge/http_tracing.py": "test_tracing.py",
     "web/edge/problems.py": "web/edge/test_errors.py",
     "web/machines/access_token.py": "web/test_dpop.py",
+    "web/machines/own_consent.py": "web/machines/test_consent_record.py",
     "web/machines/body.py": "web/machines/test_token.py",
     "web/sign_in/*.py": "web/sign_in/test_views.py",
     "web/text/account_words.py": "web/consent/test_accounts.py",

@@ -15,7 +15,7 @@ from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.dpop import key_of
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.fdx import TokenDetails, token_details
-from app.domain.history import Actor
+from app.domain.history import Actor, Reason
 from app.domain.registry import Client, Registry, ResourceServer, Status
 from app.domain.tokens import ADMIN_SCOPE, TokenType, hash_secret
 from app.flow.withdrawal import withdraw
@@ -103,10 +103,23 @@ class LiveTokens:
         if claims is None or "consent_id" not in claims or key_of(claims) != presented.jkt:
             return False
         client = self.registry.clients.get(claims["client_id"])
-        if client is not None and client.revocation_requires_client_authentication:
-            raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, REVOCATION_NEEDS_CLIENT)
+        if client is not None:
+            self._require_authentication(client)
         self._revoke(claims["consent_id"])
         return True
+
+    def revoke_consent(self, live: LiveToken, consent_id: str, reason: Reason) -> bool:
+        """Ends a consent that the token may end; False where it had ended before.
+
+        Raises OAuthError where the client has registered that only it ends its connections, and this is not
+        its own token.
+        """
+        client = self.registry.clients.get(live.client_id)
+        if live.connection is not None and client is not None:
+            self._require_authentication(client)
+        now = self.clock()
+        after = withdraw(self.connections, consent_id, None, actor=Actor.CLIENT, now=now, reason=reason)
+        return after is not None and after.status_at(now) is GrantStatus.REVOKED
 
     def revoke(self, token: str, client: Client) -> None:
         """Ends the connection of the client's own access or refresh token (RFC 7009); ignores other tokens.
@@ -125,6 +138,10 @@ class LiveTokens:
         grant = self._find_refreshable(token, client)
         if grant is not None:
             self._revoke(grant.consent_id)
+
+    def _require_authentication(self, client: Client) -> None:
+        if client.revocation_requires_client_authentication:
+            raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, REVOCATION_NEEDS_CLIENT)
 
     def _revoke(self, consent_id: str) -> None:
         withdraw(self.connections, consent_id, None, actor=Actor.CLIENT, now=self.clock())

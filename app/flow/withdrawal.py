@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.domain.consent import ConsentGrant, GrantStatus
-from app.domain.history import Actor, EventKind
+from app.domain.history import Actor, EventKind, Reason
 from app.domain.narrowing import Withdrawn
 from app.flow.events import log_event
 from app.stores.ledger.connections import ConnectionStore
@@ -17,15 +17,23 @@ _KINDS = {
 
 
 def withdraw(
-    connections: ConnectionStore, consent_id: str, withdrawn: Withdrawn | None, *, actor: Actor, now: datetime
+    connections: ConnectionStore,
+    consent_id: str,
+    withdrawn: Withdrawn | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: Reason | None = None,
 ) -> ConsentGrant | None:
     """Takes what is `withdrawn` out of a connection, or ends it (None: all of it), and logs that.
+
+    `reason` is for who says one; else it is that of the `actor`.
 
     Returns the grant as it is afterwards; None where there is no such connection, or it had ended before. A
     connection that had run out is recorded as expired, and not logged, since nobody withdrew it. When this
     returns, no token for what was withdrawn is issued any more. Raises StoreUnavailable.
     """
-    after = connections.withdraw(consent_id, withdrawn, actor=actor, now=now)
+    after = connections.withdraw(consent_id, withdrawn, actor=actor, now=now, reason=reason)
     kind = None if after is None else _KINDS.get((after.status_at(now), actor))
     if after is not None and kind is not None:
         log_event(kind, after)

@@ -17,6 +17,7 @@ from app.domain.language import Language
 from app.domain.registry import Registry
 from app.flow.consent import ConsentFlow
 from app.flow.live_tokens import LiveTokens
+from app.flow.notices import NoticePolls
 from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.recipient_keys import RecipientKeys
@@ -58,6 +59,7 @@ class Services:
     pushes: PushFlow
     tokens: TokenFlow
     live_tokens: LiveTokens
+    polls: NoticePolls
     connections: ConnectionStore
     evidence: EvidenceStore
     catalogues: "Catalogues"

@@ -19,6 +19,7 @@ REVOKE = "/api/v1/revoke"
 INTROSPECT = "/api/v1/introspect"
 CONSENTS = "/api/v1/consents"
 TOKEN = "/api/v1/token"
+NOTICES = "/api/v1/notices"
 
 MAPLE_API = ("maple-api", "maple-api-demo-secret")
 NORTHERN_API = ("northern-api", "northern-api-demo-secret")
@@ -71,6 +72,15 @@ def introspect(client: ContractClient, token: str, credentials: tuple[str, str] 
 
 def record(client: ContractClient, consent_id: str, access_token: str) -> TestResponse:
     return client.get(f"{CONSENTS}/{consent_id}", headers=bearer(access_token))
+
+
+def revoke_as_fdx(client: ContractClient, consent_id: str, access_token: str, **changes: Any) -> TestResponse:
+    body = {"reason": "USER_ACTION", "initiator": "INDIVIDUAL", **changes}
+    return client.put(f"{CONSENTS}/{consent_id}/revocation", json=body, headers=bearer(access_token))
+
+
+def poll(client: ContractClient, access_token: str, **members: Any) -> TestResponse:
+    return client.post(NOTICES, json=members, headers=bearer(access_token))
 
 
 def check_refused(response: TestResponse, status: int, error: str) -> None:

@@ -28,6 +28,7 @@ from tests.support.machine_requests import (
     INTROSPECT,
     MAPLE_API,
     NOBODYS_CONSENT,
+    NOTICES,
     REVOKE,
     TOKEN,
     admin_token,
@@ -228,6 +229,14 @@ def test_an_ended_consent_and_the_metadata_are_as_their_examples(
     ended = example("GET", f"{CONSENTS}/{{consent_id}}", "200", "revoked")
     check_like(record, ended, "status", "parties", "resources")
     assert record["revocation"].keys() == ended["revocation"].keys()
+    address = f"{CONSENTS}/{tokens['consent_id']}/revocation"
+    response = customer.client.get(address, headers=own)
+    check(response, "GET", f"{CONSENTS}/{{consent_id}}/revocation", 200)
+    assert response.get_json() == {"revocations": [record["revocation"]]}
+    response = customer.client.post(NOTICES, json={}, headers=own)
+    check(response, "POST", NOTICES, 200)
+    check_like(response.get_json(), {**example("POST", NOTICES, "200"), "sets": response.get_json()["sets"]})
+    assert len(response.get_json()["sets"]) == 1
     assert record["revocation"]["reason"] == ended["revocation"]["reason"]
 
     for path in ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"):
@@ -264,12 +273,12 @@ def test_every_operation_answers_strangers_as_the_contract_says(case: AnyCase, a
     case.call_and_validate(app=app, checks=CHECKS)
 
 
-@schema.include(path_regex="^/api/v1/(token|revoke|introspect|consents)").parametrize()
+@schema.include(path_regex="^/api/v1/(token|revoke|introspect|consents|notices)").parametrize()
 @FEW
 def test_every_machine_endpoint_answers_a_recipient_as_the_contract_says(
     case: AnyCase, app: Flask, client: ContractClient
 ) -> None:
-    is_bearer = case.method == "DELETE" or "consents" in case.path
+    is_bearer = case.method == "DELETE" or "consents" in case.path or "notices" in case.path
     headers = bearer(admin_token(client)) if is_bearer else basic(*BUDGET)
     case.call_and_validate(app=app, headers=headers, checks=CHECKS)
 
@@ -303,6 +312,18 @@ GOOD_CALLS: dict[str, tuple[str, str, int, Call]] = {
     "nobody's record": (
         "GET", f"{CONSENTS}/{{consent_id}}", 404,
         lambda client, tokens: client.get(f"{CONSENTS}/{NOBODYS_CONSENT}", headers=bearer(tokens["access_token"])),
+    ),
+    "revocation": (
+        "PUT", f"{CONSENTS}/{{consent_id}}/revocation", 204,
+        lambda client, tokens: client.put(f"{CONSENTS}/{tokens['consent_id']}/revocation", json=example("PUT", f"{CONSENTS}/{{consent_id}}/revocation", "request application/json"), headers=bearer(tokens["access_token"])),
+    ),
+    "no revocation": (
+        "GET", f"{CONSENTS}/{{consent_id}}/revocation", 200,
+        lambda client, tokens: client.get(f"{CONSENTS}/{tokens['consent_id']}/revocation", headers=bearer(tokens["access_token"])),
+    ),
+    "notices": (
+        "POST", NOTICES, 200,
+        lambda client, tokens: client.post(NOTICES, json=example("POST", NOTICES, "request application/json"), headers=bearer(admin_token(client))),
     ),
     "DELETE": (
         "DELETE", REVOKE, 204,

@@ -221,12 +221,14 @@ class ConnectionStore:
         *,
         actor: Actor,
         now: datetime,
+        reason: Reason | None = None,
         operator: str | None = None,
         note: str | None = None,
     ) -> ConsentGrant | None:
         """Takes what is `withdrawn` out of a connection, or ends it (None: all of it).
 
-        Where an operator does it, `operator` and `note` are recorded: who it is, and why.
+        `reason` is recorded, or else that of the `actor`. Where an operator does it, `operator` and `note`
+        are recorded: who it is, and why.
 
         Returns the grant as it is afterwards; None where there is no such connection or it had ended before.
         When this returns, no token for what was withdrawn is issued any more.
@@ -235,13 +237,14 @@ class ConnectionStore:
             grant = find_grant(connection, LOCKED_GRANT, of_consent=consent_id)
             if grant is None or grant.ended_at is not None:
                 return None
+            why = reason or _reason(actor)
             told: _Told = {"operator": operator, "note": note, "asked": self._asked}
             left = None if withdrawn is None else narrowed_by(grant, withdrawn)
             if left is None or grant.status_at(now) is not GrantStatus.ACTIVE:
                 kind = EventKind.REVOKED if actor is Actor.CLIENT else EventKind.WITHDRAWN
-                end_grant(connection, grant, kind, actor, _reason(actor), now, **told)
+                end_grant(connection, grant, kind, actor, why, now, **told)
             elif left != grant:
-                narrow_grant(connection, grant, left, actor, _reason(actor), now, **told)
+                narrow_grant(connection, grant, left, actor, why, now, **told)
             return find_grant(connection, GRANT, of_consent=consent_id)
 
     def record_expired(self, *, now: datetime, most: int = AT_ONCE) -> int:

@@ -45,6 +45,13 @@ def limit_tokens_of(client_id: str) -> None:
         _limit("token", (client_id,), most)
 
 
+def limit_polls_of(client_id: str) -> None:
+    """Raises Problem (429) when a recipient asks for notices more often than it may for tokens."""
+    most = services().settings.token_rate_in_force
+    if most:
+        _limit("notices", (client_id,), most)
+
+
 @contextmanager
 def wrong_secrets_counted() -> Iterator[None]:
     """Counts wrong credentials of a client by their address: `invalid_client` within the block.

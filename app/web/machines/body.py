@@ -31,6 +31,16 @@ def read_form(known: Collection[str]) -> Params:
     return params
 
 
+def read_json() -> Any:
+    """The body, which must be JSON (RFC 8259), whatever is in it. Raises OAuthError."""
+    if request.mimetype != "application/json":
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The body must be JSON")
+    try:
+        return json.loads(request.get_data().decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The body is not JSON") from error
+
+
 def _is_form() -> bool:
     return request.mimetype == "application/x-www-form-urlencoded"
 

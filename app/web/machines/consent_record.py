@@ -6,16 +6,12 @@ import re
 import uuid
 
 from flask import Blueprint, Response, jsonify, request, url_for
-from werkzeug.exceptions import NotFound
 
-from app.domain.agreement import effective_agreement
 from app.domain.errors import ErrorCode, OAuthError
-from app.domain.fdx import ConsentGrantRecord, consent_grant
-from app.flow.live_tokens import LiveToken
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
-from app.web.machines.access_token import invalid_token, presented_token
+from app.web.machines.own_consent import find_own, live_token, record_of
 
 bp = Blueprint("consents", __name__)
 
@@ -31,13 +27,13 @@ def list_consents() -> Response:
     `next` is the address of those that are older, where there are any.
     """
     set_correlation_id(str(uuid.uuid4()))
-    live = _live_token()
+    live = live_token()
     if live.connection is not None:
-        return _answer({"consents": [_record(live.connection)]})
+        return _answer({"consents": [record_of(live.connection)]})
     found = services().connections.page_of_client(
         live.client_id, most=MOST_LISTED + 1, older_than=_older_than(live.client_id)
     )
-    answer: dict[str, object] = {"consents": [_record(connection) for connection in found[:MOST_LISTED]]}
+    answer: dict[str, object] = {"consents": [record_of(connection) for connection in found[:MOST_LISTED]]}
     if len(found) > MOST_LISTED:
         last = found[MOST_LISTED - 1].grant.consent_id
         issuer = services().settings.issuer
@@ -46,28 +42,12 @@ def list_consents() -> Response:
 
 
 @bp.get("/api/v1/consents/<uuid:consent_id>")
-def show_consent_record(consent_id: uuid.UUID) -> Response:
+def show_consentrecord_of(consent_id: uuid.UUID) -> Response:
     """Needs an access token of this consent, or the client's own; else the consent is unknown (404)."""
     set_correlation_id(str(uuid.uuid4()))
-    connection = _find(_live_token(), str(consent_id))
+    connection = find_own(live_token(), str(consent_id))
     set_correlation_id(connection.grant.correlation_id)
-    return _answer(_record(connection))
-
-
-def _live_token() -> LiveToken:
-    live = services().live_tokens.find_presented(presented_token())
-    if live is None:
-        raise invalid_token()
-    return live
-
-
-def _find(live: LiveToken, consent_id: str) -> Connection:
-    connection = live.connection or services().connections.find_connection(consent_id)
-    if connection is None or connection.grant.consent_id != consent_id:
-        raise NotFound
-    if connection.grant.client_id != live.client_id:
-        raise NotFound
-    return connection
+    return _answer(record_of(connection))
 
 
 def _older_than(client_id: str) -> Connection | None:
@@ -79,21 +59,6 @@ def _older_than(client_id: str) -> Connection | None:
     if connection is None or connection.grant.client_id != client_id:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "older_than must be one of this client's consents")
     return connection
-
-
-def _record(connection: Connection) -> ConsentGrantRecord:
-    grant, registry = connection.grant, services().registry
-    return consent_grant(
-        grant,
-        agreement=effective_agreement(
-            connection.agreement,
-            registry.clients.get(grant.client_id),
-            registry.find_provider(grant.provider_id),
-        ),
-        narrowed_at=connection.narrowed_at,
-        ending=connection.ending,
-        now=services().clock(),
-    )
 
 
 def _answer(content: object) -> Response:

@@ -1,0 +1,68 @@
+"""What a recipient asks for of its notices, and how it says that it has them (RFC 8936)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from app.domain.notice_poll import Poll
+from app.domain.notices import Notice, notice_claims
+from app.stores.keys import SigningKeys
+from app.stores.ledger.notices import NoticeStore
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PollAnswer:
+    """Security Event Tokens by their jti, and whether there are more."""
+
+    sets: dict[str, str]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticePolls:
+    """Answers polls. Its method raises StoreUnavailable, and may be called again."""
+
+    issuer: str
+    notices: NoticeStore
+    keys: SigningKeys
+    clock: Callable[[], datetime]
+
+    def answer(self, client_id: str, poll: Poll) -> PollAnswer:
+        """Settles what the client has taken or refuses, and then gives it what is left, the oldest first.
+
+        What it takes without saying so it gets again, signed anew.
+        """
+        now = self.clock()
+        taken, refused = self.notices.settle(client_id, taken=poll.taken, refused=poll.refused, now=now)
+        for notice in taken:
+            log_notice("notice_acknowledged", notice, outcome="acknowledged")
+        for notice in refused:
+            log_notice("notice_refused", notice, outcome="dead", err=poll.refused[notice.notice_id])
+        found = self.notices.unsettled_of(client_id, most=poll.most + 1)
+        given = found[: poll.most]
+        return PollAnswer(
+            {
+                notice.notice_id: self.keys.sign_event(notice_claims(notice, issuer=self.issuer, now=now))
+                for notice in given
+            },
+            has_more=len(found) > poll.most,
+        )
+
+
+def log_notice(event: str, notice: Notice, *, outcome: str, **facts: str) -> None:
+    """Logs what became of a notice: of which consent, and nothing of its customer."""
+    _log.info(
+        event,
+        type=notice.type.value,
+        client_id=notice.client_id,
+        provider_id=notice.provider_id,
+        consent_id=notice.consent_id,
+        correlation_id=notice.correlation_id,
+        notice_id=notice.notice_id,
+        outcome=outcome,
+        **facts,
+    )
