@@ -66,20 +66,21 @@ def test_a_customer_shares_what_they_chose_until_the_code_is_replayed(
     customer.choose_accounts(request_id)
 
     # What do you want to share? Two boxes, then the other language and back: the boxes stay.
+    form = f"/consent/{request_id}"
     other = {"en": "fr", "fr": "en"}[lang]
     for language in (other, lang):
-        page = parse_page(client.get(signed_in.location).text)
-        fields = hidden_fields(page, signed_in.location)
+        page = parse_page(client.get(form).text)
+        fields = hidden_fields(page, form)
         boxes = ["TRANSACTIONS", "INVESTMENTS"]
-        client.post(signed_in.location, data={**fields, "language": language, "scope": boxes})
-    page = parse_page(client.get(signed_in.location).text)
+        client.post(form, data={**fields, "language": language, "scope": boxes})
+    page = parse_page(client.get(form).text)
     assert page.one("html").attributes["lang"] == f"{lang}-CA"
     checked = [box.attributes["value"] for box in page.all("input", type="checkbox", checked="")]
     served = ["TRANSACTIONS", "INVESTMENTS"] if provider_id == "1000" else ["TRANSACTIONS"]
     assert checked == served
 
     # Yes. And once more, by a double click.
-    fields = hidden_fields(page, signed_in.location)
+    fields = hidden_fields(page, form)
     answers = [customer.post_answer(request_id, fields, "approve", *checked) for _ in range(2)]
     params = answer_params(answers[0])
     assert answers[1].location == answers[0].location
