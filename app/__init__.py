@@ -24,6 +24,7 @@ from app.flow.pushed import PushFlow
 from app.flow.tokens import TokenFlow
 from app.log_output import OUTPUT
 from app.metrics import Metrics
+from app.notices.waiting import WaitingNotices
 from app.outgoing.bulkhead import Bulkhead
 from app.recipient_keys import RecipientKeys
 from app.registration.file import logos_beside
@@ -118,6 +119,7 @@ def create_app(
     metrics = _start_counting(parts) if settings.metrics_port is not None else None
     if metrics is not None:
         metrics.expose(loaded.LoadedMetrics(settings, parts.registry, parts.keys))
+        metrics.expose(WaitingNotices(NoticeStore(parts.ledger.database), parts.registry, clock))
         http_metrics.init_app(app, metrics)
     files = assets.Assets(
         STATIC,

@@ -22,6 +22,7 @@ from app.domain.consent import OptionalShare
 from app.domain.errors import ErrorCode
 from app.domain.history import EventKind
 from app.domain.language import Language
+from app.domain.notice_registration import NoticeType
 from app.domain.registry import Registry
 from app.domain.tokens import SecretUsed
 from app.metrics_files import MetricsFiles
@@ -40,6 +41,14 @@ _LATER = (
 )
 _ANSWERS_WITH_TOKENS = (EventKind.REDEEMED, EventKind.REFRESHED, "administered")
 _SCOPE_OF: Final[dict[str, str]] = {EventKind.ASKED: "requested_scope", EventKind.APPROVED: "granted_scope"}
+_NOTICE_TYPES = frozenset(NoticeType)
+_NOTICE_OUTCOMES: Final = {
+    "notice_acknowledged": "acknowledged",
+    "notice_delivered": "delivered",
+    "notice_refused": "refused",
+    "notice_failed": "failed",
+    "notice_given_up": "given_up",
+}
 _LIMITS = ("address", "sign_in", "authorize", "token", "notices", "client_authentication")
 _SECRETS = frozenset(SecretUsed)
 _STORES = ("redis", "ledger")
@@ -130,6 +139,12 @@ class Metrics:
             ["provider_id"],
             registry=own,
         )
+        self._notices = Counter(
+            "accord_notices",
+            "Notices to recipients, by what became of a try",
+            ["type", "outcome"],
+            registry=own,
+        )
         self._limited = Counter(
             "accord_rate_limited", "Requests that exceeded a rate limit", ["limit"], registry=own
         )
@@ -181,6 +196,7 @@ class Metrics:
             "accounts_listed": self._count_list,
             "accounts_unavailable": self._count_list,
             "accounts_none": lambda entry: self._no_accounts.labels(self._provider(entry)).inc(),
+            **dict.fromkeys(_NOTICE_OUTCOMES, self._count_notice),
             "rate_limited": lambda entry: self._limited.labels(_known(entry.get("limit"), _LIMITS)).inc(),
             "turned_away": lambda _: self._turned_away.inc(),
             "csrf_refused": lambda _: self._forms.inc(),
@@ -316,6 +332,10 @@ class Metrics:
         provider_id = self._provider(entry)
         self._lists.labels(_known(entry.get("outcome"), _LIST_OUTCOMES), provider_id).inc()
         self._list_seconds.labels(provider_id).observe(float(entry["seconds"]))
+
+    def _count_notice(self, entry: Entry) -> None:
+        outcome = _NOTICE_OUTCOMES[entry["event"]]
+        self._notices.labels(_known(entry.get("type"), _NOTICE_TYPES), outcome).inc()
 
     def _client(self, entry: Entry) -> str:
         return _known(entry.get("client_id"), self._clients)

@@ -6,7 +6,9 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,16 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.clock import utc_now
 from app.development.embedded import EmbeddedValkey
 from app.loaded import VERSION, LoadedMetrics
 from app.metrics import Metrics
+from app.notices.waiting import WaitingNotices
 from app.settings import Settings
 from app.stores.keys import SigningKeys
 from app.stores.ledger import migrations
+from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.notices import NoticeStore
 from tests.support.builders import CALLBACK, a_client, a_query, a_registry
 from tests.support.customer import BUDGET, carried_params
 from tests.support.page_contract import ContractClient
@@ -283,6 +289,23 @@ def test_which_of_its_secrets_a_recipient_uses_is_counted() -> None:
     assert "another" not in text
 
 
+def test_what_became_of_notices_is_counted_by_their_type() -> None:
+    metrics = Metrics(a_registry(), {}, lost_lines=lambda: 0)
+    for event in (
+        "notice_acknowledged",
+        "notice_delivered",
+        "notice_refused",
+        "notice_failed",
+        "notice_given_up",
+    ):
+        metrics.count_event({"event": event, "type": "CONSENT_REVOKED"})
+    metrics.count_event({"event": "notice_delivered", "type": "who knows"})
+    said = metrics.exposition().decode()
+    for outcome in ("acknowledged", "delivered", "refused", "failed", "given_up"):
+        assert f'accord_notices_total{{outcome="{outcome}",type="CONSENT_REVOKED"}} 1.0' in said
+    assert 'accord_notices_total{outcome="delivered",type="unknown"} 1.0' in said
+
+
 def test_customers_without_an_account_to_share_are_counted() -> None:
     metrics = Metrics(a_registry(), {}, lost_lines=lambda: 0)
     metrics.count_event({"event": "accounts_none", "provider_id": "1000"})
@@ -307,7 +330,9 @@ def test_the_lists_of_accounts_of_a_bank_are_counted_and_timed() -> None:
 def test_every_metric_on_the_dashboard_and_in_the_alerts_exists(settings: Settings) -> None:
     metrics = Metrics(a_registry(), {"redis": lambda: 0}, lambda: 0)
     metrics.expose(LoadedMetrics(settings, a_registry(), SigningKeys(settings.signing_keys)))
-    exposed = metrics.exposition().decode()
+    with closing(Ledger(settings.ledger_url.get_secret_value(), timeout=timedelta(seconds=1))) as ledger:
+        metrics.expose(WaitingNotices(NoticeStore(ledger.database), a_registry(), utc_now))
+        exposed = metrics.exposition().decode()
     names = {SUFFIX.sub("", family.name) for family in text_string_to_metric_families(exposed)}
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text(encoding="utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]

@@ -55,18 +55,29 @@ class _Seconds(click.FloatRange):
     show_default=True,
     help="ACCORD_REFRESH_TOKEN_IDLE",
 )
+@click.option(
+    "--notice-days",
+    type=click.IntRange(min=7, max=365 * _MOST_YEARS),
+    default=90,
+    show_default=True,
+    help="Since what it tells happened.",
+)
 @click.option("--yes", is_flag=True, help="Delete; without it, only what would be deleted is said.")
-def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes: bool) -> None:
+def prune(
+    url: str, years: int, token_days: int, refresh_token_idle: float, notice_days: int, yes: bool
+) -> None:
     """Deletes records whose retention period is over; without --yes it only counts them.
 
     Decisions, grants and events are deleted --years after the consent ended or was denied, refresh tokens
     --token-days after they stopped working, and the texts of pages and agreements when no remaining decision
-    refers to them. Consents in force are never deleted.
+    refers to them. Notices are deleted --notice-days after what they tell, whether or not the recipient has
+    taken them; that it has is an event. Consents in force are never deleted.
     """
     policy = Policy(
         records=years * _YEAR,
         tokens=timedelta(days=token_days),
         token_idle=timedelta(seconds=refresh_token_idle),
+        notices=timedelta(days=notice_days),
     )
     now = utc_now()
     with open_database(url) as database:
@@ -85,6 +96,7 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes:
         refresh_tokens=forgotten.refresh_tokens,
         screens=forgotten.screens,
         agreements=forgotten.agreements,
+        notices=forgotten.notices,
     )
     click.echo(f"deleted {_in_words(forgotten)}")
 
@@ -92,5 +104,5 @@ def prune(url: str, years: int, token_days: int, refresh_token_idle: float, yes:
 def _in_words(much: Forgettable) -> str:
     return (
         f"{much.consents} consents with {much.events} events, {much.refresh_tokens} refresh tokens, "
-        f"{much.screens} screens and {much.agreements} agreements"
+        f"{much.screens} screens, {much.agreements} agreements and {much.notices} notices"
     )

@@ -46,7 +46,7 @@ def test_without_a_yes_it_is_only_said_what_would_go(
     said = operate("prune")
     assert (said.exit_code, said.stderr) == (0, "")
     assert said.stdout == (
-        "would delete 1 consents with 2 events, 0 refresh tokens, 0 screens and 0 agreements; "
+        "would delete 1 consents with 2 events, 0 refresh tokens, 0 screens, 0 agreements and 0 notices; "
         "with --yes it does\n"
     )
     assert len(recorded["decisions"]) == 1
@@ -58,7 +58,9 @@ def test_with_a_yes_it_goes_and_the_log_says_so(
     approve(ledger, "old", LONG_AGO)
     approve(ledger, "new", datetime.now(UTC))
     said = operate("prune", "--yes")
-    assert said.stdout == ("deleted 1 consents with 2 events, 0 refresh tokens, 0 screens and 0 agreements\n")
+    assert said.stdout == (
+        "deleted 1 consents with 2 events, 0 refresh tokens, 0 screens, 0 agreements and 0 notices\n"
+    )
     event = json.loads(said.stderr)
     assert (event["event"], event["actor"], event["consents"]) == ("ledger_pruned", "operator", 1)
     assert [row["consent_id"] for row in recorded["decisions"]] == ["c-new"]

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, delete, exists, func, or_, select
 
 from app.stores.ledger.database import Database
+from app.stores.ledger.notices import NoticeStore
 from app.stores.ledger.schema import agreements, decisions, events, grants, refresh_tokens, screens
 from app.stores.ledger.statements import DatabaseConnection
 
@@ -27,12 +28,14 @@ MOST_EVENTS_AT_ONCE: Final = 5000
 class Policy:
     """How long records are kept: of a consent, since it ended or was denied; of a token, since it died.
 
-    `token_idle` is how long a token may be unused before it dies.
+    `token_idle` is how long a token may be unused before it dies. Of a notice, since what it tells happened:
+    a recipient has that long to ask for it.
     """
 
     records: timedelta
     tokens: timedelta
     token_idle: timedelta
+    notices: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Forgettable:
     refresh_tokens: int = 0
     screens: int = 0
     agreements: int = 0
+    notices: int = 0
 
     @property
     def is_something(self) -> bool:
@@ -56,6 +60,7 @@ class Forgettable:
             self.refresh_tokens + other.refresh_tokens,
             self.screens + other.screens,
             self.agreements + other.agreements,
+            self.notices + other.notices,
         )
 
 
@@ -80,6 +85,7 @@ class RetentionStore:
 
     def __init__(self, database: Database, policy: Policy) -> None:
         self._database = database
+        self._notices = NoticeStore(database)
         self._policy = policy
 
     def count(self, *, now: datetime) -> Forgettable:
@@ -87,6 +93,7 @@ class RetentionStore:
         over = self._over(now)
         is_kept = decisions.c.consent_id.not_in(over)
         happened = sum(self._count_events(portion) for portion in self._portions(now))
+        old_notices = self._notices.count_older(now - self._policy.notices)
         with self._database.reading() as connection:
             return Forgettable(
                 consents=_count(connection, decisions, decisions.c.consent_id.in_(over)),
@@ -100,6 +107,7 @@ class RetentionStore:
                 agreements=_count(
                     connection, agreements, _old(_AGREEMENTS, now), _unanswered(_AGREEMENTS, is_kept)
                 ),
+                notices=old_notices,
             )
 
     def forget(self, *, now: datetime) -> Iterator[Forgettable]:
@@ -114,6 +122,8 @@ class RetentionStore:
             yield Forgettable(screens=many)
         while many := self._forget_texts(_AGREEMENTS, now):
             yield Forgettable(agreements=many)
+        while many := self._notices.forget_older(now - self._policy.notices):
+            yield Forgettable(notices=many)
 
     def _portions(self, now: datetime) -> Iterator[list[str]]:
         """The consent_ids to delete, in the order of their answers, MOST_AT_ONCE at a time."""

@@ -18,6 +18,7 @@ from app.stores.ledger.rows import agreement_row, screen_row
 from app.stores.ledger.schema import agreements, screens
 from tests.support.builders import NOON, a_client, a_decision, a_grant, a_provider
 from tests.support.ledger_tables import LedgerTables
+from tests.support.notices import put_notices
 
 YEAR = timedelta(days=365)
 DAY = timedelta(days=1)
@@ -134,7 +135,8 @@ def test_a_refresh_token_is_forgotten_a_year_after_it_died_and_its_consent_is_no
     kept.approve("a")
     if withdrawn_after is not None:
         kept.withdraw("a", withdrawn_after)
-    assert kept.forget(dead_after - SECOND) == Forgettable()
+    told = 0 if withdrawn_after is None else 1
+    assert kept.forget(dead_after - SECOND) == Forgettable(notices=told)
     assert kept.forget(dead_after) == Forgettable(refresh_tokens=1)
     assert database.rows("refresh_tokens") == []
     assert len(database.rows("grants")) == 1
@@ -168,7 +170,7 @@ def test_what_was_agreed_is_kept_while_an_answer_refers_to_it(kept: Kept, databa
     kept.approve("a", agreement=AGREEMENT, redeemed=False)
     kept.approve("b", agreement=AGREEMENT, redeemed=False)
     kept.withdraw("a", after=DAY)
-    assert kept.forget(8 * YEAR - SECOND) == Forgettable(consents=1, events=3)
+    assert kept.forget(8 * YEAR - SECOND) == Forgettable(consents=1, events=3, notices=1)
     assert len(database.rows("agreements")) == 1
     assert kept.forget(8 * YEAR).agreements == 1
     assert database.rows("agreements") == []
@@ -183,6 +185,19 @@ def test_what_was_agreed_and_nobody_refers_to_is_kept_for_thirty_days(
     assert kept.forget(30 * DAY - SECOND) == Forgettable()
     assert kept.forget(30 * DAY) == Forgettable(agreements=1)
     assert [row["agreement_hash"] for row in database.rows("agreements")] == [new.agreement_hash]
+
+
+def test_a_notice_is_forgotten_after_ninety_days_taken_or_not_and_the_event_stays(
+    kept: Kept, database: LedgerTables
+) -> None:
+    kept.approve("a")
+    kept.withdraw("a", after=DAY)
+    put_notices(database, "taken", state="delivered", settled_at=NOON)
+    assert kept.forget(90 * DAY) == Forgettable()
+    assert kept.forget(91 * DAY) == Forgettable(notices=1)
+    assert kept.forget(91 * DAY + SECOND) == Forgettable(notices=1)
+    assert database["notices"] == []
+    assert ("c-a", "withdrawn") in database.events()
 
 
 def test_more_than_one_portion_is_forgotten_in_several_transactions(

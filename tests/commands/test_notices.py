@@ -1,0 +1,76 @@
+"""Operators see what recipients have not been told, and have it sent again."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.commands.notices import notices
+from app.stores.ledger.deliveries import PAUSED_AFTER, DeliveryStore
+from app.stores.ledger.ledger import Ledger
+from tests.commands.consents import Operate
+from tests.support.builders import NOON
+from tests.support.ledger_tables import LedgerTables
+from tests.support.notices import put_notices
+
+
+@pytest.fixture
+def operate(ledger_url: str) -> Operate:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(notices, arguments, env={"ACCORD_LEDGER_URL": ledger_url})
+
+    return run
+
+
+@pytest.fixture
+def deliveries(ledger: Ledger) -> DeliveryStore:
+    return DeliveryStore(ledger.database)
+
+
+def test_a_list_says_of_each_recipient_what_it_has_and_what_is_wrong(
+    operate: Operate, deliveries: DeliveryStore, recorded: LedgerTables
+) -> None:
+    assert operate("list").stdout == "0 recipients have notices\n"
+    put_notices(recorded, "a", "b")
+    put_notices(recorded, "c", client_id="dc-loans", state="delivered", settled_at=NOON)
+    for _ in range(PAUSED_AFTER):
+        deliveries.endpoint_failed("dc-budget", now=NOON, pause=timedelta(minutes=1))
+    deliveries.endpoint_failed("dc-shop", now=NOON, pause=timedelta(minutes=1))
+    deliveries.disable_endpoint("dc-gone", "410 Gone", now=NOON)
+    budget = (
+        "dc-budget: 2 waiting; the oldest that it has not taken is of 2026-11-24T12:00:00+00:00; "
+        "paused until 2026-11-24T12:01:00+00:00 after 10 failures"
+    )
+    assert operate("list").stdout.splitlines() == [
+        budget,
+        "dc-gone: no notices; disabled since 2026-11-24T12:00:00+00:00 (410 Gone)",
+        "dc-loans: 1 delivered",
+        "dc-shop: no notices; 1 failures running",
+        "4 recipients have notices",
+    ]
+    assert operate("list", "dc-budget").stdout.splitlines() == [budget]
+    assert operate("list", "nobody").stdout == "nobody: no notices\n"
+
+
+def test_what_was_given_up_is_due_again_and_the_journal_says_so(
+    operate: Operate, deliveries: DeliveryStore, recorded: LedgerTables
+) -> None:
+    put_notices(recorded, "a", "b", state="dead", attempts=9)
+    said = operate("retry", "dc-budget")
+    assert said.stdout == "2 notices to dc-budget are due now\n"
+    line = json.loads(said.stderr)
+    assert (line["event"], line["client_id"], line["notices"]) == ("notices_retried", "dc-budget", 2)
+    assert {(row["state"], row["attempts"]) for row in recorded["notices"]} == {("waiting", 0)}
+
+
+def test_a_recipient_that_is_back_is_enabled_once(
+    operate: Operate, deliveries: DeliveryStore, recorded: LedgerTables
+) -> None:
+    deliveries.disable_endpoint("dc-budget", "410 Gone", now=NOON)
+    said = operate("enable", "dc-budget")
+    assert said.stdout == "dc-budget is sent notices again\n"
+    assert json.loads(said.stderr)["event"] == "notices_enabled"
+    assert recorded["notice_endpoints"] == []
+    again = operate("enable", "dc-budget")
+    assert (again.exit_code, again.stderr) == (1, "Error: dc-budget: nothing has failed there\n")
