@@ -8,6 +8,7 @@ which is the task of a proxy.
 import gzip
 import hashlib
 import mimetypes
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +62,10 @@ class Assets:
         self._is_live = is_live
         self._others = others
         self._themes = {_theme_name(colour): css.encode() for colour, css in themes.items()}
-        self._stamps = _stamps(self._files())
-        self._by_name = self._read()
-
-    def _files(self) -> dict[str, Path]:
-        own = {path.relative_to(self._folder).as_posix(): path for path in self._folder.rglob("*")}
-        return {name: path for name, path in {**own, **self._others}.items() if path.is_file()}
+        self._watched: list[Path] = []
+        self._stamps: list[int] = []
+        self._by_name: Mapping[str, Asset] = {}
+        self._read()
 
     def address(self, name: str) -> str:
         """The path at which the file is served. Raises KeyError for a file that does not exist."""
@@ -87,16 +86,19 @@ class Assets:
         return None if asset is None else (asset, name != asset.name)
 
     def _current(self) -> Mapping[str, Asset]:
-        if self._is_live:
-            files = self._files()
-            stamps = _stamps(files)
-            if stamps != self._stamps:
-                self._stamps, self._by_name = stamps, self._read()
+        if self._is_live and self._stamps != list(map(_stamp, self._watched)):
+            self._read()
         return self._by_name
 
-    def _read(self) -> dict[str, Asset]:
-        contents = {name: path.read_bytes() for name, path in self._files().items()}
-        return _by_both_names({**contents, **self._themes})
+    def _read(self) -> None:
+        """Reads all files. A folder is watched, too, since it changes when a file comes or goes."""
+        inside = list(self._folder.rglob("*"))
+        self._watched = [self._folder, *inside, *self._others.values()]
+        self._stamps = list(map(_stamp, self._watched))
+        own = {path.relative_to(self._folder).as_posix(): path for path in inside}
+        files = {name: path for name, path in {**own, **self._others}.items() if path.is_file()}
+        contents = {name: path.read_bytes() for name, path in files.items()}
+        self._by_name = _by_both_names({**contents, **self._themes})
 
 
 def init_app(app: Flask, assets: Assets) -> None:
@@ -142,8 +144,12 @@ def _answer(asset: Asset, cache_control: str) -> Response:
     return response
 
 
-def _stamps(files: Mapping[str, Path]) -> dict[str, int]:
-    return {name: path.stat().st_mtime_ns for name, path in files.items()}
+def _stamp(path: Path) -> int:
+    """When it was changed last; 0 where it is gone."""
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116  # half the time of Path.stat, for each file and request
+    except FileNotFoundError:
+        return 0
 
 
 def _theme_name(colour: str) -> str:

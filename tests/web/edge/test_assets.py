@@ -84,6 +84,20 @@ def test_an_edited_file_has_another_name_at_once_in_development_and_only_there(t
     assert fixed.address("a.css") == before
 
 
+def test_a_file_that_comes_or_goes_is_noticed_in_development(tmp_path: Path) -> None:
+    (tmp_path / "logos").mkdir()
+    other = tmp_path / "other.svg"
+    live = Assets(tmp_path / "logos", is_live=True, others={"b.svg": other})
+    assert live.find("b.svg") is None
+    other.write_text("<svg/>")
+    assert live.find("b.svg") is not None
+    (tmp_path / "logos" / "a.svg").write_text("<svg/>")
+    assert live.find("a.svg") is not None
+    (tmp_path / "logos" / "a.svg").unlink()
+    other.unlink()
+    assert live.version() == ()
+
+
 def test_an_edited_style_sheet_is_on_the_next_page_in_development_and_is_there(
     settings: Settings, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
