@@ -5,13 +5,15 @@ Statements are built here once, since building one costs more than the database 
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Table, bindparam, select
 
 from app.domain.consent import ConsentDecision, ConsentGrant, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.grants import append_events, queue_for_connection, replaced_event_row, supersede_grant
+from app.stores.ledger.inserting import insert_rows
 from app.stores.ledger.notifying import Happened, write_notices
 from app.stores.ledger.rows import (
     Answered,
@@ -23,7 +25,7 @@ from app.stores.ledger.rows import (
     screen_row,
 )
 from app.stores.ledger.schema import agreements, decisions, grants, screens
-from app.stores.ledger.statements import DatabaseConnection, insert_once
+from app.stores.ledger.statements import DatabaseConnection
 
 _ANSWERS = select(
     decisions,
@@ -41,10 +43,6 @@ _ANSWERS = select(
 _ANSWER_TO = _ANSWERS.where(decisions.c.request_id == bindparam("to_request"))
 _ANSWER_TO_PUSHED = _ANSWERS.where(decisions.c.pushed_id == bindparam("pushed"))
 _ANSWER_UNDER = _ANSWERS.where(decisions.c.consent_id == bindparam("of_consent"))
-_KEEP_SCREEN = insert_once(screens)
-_KEEP_AGREEMENT = insert_once(agreements)
-_RECORD_DECISION = insert(decisions)
-_RECORD_GRANT = insert(grants)
 
 
 class ConnectionChanged(Exception):
@@ -91,24 +89,24 @@ def insert_decision(
         if replaced is not None and replaced.approved_at > grant.approved_at:
             decision = replace(decision, decided_at=replaced.approved_at)
             grant = replace(grant, approved_at=replaced.approved_at)
+    rows: dict[Table, dict[str, Any]] = {}
     if shown is not None:
-        connection.change(_KEEP_SCREEN[connection.kind], **screen_row(shown.screen, decision.decided_at))
+        rows[screens] = screen_row(shown.screen, decision.decided_at)
     if decision.agreement is not None:
-        agreed = agreement_row(decision.agreement, decision.decided_at)
-        connection.change(_KEEP_AGREEMENT[connection.kind], **agreed)
-    connection.change(_RECORD_DECISION, **decision_row(decision))
+        rows[agreements] = agreement_row(decision.agreement, decision.decided_at)
+    rows[decisions] = decision_row(decision)
     answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [
         event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
         event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
     if grant is not None:
-        if replaced is not None:
-            end = replaced_event_row(replaced, grant)
-            happened.append(end)
-            write_notices(connection, [Happened(replaced, end)], asked)
-        connection.change(_RECORD_GRANT, **grant_row(grant))
-    append_events(connection, *happened)
+        rows[grants] = grant_row(grant)
+    insert_rows(connection, rows, *happened)
+    if grant is not None and replaced is not None:
+        end = replaced_event_row(replaced, grant)
+        append_events(connection, end)
+        write_notices(connection, [Happened(replaced, end)], asked)
     return Answered(decision, grant, replaced)
 
 

@@ -4,7 +4,7 @@ Statements are built here once, since building one costs more than the database 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -189,16 +189,25 @@ def _expired_row(grant: ConsentGrant, *, operator: str | None = None, note: str 
 
 def append_events(connection: DatabaseConnection, *rows: EventRow) -> None:
     """Appends events, in this order, in one statement. No event is ever changed."""
-    values = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
-    connection.change(_append(len(rows)), **values)
+    connection.change(appending(len(rows), names_present(rows)), **event_values(rows))
+
+
+def event_values(rows: Sequence[EventRow]) -> dict[str, Any]:
+    """The values of events for the statement that appends them."""
+    names = names_present(rows)
+    return {f"{name}_{number}": dict(row)[name] for number, row in enumerate(rows) for name in names}
+
+
+def names_present(rows: Sequence[EventRow]) -> tuple[str, ...]:
+    """The columns in which one of the rows has a value."""
+    return tuple(name for name in rows[0] if any(dict(row)[name] is not None for row in rows))
 
 
 @cache
-def _append(count: int) -> Insert:
-    """The statement that appends `count` events."""
-    columns = [column for column in events.columns if not column.primary_key]
+def appending(count: int, names: tuple[str, ...]) -> Insert:
+    """The statement that appends `count` events, with a value for each of these columns."""
     rows = [
-        {column.name: bindparam(f"{column.name}_{number}", type_=column.type) for column in columns}
+        {name: bindparam(f"{name}_{number}", type_=events.c[name].type) for name in names}
         for number in range(count)
     ]
     return insert(events).values(rows).inline()

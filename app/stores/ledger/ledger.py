@@ -20,15 +20,15 @@ from app.stores.ledger.decisions import (
     insert_decision,
 )
 from app.stores.ledger.grants import LOCKED_GRANT, append_events, end_grant, find_grant
+from app.stores.ledger.inserting import insert_rows
 from app.stores.ledger.refresh_tokens import (
     find_grant_of_token,
     find_refreshable_grant,
-    keep_token,
     replace_unused_token,
     use_token,
 )
-from app.stores.ledger.rows import Answered, event_row
-from app.stores.ledger.schema import UtcDateTime, decisions, grants
+from app.stores.ledger.rows import Answered, event_row, token_row
+from app.stores.ledger.schema import UtcDateTime, decisions, grants, refresh_tokens
 from app.stores.ledger.statements import DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
 
@@ -161,9 +161,10 @@ class Ledger:
         with self.database.writing() as connection:
             grant = find_grant(connection, _REDEEM, **code, at=now)
             if grant is not None:
-                keep_token(connection, token_hash, grant.consent_id, now=now)
-                append_events(
-                    connection, event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now)
+                insert_rows(
+                    connection,
+                    {refresh_tokens: token_row(token_hash, grant.consent_id, now)},
+                    event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now),
                 )
                 return Redeemed(grant)
             redeemed = find_grant(connection, _REDEEMED, **code)

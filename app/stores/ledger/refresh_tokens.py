@@ -1,4 +1,4 @@
-"""What the ledger does to refresh tokens inside a transaction: keeps, replaces, finds, uses and revokes them.
+"""What the ledger does to refresh tokens inside a transaction: replaces, finds, uses and revokes them.
 
 The ledger knows a refresh token by its hash alone. Statements are built here once, since building one costs
 more than the database takes to run it.
@@ -7,7 +7,7 @@ more than the database takes to run it.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from app.domain.consent import ConsentGrant
 from app.stores.ledger.rows import grant_from
@@ -22,7 +22,6 @@ _WITH_GRANT = select(grants).select_from(
     refresh_tokens.join(grants, grants.c.consent_id == refresh_tokens.c.consent_id)
 )
 
-_KEEP = insert(refresh_tokens)
 _REPLACE_UNUSED = (
     update(refresh_tokens)
     .where(
@@ -66,11 +65,6 @@ class RefreshToken:
         never the moment of issue, by which an unused token is known.
         """
         return max(now, self.last_used_at, self.issued_at + timedelta.resolution)
-
-
-def keep_token(connection: DatabaseConnection, token_hash: str, consent_id: str, *, now: datetime) -> None:
-    """Keeps the hash of a token that is issued now."""
-    connection.change(_KEEP, token_hash=token_hash, consent_id=consent_id, issued_at=now, last_used_at=now)
 
 
 def replace_unused_token(

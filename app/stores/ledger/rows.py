@@ -136,6 +136,11 @@ def grant_row(grant: ConsentGrant) -> dict[str, Any]:
     }
 
 
+def token_row(token_hash: str, consent_id: str, now: datetime) -> dict[str, Any]:
+    """The row of a refresh token that is issued now."""
+    return {"token_hash": token_hash, "consent_id": consent_id, "issued_at": now, "last_used_at": now}
+
+
 def grant_from(row: Any) -> ConsentGrant:
     return _grant_from(row, granted_scope=row.granted_scope, approved_at=row.approved_at)
 

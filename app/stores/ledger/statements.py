@@ -10,8 +10,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Dialect, Executable
 from sqlalchemy.types import TypeEngine
 
 
@@ -80,14 +79,6 @@ class CompiledStatements:
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self.dialect, list(values))
         return compiled
-
-
-def insert_once(table: Table) -> Mapping[str, Executable]:
-    """The statement, by kind of database, that inserts a row of `table` unless its key is there."""
-    return {
-        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
-        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
-    }
 
 
 class DatabaseConnection:

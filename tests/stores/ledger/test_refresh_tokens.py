@@ -4,17 +4,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from app.domain.history import Actor, EventKind, Reason
 from app.stores.ledger.database import Database
+from app.stores.ledger.inserting import insert_rows
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.refresh_tokens import (
     RefreshToken,
     find_grant_of_token,
     find_refreshable_grant,
-    keep_token,
     replace_unused_token,
     revoke_tokens,
     use_token,
 )
+from app.stores.ledger.rows import event_row, token_row
+from app.stores.ledger.schema import refresh_tokens
+from app.stores.ledger.statements import DatabaseConnection
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.ledger_tables import LedgerTables
 
@@ -59,6 +63,12 @@ def opened(ledger: Ledger) -> Database:
     return ledger.database
 
 
+def keep_token(connection: DatabaseConnection, token_hash: str) -> None:
+    """As a redemption does."""
+    redeemed = event_row(a_grant(), EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, NOON)
+    insert_rows(connection, {refresh_tokens: token_row(token_hash, "consent-1", NOON)}, redeemed)
+
+
 def is_refreshable(opened: Database, token_hash: str) -> bool:
     with opened.reading() as connection:
         idle = timedelta(days=30)
@@ -68,7 +78,7 @@ def is_refreshable(opened: Database, token_hash: str) -> bool:
 
 def test_a_token_that_nobody_has_used_can_be_replaced_and_a_used_one_cannot(opened: Database) -> None:
     with opened.writing() as connection:
-        keep_token(connection, "lost", "consent-1", now=NOON)
+        keep_token(connection, "lost")
         assert not replace_unused_token(connection, "lost", "new", "consent-2", now=NOON)
         assert replace_unused_token(connection, "lost", "new", "consent-1", now=NOON + SECOND)
         assert not replace_unused_token(connection, "lost", "newer", "consent-1", now=NOON + SECOND)
@@ -81,7 +91,7 @@ def test_a_token_that_nobody_has_used_can_be_replaced_and_a_used_one_cannot(open
 
 def test_a_use_is_what_the_next_one_finds(opened: Database) -> None:
     with opened.writing() as connection:
-        keep_token(connection, "a", "consent-1", now=NOON)
+        keep_token(connection, "a")
         use_token(connection, "a", now=NOON)
         assert use_token(connection, "a", now=NOON + SECOND) == RefreshToken(NOON, NOON + INSTANT)
         assert use_token(connection, "b", now=NOON) is None
@@ -92,7 +102,7 @@ def test_all_tokens_of_a_grant_are_revoked_and_still_belong_to_it(
 ) -> None:
     with opened.writing() as connection:
         for token_hash in ("a", "b"):
-            keep_token(connection, token_hash, "consent-1", now=NOON)
+            keep_token(connection, token_hash)
         revoke_tokens(connection, "consent-1", now=NOON + SECOND)
         revoke_tokens(connection, "consent-1", now=NOON + 2 * SECOND)  # the first one stands
         assert use_token(connection, "a", now=NOON + 2 * SECOND) is None
