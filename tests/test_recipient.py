@@ -29,6 +29,7 @@ from examples.recipient import pages
 from examples.recipient.actions import ACTIONS
 from examples.recipient.app import create_app
 from examples.recipient.connections import LIMIT, Connection, Connections
+from examples.recipient.notices import Answers, poll_once
 from examples.recipient.oauth import Accord, Flow, FlowError, Tokens, secret_basic
 from examples.recipient.record import ConsentRecord
 from examples.recipient.wording import LANGUAGES, TEXTS, wording
@@ -897,3 +898,175 @@ def test_french_follows_canadian_typography(text: str) -> None:
     assert not re.search(r"['\"]", text)
     assert not re.search(r"\s[;!?]", text)
     assert not re.search(r"(?<!\u00a0):(?!//)|(?<!\u00a0)%|«(?!\u00a0)|(?<!\u00a0)»", text)
+
+
+# Notices
+
+
+SIGNER = ECKey.generate_key("P-256", {"kid": "one"})
+SECEVENT = "application/secevent+jwt"
+
+
+def a_notice(issuer: str, header: dict[str, str] | None = None, key: ECKey = SIGNER, **changes: Any) -> str:
+    claims = {
+        "iss": issuer,
+        "aud": "dc-budget",
+        "jti": "notice-1",
+        "iat": int(time.time()),
+        "sub_id": {"format": "opaque", "id": "consent-1"},
+        "events": {f"{issuer}/events/consent": {"type": "CONSENT_REVOKED"}},
+        **changes,
+    }
+    return jwt.encode({"alg": "ES256", "typ": "secevent+jwt", "kid": "one", **(header or {})}, claims, key)
+
+
+def of_kind(issuer: str, kind: str) -> dict[str, Any]:
+    return {"events": {f"{issuer}/events/consent": {"type": kind}}}
+
+
+@pytest.fixture
+def accord(recipient: Flask) -> Iterator[str]:
+    """The issuer of an Accord that publishes the key of SIGNER."""
+    answers = {"/jwks": (200, json.dumps({"keys": [SIGNER.as_dict(private=False)]}).encode())}
+    with a_server(answers) as issuer:
+        answers[METADATA] = (200, metadata(issuer))
+        for name in ("accord", "fapi"):
+            recipient.extensions[name].issuer = issuer
+        yield issuer
+
+
+def told(browser: Browser, token: str, content_type: str = SECEVENT) -> TestResponse:
+    return browser.post("/notices", data=token, content_type=content_type)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_after_a_notice_that_a_consent_ended_nothing_of_it_is_left(
+    browser: Browser, accord: str, language: str
+) -> None:
+    make_connection(browser, consent_id="consent-1", record=ConsentRecord.parse(RECORD))
+    taken = told(browser, a_notice(accord))
+    assert (taken.status_code, taken.data) == (202, b"")
+    kept = browser.application.extensions["connections"].find("the-connection")
+    assert (kept.ended, kept.claims, kept.record) == (True, {}, None)
+    page = browser.get(f"/connection?lang={language}").text
+    assert wording(language, "connection.told.ended", bank=wording(language, "provider.1000")) in page
+    assert 'data-ended="true"' in page
+    assert 'data-type="CONSENT_REVOKED"' in page
+    assert 'id="claims"' not in page
+    assert 'id="consent-record"' not in page
+
+
+def test_a_notice_is_about_its_consent_and_no_other(browser: Browser, accord: str) -> None:
+    make_connection(browser, consent_id="consent-2")
+    assert told(browser, a_notice(accord)).status_code == 202
+    assert not browser.application.extensions["connections"].find("the-connection").ended
+
+
+def test_a_notice_that_comes_again_changes_nothing_and_a_later_one_brings_no_ended_consent_back(
+    browser: Browser, accord: str
+) -> None:
+    kept = browser.application.extensions["connections"]
+    make_connection(browser, consent_id="consent-1")
+    narrowed = a_notice(accord, jti="notice-0", **of_kind(accord, "CONSENT_UPDATED"))
+    assert told(browser, narrowed).status_code == 202
+    assert (kept.find("the-connection").told, kept.find("the-connection").ended) == ("CONSENT_UPDATED", False)
+    assert kept.find("the-connection").tokens.expires_at == 0, "it is refreshed before its next use"
+    for token in (a_notice(accord), a_notice(accord), a_notice(accord, jti="n", **of_kind(accord, "X"))):
+        assert told(browser, token).status_code == 202
+        assert kept.find("the-connection").told == "CONSENT_REVOKED"
+    kept.keep(
+        "the-connection", Connection(FLOW, "c", Tokens("a", "r", "", 300, 0), {"iss": "x"}, "consent-1")
+    )
+    assert kept.find("the-connection").claims == {}, "a page that was under way brings nothing back"
+    assert kept.find("the-connection").ended
+
+
+@pytest.mark.parametrize(
+    ("header", "changes", "err"),
+    [
+        ({"typ": "at+jwt"}, {}, "invalid_request"),
+        ({"kid": "another"}, {}, "authentication_failed"),
+        ({}, {"iss": "https://evil.example"}, "invalid_issuer"),
+        ({}, {"aud": "dc-loans"}, "invalid_audience"),
+        ({}, {"aud": ["dc-budget"]}, "invalid_audience"),
+        ({}, {"iat": 99999999999}, "invalid_request"),
+        ({}, {"iat": "now"}, "invalid_request"),
+        ({}, {"events": {}}, "invalid_request"),
+        ({}, {"sub_id": "consent-1"}, "invalid_request"),
+        ({}, {"jti": None, "events": []}, "invalid_request"),
+    ],
+)
+def test_a_notice_that_accord_has_not_made_for_us_is_refused(
+    browser: Browser, accord: str, header: dict[str, str], changes: dict[str, Any], err: str
+) -> None:
+    make_connection(browser, consent_id="consent-1")
+    refused = told(browser, a_notice(accord, header, **changes))
+    assert (refused.status_code, refused.get_json()["err"]) == (400, err)
+    assert refused.get_json()["description"]
+    assert not browser.application.extensions["connections"].find("the-connection").ended
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c", "é", "e30.e30.e30", "[" * 9000])
+def test_what_is_no_notice_is_refused_and_no_crash(browser: Browser, accord: str, token: str) -> None:
+    assert told(browser, token).status_code == 400
+    forged = a_notice(accord, key=ECKey.generate_key("P-256", {"kid": "one"}))
+    assert told(browser, forged).get_json()["err"] == "authentication_failed"
+    assert told(browser, a_notice(accord), content_type="application/json").status_code == 400
+
+
+def test_a_notice_is_for_either_of_our_registrations(browser: Browser, accord: str) -> None:
+    assert told(browser, a_notice(accord, aud="dc-fapi")).status_code == 202
+
+
+def test_a_notice_that_cannot_be_checked_now_is_to_come_again(browser: Browser, issuer: str) -> None:
+    assert told(browser, a_notice(issuer)).status_code == 503
+
+
+@pytest.mark.parametrize("status", [200, 429, 503])
+def test_who_asks_for_notices_says_what_became_of_them(browser: Browser, accord: str, status: int) -> None:
+    """Over HTTP, with an access token of our own; what is refused is said, too."""
+    asked: list[dict[str, Any]] = []
+    sets = {"notice-1": a_notice(accord), "notice-2": a_notice(accord, jti="notice-2", aud="dc-loans")}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(200, metadata(there))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            is_poll = self.path == "/api/v1/notices"
+            if is_poll:
+                asked.append({**json.loads(body), "as": self.headers["Authorization"]})
+            found = {"sets": sets if len(asked) == 1 else {}, "moreAvailable": False} if is_poll else GOOD
+            self.answer(status if is_poll else 200, json.dumps(found).encode())
+
+        def answer(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """It says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    there = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        ours = accord_at(there)
+        make_connection(browser, consent_id="consent-1")
+        if status != 200:
+            with pytest.raises(FlowError):
+                poll_once(browser.application, ours, Answers())
+            return
+        poll_once(browser.application, ours, poll_once(browser.application, ours, Answers()))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    first, second = asked
+    assert first == {"maxEvents": 20, "returnImmediately": True, "ack": [], "setErrs": {}, "as": "Bearer a"}
+    assert second["ack"] == ["notice-1"]
+    assert second["setErrs"]["notice-2"]["err"] == "invalid_audience"
+    assert browser.application.extensions["connections"].find("the-connection").ended

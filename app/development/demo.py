@@ -1,4 +1,5 @@
-"""The demo (`make run`): starts Accord, Valkey, the example recipient, a bank's sign-in and the banks' APIs.
+"""The demo (`make run`): starts Accord with its stores and its deliverer of notices, the example recipient, a
+bank's sign-in and the banks' APIs.
 
 It needs no configuration. It keeps its data in one private folder, `instance/`, and the next start continues
 from there. The stores, keys and secrets are always the demo's own: it never touches those of a real
@@ -64,6 +65,10 @@ class Servers:
         """Starts the OpenID Connect server of the one bank that does not use the sandbox."""
         self._start("bank", ["examples.harbour", str(self.layout.bank_port)], env)
 
+    def start_deliverer(self, env: Mapping[str, str]) -> None:
+        """Starts what tells the recipient that a consent has ended."""
+        self._start("notices", ["flask", "notices", "deliver"], env)
+
     def _start(self, name: str, module: Sequence[str], env: Mapping[str, str]) -> None:
         arguments = [sys.executable, "-m", *module]
         self.running[name] = start_child(arguments, log=self.layout.log(name), env=env, cwd=ROOT)
@@ -117,7 +122,7 @@ def run_demo() -> int:
 def _start(servers: Servers, interruption: Interruption) -> None:
     """Starts all processes. Returns when every server answers, or when a signal asks the demo to stop."""
     layout = servers.layout
-    for name in ("accord", "bank", "bank_api", "recipient", "valkey"):
+    for name in ("accord", "bank", "bank_api", "notices", "recipient", "valkey"):
         layout.log(name).write_bytes(b"")  # a log has one run only, so that it does not grow for ever
     servers.start_bank(foreign_env())
     servers.start("recipient", "examples.recipient.app:create_app()", recipient_env(layout))
@@ -126,6 +131,7 @@ def _start(servers: Servers, interruption: Interruption) -> None:
     migrations.upgrade(layout.ledger_url)
     env = accord_env(layout, redis_url=servers.valkey.url, ledger_url=layout.ledger_url)
     servers.start("accord", "wsgi:app", env)
+    servers.start_deliverer(env)
     deadline = time.monotonic() + _START_SECONDS
     waiting = [
         (layout.port, "/readyz"),

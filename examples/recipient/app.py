@@ -11,6 +11,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import BadRequest, HTTPException
 
+from examples.recipient import notices
 from examples.recipient.actions import accord
 from examples.recipient.bank_data import MOUNTS, BankApi
 from examples.recipient.connections import Connections
@@ -82,6 +83,11 @@ def create_app() -> Flask:
     app.register_error_handler(FlowError, go_to_problem)
     app.register_error_handler(CSRFError, lambda _error: go_to_problem(FlowError("form_expired")))
     app.register_error_handler(HTTPException, lambda error: problem_page("no_page", error.code or 500))
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     app.register_blueprint(bp)
+    if environ.get("RECIPIENT_NOTICES", "push") == "poll":
+        notices.poll_for_ever(app)
+    else:
+        csrf.exempt(notices.bp)  # no browser comes there, and a notice is signed
+        app.register_blueprint(notices.bp)
     return app

@@ -5,7 +5,7 @@ user. Knows nothing of web pages."""
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -31,6 +31,10 @@ ENDPOINTS = (
     "introspection_endpoint",
     "jwks_uri",
 )
+
+
+Refusal = Mapping[str, str]
+"""Why a notice will never be taken: `err` and `description` (RFC 8935 2.3)."""
 
 
 class FlowError(Exception):
@@ -184,15 +188,8 @@ class Accord:
         """The record of a consent of ours. With a token for ourselves (RFC 6749 4.4), which opens it even
         when the consent is over and its own tokens are dead."""
         with flow_errors(), self._session() as session:
-            answer = session.fetch_token(
-                self._endpoint("token_endpoint"),
-                grant_type="client_credentials",
-                scope="client:admin",
-                auth=self.credentials,
-                allow_redirects=False,
-            )
             url = f"{self.issuer.rstrip('/')}/api/v1/consents/{quote(consent_id, safe='')}"
-            shown = self.present(answer["access_token"])
+            shown = self.present(self._own_token(session))
             response = session.request("GET", url, auth=shown, withhold_token=True, allow_redirects=False)
             response.raise_for_status()
             return ConsentRecord.parse(response.json())
@@ -206,14 +203,45 @@ class Accord:
             client_id={"essential": True, "value": self.client_id},
             exp={"essential": True},
         )
+        keys = self.signing_keys()
         with flow_errors():
-            keys = KeySet.import_key_set(self._get_json(self._endpoint("jwks_uri")))
             # RFC 8725 3.1: the algorithm is ours to fix, not the token's to choose.
             token = jwt.decode(access_token, keys, algorithms=["ES256"])
             if token.header.get("typ") != "at+jwt":
                 raise FlowError("unverified_token", "typ")
             expected.validate(token.claims)
             return token.claims
+
+    def signing_keys(self) -> KeySet:
+        """The keys with which Accord signs tokens and notices. They change: nobody keeps them for long."""
+        with flow_errors():
+            return KeySet.import_key_set(self._get_json(self._endpoint("jwks_uri")))
+
+    def poll_notices(
+        self, *, taken: Iterable[str], refused: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, str]:
+        """RFC 8936: says what became of the notices before, and returns those that wait, by their `jti`."""
+        asked: dict[str, Any] = {"maxEvents": 20, "returnImmediately": True}
+        asked |= {"ack": list(taken), "setErrs": dict(refused)}
+        with flow_errors(), self._session() as session:
+            url = f"{self.issuer.rstrip('/')}/api/v1/notices"
+            shown = self.present(self._own_token(session))
+            response = session.request(
+                "POST", url, json=asked, auth=shown, withhold_token=True, allow_redirects=False
+            )
+            response.raise_for_status()
+            return {str(jti): str(token) for jti, token in response.json()["sets"].items()}
+
+    def _own_token(self, session: OAuth2Session) -> str:
+        """An access token for ourselves (RFC 6749 4.4)."""
+        answer = session.fetch_token(
+            self._endpoint("token_endpoint"),
+            grant_type="client_credentials",
+            scope="client:admin",
+            auth=self.credentials,
+            allow_redirects=False,
+        )
+        return str(answer["access_token"])
 
     def _ask(self, grant_type: str, **fields: str) -> Tokens:
         with flow_errors(), self._session() as session:

@@ -7,6 +7,7 @@ from examples.recipient.wording import wording
 from tests.browser.test_bank_sign_in import press_at_bank
 from tests.browser.test_connections import STOP_ALL, look, open_newest
 from tests.browser.visit import CONTINUE, Visit
+from tests.support.waiting import wait_until
 
 SHOWN = ("ACCOUNT_DETAILED", "TRANSACTIONS")
 
@@ -17,6 +18,17 @@ def connect(visit: Visit, *boxes: str, lang: str, provider_id: str = "1000") -> 
     visit.check(*boxes)
     visit.approve()
     visit.go_to_recipient(f"/connection?lang={lang}")
+
+
+def await_notice(visit: Visit, kind: str, *, lang: str) -> None:
+    """Opens the recipient's page until it says that the bank has told it of this."""
+    wait_until(lambda: notice_on(visit, lang) == kind)
+
+
+def notice_on(visit: Visit, lang: str) -> str | None:
+    visit.go_to_recipient(f"/connection?lang={lang}")
+    notice = visit.page.locator("#notice")
+    return notice.get_attribute("data-type") if notice.count() else None
 
 
 @pytest.mark.parametrize("provider_id", ["1000", "2000"])
@@ -35,10 +47,9 @@ def test_a_customer_sees_what_they_share_until_they_stop_at_the_bank(
     open_newest(visit)
     visit.press(STOP_ALL)
     visit.press("button[value=all]")
-    visit.go_to_recipient(f"/connection?lang={lang}")
+    await_notice(visit, "CONSENT_REVOKED", lang=lang)
     bank = wording(lang, f"provider.{provider_id}")
-    expect(visit.page.locator("#refused")).to_have_text(wording(lang, "connection.refused", bank=bank))
-    expect(visit.page.locator("#refusal")).to_have_attribute("data-code", "602")
+    expect(visit.page.locator("#told")).to_have_text(wording(lang, "connection.told.ended", bank=bank))
     expect(data).to_have_count(0)
     look(visit)
 

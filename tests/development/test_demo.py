@@ -167,6 +167,7 @@ def test_every_address_of_the_registration_is_that_of_the_port_that_was_chosen(t
     banks = {f"http://localhost:8002/{bank}" for bank in ("maple", "northern", "harbour")}
     assert addresses == {
         "http://localhost:8003/callback",
+        "http://localhost:8003/notices",
         "http://localhost:8001",
         "http://localhost:8001/fdx",
         *banks,

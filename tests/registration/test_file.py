@@ -231,6 +231,7 @@ def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() ->
         "providers[2000].sign_in: sandbox sign-in does not work in production",
         "providers[1000].accounts.from: the sandbox does not work in production",
         "providers[3000].oidc.issuer: http does not work in production",
+        "recipients[dc-budget].notices.address: http does not work in production",
         "providers[1000].audience: http does not work in production",
     } <= {fault.partition(": ")[2] for fault in faults}
     audiences = [f'audience = "http://localhost:8003/{bank}"' for bank in ("maple", "northern", "harbour")]
@@ -242,6 +243,7 @@ def test_the_demo_is_refused_in_production_for_each_secret_and_each_sandbox() ->
         "demo = true",
         'sign_in = "sandbox"',
         "accounts =",
+        "notices =",
         "oidc =",
         *audiences,
     }

@@ -13,7 +13,7 @@ HOOK = "https://budget.example/notices"
 
 
 def with_notices(tmp_path: Path, notices: str) -> Path:
-    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    text = re.sub(r"^notices = .*\n", "", DEMO_REGISTRY.read_text(encoding="utf-8"), flags=re.MULTILINE)
     path = tmp_path / "registry.toml"
     path.write_text(
         re.sub(r'(client_id = "dc-budget"\n)', rf"\1notices = {notices}\n", text), encoding="utf-8"
