@@ -1,6 +1,6 @@
 """The parameters of one HTTP request, decoded: a query string or a form body (RFC 6749 3.1, appendix B)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -58,15 +58,16 @@ def parse_params(query: bytes) -> Params:
     return Params.from_pairs(pairs)
 
 
-def check_form(params: Params, known: Iterable[str]) -> None:
+def check_form(params: Params, known: Collection[str]) -> None:
     """RFC 6749 3.1, 3.2: each `known` parameter appears at most once, and its value is valid UTF-8.
 
     Malformed text is refused and not repaired. Unknown parameters are ignored, whatever their values are.
     Raises OAuthError `invalid_request`.
     """
-    if any(params.is_repeated(name) for name in known):
+    sent = [name for name in params.values if name in known]
+    if any(params.is_repeated(name) for name in sent):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is repeated")
-    if not all(params.is_text(name) for name in known):
+    if not all(params.is_text(name) for name in sent):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "A parameter is not valid UTF-8 text")
 
 

@@ -16,6 +16,8 @@ from app.stores.keys import generate_signing_keys
 from app.stores.ledger.migrations import upgrade
 
 BROWSERS = 128
+"""Customers of each bank, unless BENCH_VUS says how many there are; the sandbox's sign-in page lists all of them."""
+
 SECRET = "bench-secret-0123456789abcdef0123456789"
 CLUSTERS = (
     '["ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS", "INVESTMENTS", '
@@ -27,7 +29,7 @@ ACCOUNTS = 10
 """Of each customer of the second bank: as many as somebody has who has many."""
 
 
-def customers(accounts: int) -> str:
+def customers(accounts: int, browsers: int) -> str:
     """A customer for each browser, with so many accounts."""
     listed = ", ".join(
         f'{{ account_id = "acc-N-{n}", category = "DEPOSIT_ACCOUNT", type = "SAVINGS", name = "Savings {n}", '
@@ -38,18 +40,18 @@ def customers(accounts: int) -> str:
     return ",\n".join(
         f'    {{ user_name = "user{n}", password = "maple-syrup", subject = "u-{n}", display_name = "User {n}"'
         f"{more.replace('acc-N', f'acc-{n}')} }}"
-        for n in range(BROWSERS)
+        for n in range(browsers)
     )
 
 
-def sandbox(accounts: int) -> str:
+def sandbox(accounts: int, browsers: int) -> str:
     """How customers of a bank sign in here, and what accounts they have, if any."""
     source = 'accounts = { from = "sandbox" }' if accounts else ""
     return f"""
 sign_in = "sandbox"
 {source}
 customers = [
-{customers(accounts)},
+{customers(accounts, browsers)},
 ]
 """
 
@@ -106,12 +108,18 @@ fr = "Pour montrer tous vos comptes au même endroit et vous aider à planifier 
 """
 
 
-def registration(jwk: Mapping[str, str] = MappingProxyType({}), *, bank_port: str = "7900") -> str:
+def registration(
+    jwk: Mapping[str, str] = MappingProxyType({}), *, bank_port: str = "7900", browsers: int = BROWSERS
+) -> str:
     """Three banks, of which the second lists accounts and the third signs its customers in itself, and the recipient.
 
     With a `jwk` there is a second recipient, of the profile of FAPI 2.0, whose public key that is.
     """
-    banks = [bank("1000", sandbox(0)), bank("2000", sandbox(ACCOUNTS)), bank("3000", own_sign_in(bank_port))]
+    banks = [
+        bank("1000", sandbox(0, browsers)),
+        bank("2000", sandbox(ACCOUNTS, browsers)),
+        bank("3000", own_sign_in(bank_port)),
+    ]
     recipients = [recipient("bench-client", f'secret_sha256 = "{hash_secret(SECRET)}"')]
     if jwk:
         members = {**jwk, "kid": "bench-1", "use": "sig", "alg": "ES256"}
@@ -123,7 +131,9 @@ def registration(jwk: Mapping[str, str] = MappingProxyType({}), *, bank_port: st
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     jwk = json.loads(os.environ["BENCH_CLIENT_JWK"])
-    registered = registration(jwk, bank_port=os.environ["BENCH_BANK_PORT"])
+    registered = registration(
+        jwk, bank_port=os.environ["BENCH_BANK_PORT"], browsers=int(os.environ["BENCH_VUS"])
+    )
     (folder / "registry.toml").write_text(registered, encoding="utf-8")
     if not (folder / "keys.json").exists():
         generate_signing_keys(folder / "keys.json")
