@@ -20,7 +20,7 @@ from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import with_notices
 
 YEAR = timedelta(days=365)
 WHY = ("--reason", "a breach at the recipient", "--by", "Robin Roy")
@@ -64,10 +64,8 @@ def said_of(ended: int, *, run_out: int = 0, others: int = 0) -> str:
 
 def a_registration(tmp_path: Path, notices: str) -> str:
     """A registration file in which dc-budget has these notices; its path."""
-    text = DEMO_REGISTRY.read_text(encoding="utf-8")
     path = tmp_path / "registry.toml"
-    registered = 'client_id = "dc-budget"\n'
-    path.write_text(text.replace(registered, f"{registered}notices = {notices}\n", 1), encoding="utf-8")
+    path.write_text(with_notices(notices), encoding="utf-8")
     return str(path)
 
 

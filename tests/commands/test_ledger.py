@@ -17,7 +17,7 @@ from tests.support.applications import services_of
 from tests.support.builders import NOON, a_decision, a_grant, an_account
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import with_notices
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=9 * 365.25)
 
@@ -232,10 +232,8 @@ def test_who_has_asked_is_told_that_a_connection_ran_out(
 ) -> None:
     approve(ledger, "old", LONG_AGO)
     approve(ledger, "of-another", LONG_AGO, client_id="dc-loans")
-    text = DEMO_REGISTRY.read_text(encoding="utf-8")
-    registered, asks = 'client_id = "dc-budget"\n', '["CONSENT_REVOKED", "CONSENT_EXPIRED"]'
     path = tmp_path / "registry.toml"
-    path.write_text(text.replace(registered, f"{registered}notices = {{ events = {asks} }}\n", 1), "utf-8")
+    path.write_text(with_notices('{ events = ["CONSENT_REVOKED", "CONSENT_EXPIRED"] }'), encoding="utf-8")
     assert operate("expire", "--registry", str(path)).stdout.startswith("2 connections had run out")
     assert [(row["client_id"], row["type"]) for row in recorded["notices"]] == [
         ("dc-budget", "CONSENT_EXPIRED")

@@ -7,24 +7,21 @@ import pytest
 
 from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
 from app.registration.file import RegistryError, read_registry
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY, with_notices
 
 HOOK = "https://budget.example/notices"
 
 
-def with_notices(tmp_path: Path, notices: str) -> Path:
-    text = re.sub(r"^notices = .*\n", "", DEMO_REGISTRY.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def registration(tmp_path: Path, notices: str) -> Path:
     path = tmp_path / "registry.toml"
-    path.write_text(
-        re.sub(r'(client_id = "dc-budget"\n)', rf"\1notices = {notices}\n", text), encoding="utf-8"
-    )
+    path.write_text(with_notices(notices), encoding="utf-8")
     return path
 
 
 def fault_of(tmp_path: Path, notices: str, *, allow_demo: bool = True) -> str:
     with pytest.raises(RegistryError) as raised:
-        read_registry(with_notices(tmp_path, notices), allow_demo=allow_demo)
-    (fault,) = [fault for fault in raised.value.faults if "notices" in fault]
+        read_registry(registration(tmp_path, notices), allow_demo=allow_demo)
+    (fault,) = [fault for fault in raised.value.faults if "[dc-budget].notices" in fault]
     return re.sub(r"^\S+:\d+: recipients\[dc-budget\]\.", "", fault)
 
 
@@ -50,7 +47,7 @@ def fault_of(tmp_path: Path, notices: str, *, allow_demo: bool = True) -> str:
 def test_a_recipient_says_where_and_of_what_it_is_told(
     tmp_path: Path, notices: str, registered: NoticesRegistration
 ) -> None:
-    registry = read_registry(with_notices(tmp_path, notices), allow_demo=True)
+    registry = read_registry(registration(tmp_path, notices), allow_demo=True)
     client = registry.clients["dc-budget"]
     assert (client.notices, client.notice_address) == (registered, registered.address)
     assert registry.events_asked("dc-budget") == registered.events

@@ -47,11 +47,16 @@ def with_bank(issuer: str, text: str | None = None) -> str:
 
 def told_at(address: str, *, of: str = "dc-budget", text: str | None = None) -> str:
     """`text`, or the demo's registration, in which the recipient `of` is sent its notices to `address`."""
+    return with_notices(f'{{ address = "{address}" }}', of=of, text=text)
+
+
+def with_notices(notices: str, *, of: str = "dc-budget", text: str | None = None) -> str:
+    """`text`, or the demo's registration, in which the recipient `of` has these `notices` and no others."""
     text = DEMO_REGISTRY.read_text(encoding="utf-8") if text is None else text
     before, start, recipient = text.partition(f'client_id = "{of}"\n')
     recipient, separator, after = recipient.partition("[[")
     recipient = re.sub(r"^notices = .*\n", "", recipient, flags=re.MULTILINE)
-    return f'{before}{start}notices = {{ address = "{address}" }}\n{recipient}{separator}{after}'
+    return f"{before}{start}notices = {notices}\n{recipient}{separator}{after}"
 
 
 PRODUCTION_REGISTRY = """

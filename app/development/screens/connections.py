@@ -70,6 +70,7 @@ _NARROWED = [
     _event(EventKind.NARROWED, actor, detail="INVESTMENTS CUSTOMER_PERSONAL")
     for actor in (Actor.CUSTOMER, Actor.OPERATOR)
 ]
+_NOTIFIED = _event(EventKind.NOTIFIED, Actor.ACCORD, detail="push")
 _ENDINGS = {
     "stopped": _event(EventKind.WITHDRAWN, Actor.CUSTOMER),
     "ended-by-bank": _event(EventKind.WITHDRAWN, Actor.OPERATOR),
@@ -153,7 +154,9 @@ def _waiting() -> str:
 def _detail(name: str | None = None, *, client: Client | None = BUDGET) -> str:
     ending = None if name is None else _ENDINGS[name]
     history = [*_BEGAN, *([] if ending is None else [ending])]
-    return detail_page(_shown(client, ending=ending), history)
+    if name == "ended-by-bank":
+        history.append(_NOTIFIED)
+    return detail_page(_shown(client, ending=ending), history, is_telling=name == "stopped")
 
 
 def _renamed() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from flask import render_template
 
 from app.domain.clusters import in_order, known_clusters
-from app.domain.history import Event
+from app.domain.history import ENDINGS, Event, EventKind
 from app.domain.language import Language
 from app.domain.registry import DataProvider
 from app.flow.consent import WaitingRequest
@@ -54,9 +54,16 @@ def list_page(
 
 
 def detail_page(
-    shown: ShownConnection, history: Iterable[Event], *, waiting: WaitingRequest | None = None
+    shown: ShownConnection,
+    history: Sequence[Event],
+    *,
+    is_telling: bool = False,
+    waiting: WaitingRequest | None = None,
 ) -> str:
-    """The page of one connection: its receipt in every language, its history, and how to stop it."""
+    """The page of one connection: its receipt in every language, its history, and how to stop it.
+
+    `is_telling` where the recipient is being told that the customer has stopped.
+    """
     accounts = shown.accounts
     return render_template(
         "connections/detail.html",
@@ -68,6 +75,8 @@ def detail_page(
         client=shown.client,
         provider=shown.provider,
         waiting=waiting,
+        is_telling=is_telling,
+        is_told=shown.was_stopped_by_customer and _is_told_of_end(history),
         history=[
             (
                 event,
@@ -78,6 +87,13 @@ def detail_page(
         ],
         receipts={spoken: receipt(shown, spoken) for spoken in Language},
     )
+
+
+def _is_told_of_end(history: Sequence[Event]) -> bool:
+    """Whether the recipient has got a notice since the consent ended."""
+    kinds = [event.kind for event in history]
+    ended = next((place for place, kind in enumerate(kinds) if kind in ENDINGS), len(kinds))
+    return EventKind.NOTIFIED in kinds[ended:]
 
 
 def stop_page(

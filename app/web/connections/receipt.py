@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from flask import url_for
 from flask_babel import gettext
@@ -20,6 +20,9 @@ from app.web.edge.language import switched_to
 from app.web.text.account_words import AccountLine, account_lines
 from app.web.text.template_filters import long_date
 from app.web.text.wording import WORDING
+
+TELLING: Final = timedelta(days=7)
+"""How long a recipient is told of the end of a consent: as long as notices are sent (docs/notices.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,16 @@ class ShownConnection:
     def was_stopped_by_customer(self) -> bool:
         ending = self.connection.ending
         return ending is not None and ending.kind is EventKind.WITHDRAWN and ending.actor is Actor.CUSTOMER
+
+    def is_telling_at(self, now: datetime) -> bool:
+        """Whether the recipient listens, and is being told that the customer has stopped."""
+        listens = self.client is not None and self.client.notices is not None
+        return (
+            listens
+            and self.was_stopped_by_customer
+            and self.ended_at is not None
+            and now - self.ended_at < TELLING
+        )
 
     @property
     def ended_at(self) -> datetime | None:

@@ -68,7 +68,8 @@ def show_connection(consent_id: str) -> str:
         return stop_page(shown, stopping, session_id=browser().id, waiting=_waiting_request())
     # The history leaves out refreshes, of which there may be one on every day.
     history = services().connections.history_without_use(consent_id)
-    return detail_page(shown, history, waiting=_waiting_request())
+    is_telling = shown.is_telling_at(services().clock())
+    return detail_page(shown, history, is_telling=is_telling, waiting=_waiting_request())
 
 
 @bp.post("/connections/<consent_id>")

@@ -13,7 +13,9 @@ from app.domain.history import Actor
 from app.domain.narrowing import Withdrawn
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.deliveries import Delivered, DeliveryStore
 from app.stores.ledger.ledger import Ledger, Redeemed
+from app.stores.ledger.notices import NoticeStore
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.postgres import PostgresServer
 from tests.support.repository import ROOT
@@ -25,6 +27,7 @@ REWRITING = [
     "DELETE FROM events",
     "DELETE FROM decisions",
     "DELETE FROM grants",
+    "DELETE FROM notices",
     "TRUNCATE events",
     "ALTER TABLE events ADD COLUMN note TEXT",
 ]
@@ -60,6 +63,19 @@ def test_a_consent_lives_its_whole_life(service_url: str) -> None:
         ended = connections.withdraw(consent_id, None, actor=Actor.CUSTOMER, now=NOON)
         assert ended is not None
         assert ended.ended_at is not None
+        check_delivery(ledger)
+
+
+def check_delivery(ledger: Ledger) -> None:
+    """The recipient is told, after its server has failed, and asks for the rest."""
+    deliveries, client_id = DeliveryStore(ledger.database), a_grant().client_id
+    deliveries.endpoint_failed(client_id, now=NOON, pause=timedelta(minutes=1))
+    (lease,) = deliveries.claim({client_id: 5}, now=NOON)
+    assert deliveries.settle(lease, Delivered(), now=NOON)
+    deliveries.disable_endpoint(client_id, "410", now=NOON)
+    notices = NoticeStore(ledger.database)
+    assert notices.settle(client_id, taken=[lease.notice.notice_id], refused={}, now=NOON) == ([], [])
+    assert notices.enable(client_id)
 
 
 @pytest.mark.parametrize("statement", REWRITING)

@@ -11,11 +11,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import NullPool, create_engine, inspect, text
 
+from app.domain.history import Actor
 from app.stores.ledger import migrations
+from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.schema import metadata
 from app.stores.unavailable import StoreUnavailable
-from tests.support.builders import a_decision, a_grant
+from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.postgres import PostgresServer
 
 
@@ -138,3 +140,25 @@ def test_a_ledger_that_a_newer_version_has_upgraded_is_left_as_it_is(new_url: st
     with closing(Ledger(new_url, timeout=timedelta(seconds=1))) as ledger:
         ledger.record_decision(a_decision(), a_grant())
         assert ledger.find_answer(a_decision().request_id) is not None
+
+
+def test_an_older_ledger_is_upgraded_to_one_whose_ends_have_notices(new_url: str) -> None:
+    """What had ended before has none; a consent from before has one when it ends."""
+    command.upgrade(migrations.migration_config(new_url), "0011")
+    with closing(Ledger(new_url, timeout=timedelta(seconds=1))) as ledger:
+        for number in (1, 2):
+            names = {
+                "consent_id": f"consent-{number}",
+                "request_id": f"request-{number}",
+                "subject": f"s-{number}",
+            }
+            ledger.record_decision(a_decision(**names), a_grant(**names))
+        execute(new_url, "UPDATE grants SET ended_at = expires_at WHERE consent_id = 'consent-1'")
+        assert migrations.upgrade(new_url)
+        connections = ConnectionStore(ledger.database)
+        for number in (1, 2):
+            connections.withdraw(f"consent-{number}", None, actor=Actor.CUSTOMER, now=NOON)
+    engine = create_engine(new_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT consent_id, type FROM notices")).all()
+    assert [tuple(row) for row in found] == [("consent-2", "CONSENT_REVOKED")]

@@ -13,10 +13,19 @@ from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.support import texts
 from tests.support.applications import Clock, a_browser, services_of
-from tests.support.customer import BUDGET, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
+from tests.support.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
 from tests.support.expected_pages import check_error_page, check_page
 from tests.support.ledger_tables import LedgerTables
-from tests.support.machine_requests import connect, end, failing_server, introspect, locked
+from tests.support.machine_requests import (
+    Serve,
+    admin_token,
+    connect,
+    end,
+    failing_server,
+    introspect,
+    locked,
+    poll,
+)
 from tests.support.page_contract import ContractClient, Element, parse_page
 from tests.web.connections.connection_pages import (
     STOPPED_TODAY,
@@ -251,6 +260,49 @@ def test_what_has_ended_is_apart_and_says_how(
 
 
 # Stopping
+
+
+TELLING = texts.WE_ARE_TELLING.of(recipient=texts.PRAIRIE_LOANS)
+TOLD = texts.GOT_OUR_NOTICE.of(recipient=texts.PRAIRIE_LOANS)
+LISTENS = ('client_id = "dc-loans"\n', 'client_id = "dc-loans"\nnotices = {}\n')
+
+
+def stop_loans(customer: BrowserCustomer, lang: str) -> str:
+    """Lends nothing any more: the consent that has ended."""
+    customer.answer(customer.signed_in_request(**LOANS_REQUEST, lang=lang), "approve")
+    [consent_id] = customer.connections()
+    customer.stop(consent_id)
+    return consent_id
+
+
+def test_who_listens_is_being_told_until_the_notice_has_arrived(register: Serve, lang: str) -> None:
+    client = register(LISTENS)
+    customer = BrowserCustomer(client)
+    consent_id = stop_loans(customer, lang)
+    page = detail_page(customer, consent_id, lang, "ended")
+    assert TELLING[lang] in page.text
+    assert TOLD[lang] not in page.text
+    admin = admin_token(client, LOANS)
+    poll(client, admin, ack=list(poll(client, admin).get_json()["sets"]))
+    page = detail_page(customer, consent_id, lang, "ended")
+    assert TELLING[lang] not in page.text
+    assert page.text.count(TOLD[lang]) == 2, "at the top, and in the history"
+
+
+def test_nobody_is_said_to_be_told_who_does_not_listen(customer: BrowserCustomer, lang: str) -> None:
+    page = detail_page(customer, stop_loans(customer, lang), lang, "ended")
+    assert TELLING[lang] not in page.text
+    assert TOLD[lang] not in page.text
+
+
+def test_after_a_week_nobody_is_being_told_any_more(register: Serve, clock: Clock) -> None:
+    customer = BrowserCustomer(register(LISTENS))
+    consent_id = stop_loans(customer, "en")
+    for days, is_said in ((6, True), (1, False)):
+        clock.now += timedelta(days=days)
+        sign_in_at(customer, "1000", "en")
+        page = detail_page(customer, consent_id, "en", "ended")
+        assert (TELLING["en"] in page.text) is is_said
 
 
 def test_what_follows_is_said_before_anything_stops(customer: BrowserCustomer, lang: str) -> None:
