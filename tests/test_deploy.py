@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import shutil
 import socket
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,6 +26,7 @@ import requests
 import yaml
 
 from app.development.embedded import EmbeddedValkey
+from app.domain.networks import may_be_reached
 from app.stores.ledger import migrations
 from app.web.edge.concurrency import THREADS_PER_SLOT
 from tests.support.builders import a_query
@@ -41,7 +44,7 @@ from tests.support.production import (
 from tests.support.registrations import DEMO_REGISTRY
 from tests.support.repository import ROOT
 from tests.support.running_accord import PATIENCE, ServedForm, redeem_at
-from tests.support.systemd import HasEnded, read_environment
+from tests.support.systemd import HasEnded, read_environment, read_unit
 from tests.support.waiting import wait_until
 
 MARK = "marked-secret-value"
@@ -477,7 +480,7 @@ def test_the_container_installs_by_hash_and_serves_as_nobody_in_particular() -> 
 
 def test_every_container_is_read_only_without_privileges_and_only_nginx_is_reached_from_outside() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert set(services) == {"nginx", "accord", "upgrade", "ledger", "valkey"}
+    assert set(services) == {"nginx", "accord", "notices", "upgrade", "ledger", "valkey"}
     for service in services.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -488,7 +491,8 @@ def test_every_container_is_read_only_without_privileges_and_only_nginx_is_reach
 
 def test_folders_are_mounted_since_a_file_that_is_saved_is_another_file() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert services["accord"]["volumes"] == ["./accord:/etc/accord:ro"]
+    for name in ("accord", "notices"):
+        assert services[name]["volumes"] == ["./accord:/etc/accord:ro"]
 
 
 @pytest.mark.parametrize(
@@ -553,6 +557,29 @@ def test_a_service_with_a_faulty_configuration_ends_with_the_code_that_is_not_re
         pass
     assert [str(ended.value)] == unit["RestartPreventExitStatus"]
     assert "SECRET_KEY must have at least 32 bytes" in other.log.read_text()
+
+
+def test_what_sends_notices_is_as_confined_as_the_service_and_reaches_the_internet_alone() -> None:
+    """The second line: it holds also where Accord would connect to an address of the bank's own network."""
+    service, sender = read_unit(DEPLOY / "accord.service"), read_unit(DEPLOY / "accord-notices.service")
+    confined = [
+        name for name in service if re.match("Protect|Private|Restrict[A-Z]|System|Capab|NoNew", name)
+    ]
+    confined += ["User", "UMask", "LockPersonality", "MemoryDenyWriteExecute", "RemoveIPC", "EnvironmentFile"]
+    assert {name: sender.get(name) for name in confined} == {name: service[name] for name in confined}
+    assert len(confined) > 20
+    denied = [
+        ip_network(network)
+        for network in " ".join(sender["IPAddressDeny"]).replace("multicast", "224.0.0.0/4 ff00::/8").split()
+    ]
+    private = ("10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1")
+    for address in (*private, "fd00::1", "fe80::1", "64:ff9b::7f00:1", "::7f00:1", "ff02::1"):
+        assert not may_be_reached(address)
+        assert any(ip_address(address) in network for network in denied), address
+    for address in ("8.8.8.8", "192.0.1.1", "2606:4700::1111"):
+        assert not any(ip_address(address) in network for network in denied), address
+    assert sender["ExecStart"][0].partition("/bin/")[2] == "flask notices deliver"
+    assert sender["RestartPreventExitStatus"] == service["RestartPreventExitStatus"]
 
 
 def test_a_shell_reads_the_environment_file_as_systemd_does() -> None:

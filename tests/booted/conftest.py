@@ -21,6 +21,7 @@ UNITS = (
     "accord.socket",
     "accord-expire.service",
     "accord-expire.timer",
+    "accord-notices.service",
     "accord-prune.service",
     "accord-prune.timer",
 )
@@ -45,6 +46,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
                 "accord.socket",
                 "accord.service",
                 "accord-expire.timer",
+                "accord-notices.service",
                 "accord-prune.timer",
             )
             yield made

@@ -184,6 +184,15 @@ def test_what_the_timers_start_does_its_work(machine: Machine, name: str) -> Non
     )
 
 
+def test_what_sends_notices_runs_reads_the_registration_again_and_stops(machine: Machine) -> None:
+    assert state_of(machine, "accord-notices.service") == "active"
+    machine.must("systemctl", "reload", "accord-notices.service")
+    machine.must("systemctl", "stop", "accord-notices.service")
+    said = machine.must("journalctl", "--unit", "accord-notices.service", "--output", "cat")
+    assert '"deliverer_stopped"' in said
+    machine.must("systemctl", "start", "accord-notices.service")
+
+
 def test_every_line_of_the_service_is_json(machine: Machine) -> None:
     machine.must("systemctl", "restart", "accord.service")
     lines = machine.must(
