@@ -16,8 +16,6 @@ from app.stores.keys import generate_signing_keys
 from app.stores.ledger.migrations import upgrade
 
 BROWSERS = 128
-"""Customers of each bank, unless BENCH_VUS says how many there are; the sandbox's sign-in page lists all of them."""
-
 SECRET = "bench-secret-0123456789abcdef0123456789"
 CLUSTERS = (
     '["ACCOUNT_BASIC", "ACCOUNT_DETAILED", "ACCOUNT_PAYMENTS", "INVESTMENTS", '
@@ -29,7 +27,7 @@ ACCOUNTS = 10
 """Of each customer of the second bank: as many as somebody has who has many."""
 
 
-def customers(accounts: int, browsers: int) -> str:
+def customers(accounts: int) -> str:
     """A customer for each browser, with so many accounts."""
     listed = ", ".join(
         f'{{ account_id = "acc-N-{n}", category = "DEPOSIT_ACCOUNT", type = "SAVINGS", name = "Savings {n}", '
@@ -40,18 +38,18 @@ def customers(accounts: int, browsers: int) -> str:
     return ",\n".join(
         f'    {{ user_name = "user{n}", password = "maple-syrup", subject = "u-{n}", display_name = "User {n}"'
         f"{more.replace('acc-N', f'acc-{n}')} }}"
-        for n in range(browsers)
+        for n in range(BROWSERS)
     )
 
 
-def sandbox(accounts: int, browsers: int) -> str:
+def sandbox(accounts: int) -> str:
     """How customers of a bank sign in here, and what accounts they have, if any."""
     source = 'accounts = { from = "sandbox" }' if accounts else ""
     return f"""
 sign_in = "sandbox"
 {source}
 customers = [
-{customers(accounts, browsers)},
+{customers(accounts)},
 ]
 """
 
@@ -108,16 +106,14 @@ fr = "Pour montrer tous vos comptes au même endroit et vous aider à planifier 
 """
 
 
-def registration(
-    jwk: Mapping[str, str] = MappingProxyType({}), *, bank_port: str = "7900", browsers: int = BROWSERS
-) -> str:
+def registration(jwk: Mapping[str, str] = MappingProxyType({}), *, bank_port: str = "7900") -> str:
     """Three banks, of which the second lists accounts and the third signs its customers in itself, and the recipient.
 
     With a `jwk` there is a second recipient, of the profile of FAPI 2.0, whose public key that is.
     """
     banks = [
-        bank("1000", sandbox(0, browsers)),
-        bank("2000", sandbox(ACCOUNTS, browsers)),
+        bank("1000", sandbox(0)),
+        bank("2000", sandbox(ACCOUNTS)),
         bank("3000", own_sign_in(bank_port)),
     ]
     recipients = [recipient("bench-client", f'secret_sha256 = "{hash_secret(SECRET)}"')]
@@ -131,9 +127,7 @@ def registration(
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     jwk = json.loads(os.environ["BENCH_CLIENT_JWK"])
-    registered = registration(
-        jwk, bank_port=os.environ["BENCH_BANK_PORT"], browsers=int(os.environ["BENCH_VUS"])
-    )
+    registered = registration(jwk, bank_port=os.environ["BENCH_BANK_PORT"])
     (folder / "registry.toml").write_text(registered, encoding="utf-8")
     if not (folder / "keys.json").exists():
         generate_signing_keys(folder / "keys.json")
