@@ -61,7 +61,7 @@ def test_an_approval_takes_five_round_trips_to_postgresql_and_a_redemption_four(
 ) -> None:
     """The last of each is COMMIT, which no cursor executes.
 
-    Four more are for a connection that is replaced: its tokens, its end, and two for the recipient's notice.
+    Three more are for a connection that is replaced: its tokens, its end, and the recipient's notice.
     """
     postgres_ledger.clear()
     ledger = open_ledger(postgres_ledger.url)
@@ -92,7 +92,7 @@ def test_an_approval_takes_five_round_trips_to_postgresql_and_a_redemption_four(
     )
     shown = ShownConsent(SCREEN, a_grant())
     ledger.record_decision(decision, a_grant(**ids, approved_at=NOON + MINUTE), shown)
-    assert sent == ["BEGIN", "SELECT", "UPDATE", "UPDATE", "WITH", "INSERT", "UPDATE", "INSERT"]
+    assert sent == ["BEGIN", "SELECT", "UPDATE", "UPDATE", "WITH", "INSERT", "WITH"]
     sent.clear()
     redeemed = ledger.redeem("request-2", "dc-budget", token_hash="token-2", now=NOON + 2 * MINUTE)
     assert isinstance(redeemed, Redeemed)
