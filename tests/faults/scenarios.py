@@ -18,6 +18,12 @@ import psutil
 import requests
 from sqlalchemy import NullPool, create_engine, text
 
+from tests.faults.notices import (
+    killed_while_sending,
+    recipient_gone,
+    recipient_hangs,
+    ten_thousand_at_once,
+)
 from tests.faults.stage import Needs, Stage
 from tests.support.fdx_bank import ACCOUNTS
 from tests.support.oidc_server import KEYS, METADATA, TOKEN, hang, hang_up
@@ -401,6 +407,8 @@ def to_ledger(stage: Stage) -> Proxy:
 SQLITE = Needs()
 POSTGRES = Needs(postgres=True)
 SENTINELS = Needs(sentinels=True)
+ONE_DELIVERER = Needs(postgres=True, deliverers=1)
+FOUR_DELIVERERS = Needs(postgres=True, deliverers=4)
 # One request works in each of two workers, and thirteen more may wait in each: nginx lets 28 through.
 SMALL = Needs(variables={"ACCORD_THREADS": "1"}, nginx={"max_conns=224": "max_conns=28"})
 
@@ -467,6 +475,10 @@ SCENARIOS = [
     Scenario("bank's sign-in hangs", bank_hangs, 6, Needs(bank=True)),
     Scenario("bank's sign-in down", bank_down, 3, Needs(bank=True)),
     Scenario("bank's accounts hang", bank_accounts_hang, 6, Needs(bank=True, accounts=True)),
+    Scenario("recipient of notices hangs", recipient_hangs, 6, ONE_DELIVERER),
+    Scenario("recipient of notices is gone", recipient_gone, 3, ONE_DELIVERER),
+    Scenario("deliverer of notices killed while it sends", killed_while_sending, 3, ONE_DELIVERER),
+    Scenario("10,000 notices at once, four deliverers", ten_thousand_at_once, 5, FOUR_DELIVERERS),
     Scenario("rolling restart, twice", restarted, 3, SQLITE),
     Scenario("log hangs", log_hangs, 5, Needs(log_reader=True)),
     Scenario("browsers leave at every step", nothing, 6, Needs(hasty=True)),

