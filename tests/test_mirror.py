@@ -19,6 +19,7 @@ ELSEWHERE = {
     "commands/journal.py": "commands/test_connections.py",
     "commands/ledger_prune.py": "commands/test_ledger.py",
     "commands/ledger_export.py": "commands/test_ledger.py",
+    "commands/notices_metrics.py": "commands/test_notices_deliver.py",
     "commands/registry.py": "commands/test_commands.py",
     "development/demo_environment.py": "development/test_demo.py",
     "development/layout.py": "development/test_demo.py",

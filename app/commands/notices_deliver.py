@@ -1,6 +1,7 @@
 """`flask notices deliver`: sends notices to recipients, as a service of its own beside the web server."""
 
 import signal
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import FrameType
 
@@ -8,13 +9,17 @@ import click
 import structlog
 
 from app.clock import utc_now
+from app.commands.notices_metrics import Address, metrics_served
 from app.log_output import OUTPUT
 from app.logs import fault_line, set_up_logging
+from app.metrics import Metrics
 from app.notices.deliverer import Deliverer
+from app.notices.waiting import WaitingNotices
 from app.registration.file import RegistryError, read_registry
 from app.settings import ConfigurationError, Settings
-from app.startup import open_parts
+from app.startup import Parts, open_parts
 from app.stores.ledger.deliveries import DeliveryStore
+from app.stores.ledger.notices import NoticeStore
 
 _FAULTY_CONFIGURATION = 78  # EX_CONFIG of sysexits.h, as in wsgi.py: a restart cannot help
 
@@ -36,7 +41,8 @@ class _Signals:
 
 
 @click.command()
-def deliver() -> None:
+@click.option("--metrics", "address", type=Address(), help="Serves metrics, such as at 127.0.0.1:9101.")
+def deliver(address: tuple[str, int] | None) -> None:
     """Sends notices to the recipients that have registered an address, until SIGTERM or Ctrl-C.
 
     It is configured as the server is, by the same environment, and any number may run at the same time. On
@@ -71,9 +77,19 @@ def deliver() -> None:
         return signals.is_stopping
 
     _say_what_was_loaded(deliverer)
-    deliverer.run(is_stopping)
+    with nullcontext() if address is None else metrics_served(_counting(parts), address):
+        deliverer.run(is_stopping)
     parts.ledger.close()
     _log.info("deliverer_stopped")
+
+
+def _counting(parts: Parts) -> Metrics:
+    """The metrics of this process, which count events of the log from now on."""
+    database = parts.ledger.database
+    metrics = Metrics(parts.registry, {"ledger": database.connections_in_use}, lost_lines=lambda: OUTPUT.lost)
+    metrics.expose(WaitingNotices(NoticeStore(database), parts.registry, utc_now))
+    set_up_logging(metrics.count_event)
+    return metrics
 
 
 def _read_anew(settings: Settings, deliverer: Deliverer) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from app.commands.notices import notices
@@ -20,6 +21,7 @@ from tests.support.builders import SECRET_KEY
 from tests.support.delivering import a_deliverer, client_told_at
 from tests.support.ledger_tables import LedgerTables
 from tests.support.notices import put_notices
+from tests.support.ports import free_port
 from tests.support.receiver import TAKE, Receiver, ReceiverHandler
 from tests.support.registrations import told_at
 from tests.support.repository import ROOT
@@ -48,9 +50,9 @@ def database(ledger_url: str) -> LedgerTables:
 
 
 @contextmanager
-def delivering(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def delivering(environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-m", "flask", "notices", "deliver"],
+        [sys.executable, "-m", "flask", "notices", "deliver", *options],
         cwd=ROOT,
         env=environment,
         stderr=subprocess.PIPE,
@@ -91,7 +93,8 @@ def test_it_reads_the_registration_again_and_finishes_what_is_under_way_when_ask
 
     with Receiver() as before, Receiver(take) as recipient:
         registry.write_text(told_at(before.address), encoding="utf-8")
-        with delivering(environment) as process:
+        metrics = f"127.0.0.1:{free_port()}"
+        with delivering(environment, "--metrics", metrics) as process:
             assert process.stderr is not None
             assert '"deliverer_loaded"' in process.stderr.readline()
             registry.write_text("no registration", encoding="utf-8")
@@ -102,11 +105,15 @@ def test_it_reads_the_registration_again_and_finishes_what_is_under_way_when_ask
             assert '"deliverer_loaded"' in process.stderr.readline()
             put_due(database, 30)
             wait_until(lambda: is_held.is_set() and leased() > IN_FLIGHT)
+            said_in_metrics = requests.get(f"http://{metrics}/metrics", timeout=20).text
             process.send_signal(signal.SIGTERM)
             wait_until(lambda: leased() <= IN_FLIGHT)
             go_on.set()
             assert process.wait(20) == 0
             said = process.stderr.read()
+    delivered = 'accord_notices_total{outcome="delivered",type="CONSENT_REVOKED"} 2.0'
+    assert delivered in said_in_metrics
+    assert "accord_notices_waiting 28.0" in said_in_metrics
     assert before.sent == []
     assert leased() == 0
     waiting = [row["attempts"] for row in database["notices"] if row["state"] == "waiting"]
@@ -135,6 +142,13 @@ def test_killed_between_sending_and_recording_the_next_sends_it_again_with_the_s
     assert recipient.ids() == ["n00", "n00"]
     assert [row["state"] for row in database["notices"]] == ["delivered"]
     assert len(database.rows("events", kind="notified")) == 1
+
+
+@pytest.mark.parametrize("address", ["9101", "127.0.0.1:", "127.0.0.1:no", "127.0.0.1:65536"])
+def test_an_address_of_metrics_that_is_none_is_refused(environment: dict[str, str], address: str) -> None:
+    ended = CliRunner().invoke(notices, ["deliver", "--metrics", address], env=environment)
+    assert ended.exit_code == 2
+    assert "such as 127.0.0.1:9101" in ended.stderr
 
 
 def test_with_a_faulty_configuration_it_ends_and_says_why(environment: dict[str, str]) -> None:
