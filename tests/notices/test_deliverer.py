@@ -160,7 +160,7 @@ def test_a_recipient_that_hangs_does_not_keep_the_others_waiting(
         hangs = stack.enter_context(Receiver(hang))
         with deliver(client_told_at(hangs, "dc-hangs"), client_told_at(works, "dc-works")).running():
             wait_until(lambda: len(works.sent) == 30)
-            assert len(hangs.sent) <= IN_FLIGHT
+            assert len(hangs.sent) < 9, "it has waited for the other"
             stack.close()
     assert sorted(works.ids()) == sorted(f"w{number}" for number in range(30))
 
