@@ -285,7 +285,9 @@ def test_connections_that_the_server_has_closed_are_replaced_without_a_word(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    with create_engine(postgres_ledger.url, isolation_level="AUTOCOMMIT").connect() as connection:
+    with create_engine(
+        postgres_ledger.url, poolclass=NullPool, isolation_level="AUTOCOMMIT"
+    ).connect() as connection:
         for number in (2, 3):
             assert connection.execute(others).all()
             wait_until(lambda: not connection.execute(others).all())
