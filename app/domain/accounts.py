@@ -112,6 +112,11 @@ class AccountList:
         return len(self._all_shareable()) > MOST_SHAREABLE
 
     @property
+    def has_one_choice(self) -> bool:
+        """Whether a single account can be shared, so that nobody is asked which."""
+        return len(self.shareable) == 1
+
+    @property
     def list_hash(self) -> str:
         """The hash of all that is shown of it: the same positions then mean the same accounts."""
         return hash_of(self.accounts)

@@ -100,7 +100,7 @@ def accounts_chosen(opened: OpenRequest, listed: AccountList | None, view: View)
         return AccountsOnForm()
     if not can_be_asked(listed, offer):
         raise _to_choose(pending, view)
-    if len(listed.shareable) == 1:
+    if listed.has_one_choice:
         return AccountsOnForm(choose(listed, listed.shareable))
     if not pending.has_chosen_accounts:
         raise _to_choose(pending, view)

@@ -47,7 +47,7 @@ def show_accounts(request_id: str) -> BaseResponse | str:
     if listed is not None and not can_be_asked(listed, opened.parties.offer):
         _log.info("accounts_none", outcome="no_account")
         return no_account_page(opened, customer, listed)
-    if listed is None or len(listed.shareable) == 1:
+    if listed is None or listed.has_one_choice:
         return redirect(replace(view, notice=None).address(request_id), 302)
     if view == View() and what_is_kept(opened, find_standing(opened, customer), listed) is not None:
         return redirect(view.address(request_id), 302)  # which keeps the accounts with one press

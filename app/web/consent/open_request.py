@@ -45,7 +45,7 @@ class OpenRequest:
         request_id, listed = self.pending.request_id, self.accounts
         if listed is None or self.parties.provider.accounts is None:
             return View().address(request_id)
-        if len(listed.shareable) == 1 or self.pending.has_chosen_accounts:
+        if listed.has_one_choice or self.pending.has_chosen_accounts:
             return View().address(request_id)
         return View().accounts_address(request_id)
 
