@@ -1,6 +1,6 @@
-"""Bulkhead: a few calls to one bank at a time, each answered within its timeout.
+"""A bulkhead lets a few calls to one server through at a time, each of which is answered within its timeout.
 
-A bank that hangs would otherwise hold every thread of this server, and with them the customers of all others.
+A server that hangs would otherwise hold every thread of this one, and with them everybody who asks others.
 """
 
 import contextvars
@@ -17,9 +17,9 @@ Found = TypeVar("Found")
 
 
 class Bulkhead:
-    """For one bank: at most `slots` calls at a time, each of which gets `patience` to answer.
+    """For one server: at most `slots` calls at a time, each of which gets `patience` to answer.
 
-    Each call runs in a thread of its own, so that the customer's page comes back in time even when the call
+    Each call runs in a thread of its own, so that its caller goes on in time even when the call
     cannot be interrupted, as the lookup of a host name cannot. Its slot is free when that thread has ended.
     """
 

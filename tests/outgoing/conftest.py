@@ -1,4 +1,4 @@
-"""The room for calls asks the same server as the sign-in."""
+"""The tests of calls ask the same server of a bank as those of the sign-in."""
 
 from tests.sign_in.conftest import bank
 
