@@ -956,6 +956,24 @@ def test_after_a_notice_that_a_consent_ended_nothing_of_it_is_left(
     assert 'id="consent-record"' not in page
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_that_a_consent_ends_soon_is_said_with_the_way_to_a_new_one(
+    browser: Browser, accord: str, language: str
+) -> None:
+    make_connection(browser, consent_id="consent-1")
+    due: dict[str, Any] = {
+        "events": {f"{accord}/events/consent": {"type": "CUSTOM", "subtype": "RENEWAL_DUE"}}
+    }
+    assert told(browser, a_notice(accord, **due)).status_code == 202
+    page = browser.get(f"/connection?lang={language}").text
+    assert wording(language, "connection.told.ends_soon", bank=wording(language, "provider.1000")) in page
+    assert 'data-ended="false"' in page
+    assert 'data-type="RENEWAL_DUE"' in page
+    assert 'id="renew" href="/connect?provider_id=1000' in page
+    assert told(browser, a_notice(accord, jti="notice-2")).status_code == 202
+    assert 'data-type="CONSENT_REVOKED"' in browser.get("/connection").text
+
+
 def test_a_notice_is_about_its_consent_and_no_other(browser: Browser, accord: str) -> None:
     make_connection(browser, consent_id="consent-2")
     assert told(browser, a_notice(accord)).status_code == 202
@@ -994,6 +1012,7 @@ def test_a_notice_that_comes_again_changes_nothing_and_a_later_one_brings_no_end
         ({}, {"events": {}}, "invalid_request"),
         ({}, {"sub_id": "consent-1"}, "invalid_request"),
         ({}, {"jti": None, "events": []}, "invalid_request"),
+        ({}, {"events": {"https://accord.example/events/consent": {"type": "CUSTOM"}}}, "invalid_request"),
     ],
 )
 def test_a_notice_that_accord_has_not_made_for_us_is_refused(

@@ -36,7 +36,8 @@ class NoticeRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What has become of a consent (FDX): CONSENT_REVOKED, CONSENT_UPDATED, CONSENT_EXPIRED."""
+    """What has become of a consent (FDX): CONSENT_REVOKED, CONSENT_UPDATED, CONSENT_EXPIRED; or RENEWAL_DUE,
+    a subtype of CUSTOM, that it ends soon."""
 
     jti: str
     consent_id: str
@@ -65,7 +66,8 @@ def read_notice(token: str, keys: KeySet, *, issuer: str, for_us: Collection[str
         raise NoticeRefused("invalid_request", "iat is in the future")
     try:
         event = claims["events"][f"{issuer}/events/consent"]
-        return Notice(str(claims["jti"]), str(claims["sub_id"]["id"]), str(event["type"]))
+        kind = event["subtype"] if event["type"] == "CUSTOM" else event["type"]
+        return Notice(str(claims["jti"]), str(claims["sub_id"]["id"]), str(kind))
     except (LookupError, TypeError) as error:
         raise NoticeRefused("invalid_request", "it is not about a consent") from error
 
