@@ -165,6 +165,8 @@ class Settings(BaseSettings):
     code_lifetime: Annotated[Seconds, Field(le=timedelta(seconds=600))] = timedelta(seconds=60)
     access_token_lifetime: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)
     refresh_token_idle: Annotated[Seconds, Field(le=timedelta(days=365))] = timedelta(days=30)
+    # For `flask ledger expire`. A notice that does not arrive is tried for a week: another is left to renew.
+    renewal_days: Annotated[int, Field(ge=1, le=90)] = 14
     session_idle: Annotated[Seconds, Field(le=timedelta(hours=8))] = timedelta(minutes=30)
     session_absolute: Annotated[Seconds, Field(le=timedelta(hours=24))] = timedelta(hours=8)
     sign_in_window: Annotated[Seconds, Field(le=timedelta(hours=1))] = timedelta(minutes=5)

@@ -313,6 +313,20 @@ def test_a_variable_of_ours_that_nobody_reads_is_a_fault_that_names_the_nearest(
     assert faults() == [f"{name} is no setting; the nearest is {nearest}"]
 
 
+@pytest.mark.parametrize(
+    ("days", "is_taken"), [("1", True), ("90", True), ("0", False), ("91", False), ("1.5", False)]
+)
+def test_recipients_are_reminded_so_many_whole_days_before_the_end(
+    monkeypatch: pytest.MonkeyPatch, days: str, is_taken: bool
+) -> None:
+    assert Settings().renewal_days == 14
+    monkeypatch.setenv("ACCORD_RENEWAL_DAYS", days)
+    if is_taken:
+        assert Settings().renewal_days == int(days)
+    else:
+        assert faults()[0].startswith("ACCORD_RENEWAL_DAYS Input should be ")
+
+
 # Lifetimes
 
 LIFETIMES = [

@@ -1,5 +1,6 @@
 """`flask ledger`: the schema of the ledger's database, and commands on the ledger as a whole."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -10,15 +11,20 @@ from app.commands.ledger_export import export, reconcile
 from app.commands.ledger_prune import prune
 from app.commands.ledger_show import show
 from app.commands.open_stores import (
-    events_asked,
     ledger_option,
     one_line_faults,
     open_database,
     registry_option,
+    registry_or_none,
 )
+from app.domain.notice_registration import NoticeType, asked_by_default
+from app.domain.registry import Registry
+from app.settings import Settings
 from app.stores.ledger import migrations
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.copying import NotCopied, copy_ledger
+from app.stores.ledger.database import Database
+from app.stores.ledger.renewals import RenewalStore
 
 
 @click.group()
@@ -40,16 +46,40 @@ def upgrade(url: str) -> None:
 @ledger.command()
 @ledger_option
 @registry_option
-def expire(url: str, registry: Path | None) -> None:
+@click.option(
+    "--renewal-days",
+    envvar="ACCORD_RENEWAL_DAYS",
+    type=click.IntRange(min=1, max=90),
+    default=Settings.model_fields["renewal_days"].default,
+    show_default=True,
+    help="ACCORD_RENEWAL_DAYS: how long before the end recipients are reminded.",
+)
+def expire(url: str, registry: Path | None, renewal_days: int) -> None:
     """Records an event for each connection that has run out. A connection ends on its date without this.
 
-    Recipients that have asked for CONSENT_EXPIRED are told.
+    Recipients that have asked for CONSENT_EXPIRED are told; those that have asked for RENEWAL_DUE are told
+    of each connection that ends soon, once, which is an event, too.
     """
-    count, now, asked = 0, utc_now(), events_asked(registry)
+    count, now, known = 0, utc_now(), registry_or_none(registry)
+    asked = asked_by_default if known is None else known.events_asked
     with open_database(url) as database:
         while written := ConnectionStore(database, asked).record_expired(now=now):
             count += written
-    click.echo(f"{count} connections had run out; each has its event now")
+        click.echo(f"{count} connections had run out; each has its event now")
+        if known is not None:
+            _remind(database, known, now, timedelta(days=renewal_days))
+
+
+def _remind(database: Database, known: Registry, now: datetime, before: timedelta) -> None:
+    """Says nothing where no recipient has asked."""
+    store = RenewalStore(database, known.events_asked)
+    for client_id in sorted(known.clients):
+        if NoticeType.RENEWAL_DUE not in known.events_asked(client_id):
+            continue
+        count = 0
+        while written := store.record_due(client_id, now=now, before=before):
+            count += written
+        click.echo(f"{client_id}: {count} connections end soon, of which it is told now")
 
 
 @ledger.command()

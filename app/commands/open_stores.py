@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from app.domain.notice_registration import EventsAsked, asked_by_default
+from app.domain.registry import Registry
 from app.environment import value_from_file
 from app.registration.file import RegistryError, read_registry
 from app.stores.ledger.database import Database
@@ -53,14 +54,18 @@ def registry_option(command: Command) -> Command:
     )(command)
 
 
-def events_asked(registry: Path | None) -> EventsAsked:
-    """What each recipient is told of; without a registration file, as by default. Raises ClickException."""
-    if registry is None:
-        return asked_by_default
+def registry_or_none(registry: Path | None) -> Registry | None:
+    """Who is registered; None without a registration file. Raises ClickException."""
     try:
-        return read_registry(registry, allow_demo=True).events_asked
+        return None if registry is None else read_registry(registry, allow_demo=True)
     except RegistryError as error:
         raise click.ClickException(str(error)) from error
+
+
+def events_asked(registry: Path | None) -> EventsAsked:
+    """What each recipient is told of; without a registration file, as by default. Raises ClickException."""
+    known = registry_or_none(registry)
+    return asked_by_default if known is None else known.events_asked
 
 
 def parse_customer(customer: str | None) -> tuple[str, str]:

@@ -9,7 +9,10 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What can happen to a consent. When it is ended, a customer withdraws, and a client revokes."""
+    """What can happen to a consent. When it is ended, a customer withdraws, and a client revokes.
+
+    NOTIFIED is evidence: a recipient has got the notice of what ended or narrowed its consent.
+    """
 
     ASKED = "asked"
     APPROVED = "approved"
@@ -23,6 +26,7 @@ class EventKind(StrEnum):
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
     NOTIFIED = "notified"
+    RENEWAL_DUE = "renewal_due"
 
 
 class Actor(StrEnum):

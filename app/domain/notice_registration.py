@@ -7,15 +7,16 @@ from typing import Final
 
 
 class NoticeType(StrEnum):
-    """What a notice says has become of a consent (FDX notification types)."""
+    """What a notice says of a consent (FDX notification types; RENEWAL_DUE is a subtype of its CUSTOM)."""
 
     CONSENT_REVOKED = "CONSENT_REVOKED"
     CONSENT_UPDATED = "CONSENT_UPDATED"
     CONSENT_EXPIRED = "CONSENT_EXPIRED"
+    RENEWAL_DUE = "RENEWAL_DUE"
 
 
 ASKED_BY_DEFAULT: Final = frozenset({NoticeType.CONSENT_REVOKED, NoticeType.CONSENT_UPDATED})
-"""What a recipient is told of that has not said otherwise. It knows beforehand when a consent runs out."""
+"""What a recipient is told of that has not said otherwise. It can know by itself when a consent runs out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ _NEWS: Final = {
     (EventKind.EXPIRED, Actor.ACCORD): News(
         NoticeType.CONSENT_EXPIRED, GrantStatus.EXPIRED, "BUSINESS_RULE", "DATA_PROVIDER"
     ),
+    (EventKind.RENEWAL_DUE, Actor.ACCORD): News(
+        NoticeType.RENEWAL_DUE, GrantStatus.ACTIVE, "BUSINESS_RULE", "DATA_PROVIDER"
+    ),
 }
 
 
@@ -69,6 +72,14 @@ class Notice:
     @property
     def type(self) -> NoticeType:
         return self.news.type
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it is to be on record that the recipient has got it: it tells of an end or a narrowing.
+
+        A reminder is none: nobody shall take it for the notice that a customer has stopped (CBDA 91(2)(c)).
+        """
+        return self.type is not NoticeType.RENEWAL_DUE
 
 
 class ConsentEvent(TypedDict):
@@ -97,11 +108,15 @@ class Link(TypedDict):
     rel: str
 
 
-class Notification(TypedDict):
+class _Kind(TypedDict):
+    type: str
+    subtype: NotRequired[str]
+
+
+class Notification(_Kind):
     """An FDX notification. Times are RFC 3339."""
 
     notificationId: str
-    type: NoticeType
     sentOn: str
     category: str
     severity: str
@@ -139,9 +154,12 @@ def _notification(notice: Notice, issuer: str, now: datetime) -> Notification:
     }
     if news.reason == "OTHER":
         event["otherReason"] = "SUPERSEDED"
+    kind: _Kind = {"type": news.type}
+    if news.type is NoticeType.RENEWAL_DUE:  # FDX has no type of its own for it
+        kind = {"type": "CUSTOM", "subtype": news.type}
     return {
         "notificationId": notice.notice_id,
-        "type": news.type,
+        **kind,
         "sentOn": timestamp(now),
         "category": "CONSENT",
         "severity": "INFO",

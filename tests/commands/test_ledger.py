@@ -240,6 +240,54 @@ def test_who_has_asked_is_told_that_a_connection_ran_out(
     ]
 
 
+@pytest.fixture
+def asks_for_reminders(tmp_path: Path) -> str:
+    """A registration file in which dc-budget asks to be reminded."""
+    path = tmp_path / "reminders.toml"
+    path.write_text(with_notices('{ events = ["CONSENT_REVOKED", "RENEWAL_DUE"] }'), encoding="utf-8")
+    return str(path)
+
+
+def redeem(ledger: Ledger, name: str, client_id: str = "dc-budget") -> None:
+    """Soon after the approval."""
+    ledger.redeem(f"r-{name}", client_id, token_hash=f"token of {name}", now=NOON - timedelta(days=999))
+
+
+def test_who_has_asked_is_reminded_once_of_what_ends_soon(
+    operate: Operate, ledger: Ledger, recorded: LedgerTables, asks_for_reminders: str
+) -> None:
+    today = datetime.now(UTC)
+    for name, days, client_id in (
+        ("soon", 10, "dc-budget"),
+        ("later", 20, "dc-budget"),
+        ("of-another", 10, "dc-loans"),
+    ):
+        approve(ledger, name, today - timedelta(days=365 - days), client_id=client_id)
+        redeem(ledger, name, client_id)
+    for many in (1, 0):
+        assert operate("expire", "--registry", asks_for_reminders).stdout == (
+            "0 connections had run out; each has its event now\n"
+            f"dc-budget: {many} connections end soon, of which it is told now\n"
+        )
+    assert [(row["consent_id"], row["type"]) for row in recorded["notices"]] == [("c-soon", "RENEWAL_DUE")]
+    assert operate("expire", "--registry", asks_for_reminders, "--renewal-days", "21").exit_code == 0
+    assert [row["consent_id"] for row in recorded["notices"]] == ["c-soon", "c-later"]
+    assert operate("expire", "--registry", asks_for_reminders, "--renewal-days", "91").exit_code == 2
+
+
+def test_more_than_one_portion_is_reminded_of(
+    operate: Operate, ledger: Ledger, recorded: LedgerTables, asks_for_reminders: str
+) -> None:
+    at = datetime.now(UTC) - timedelta(days=360)
+    approve(ledger, "0", at)
+    redeem(ledger, "0")
+    for number in range(1, AT_ONCE + 1):
+        approve(ledger, f"{number}", at)
+    recorded.change("grants", redeemed_at=at)
+    said = operate("expire", "--registry", asks_for_reminders).stdout
+    assert f"dc-budget: {AT_ONCE + 1} connections end soon" in said
+
+
 def test_nothing_is_written_down_where_nobody_knows_who_has_asked(
     operate: Operate, ledger: Ledger, recorded: LedgerTables, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ TOLD = {
     (EventKind.REPLAYED, Actor.CLIENT): ("CONSENT_REVOKED", "REVOKED", "SECURITY_EVENT", "DATA_PROVIDER"),
     (EventKind.SUPERSEDED, Actor.CUSTOMER): ("CONSENT_REVOKED", "REVOKED", "OTHER", "INDIVIDUAL"),
     (EventKind.EXPIRED, Actor.ACCORD): ("CONSENT_EXPIRED", "EXPIRED", "BUSINESS_RULE", "DATA_PROVIDER"),
+    (EventKind.RENEWAL_DUE, Actor.ACCORD): ("RENEWAL_DUE", "ACTIVE", "BUSINESS_RULE", "DATA_PROVIDER"),
 }
 
 
@@ -99,3 +100,18 @@ def test_that_another_consent_took_the_place_is_the_other_reason() -> None:
     claims = notice_claims(a_notice(news=superseded), issuer=ISSUER, now=NOON)
     (event,) = claims["events"].values()
     assert event["notificationPayload"]["event"]["otherReason"] == "SUPERSEDED"
+
+
+def test_a_reminder_is_a_subtype_of_fdxs_own_events() -> None:
+    due = news_of(EventKind.RENEWAL_DUE, Actor.ACCORD)
+    assert due is not None
+    claims = notice_claims(a_notice(news=due), issuer=ISSUER, now=NOON)
+    (event,) = claims["events"].values()
+    assert (event["type"], event["subtype"]) == ("CUSTOM", "RENEWAL_DUE")
+    assert event["notificationPayload"]["event"]["status"] == "ACTIVE"
+
+
+def test_a_reminder_alone_is_no_evidence_that_a_recipient_knows_what_has_changed() -> None:
+    told = [news for kind in EventKind for actor in Actor if (news := news_of(kind, actor)) is not None]
+    no_evidence = {news.type for news in told if not a_notice(news=news).is_evidence}
+    assert no_evidence == {NoticeType.RENEWAL_DUE}

@@ -56,7 +56,7 @@ def test_the_same_registration_changes_nothing() -> None:
         ),
         (
             {"notices": NoticesRegistration(events=frozenset(NoticeType))},
-            "notices.events gains CONSENT_EXPIRED",
+            "notices.events gains CONSENT_EXPIRED, RENEWAL_DUE",
         ),
         ({"is_suspended": True}, "is suspended: nobody can consent, and its tokens fail"),
         ({"pkce_required": True}, "must use PKCE: requests without it are refused"),

@@ -10,7 +10,7 @@ from app.flow.events import log_administered, log_event
 from tests.support.builders import a_client, a_decision, a_grant
 
 # What nobody does to a consent is no line of its own: it is counted with the request, or found by the ledger.
-NEVER_LOGGED = {EventKind.ASKED, EventKind.EXPIRED, EventKind.NOTIFIED}
+NEVER_LOGGED = {EventKind.ASKED, EventKind.EXPIRED, EventKind.NOTIFIED, EventKind.RENEWAL_DUE}
 
 
 def test_an_answer_is_logged_with_its_language_and_without_its_customer() -> None:

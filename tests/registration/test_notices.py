@@ -35,6 +35,10 @@ def fault_of(tmp_path: Path, notices: str, *, allow_demo: bool = True) -> str:
             NoticesRegistration(HOOK, frozenset({NoticeType.CONSENT_REVOKED, NoticeType.CONSENT_EXPIRED})),
         ),
         (
+            '{ events = ["CONSENT_REVOKED", "RENEWAL_DUE"] }',
+            NoticesRegistration(None, frozenset({NoticeType.CONSENT_REVOKED, NoticeType.RENEWAL_DUE})),
+        ),
+        (
             '{ address = "https://budget.example:8443/a?b=c" }',
             NoticesRegistration("https://budget.example:8443/a?b=c", ASKED_BY_DEFAULT),
         ),

@@ -30,7 +30,7 @@ from app.domain.notices import Notice
 from app.stores.ledger.database import Database
 from app.stores.ledger.grants import append_events
 from app.stores.ledger.notice_rows import DEAD, DELIVERED, IS_WAITING, notice_from
-from app.stores.ledger.notifying import Way, notified_row
+from app.stores.ledger.notifying import Way, notified_rows
 from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
 from app.stores.ledger.statements import DatabaseConnection
 
@@ -128,7 +128,8 @@ class DeliveryStore:
                 connection.change(_RELEASE, **_of(lease))
 
     def settle(self, lease: Lease, became: Became, *, now: datetime) -> bool:
-        """Records what became of a try. Where it was delivered, that is an event of the consent, once.
+        """Records what became of a try. Where it was delivered, that is an event of the consent, once, unless
+        it was a reminder.
 
         False where it was settled or overtaken meanwhile, or somebody else has claimed it since: then nothing
         is recorded. A recipient that has answered is no longer counted as failing.
@@ -138,8 +139,8 @@ class DeliveryStore:
             match became:
                 case Delivered():
                     settled = connection.change(_SETTLE, **_of(lease), at=now, became=DELIVERED, said="2xx")
-                    if settled:
-                        append_events(connection, notified_row(notice, Way.PUSH, now))
+                    if settled and (told := notified_rows([notice], Way.PUSH, now)):
+                        append_events(connection, *told)
                 case Refused(err):
                     settled = connection.change(_SETTLE, **_of(lease), at=now, became=DEAD, said=err[:64])
                 case TryAgain(outcome, at):

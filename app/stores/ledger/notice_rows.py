@@ -24,7 +24,10 @@ IS_WAITING = notices.c.state == literal_column(f"'{WAITING}'")
 """Whether it is still to be sent."""
 IS_UNSETTLED = notices.c.settled_at.is_(None)
 """Whether the recipient has neither taken nor refused it. It can then be asked for, also when it is dead."""
-IS_UPDATE = notices.c.type == literal_column(f"'{NoticeType.CONSENT_UPDATED}'")
+IS_OVERTAKEN_BY_AN_END = notices.c.type.in_(
+    [literal_column(f"'{said}'") for said in (NoticeType.CONSENT_UPDATED, NoticeType.RENEWAL_DUE)]
+)
+"""Whether it is no news any more once the consent has ended."""
 
 
 def notice_row(grant: ConsentGrant, news: News, happened_at: datetime) -> dict[str, Any]:

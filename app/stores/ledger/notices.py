@@ -31,7 +31,7 @@ from app.stores.ledger.notice_rows import (
     WAITING,
     notice_from,
 )
-from app.stores.ledger.notifying import AT_ONCE, Way, notified_row, portions
+from app.stores.ledger.notifying import AT_ONCE, Way, notified_rows, portions
 from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
 
 MOST_AT_ONCE: Final = 1000
@@ -84,8 +84,9 @@ class NoticeStore:
     ) -> tuple[list[Notice], list[Notice]]:
         """Settles what the recipient says that it has `taken`, or `refused` with an error.
 
-        That each was taken becomes an event of its consent. Notices that are unknown, another recipient's or
-        settled are ignored (RFC 8936 2.2); those of which that is new are returned, of both kinds.
+        That each was taken becomes an event of its consent, unless it was a reminder. Those that are unknown,
+        another recipient's or settled are ignored (RFC 8936 2.2); those of which that is new are returned, of
+        both kinds.
         """
         acknowledged: list[Notice] = []
         rejected: list[Notice] = []
@@ -104,8 +105,8 @@ class NoticeStore:
                     _settled(1), **values, became=DEAD, said=err[:64], **_numbered([notice_id])
                 )
                 rejected += [notice_from(row) for row in rows]
-            for some in portions(acknowledged, AT_ONCE):
-                append_events(connection, *(notified_row(notice, Way.POLL, now) for notice in some))
+            for some in portions(notified_rows(acknowledged, Way.POLL, now), AT_ONCE):
+                append_events(connection, *some)
         return acknowledged, rejected
 
     def waiting(self, client_ids: Collection[str]) -> Waiting:

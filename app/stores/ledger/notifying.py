@@ -17,7 +17,7 @@ from app.domain.consent import ConsentGrant
 from app.domain.history import ENDINGS, Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked
 from app.domain.notices import Notice, news_of
-from app.stores.ledger.notice_rows import IS_UPDATE, IS_WAITING, OVERTAKEN, notice_row
+from app.stores.ledger.notice_rows import IS_OVERTAKEN_BY_AN_END, IS_UNSETTLED, OVERTAKEN, notice_row
 from app.stores.ledger.rows import EventRow, event_row
 from app.stores.ledger.schema import UtcDateTime, notices
 from app.stores.ledger.statements import DatabaseConnection
@@ -48,7 +48,8 @@ class Happened:
 def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], asked: EventsAsked) -> None:
     """Writes the notices of these events, as far as each recipient has `asked` for them.
 
-    What was still to be said of a consent is overtaken by its end.
+    What was still to be said of a consent is overtaken by its end, also what is not sent any more and could
+    be asked for: whoever took it afterwards would seem to know of the end.
     """
     ended = [one for one in happened if one.event["kind"] in ENDINGS]
     rows = [
@@ -67,9 +68,10 @@ def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], 
         connection.change(_write(len(part)), **_writing(part))
 
 
-def notified_row(notice: Notice, way: Way, now: datetime) -> EventRow:
-    """The event that the recipient has got a notice."""
-    return event_row(notice, EventKind.NOTIFIED, Actor.ACCORD, Reason.BUSINESS_RULE, now, way)
+def notified_rows(taken: Sequence[Notice], way: Way, now: datetime) -> list[EventRow]:
+    """The events that the recipient has got these notices, of those of which that is evidence."""
+    why = (EventKind.NOTIFIED, Actor.ACCORD, Reason.BUSINESS_RULE)
+    return [event_row(notice, *why, now, way) for notice in taken if notice.is_evidence]
 
 
 def portions(of: Sequence[T], most: int) -> Iterator[Sequence[T]]:
@@ -105,7 +107,7 @@ def _overtaken(count: int) -> Update:
     consents: list[BindParameter[str]] = [bindparam(f"consent_{number}") for number in range(count)]
     return (
         update(notices)
-        .where(notices.c.consent_id.in_(consents), IS_WAITING, IS_UPDATE)
+        .where(notices.c.consent_id.in_(consents), IS_UNSETTLED, IS_OVERTAKEN_BY_AN_END)
         .values(state=OVERTAKEN, settled_at=bindparam("at", type_=UtcDateTime))
     )
 

@@ -1,8 +1,8 @@
 """The ledger's tables.
 
-Decisions and events are appended and never changed. Of a grant only three things change: when it was
-redeemed, what is left of its scope and its accounts, and when it ended. Notices are work to be done: what
-they leave on record is an event.
+Decisions and events are appended and never changed. Of a grant only four things change: when it was
+redeemed, what is left of its scope and its accounts, when its recipient was reminded that it ends soon, and
+when it ended. Notices are work to be done: what they leave on record is an event.
 """
 
 from collections.abc import Callable
@@ -124,6 +124,8 @@ decisions = Table(
     ),
 )
 
+_IS_TO_REMIND = text("ended_at IS NULL AND reminded_at IS NULL")
+
 grants = Table(
     "grants",
     metadata,
@@ -139,6 +141,8 @@ grants = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("redeemed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    # When it was recorded that it ends soon, for a recipient that has asked to be told.
+    Column("reminded_at", UtcDateTime),
     Index("ix_grants_customer_approved", "provider_id", "subject", "approved_at"),
     Index("ix_grants_client", "client_id", "approved_at"),
     # For the grants that have run out and have no event of that yet.
@@ -147,6 +151,15 @@ grants = Table(
         "expires_at",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
+    ),
+    # For those of a recipient that end soon, of which it has not been told.
+    Index(
+        "ix_grants_to_remind",
+        "client_id",
+        "expires_at",
+        "approved_at",
+        sqlite_where=_IS_TO_REMIND,
+        postgresql_where=_IS_TO_REMIND,
     ),
     # It admits one connection for each customer, recipient and provider.
     Index(
@@ -192,6 +205,7 @@ events = Table(
 _IS_WAITING = text("state = 'waiting'")
 _IS_UNSETTLED = text("settled_at IS NULL")
 _IS_WAITING_UPDATE = text("state = 'waiting' AND type = 'CONSENT_UPDATED'")
+_IS_OVERTAKEN_BY_AN_END = text("settled_at IS NULL AND type IN ('CONSENT_UPDATED', 'RENEWAL_DUE')")
 
 notices = Table(
     "notices",
@@ -233,6 +247,13 @@ notices = Table(
         postgresql_where=_IS_UNSETTLED,
     ),
     # For what the end of a consent overtakes.
+    Index(
+        "ix_notices_overtaken_by_an_end",
+        "consent_id",
+        sqlite_where=_IS_OVERTAKEN_BY_AN_END,
+        postgresql_where=_IS_OVERTAKEN_BY_AN_END,
+    ),
+    # The same for processes of the version before, which look for less. It goes with the next version.
     Index(
         "ix_notices_overtaken",
         "consent_id",

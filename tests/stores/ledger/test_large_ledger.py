@@ -5,20 +5,24 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from app.domain.notice_registration import NoticeType
 from app.stores.ledger import migrations
 from app.stores.ledger.audit import Audit
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.renewals import RenewalStore
 from app.stores.ledger.retention import Policy, RetentionStore
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from tests.stores.work import Ask, rows_read
-from tests.support.builders import NOON, a_decision, a_grant
+from tests.support.builders import NOON, YEAR, a_decision, a_grant
 from tests.support.postgres import PostgresServer
 
 GRANTS = 20_000
 HANDFUL = 50
 HOUR = timedelta(hours=1)
-LATER = NOON + timedelta(days=1)
+DAY = timedelta(days=1)
+LATER = NOON + DAY
+NEAR_THE_END = NOON + YEAR - DAY
 POLICY = Policy(records=timedelta(days=365), tokens=timedelta(days=30), token_idle=timedelta(days=30))
 
 
@@ -39,6 +43,13 @@ def forget(ledger: Ledger, now: datetime) -> None:
     assert list(RetentionStore(ledger.database, POLICY).forget(now=now)) == []
 
 
+def remind(
+    ledger: Ledger, client_id: str, *, at: datetime, expected: int, before: timedelta = 14 * DAY
+) -> None:
+    store = RenewalStore(ledger.database, lambda _client_id: frozenset(NoticeType))
+    assert store.record_due(client_id, now=at, before=before, most=3) == expected
+
+
 ASKED: dict[str, Ask] = {
     "a customer's connections": lambda ledger: ConnectionStore(ledger.database).of_customer(
         "1000", subject_of(7)
@@ -56,6 +67,12 @@ ASKED: dict[str, Ask] = {
     "what happened to a consent": lambda ledger: ConnectionStore(ledger.database).history("consent-1"),
     "a recipient's connections": lambda ledger: ConnectionStore(ledger.database).of_client("dc-loans"),
     "what has run out": lambda ledger: ConnectionStore(ledger.database).record_expired(now=LATER),
+    "who is to be reminded, of many": lambda ledger: remind(ledger, "dc-budget", at=NEAR_THE_END, expected=3),
+    "who is to be reminded, of none": lambda ledger: remind(ledger, "dc-loans", at=NEAR_THE_END, expected=0),
+    "who is not to be reminded yet": lambda ledger: remind(ledger, "dc-budget", at=LATER, expected=0),
+    "who was connected too lately": lambda ledger: remind(
+        ledger, "dc-budget", at=LATER, before=2 * YEAR, expected=0
+    ),
     "what may be forgotten": lambda ledger: forget(ledger, LATER),
     "what auditors have not read": lambda ledger: list(Audit(ledger.database).records(since=LATER)),
     "what nobody redeemed": lambda ledger: list(

@@ -144,7 +144,7 @@ def test_a_ledger_that_a_newer_version_has_upgraded_is_left_as_it_is(new_url: st
 
 def test_an_older_ledger_is_upgraded_to_one_whose_ends_have_notices(new_url: str) -> None:
     """What had ended before has none; a consent from before has one when it ends."""
-    command.upgrade(migrations.migration_config(new_url), "0011")
+    migrations.upgrade(new_url)
     with closing(Ledger(new_url, timeout=timedelta(seconds=1))) as ledger:
         for number in (1, 2):
             names = {
@@ -153,6 +153,7 @@ def test_an_older_ledger_is_upgraded_to_one_whose_ends_have_notices(new_url: str
                 "subject": f"s-{number}",
             }
             ledger.record_decision(a_decision(**names), a_grant(**names))
+        command.downgrade(migrations.migration_config(new_url), "0011")
         execute(new_url, "UPDATE grants SET ended_at = expires_at WHERE consent_id = 'consent-1'")
         assert migrations.upgrade(new_url)
         connections = ConnectionStore(ledger.database)

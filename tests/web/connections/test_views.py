@@ -9,8 +9,10 @@ from flask import Flask
 
 from app.development.embedded import EmbeddedValkey
 from app.domain.history import Actor
+from app.domain.notice_registration import NoticeType
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.renewals import RenewalStore
 from tests.support import texts
 from tests.support.applications import Clock, a_browser, services_of
 from tests.support.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
@@ -264,6 +266,11 @@ def test_what_has_ended_is_apart_and_says_how(
 
 TELLING = texts.WE_ARE_TELLING.of(recipient=texts.PRAIRIE_LOANS)
 TOLD = texts.GOT_OUR_NOTICE.of(recipient=texts.PRAIRIE_LOANS)
+ASKS_FOR_REMINDERS = (
+    'notices = { address = "http://localhost:8001/notices" }',
+    'notices = { events = ["CONSENT_REVOKED", "RENEWAL_DUE"] }',
+)
+"""Of dc-budget, which comes first."""
 LISTENS = ('client_id = "dc-loans"\n', 'client_id = "dc-loans"\nnotices = {}\n')
 
 
@@ -287,6 +294,31 @@ def test_who_listens_is_being_told_until_the_notice_has_arrived(register: Serve,
     page = detail_page(customer, consent_id, lang, "ended")
     assert TELLING[lang] not in page.text
     assert page.text.count(TOLD[lang]) == 2, "at the top, and in the history"
+
+
+def test_a_reminder_is_in_the_history_and_is_not_the_notice_that_the_customer_stopped(
+    register: Serve, ledger: Ledger, clock: Clock, lang: str
+) -> None:
+    """Nor when the recipient takes it, before the customer stops or as late as it can."""
+    client = register(ASKS_FOR_REMINDERS)
+    customer = BrowserCustomer(client)
+    consent_id = connect(customer, lang=lang)["consent_id"]
+    clock.now += timedelta(days=200)
+    renewals = RenewalStore(ledger.database, lambda _client_id: frozenset(NoticeType))
+    assert renewals.record_due("dc-budget", now=clock.now, before=timedelta(days=180)) == 1
+    sign_in_at(customer, "1000", lang)
+    reminder = texts.A_REMINDER.of(recipient=texts.BUDGET_COMPASS)[lang]
+    got = texts.GOT_OUR_NOTICE.of(recipient=texts.BUDGET_COMPASS)[lang]
+    admin = admin_token(client, BUDGET)
+    poll(client, admin, ack=list(poll(client, admin).get_json()["sets"]))
+    for is_over in (False, True):
+        page = detail_page(customer, consent_id, lang, "ended" if is_over else "active")
+        assert page.text.count(reminder) == 1
+        assert got not in page.text
+        if not is_over:
+            customer.stop(consent_id)
+    poll(client, admin, ack=list(poll(client, admin).get_json()["sets"]))
+    assert detail_page(customer, consent_id, lang, "ended").text.count(got) == 2
 
 
 def test_nobody_is_said_to_be_told_who_does_not_listen(customer: BrowserCustomer, lang: str) -> None:

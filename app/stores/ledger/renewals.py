@@ -1,0 +1,74 @@
+"""Consents that end soon: that a recipient is reminded of it becomes an event, once, with its notice.
+
+Only of recipients that have asked for RENEWAL_DUE, so that they can ask their customers in time.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Integer, bindparam, select, update
+
+from app.domain.history import Actor, EventKind, Reason
+from app.domain.notice_registration import EventsAsked, NoticeType
+from app.stores.ledger.connection_queries import AT_ONCE
+from app.stores.ledger.database import Database
+from app.stores.ledger.grants import append_events
+from app.stores.ledger.notifying import AT_ONCE as ROWS_AT_ONCE
+from app.stores.ledger.notifying import Happened, portions, write_notices
+from app.stores.ledger.rows import event_row, grant_from
+from app.stores.ledger.schema import UtcDateTime, grants
+
+
+class RenewalStore:
+    """`asked` says of which events each recipient is told. Its method raises StoreUnavailable."""
+
+    def __init__(self, database: Database, asked: EventsAsked) -> None:
+        self._database = database
+        self._asked = asked
+
+    def record_due(self, client_id: str, *, now: datetime, before: timedelta, most: int = AT_ONCE) -> int:
+        """Records, of up to `most` consents of a recipient, that they end within `before`; returns how many.
+
+        Each gets its event and its notice, in one transaction with the others, and never again. A consent is
+        left out for the first `before` after its approval, and so to its end where it lasts no longer; and
+        where its code was never redeemed, so that nothing is shared. 0 where the recipient has not asked.
+        After StoreUnavailable the call may be made again.
+        """
+        if NoticeType.RENEWAL_DUE not in self._asked(client_id):
+            return 0
+        values: dict[str, Any] = {"to_client": client_id, "at": now, "most": most}
+        with self._database.writing() as connection:
+            rows = connection.rows(_REMIND, **values, until=now + before, since=now - before)
+            due = [grant_from(row) for row in rows]
+            why = (EventKind.RENEWAL_DUE, Actor.ACCORD, Reason.BUSINESS_RULE)
+            happened = [Happened(grant, event_row(grant, *why, now)) for grant in due]
+            for some in portions(happened, ROWS_AT_ONCE):
+                append_events(connection, *(one.event for one in some))
+            write_notices(connection, happened, self._asked)
+        return len(due)
+
+
+_AT = bindparam("at", type_=UtcDateTime)
+_IS_TO_REMIND = (grants.c.ended_at.is_(None), grants.c.reminded_at.is_(None))
+_DUE: Final = (
+    select(grants.c.consent_id)
+    .where(
+        grants.c.client_id == bindparam("to_client"),
+        *_IS_TO_REMIND,
+        grants.c.expires_at > _AT,
+        grants.c.expires_at <= bindparam("until", type_=UtcDateTime),
+        grants.c.approved_at <= bindparam("since", type_=UtcDateTime),
+        grants.c.redeemed_at.is_not(None),
+    )
+    .order_by(grants.c.expires_at)
+    .limit(bindparam("most", type_=Integer))
+    # What somebody else has locked is being ended, used or reminded of: what is left of it comes next time.
+    .with_for_update(skip_locked=True)
+    .cte("due_now")  # it locks, so that PostgreSQL runs it once
+)
+_REMIND: Final = (
+    update(grants)
+    .where(grants.c.consent_id.in_(select(_DUE.c.consent_id)), *_IS_TO_REMIND)
+    .values(reminded_at=_AT)
+    .returning(grants)
+)
