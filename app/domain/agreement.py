@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from app.domain.clusters import WITH_HISTORY, DataCluster, Scope
@@ -15,7 +16,7 @@ from app.domain.language import Bilingual
 from app.domain.registry import Client, DataProvider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
     """The parties of a consent, the purposes and the look-back, as the consent form showed them.
 
@@ -36,7 +37,7 @@ class Agreement:
         """How many months of history `scope` shares; None where it has no history, or no limit was named."""
         return self.history_months if scope & WITH_HISTORY else None
 
-    @property
+    @cached_property
     def document(self) -> str:
         """The agreement as JSON. Equal agreements give equal texts, since the text is hashed."""
         texts = {name: _texts(getattr(self, name)) for name in _BILINGUAL}
@@ -44,7 +45,7 @@ class Agreement:
         record = {**texts, "cluster_purposes": purposes, "history_months": self.history_months}
         return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
-    @property
+    @cached_property
     def agreement_hash(self) -> str:
         """The hex SHA-256 of the document."""
         return hashlib.sha256(self.document.encode("utf-8")).hexdigest()

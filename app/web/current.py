@@ -101,9 +101,10 @@ class RequestState:
 
 def request_state() -> RequestState:
     """The state of the request that this thread is serving."""
-    if "state" not in g:
-        g.state = RequestState()
-    return cast("RequestState", g.state)
+    state: RequestState | None = g.get("state")
+    if state is None:
+        state = g.state = RequestState()
+    return state
 
 
 def services() -> Services:

@@ -45,13 +45,15 @@ class Database:
         except ValueError as error:
             raise ValueError(f"ACCORD_LEDGER_URL {error}") from error
         self._driver = self._engine.dialect.loaded_dbapi
+        self.kind = self._engine.dialect.name
+        self._open_cursor = postgresql.open_cursor if self.kind == "postgresql" else _open_cursor
         self._compiled = CompiledStatements(self._engine.dialect)
         self._begin = "BEGIN"
         self._timeout = timeout.total_seconds()
         # One for readers and one for writers, since a lock can stop writers and let readers pass.
         self._readers, self._writers = Breaker("ledger", timeout=timeout), Breaker("ledger", timeout=timeout)
         self._turns = None
-        if self._engine.dialect.name == "sqlite":
+        if self.kind == "sqlite":
             # SQLite's lock is taken when a transaction begins, so that none fails half way for want of it.
             self._begin, self._turns = "BEGIN IMMEDIATE", Lock()
         self._answered_at = -_LATELY
@@ -61,9 +63,10 @@ class Database:
         return monotonic() - self._answered_at < _LATELY
 
     @contextmanager
-    def writing(self) -> Iterator[DatabaseConnection]:
+    def writing(self, *, after: str | None = None) -> Iterator[DatabaseConnection]:
         """One transaction, which happens whole or not at all. Raises StoreUnavailable and UniqueViolation.
 
+        It begins when no other transaction `after` the same name is under way, and sees what they have done.
         The wait for other writers of this process comes before the circuit breaker, since it says nothing
         about the database.
         """
@@ -73,9 +76,21 @@ class Database:
             self._writers.guard(),
             self._connected() as connection,
         ):
-            connection.begin()
+            connection.begin(after)
             yield connection
             connection.commit()
+        self._answered_at = monotonic()
+
+    @contextmanager
+    def writing_at_once(self) -> Iterator[DatabaseConnection]:
+        """A connection for one statement, which is a transaction of its own. Raises as `writing` does.
+
+        Whatever goes wrong, the statement may have been committed. It is for PostgreSQL: writers of SQLite
+        take turns in `writing`.
+        """
+        with store_span("ledger write"), self._writers.guard(), self._connected() as connection:
+            connection.was_told_to_commit = True
+            yield connection
         self._answered_at = monotonic()
 
     @contextmanager
@@ -116,7 +131,8 @@ class Database:
         try:
             pooled = self._engine.raw_connection()
             begin = pooled.info.get(postgresql.BEGIN, self._begin)
-            connection = DatabaseConnection(pooled.driver_connection, self._compiled, begin)
+            driver = pooled.driver_connection
+            connection = DatabaseConnection(driver, self._open_cursor(driver), self._compiled, begin)
             yield connection
         except BaseException as error:
             if pooled is not None and not self._has_rolled_back(pooled):
@@ -152,6 +168,10 @@ class Database:
         self._engine.dispose()
 
 
+def _open_cursor(connection: Any) -> Any:
+    return connection.cursor()
+
+
 def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
     """SQLAlchemy's engine. Raises ValueError for a database or an option that is not supported."""
     address, seconds = make_url(url), timeout.total_seconds()
@@ -165,6 +185,7 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
         raise ValueError("must begin with postgresql+psycopg:// or sqlite:///")
     engine = create_engine(
         url,
+        paramstyle="numeric_dollar",  # $1, as PostgreSQL has it: `postgresql.open_cursor`
         pool_reset_on_return=None,  # each goes back without a transaction
         isolation_level="AUTOCOMMIT",  # transactions begin where `writing` says
         pool_size=connections,

@@ -5,16 +5,16 @@ Statements are built here once, since building one costs more than the database 
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import bindparam, select
 
 from app.domain.consent import ConsentDecision, ConsentGrant, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, asked_by_default
-from app.stores.ledger.grants import append_events, queue_for_connection, replaced_event_row, supersede_grant
-from app.stores.ledger.inserting import insert_rows
-from app.stores.ledger.notifying import Happened, write_notices
+from app.stores.ledger.grants import replaced_event_row, supersede_grant
+from app.stores.ledger.inserting import Row, insert_rows
+from app.stores.ledger.notifying import Happened, notices_of, overtaking
+from app.stores.ledger.refresh_tokens import revoking
 from app.stores.ledger.rows import (
     Answered,
     agreement_row,
@@ -24,8 +24,8 @@ from app.stores.ledger.rows import (
     grant_row,
     screen_row,
 )
-from app.stores.ledger.schema import agreements, decisions, grants, screens
-from app.stores.ledger.statements import DatabaseConnection
+from app.stores.ledger.schema import agreements, decisions, grants, notices, screens
+from app.stores.ledger.statements import Change, DatabaseConnection
 
 _ANSWERS = select(
     decisions,
@@ -80,7 +80,6 @@ def insert_decision(
     """
     replaced = None
     if grant is not None:
-        queue_for_connection(connection, grant)
         replaced = supersede_grant(connection, grant)
         if shown is not None:
             _require_shown(replaced, shown, decision.decided_at)
@@ -89,24 +88,26 @@ def insert_decision(
         if replaced is not None and replaced.approved_at > grant.approved_at:
             decision = replace(decision, decided_at=replaced.approved_at)
             grant = replace(grant, approved_at=replaced.approved_at)
-    rows: dict[Table, dict[str, Any]] = {}
+    rows: list[Row] = []
+    changes: list[Change] = []
     if shown is not None:
-        rows[screens] = screen_row(shown.screen, decision.decided_at)
+        rows.append((screens, screen_row(shown.screen, decision.decided_at)))
     if decision.agreement is not None:
-        rows[agreements] = agreement_row(decision.agreement, decision.decided_at)
-    rows[decisions] = decision_row(decision)
+        rows.append((agreements, agreement_row(decision.agreement, decision.decided_at)))
+    rows.append((decisions, decision_row(decision)))
     answered = EventKind.DENIED if grant is None else EventKind.APPROVED
     happened = [
         event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
         event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
     if grant is not None:
-        rows[grants] = grant_row(grant)
-    insert_rows(connection, rows, *happened)
+        rows.append((grants, grant_row(grant)))
     if grant is not None and replaced is not None:
-        end = replaced_event_row(replaced, grant)
-        append_events(connection, end)
-        write_notices(connection, [Happened(replaced, end)], asked)
+        end = Happened(replaced, replaced_event_row(replaced, grant))
+        happened.append(end.event)
+        rows += [(notices, row) for row in notices_of([end], asked)]
+        changes += [*revoking(replaced, end.event["happened_at"]), overtaking(end)]
+    insert_rows(connection, rows, *happened, changes=changes)
     return Answered(decision, grant, replaced)
 
 

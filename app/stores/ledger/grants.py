@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Insert, bindparam, case, func, insert, select, update
+from sqlalchemy import Executable, Insert, bindparam, case, insert, select, update
 
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
@@ -17,7 +17,7 @@ from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.account_columns import resources_column
 from app.stores.ledger.notifying import AT_ONCE, Happened, portions, write_notices
-from app.stores.ledger.refresh_tokens import revoke_tokens
+from app.stores.ledger.refresh_tokens import revoking
 from app.stores.ledger.rows import EventRow, event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, events, grants
 from app.stores.ledger.statements import DatabaseConnection
@@ -60,7 +60,6 @@ _SUPERSEDE = (
     )
     .returning(grants)
 )
-_QUEUE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
 def find_grant(connection: DatabaseConnection, query: Executable, **values: Any) -> ConsentGrant | None:
@@ -69,15 +68,9 @@ def find_grant(connection: DatabaseConnection, query: Executable, **values: Any)
     return None if row is None else grant_from(row)
 
 
-def queue_for_connection(connection: DatabaseConnection, grant: ConsentGrant) -> None:
-    """Waits until no other transaction makes a connection between the same parties.
-
-    What the one before has done is then seen. On SQLite, which has one writer, transactions have queued
-    before they begin.
-    """
-    if connection.kind == "postgresql":
-        name = json.dumps([grant.provider_id, grant.subject, grant.client_id])
-        connection.first(_QUEUE, name=name)
+def connection_name(grant: ConsentGrant) -> str:
+    """The name of the connection between the parties of `grant`, of which one grant at a time is in force."""
+    return json.dumps([grant.provider_id, grant.subject, grant.client_id])
 
 
 def end_grant(
@@ -119,7 +112,8 @@ def end_grants(
         if grant.status_at(now) is GrantStatus.EXPIRED:
             event = _expired_row(grant, operator=operator, note=note)
         if connection.change(_END, of_consent=grant.consent_id, at=event["happened_at"]) == 1:
-            _revoke_tokens(connection, grant, event["happened_at"])
+            for statement, values in revoking(grant, event["happened_at"]):
+                connection.change(statement, **values)
             happened.append(Happened(grant, event))
     for some in portions(happened, AT_ONCE):
         append_events(connection, *(one.event for one in some))
@@ -157,20 +151,17 @@ def narrow_grant(
 def supersede_grant(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
     """Ends the grant that `successor` replaces, if any, and returns it.
 
-    The caller appends `replaced_event_row` with the events of the successor, and writes the notice of it.
+    The caller appends `replaced_event_row` with the events of the successor, writes the notice of it, and
+    revokes its tokens.
     """
-    now = successor.approved_at
-    replaced = find_grant(
+    return find_grant(
         connection,
         _SUPERSEDE,
         at_provider=successor.provider_id,
         of_customer=successor.subject,
         to_client=successor.client_id,
-        at=now,
+        at=successor.approved_at,
     )
-    if replaced is not None:
-        _revoke_tokens(connection, replaced, now)
-    return replaced
 
 
 def replaced_event_row(replaced: ConsentGrant, successor: ConsentGrant) -> EventRow:
@@ -211,8 +202,3 @@ def appending(count: int, names: tuple[str, ...]) -> Insert:
         for number in range(count)
     ]
     return insert(events).values(rows).inline()
-
-
-def _revoke_tokens(connection: DatabaseConnection, grant: ConsentGrant, now: datetime) -> None:
-    if grant.redeemed_at is not None:  # a grant has no token before
-        revoke_tokens(connection, grant.consent_id, now=now)

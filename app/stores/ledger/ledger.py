@@ -7,7 +7,7 @@ and guarded updates decide that here, and not in Redis, whose replicas can bring
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 
 from app.domain.consent import ConsentDecision, ConsentGrant, GrantStatus, ShownConsent
 from app.domain.history import Actor, EventKind, Reason
@@ -19,30 +19,20 @@ from app.stores.ledger.decisions import (
     find_answer_under,
     insert_decision,
 )
-from app.stores.ledger.grants import LOCKED_GRANT, append_events, end_grant, find_grant
-from app.stores.ledger.inserting import insert_rows
+from app.stores.ledger.grants import LOCKED_GRANT, append_events, connection_name, end_grant, find_grant
+from app.stores.ledger.redemption import find_redeemed, redeem_once
 from app.stores.ledger.refresh_tokens import (
     find_grant_of_token,
     find_refreshable_grant,
     replace_unused_token,
     use_token,
 )
-from app.stores.ledger.rows import Answered, event_row, token_row
-from app.stores.ledger.schema import UtcDateTime, decisions, grants, refresh_tokens
+from app.stores.ledger.rows import Answered, event_row
+from app.stores.ledger.schema import decisions
 from app.stores.ledger.statements import DatabaseConnection
 from app.stores.unavailable import StoreUnavailable
 
-# Statements are built here once, since building one costs more than the database takes to run it.
-_AT = bindparam("at", type_=UtcDateTime)
 _ANY_DECISION = select(decisions.c.request_id).limit(1)
-_OF_CODE = (grants.c.request_id == bindparam("to_request"), grants.c.client_id == bindparam("to_client"))
-_REDEEM = (
-    update(grants)
-    .where(*_OF_CODE, grants.c.redeemed_at.is_(None), grants.c.ended_at.is_(None), grants.c.expires_at > _AT)
-    .values(redeemed_at=_AT)
-    .returning(grants)
-)
-_REDEEMED = select(grants).where(*_OF_CODE, grants.c.redeemed_at.is_not(None)).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +98,7 @@ class Ledger:
         page did not name the connection that the grant would supersede.
         """
         try:
-            with self.database.writing() as connection:
+            with self.database.writing(after=None if grant is None else connection_name(grant)) as connection:
                 return insert_decision(connection, decision, grant, shown, asked=self._asked)
         except (UniqueViolation, ConnectionChanged) as error:
             standing = self.find_answer(decision.request_id, pushed_id=decision.pushed_id)
@@ -146,28 +136,22 @@ class Ledger:
         did happen, this call takes its place, since nobody was given that token. A call whose own commit got
         no answer looks whether its token is on record.
         """
-        code = {"to_request": request_id, "to_client": client_id}
         try:
-            return self._redeem(code, token_hash, unanswered, now)
+            grant = redeem_once(self.database, request_id, client_id, token_hash, now=now)
+            if grant is not None:
+                return Redeemed(grant)
+            return self._redeem_again(request_id, client_id, token_hash, unanswered, now)
         except StoreUnavailable as error:
             grant = self._find_grant_of(token_hash) if error.is_committed_perhaps else None
             if grant is None:
                 raise
             return Redeemed(grant)
 
-    def _redeem(
-        self, code: dict[str, str], token_hash: str, unanswered: frozenset[str], now: datetime
+    def _redeem_again(
+        self, request_id: str, client_id: str, token_hash: str, unanswered: frozenset[str], now: datetime
     ) -> Redeemed | Replayed | NotRedeemable:
         with self.database.writing() as connection:
-            grant = find_grant(connection, _REDEEM, **code, at=now)
-            if grant is not None:
-                insert_rows(
-                    connection,
-                    {refresh_tokens: token_row(token_hash, grant.consent_id, now)},
-                    event_row(grant, EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, now),
-                )
-                return Redeemed(grant)
-            redeemed = find_grant(connection, _REDEEMED, **code)
+            redeemed = find_redeemed(connection, request_id, client_id)
             if redeemed is None:
                 return NotRedeemable()
             is_active = redeemed.status_at(now) is GrantStatus.ACTIVE

@@ -20,7 +20,7 @@ from app.domain.notices import Notice, news_of
 from app.stores.ledger.notice_rows import IS_OVERTAKEN_BY_AN_END, IS_UNSETTLED, OVERTAKEN, notice_row
 from app.stores.ledger.rows import EventRow, event_row
 from app.stores.ledger.schema import UtcDateTime, notices
-from app.stores.ledger.statements import DatabaseConnection
+from app.stores.ledger.statements import Change, DatabaseConnection
 
 AT_ONCE: Final = 50
 """Rows that one statement writes: it is compiled for each number of rows, and these are few."""
@@ -52,12 +52,7 @@ def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], 
     be asked for: whoever took it afterwards would seem to know of the end.
     """
     ended = [one for one in happened if one.event["kind"] in ENDINGS]
-    rows = [
-        notice_row(one.grant, news, one.event["happened_at"])
-        for one in happened
-        if (news := news_of(one.event["kind"], one.event["actor"])) is not None
-        and news.type in asked(one.grant.client_id)
-    ]
+    rows = notices_of(happened, asked)
     if connection.kind == "postgresql" and len(ended) == len(rows) == 1:
         # A stop has one of each: one round trip is less than two.
         connection.change(_OVERTAKE_AND_WRITE, **_overtaking(ended), **_writing(rows))
@@ -66,6 +61,21 @@ def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], 
         connection.change(_overtaken(len(some)), **_overtaking(some))
     for part in portions(rows, AT_ONCE):
         connection.change(_write(len(part)), **_writing(part))
+
+
+def notices_of(happened: Sequence[Happened], asked: EventsAsked) -> list[dict[str, Any]]:
+    """The rows of the notices of these events, as far as each recipient has `asked` for them."""
+    return [
+        notice_row(one.grant, news, one.event["happened_at"])
+        for one in happened
+        if (news := news_of(one.event["kind"], one.event["actor"])) is not None
+        and news.type in asked(one.grant.client_id)
+    ]
+
+
+def overtaking(ended: Happened) -> Change:
+    """What marks as overtaken all that was still to be said of a consent that has ended."""
+    return _overtaken(1), _overtaking([ended])
 
 
 def notified_rows(taken: Sequence[Notice], way: Way, now: datetime) -> list[EventRow]:

@@ -39,6 +39,13 @@ def refuse_options(url: URL) -> None:
             raise ValueError("has an option that is not known")
 
 
+def open_cursor(connection: "psycopg.Connection[Any]") -> "psycopg.RawCursor[Any]":
+    """A cursor for statements whose placeholders are PostgreSQL's own: psycopg translates none of them."""
+    from psycopg import RawCursor
+
+    return RawCursor(connection)
+
+
 def arguments(seconds: float) -> dict[str, Any]:
     """The arguments to connect with, where no answer may take longer than `seconds`."""
     return {

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select, update
 from app.domain.consent import ConsentGrant
 from app.stores.ledger.rows import grant_from
 from app.stores.ledger.schema import UtcDateTime, grants, refresh_tokens
-from app.stores.ledger.statements import DatabaseConnection
+from app.stores.ledger.statements import Change, DatabaseConnection
 
 _AT = bindparam("at", type_=UtcDateTime)
 _THIS_TOKEN = refresh_tokens.c.token_hash == bindparam("used")
@@ -102,6 +102,6 @@ def use_token(connection: DatabaseConnection, token_hash: str, *, now: datetime)
     return token if connection.change(_USE, used=token_hash, at=token.used_at(now)) == 1 else None
 
 
-def revoke_tokens(connection: DatabaseConnection, consent_id: str, *, now: datetime) -> None:
-    """Revokes every live token of a grant."""
-    connection.change(_REVOKE_ALL, of_consent=consent_id, at=now)
+def revoking(grant: ConsentGrant, now: datetime) -> list[Change]:
+    """What revokes every live token of a grant; nothing where it was not redeemed, as it has none before."""
+    return [] if grant.redeemed_at is None else [(_REVOKE_ALL, {"of_consent": grant.consent_id, "at": now})]

@@ -4,14 +4,18 @@ For statements on single rows that takes a third of the time of SQLAlchemy's own
 parts of a compiled statement that are not documented, for which pyproject.toml bounds the version.
 """
 
+import hashlib
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Dialect, Executable, Update
 from sqlalchemy.types import TypeEngine
+
+Change = tuple[Update, Mapping[str, Any]]
+"""A statement that changes rows, and the values of its parameters."""
 
 
 class _Compiled:
@@ -63,6 +67,11 @@ def _row_of(names: tuple[str, ...]) -> Any:
     return namedtuple("Row", names, rename=True)
 
 
+def _number_of(name: str) -> int:
+    """A number of 64 bits, as PostgreSQL knows its advisory locks by. Two names hardly ever have the same."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], signed=True)
+
+
 class CompiledStatements:
     """A cache of compiled statements for one database. A statement that is garbage leaves it."""
 
@@ -84,11 +93,11 @@ class CompiledStatements:
 class DatabaseConnection:
     """Runs statements of SQLAlchemy on the driver's connection, with a value for each of their parameters."""
 
-    def __init__(self, connection: Any, compiled: CompiledStatements, begin: str) -> None:
-        """`begin` is the text that begins a transaction on this connection."""
+    def __init__(self, connection: Any, cursor: Any, compiled: CompiledStatements, begin: str) -> None:
+        """`cursor` runs the statements, and `begin` is the text that begins a transaction."""
         self._connection = connection
         self._begin = begin
-        self._cursor = connection.cursor()
+        self._cursor = cursor
         self._compiled = compiled
         self.was_told_to_commit = False
 
@@ -113,8 +122,16 @@ class DatabaseConnection:
         self._execute(self._compiled.compile_once(statement, values), values)
         return int(self._cursor.rowcount)
 
-    def begin(self) -> None:
-        self.run(self._begin)
+    def begin(self, after: str | None = None) -> None:
+        """Begins a transaction, when no other `after` the same name is under way.
+
+        Transactions of SQLite, which has one writer, have queued before they begin.
+        """
+        if after is None or self.kind == "sqlite":
+            self.run(self._begin)
+        else:
+            # In one round trip with BEGIN, which is text alone: PostgreSQL takes no parameters there.
+            self.run(f"{self._begin}; SELECT pg_advisory_xact_lock({_number_of(after)})")
 
     def run(self, text: str) -> None:
         self._cursor.execute(text)

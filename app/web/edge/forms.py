@@ -6,6 +6,7 @@ own token is the same for a whole session, and its messages are in English only.
 """
 
 import secrets
+from functools import cached_property
 from typing import Any
 
 from flask import request
@@ -103,7 +104,7 @@ class ScreenForm:
         return f"{named}.{_sign(f'{self._bound_to} {named}')}"
 
     def has_valid_token(self) -> bool:
-        named, nonce, signature = self._parts()
+        named, nonce, signature = self._parts
         return find_language(self._named(1)) is not None and _is_signed(
             f"{self._bound_to} {named}", f"{nonce}.{signature}"
         )
@@ -127,9 +128,10 @@ class ScreenForm:
 
     def _named(self, index: int) -> str:
         """One of the parts before the nonce; empty where there is none."""
-        parts = self._parts()[0].split(".")
+        parts = self._parts[0].split(".")
         return parts[index] if index < len(parts) else ""
 
+    @cached_property
     def _parts(self) -> tuple[str, str, str]:
         """The three parts of the token: what it names, the nonce and the signature."""
         rest, _, signature = request.form.get("csrf_token", "").rpartition(".")

@@ -13,7 +13,7 @@ from app.stores.ledger.refresh_tokens import (
     find_grant_of_token,
     find_refreshable_grant,
     replace_unused_token,
-    revoke_tokens,
+    revoking,
     use_token,
 )
 from app.stores.ledger.rows import event_row, token_row
@@ -66,7 +66,7 @@ def opened(ledger: Ledger) -> Database:
 def keep_token(connection: DatabaseConnection, token_hash: str) -> None:
     """As a redemption does."""
     redeemed = event_row(a_grant(), EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, NOON)
-    insert_rows(connection, {refresh_tokens: token_row(token_hash, "consent-1", NOON)}, redeemed)
+    insert_rows(connection, [(refresh_tokens, token_row(token_hash, "consent-1", NOON))], redeemed)
 
 
 def is_refreshable(opened: Database, token_hash: str) -> bool:
@@ -103,8 +103,10 @@ def test_all_tokens_of_a_grant_are_revoked_and_still_belong_to_it(
     with opened.writing() as connection:
         for token_hash in ("a", "b"):
             keep_token(connection, token_hash)
-        revoke_tokens(connection, "consent-1", now=NOON + SECOND)
-        revoke_tokens(connection, "consent-1", now=NOON + 2 * SECOND)  # the first one stands
+        assert revoking(a_grant(), NOON) == []  # it was not redeemed
+        for now in (NOON + SECOND, NOON + 2 * SECOND):  # the first one stands
+            ((statement, values),) = revoking(a_grant(redeemed_at=NOON), now)
+            connection.change(statement, **values)
         assert use_token(connection, "a", now=NOON + 2 * SECOND) is None
         assert find_grant_of_token(connection, "a") == a_grant()
         assert find_grant_of_token(connection, "c") is None
