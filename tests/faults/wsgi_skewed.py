@@ -1,4 +1,7 @@
-"""gunicorn's way in for tests of the clock: as wsgi.py, with a clock that is wrong by what a file says."""
+"""gunicorn's way in for tests of the clock: as wsgi.py, with a clock that is wrong by what a file says.
+
+As there, the templates are loaded before the workers fork: whoever asks first waits for no compiler.
+"""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -6,6 +9,7 @@ from pathlib import Path
 
 from app import create_app
 from app.settings import Settings
+from app.web.text.template_filters import load_templates
 
 _OFFSET = Path(os.environ["CLOCK_OFFSET_FILE"])
 
@@ -15,3 +19,4 @@ def skewed_clock() -> datetime:
 
 
 app = create_app(Settings(), clock=skewed_clock)
+load_templates(app)
