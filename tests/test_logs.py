@@ -154,7 +154,7 @@ def events_in(source: str) -> set[str]:
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             words = [keyword.value for keyword in node.keywords if keyword.arg == "event"]
-            if called.startswith("_log.") or called in {"operator_event", "record_operation", "log_notice"}:
+            if called.startswith("_log.") or called in {"operator_event", "record_operation"}:
                 words += node.args[:1]
         found |= {
             word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)

@@ -81,6 +81,18 @@ class Notice:
         """
         return self.type is not NoticeType.RENEWAL_DUE
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What each line of the log has of a notice: of which consent it is, and nothing of its customer."""
+        return {
+            "type": self.type.value,
+            "client_id": self.client_id,
+            "provider_id": self.provider_id,
+            "consent_id": self.consent_id,
+            "correlation_id": self.correlation_id,
+            "notice_id": self.notice_id,
+        }
+
 
 class ConsentEvent(TypedDict):
     """What became of a consent (FDX). The time is RFC 3339."""

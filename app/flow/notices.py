@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from app.domain.notice_poll import Poll
-from app.domain.notices import Notice, notice_claims
+from app.domain.notices import notice_claims
 from app.stores.keys import SigningKeys
 from app.stores.ledger.notices import NoticeStore
 
@@ -39,9 +39,9 @@ class NoticePolls:
         now = self.clock()
         taken, refused = self.notices.settle(client_id, taken=poll.taken, refused=poll.refused, now=now)
         for notice in taken:
-            log_notice("notice_acknowledged", notice, outcome="acknowledged")
+            _log.info("notice_acknowledged", **notice.facts, outcome="acknowledged")
         for notice in refused:
-            log_notice("notice_refused", notice, outcome="dead", err=poll.refused[notice.notice_id])
+            _log.info("notice_refused", **notice.facts, outcome="dead", err=poll.refused[notice.notice_id])
         found = self.notices.unsettled_of(client_id, most=poll.most + 1)
         given = found[: poll.most]
         return PollAnswer(
@@ -51,18 +51,3 @@ class NoticePolls:
             },
             has_more=len(found) > poll.most,
         )
-
-
-def log_notice(event: str, notice: Notice, *, outcome: str, **facts: str) -> None:
-    """Logs what became of a notice: of which consent, and nothing of its customer."""
-    _log.info(
-        event,
-        type=notice.type.value,
-        client_id=notice.client_id,
-        provider_id=notice.provider_id,
-        consent_id=notice.consent_id,
-        correlation_id=notice.correlation_id,
-        notice_id=notice.notice_id,
-        outcome=outcome,
-        **facts,
-    )

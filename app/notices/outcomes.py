@@ -98,10 +98,7 @@ def _say(lease: Lease, became: Became, *, settled: bool | None, now: datetime) -
     """One line for each try. `settled` is None where the ledger did not answer, and it will be sent again."""
     notice = lease.notice
     facts: dict[str, Any] = {
-        "notice_id": notice.notice_id,
-        "client_id": notice.client_id,
-        "type": notice.type.value,
-        "correlation_id": notice.correlation_id,
+        **notice.facts,
         "attempts": lease.attempts,
         **({} if settled else {"is_recorded": settled}),
     }

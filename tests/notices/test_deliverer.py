@@ -47,6 +47,7 @@ def test_a_stop_is_told_as_a_signed_event_about_the_consent(
     assert database.rows("events", kind="notified")[0]["detail"] == "push"
     (line,) = (entry for entry in logged() if entry["event"] == "notice_delivered")
     assert (line["client_id"], line["type"]) == ("dc-budget", "CONSENT_REVOKED")
+    assert (line["provider_id"], line["consent_id"]) == ("1000", "consent-1")
     assert (line["correlation_id"], line["attempts"]) == ("correlation-1", 1)
 
 
