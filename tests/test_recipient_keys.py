@@ -1,10 +1,9 @@
 """The key for a signature is found by client and name, and nobody learns from the time who is registered."""
 
 import json
-import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from app.recipient_keys import OLDEST, SOONEST, RecipientKeys
 from tests.support.applications import Clock, Logged
 from tests.support.builders import a_client, a_registry
 from tests.support.fapi import FAPI, a_key, algorithm_of, public, signed
+from tests.support.loopback_server import LoopbackServer, QuietHandler
 from tests.support.parallel import all_at_once
 
 EC, SECOND, RSA = a_key(kid="ec-1"), a_key(kid="ec-2"), a_key("RSA", kid="rsa-1")
@@ -63,43 +63,36 @@ def test_for_a_client_that_is_not_there_the_key_is_nobodys(kind: str) -> None:
 # Keys that a recipient publishes
 
 
-class Publisher:
-    """A recipient's server on loopback, which counts how often it is asked."""
+@dataclass
+class Publisher(LoopbackServer):
+    """A recipient's server, which counts how often it is asked."""
 
-    def __init__(self) -> None:
-        self.keys: list[Any] = []
-        self.asked = 0
-        self.status = 200
-        self.hangs = False
-        self.closing = threading.Event()
-        publisher = self
+    keys: list[Any] = field(default_factory=list)
+    asked: int = 0
+    status: int = 200
+    hangs: bool = False
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # http.server's name
-                publisher.asked += 1
-                if publisher.hangs:
-                    publisher.closing.wait(30)
-                body = json.dumps({"keys": [public(key) for key in publisher.keys]}).encode()
-                self.send_response(publisher.status)
-                self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def handler(self) -> type["PublisherHandler"]:
+        return type("Handler", (PublisherHandler,), {"publisher": self})
 
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/jwks"
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/jwks"
 
-    def __enter__(self) -> "Publisher":
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
+class PublisherHandler(QuietHandler):
+    publisher: Publisher
 
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+    def get(self) -> None:
+        self.publisher.asked += 1
+        if self.publisher.hangs:
+            self.publisher.closing.wait(30)
+        body = json.dumps({"keys": [public(key) for key in self.publisher.keys]}).encode()
+        self.send_response(self.publisher.status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from tests.support.builders import NOON
+from tests.support.loopback_server import LoopbackServer, QuietHandler
 
 CREDENTIALS = ("maple-api", "maple-api-demo-secret")
 AUDIENCE = "http://localhost:8003/maple"
@@ -34,10 +34,11 @@ def customer_resource(*clusters: str, subject: str = SUBJECT) -> Resource:
     return {"resourceType": "CUSTOMER", "resourceId": subject, "dataClusters": list(clusters)}
 
 
-class StandIn:
-    """As a context manager: listening inside the block. `asked` has each path that was asked, in order."""
+class StandIn(LoopbackServer):
+    """`asked` has each path that was asked, in order."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.key = ECKey.generate_key("P-256", {"kid": "one"})
         self.published = [self.key]
         self.answers: dict[str, Mapping[str, Any]] = {}
@@ -47,55 +48,16 @@ class StandIn:
         self.wait = threading.Event()
         self.wait.set()
 
-    def __enter__(self) -> Self:
-        stand_in = self
+    def handler(self) -> type["_Answer"]:
+        return type("Answer", (_Answer,), {"stand_in": self})
 
-        class Answer(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self._say({"keys": [key.as_dict(private=False) for key in stand_in.published]})
-
-            def do_POST(self) -> None:
-                sent = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                expected = "Basic " + b64encode(":".join(CREDENTIALS).encode()).decode()
-                assert self.headers["Authorization"] == expected
-                self._say(stand_in.answers.get(sent["token"][0], {"active": False}))
-
-            def _say(self, answer: Mapping[str, Any]) -> None:
-                stand_in.asked.append(self.path)
-                if stand_in.hangs_up:
-                    self.close_connection = True
-                    return
-                stand_in.wait.wait(10)
-                body = json.dumps(answer).encode()
-                self.send_response(stand_in.status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                try:
-                    self.wfile.write(body)
-                except OSError:
-                    self.close_connection = True  # whoever asked has gone
-
-            def log_message(self, *_: object) -> None:
-                """Says nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *reason: object) -> None:
         self.wait.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(*reason)
 
     @property
     def issuer(self) -> str:
-        return f"http://localhost:{self._server.server_port}"
+        return f"http://localhost:{self.port}"
 
     def sign(self, *, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
         """An access token that is in order but for what is named here. None leaves a claim out."""
@@ -133,3 +95,32 @@ class StandIn:
 
 def later(**span: float) -> datetime:
     return NOON + timedelta(**span)
+
+
+class _Answer(QuietHandler):
+    stand_in: StandIn
+
+    def get(self) -> None:
+        self._say({"keys": [key.as_dict(private=False) for key in self.stand_in.published]})
+
+    def post(self, body: bytes) -> None:
+        sent = parse_qs(body.decode())
+        expected = "Basic " + b64encode(":".join(CREDENTIALS).encode()).decode()
+        assert self.headers["Authorization"] == expected
+        self._say(self.stand_in.answers.get(sent["token"][0], {"active": False}))
+
+    def _say(self, answer: Mapping[str, Any]) -> None:
+        self.stand_in.asked.append(self.path)
+        if self.stand_in.hangs_up:
+            self.close_connection = True
+            return
+        self.stand_in.wait.wait(10)
+        body = json.dumps(answer).encode()
+        self.send_response(self.stand_in.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True  # whoever asked has gone

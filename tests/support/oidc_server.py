@@ -7,17 +7,17 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
+
+from tests.support.loopback_server import LoopbackServer, QuietHandler
 
 CLIENT_ID = "accord"
 CLIENT_SECRET = "harbour-demo-secret"
@@ -83,8 +83,8 @@ class NotRegistered(Exception):
 
 
 @dataclass
-class OidcServer:
-    """One bank. As a context manager: it answers inside the block. `now` is its clock."""
+class OidcServer(LoopbackServer):
+    """One bank. `now` is its clock."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     customer: dict[str, Any] = field(default_factory=lambda: {"sub": "alex", "name": "Alex Tremblay"})
@@ -100,27 +100,16 @@ class OidcServer:
     tricks: dict[str, Trick] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     token_requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    closing: threading.Event = field(default_factory=threading.Event)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
     _others: dict[str, dict[str, str]] = field(default_factory=dict)  # who signed in instead, by nonce
 
-    def __enter__(self) -> Self:
+    def handler(self) -> type["_Handler"]:
         self.published = self.published or [self.key]
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"bank": self}))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        return type("Handler", (_Handler,), {"bank": self})
 
     @property
     def issuer(self) -> str:
-        return f"http://localhost:{self._http.server_port}"
+        return f"http://localhost:{self.port}"
 
     def count(self, path: str) -> int:
         """How often it was asked for `path`."""
@@ -231,16 +220,14 @@ def is_authenticated(body: dict[str, str], authorization: str) -> bool:
     return (unquote_plus(client_id), unquote_plus(secret)) == (CLIENT_ID, CLIENT_SECRET)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     bank: OidcServer
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         self._answer({})
 
-    def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self._answer({name: values[0] for name, values in parse_qs(text).items()})
+    def post(self, body: bytes) -> None:
+        self._answer({name: values[0] for name, values in parse_qs(body.decode()).items()})
 
     def _answer(self, body: dict[str, str]) -> None:
         path = urlsplit(self.path).path
@@ -257,6 +244,3 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(head.encode() + content)
             else:
                 trick(self, head.encode() + content)
-
-    def log_message(self, *_: object) -> None:
-        """It says nothing."""

@@ -1,16 +1,13 @@
 """A recipient's server on loopback, to which notices are sent; it answers as a test says."""
 
 import json
-import socket
-import ssl
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
 
 from joserfc import jws
+
+from tests.support.loopback_server import LoopbackServer, QuietHandler
 
 Answering = Callable[["ReceiverHandler"], None]
 
@@ -46,35 +43,18 @@ def drip(handler: "ReceiverHandler") -> None:
 
 
 @dataclass
-class Receiver:
-    """As a context manager it listens inside the block. `answers` is asked at each notice, in its own thread.
+class Receiver(LoopbackServer):
+    """`answers` is asked at each notice, in its own thread.
 
     `sent` has the compact JWS of each notice that came, in order, whatever was answered.
     """
 
     answers: Answering = TAKE
-    host: str = "127.0.0.1"
-    port: int = 0
-    tls: ssl.SSLContext | None = None
     sent: list[str] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
-    connections: int = 0
-    closing: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> Self:
-        handler = type("Handler", (ReceiverHandler,), {"receiver": self})
-        self._http = _Server((self.host, self.port), handler)
-        self._http.receiver = self
-        self.port = self._http.server_address[1]
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def handler(self) -> type["ReceiverHandler"]:
+        return type("Handler", (ReceiverHandler,), {"receiver": self})
 
     @property
     def address(self) -> str:
@@ -90,44 +70,17 @@ def claims_of(token: str) -> dict[str, object]:
     return dict(json.loads(jws.extract_compact(token.encode()).payload))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
+class ReceiverHandler(QuietHandler):
     receiver: Receiver
 
-    def get_request(self) -> tuple[socket.socket, object]:
-        connection, address = super().get_request()
-        self.receiver.connections += 1
-        return connection, address
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        context = self.receiver.tls
-        if context is None:
-            super().finish_request(request, client_address)
-            return
-        with suppress(OSError), context.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)
-
-    def handle_error(self, *_: object) -> None:
-        """The other side may hang up at any time."""
-
-
-class ReceiverHandler(BaseHTTPRequestHandler):
-    receiver: Receiver
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+    def post(self, body: bytes) -> None:
         self.receiver.content_types.append(self.headers["Content-Type"])
-        self.receiver.sent.append(body)
+        self.receiver.sent.append(body.decode())
         self.close_connection = True
         with suppress(OSError):
             self.receiver.answers(self)
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         """Nobody is to follow a redirect to here."""
         self.receiver.sent.append(f"GET {self.path}")
         TAKE(self)
-
-    def log_message(self, *_: object) -> None:
-        """It says nothing."""
