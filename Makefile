@@ -92,7 +92,7 @@ bench: .venv/.complete
 soak: .venv/.complete
 	@$(BIN)/python -m bench.soak
 
-# ARGS: workers, pending, grants; all three without. GRANTS: how many at most.
+# ARGS: workers, pending, grants, accounts, refreshes; all without. GRANTS: how many at most.
 growth: .venv/.complete
 	@$(BIN)/python -m bench.growth $(ARGS)
 

@@ -1,7 +1,7 @@
 """`make growth`: what a flow costs with more workers, pending requests, grants, and refreshes of one connection.
 
-Arguments are the names of the tables to make: workers, pending, grants, refreshes; all when none is named. GRANTS is
-how many grants there are at most; a table that is cut short by it is printed only.
+Arguments are the names of the tables to make: workers, pending, grants, accounts, refreshes; all when none is named.
+GRANTS is how many grants there are at most; a table that is cut short by it is printed only.
 """
 
 import os
@@ -21,7 +21,7 @@ from sqlalchemy import NullPool, create_engine, select, text
 from app.stores.ledger.schema import grants
 from app.stores.redis.requests import RequestStore
 from bench.accord import prepare
-from bench.journey import Latencies, a_browser, look_at_connections, use_connection, whole_flow
+from bench.journey import Latencies, a_browser, look_at_connections, stop_sharing, use_connection, whole_flow
 from bench.ledger_growth import CONNECTIONS, fill, subject_of
 from bench.load import LoadGenerator, run_bench
 from bench.page import table, write_between
@@ -33,7 +33,12 @@ from tests.support.running_accord import PATIENCE
 
 WORKERS: Final = (1, 2, 4, 8)
 PENDING: Final = (10, 1_000, 10_000, 100_000)
-GRANTS: Final = (10_000, 100_000, 1_000_000, 10_000_000)
+GRANTS: Final = {
+    "grants": (10_000, 100_000, 1_000_000, 10_000_000),
+    "accounts": (10_000, 100_000, 1_000_000),
+}
+"""The sizes of the ledger whose grants name one account, and of the one whose grants name ACCOUNTS."""
+ACCOUNTS: Final = 10
 REFRESHES: Final = (100, 10_000, 100_000, 1_000_000)
 SECONDS: Final = 15
 """Under load, for each number of workers."""
@@ -114,12 +119,22 @@ def _begin_like(stage: Stage, request_id: str, number: int) -> None:
         store.save(another, now=datetime.now(UTC))
 
 
-def by_grants(directory: Path, postgres: PostgresServer, sizes: tuple[int, ...]) -> Iterator[Row]:
-    """What customers from all over a ledger on PostgreSQL wait for, one after the other, while it grows."""
+def by_grants(
+    directory: Path,
+    postgres: PostgresServer,
+    sizes: tuple[int, ...],
+    *,
+    accounts: int,
+    steps: tuple[str, ...],
+) -> Iterator[Row]:
+    """What customers from all over a ledger on PostgreSQL wait for, one after the other, while it grows.
+
+    Each grant names so many `accounts`, all that its customer has.
+    """
     ledger_url = postgres.new_database()
     engine = create_engine(ledger_url, poolclass=NullPool)
     _make_room(ledger_url)
-    template = _first_grant(directory, ledger_url)
+    template = _first_grant(directory, ledger_url, accounts)
     filled = 0
     for size in sizes:
         fill(engine, template, range(filled, size))
@@ -129,23 +144,22 @@ def by_grants(directory: Path, postgres: PostgresServer, sizes: tuple[int, ...])
             f"c{number}": subject_of(number * customers // (WARM_UP + FLOWS))
             for number in range(WARM_UP + FLOWS)
         }
-        with on_stage(
-            directory, registry=with_customers(subjects), ledger_url=ledger_url, ACCORD_WORKERS="1"
-        ) as stage:
+        registry = with_customers(subjects, accounts=accounts)
+        with on_stage(directory, registry=registry, ledger_url=ledger_url, ACCORD_WORKERS="1") as stage:
             latencies = Latencies()
             browser = a_browser(latencies)
             for number, user_name in enumerate(subjects):
                 if number == WARM_UP:
                     latencies.forget()
                 browser.cookies.clear()
-                whole_flow(stage.accord, browser, user_name)
+                tokens = whole_flow(stage.accord, browser, user_name)
                 look_at_connections(stage.accord, browser)
+                stop_sharing(stage.accord, browser, tokens, latencies)
         with engine.connect() as connection:
             megabytes = connection.execute(
                 text("SELECT pg_database_size(current_database()) >> 20")
             ).scalar_one()
-        steps = [latencies.in_words(step) for step in ("connections", "approve", "redeem")]
-        yield [f"{size:,}", *steps, f"{megabytes:,}"]
+        yield [f"{size:,}", *(latencies.in_words(step) for step in steps), f"{megabytes:,}"]
 
 
 def by_refreshes(directory: Path, postgres: PostgresServer) -> Iterator[Row]:
@@ -184,11 +198,11 @@ def _make_room(ledger_url: str) -> None:
         connection.execute(text("SELECT pg_reload_conf()"))
 
 
-def _first_grant(directory: Path, ledger_url: str) -> str:
+def _first_grant(directory: Path, ledger_url: str, accounts: int) -> str:
     """The consent_id of a grant that Accord has recorded itself, and whose code was redeemed."""
-    registry = DEMO_REGISTRY.read_text(encoding="utf-8")
+    registry = with_customers({"first": "first"}, accounts=accounts)
     with on_stage(directory, registry=registry, ledger_url=ledger_url, ACCORD_WORKERS="1") as stage:
-        whole_flow(stage.accord, a_browser(Latencies()), "alex")
+        whole_flow(stage.accord, a_browser(Latencies()), "first")
     with create_engine(ledger_url, poolclass=NullPool).connect() as connection:
         return str(connection.execute(select(grants.c.consent_id)).scalar_one())
 
@@ -206,20 +220,42 @@ HEADS: Final = {
         "refreshes on record",
         *(f"{step}{WAIT}" for step in ("connections page", "its own page", "refresh", "introspect")),
     ],
-    "grants": ["grants", *(f"{step}{WAIT}" for step in ("connections page", "approve", "redeem")), "MB"],
+    "grants": [
+        "grants",
+        *(f"{step}{WAIT}" for step in ("connections page", "approve", "redeem", "stop")),
+        "MB",
+    ],
+    "accounts": [
+        "grants",
+        *(f"{step}{WAIT}" for step in ("connections page", "approve", "redeem", "stop one account", "stop")),
+        "MB",
+    ],
 }
 
 
 def main(wanted: list[str]) -> int:
-    most = int(os.environ.get("GRANTS") or GRANTS[-1])
-    sizes = tuple(size for size in GRANTS if size <= most)
+    most = int(os.environ.get("GRANTS") or max(GRANTS["grants"]))
+    sizes = {name: tuple(size for size in every if size <= most) for name, every in GRANTS.items()}
     directory = Path(tempfile.mkdtemp(prefix="accord-growth-"))
     with PostgresServer() as postgres:
         tables: dict[str, Callable[[], Iterator[Row]]] = {
             "workers": lambda: by_workers(directory / "workers", postgres),
             "pending": lambda: by_pending(directory / "pending", postgres),
             "refreshes": lambda: by_refreshes(directory / "refreshes", postgres),
-            "grants": lambda: by_grants(directory / "grants", postgres, sizes),
+            "grants": lambda: by_grants(
+                directory / "grants",
+                postgres,
+                sizes["grants"],
+                accounts=1,
+                steps=("connections", "approve", "redeem", "stop"),
+            ),
+            "accounts": lambda: by_grants(
+                directory / "accounts",
+                postgres,
+                sizes["accounts"],
+                accounts=ACCOUNTS,
+                steps=("connections", "approve", "redeem", "narrow", "stop"),
+            ),
         }
         for name in wanted or tables:
             rows = []
@@ -227,7 +263,7 @@ def main(wanted: list[str]) -> int:
             for row in tables[name]():
                 rows.append(row)
                 print(f"| {' | '.join(row)} |", flush=True)
-            if name != "grants" or sizes == GRANTS:
+            if sizes.get(name) == GRANTS.get(name):
                 write_between(PAGE, f"growth, {name}", table(HEADS[name], rows))
     shutil.rmtree(directory)
     return 0

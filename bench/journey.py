@@ -1,5 +1,6 @@
 """One browser's way through Accord, and how long each answer took."""
 
+import re
 from collections import defaultdict
 from statistics import median, quantiles
 from typing import Any, Final
@@ -8,17 +9,18 @@ import requests
 
 from bench.load import run_bench
 from tests.support.builders import CALLBACK
-from tests.support.customer import BUDGET, carried_params
+from tests.support.customer import BUDGET, carried_params, hidden_fields
+from tests.support.page_contract import parse_page
 from tests.support.running_accord import PATIENCE, Served, ServedForm
 
 STEPS: Final = {
-    ("GET", "api"): "authorize",
-    ("GET", "consent"): "form",
-    ("POST", "consent"): "approve",
-    ("POST", "api"): "redeem",
-    ("GET", "connections"): "connections",
+    "authorize": re.compile(r"GET /api/v1/authorize\?.* 302"),
+    "form": re.compile(r"GET /consent/[^/]+ 200"),
+    "approve": re.compile(r"POST /consent/[^/]+ 302"),
+    "redeem": re.compile(r"POST /api/v1/token 200"),
+    "connections": re.compile(r"GET /connections 200"),
 }
-"""What is measured, by the method and the beginning of the path; whatever else a browser asks is not."""
+"""What is measured, by the method, the path and the status; whatever else a browser is answered is not."""
 
 
 class Latencies:
@@ -29,10 +31,10 @@ class Latencies:
 
     def note(self, response: requests.Response, *_: Any, **__: Any) -> None:
         """A hook of requests."""
-        asked = response.request
-        step = STEPS.get((asked.method or "", asked.path_url.split("/")[1]))
-        if step:
-            self.add(step, response)
+        asked = f"{response.request.method} {response.request.path_url} {response.status_code}"
+        for step, pattern in STEPS.items():
+            if pattern.fullmatch(asked):
+                self.add(step, response)
 
     def add(self, step: str, response: requests.Response) -> None:
         self._of[step].append(response.elapsed.total_seconds() * 1000)
@@ -92,3 +94,28 @@ def use_connection(
     assert page.ok, page.text
     for step, response in (("refresh", refreshed), ("introspect", introspected), ("detail", page)):
         latencies.add(step, response)
+
+
+def stop_sharing(
+    accord: Served, browser: requests.Session, tokens: dict[str, str], latencies: Latencies
+) -> None:
+    """The customer takes one account out of the connection, where it has several, and then stops all of it.
+
+    Raises AssertionError when a step ends otherwise than it should.
+    """
+    address = f"/connections/{tokens['consent_id']}"
+
+    def stop(what: str) -> requests.Response:
+        asked = browser.get(f"{accord.address}{address}?stop={what}", timeout=PATIENCE)
+        fields = {**hidden_fields(parse_page(asked.text), address), "stop": what}
+        stopped = browser.post(
+            f"{accord.address}{address}", data=fields, timeout=PATIENCE, allow_redirects=False
+        )
+        assert stopped.headers.get("Location", "").endswith("#stopped"), stopped.text
+        return stopped
+
+    page = browser.get(f"{accord.address}{address}", timeout=PATIENCE).text
+    accounts = set(re.findall(r"stop=account(?::|%3A)([0-9a-f]+)", page))
+    if len(accounts) > 1:
+        latencies.add("narrow", stop(f"account:{accounts.pop()}"))
+    latencies.add("stop", stop("all"))

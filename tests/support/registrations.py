@@ -12,16 +12,23 @@ HARBOUR = "http://localhost:8002"
 """Where customers of the demo's third bank sign in."""
 
 
-def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup") -> str:
+def with_customers(subjects: Mapping[str, str], *, password: str = "maple-syrup", accounts: int = 1) -> str:
     """The demo's registration with more customers of its first bank: a subject for each user name.
 
-    A customer's display name is Customer- and the user name. Each has one account, so that there is nothing to
-    choose.
+    A customer's display name is Customer- and the user name. Each has so many `accounts`: with one there is
+    nothing to choose.
     """
-    account = 'category = "DEPOSIT_ACCOUNT", type = "CHECKING", name = "Everyday chequing"'
+
+    def listed(subject: str) -> str:
+        account = 'category = "DEPOSIT_ACCOUNT", type = "CHECKING", name = "Everyday chequing"'
+        return ", ".join(
+            f'{{ account_id = "acc-{number}-{subject}", {account}, last_digits = "{number:04}" }}'
+            for number in range(accounts)
+        )
+
     lines = [
-        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", display_name = "Customer-{name}", '
-        f'accounts = [{{ account_id = "acc-{subject}", {account} }}] }},\n'
+        f'    {{ user_name = "{name}", password = "{password}", subject = "{subject}", '
+        f'display_name = "Customer-{name}", accounts = [{listed(subject)}] }},\n'
         for name, subject in subjects.items()
     ]
     return DEMO_REGISTRY.read_text().replace("customers = [\n", f"customers = [\n{''.join(lines)}", 1)
