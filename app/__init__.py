@@ -87,11 +87,15 @@ class _Application(Flask):
 
 
 def create_app(
-    settings: Settings, *, clock: Callable[[], datetime] = utc_now, translations: Path = TRANSLATIONS
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    translations: Path = TRANSLATIONS,
+    registry: Registry | None = None,
 ) -> Flask:
     """The Flask application for `settings`, with the texts in the folder `translations`.
 
-    It opens no connection yet. Raises ConfigurationError with every fault in the files and addresses that the
+    The `registry` is given where the file that the settings name has been read before. It opens no connection yet. Raises ConfigurationError with every fault in the files and addresses that the
     settings name.
     """
     logs.set_up_logging()
@@ -113,7 +117,7 @@ def create_app(
     )
     catalogues = (LiveCatalogues if settings.is_development else PublishedCatalogues)(translations)
     babel.domain_instance = catalogues
-    parts = open_parts(settings)
+    parts = open_parts(settings, registry)
     if settings.traces_endpoint is not None:
         _start_tracing(app, settings.traces_endpoint)
     metrics = _start_counting(parts) if settings.metrics_port is not None else None

@@ -30,11 +30,17 @@ class Parts:
     ledger: Ledger
 
 
-def open_parts(settings: Settings) -> Parts:
-    """Reads the files and the addresses of the stores. Raises ConfigurationError with every fault in them."""
+def open_parts(settings: Settings, registry: Registry | None = None) -> Parts:
+    """Reads the files and the addresses of the stores. Raises ConfigurationError with every fault in them.
+
+    The `registry` is given where its file has been read before.
+    """
     faults: list[str] = []
     timeout = settings.store_timeout
-    registry = _attempt(lambda: read_registry(settings.registry, allow_demo=settings.is_development), faults)
+    if registry is None:
+        registry = _attempt(
+            lambda: read_registry(settings.registry, allow_demo=settings.is_development), faults
+        )
     keys = _attempt(lambda: SigningKeys(settings.signing_keys), faults)
     client = _attempt(lambda: redis.connect(settings.redis_url.get_secret_value(), timeout=timeout), faults)
     ledger = _attempt(

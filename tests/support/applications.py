@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 
 from app import create_app
+from app.domain.registry import Registry
+from app.registration.file import read_registry
 from app.settings import Settings
 from app.web.current import EXTENSION, Services
 from tests.support.builders import NOON, SECRET_KEY
@@ -61,8 +64,15 @@ class CompiledTemplates(BytecodeCache):
 COMPILED_TEMPLATES = CompiledTemplates()
 
 
+@cache
+def _demo_registry() -> Registry:
+    """It is read once, since each test has an application of its own; nothing in it can be changed."""
+    return read_registry(DEMO_REGISTRY, allow_demo=True)
+
+
 def make_app(settings: Settings, clock: Callable[[], datetime]) -> Flask:
-    app = create_app(settings, clock=clock)
+    is_demo = settings.registry == DEMO_REGISTRY and settings.is_development
+    app = create_app(settings, clock=clock, registry=_demo_registry() if is_demo else None)
     app.jinja_env.bytecode_cache = COMPILED_TEMPLATES
     app.test_client_class = ContractClient
     return app
