@@ -95,8 +95,8 @@ def create_app(
 ) -> Flask:
     """The Flask application for `settings`, with the texts in the folder `translations`.
 
-    The `registry` is given where the file that the settings name has been read before. It opens no connection yet. Raises ConfigurationError with every fault in the files and addresses that the
-    settings name.
+    The `registry` is given where its file has been read before. It opens no connection yet. Raises
+    ConfigurationError with every fault in the files and addresses that the settings name.
     """
     logs.set_up_logging()
     app = _Application(__name__, static_folder=None)
