@@ -86,8 +86,9 @@ def list_at_hand(opened: OpenRequest, view: View, *, may_ask: bool = True) -> Ac
     registered = opened.parties.provider.accounts
     if registered is None:
         return None
-    asks = may_ask and opened.accounts is None and not registered.needs_sign_in
-    found = find_accounts(opened) if asks else opened.accounts
+    found: AccountList | AtTheBank | NoList | None = opened.accounts
+    if found is None and may_ask and not registered.needs_sign_in:
+        found = find_accounts(opened)
     if not isinstance(found, AccountList):
         raise Elsewhere(replace(view, notice=Notice.CHANGED).address(opened.pending.request_id))
     return found

@@ -49,9 +49,10 @@ def show_accounts(request_id: str) -> BaseResponse | str:
         return no_account_page(opened, customer, listed)
     if listed is None or listed.has_one_choice:
         return redirect(replace(view, notice=None).address(request_id), 302)
-    if view == View() and what_is_kept(opened, find_standing(opened, customer), listed) is not None:
+    standing = find_standing(opened, customer)
+    if view == View() and what_is_kept(opened, standing, listed) is not None:
         return redirect(view.address(request_id), 302)  # which keeps the accounts with one press
-    return accounts_page(opened, customer, listed, view)
+    return accounts_page(opened, customer, listed, view, None if standing is None else standing.grant)
 
 
 @bp.post("/consent/<request_id>/accounts")

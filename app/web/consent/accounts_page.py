@@ -18,7 +18,6 @@ from app.sign_in import Customer
 from app.web.consent.accounts_form import AccountsForm
 from app.web.consent.cached_page import cached_page, time_values
 from app.web.consent.open_request import OpenRequest
-from app.web.consent.renewal import find_standing
 from app.web.consent.view import View
 from app.web.edge.forms import SignOutForm
 from app.web.edge.headers import allow_answer_to_leave
@@ -53,15 +52,17 @@ PLACEHOLDERS = (
 )
 
 
-def accounts_page(opened: OpenRequest, customer: Customer, listed: AccountList, view: View) -> str:
-    """The customer's accounts, with a box for each that can be shared, and a notice where it came back."""
+def accounts_page(
+    opened: OpenRequest, customer: Customer, listed: AccountList, view: View, standing: ConsentGrant | None
+) -> str:
+    """The customer's accounts, with a box for each that can be shared, and a notice where it came back.
+
+    Those of the connection in force, `standing`, are marked.
+    """
     allow_answer_to_leave(opened.pending.request.redirect_uri)
     pending, page = opened.pending, _page(opened, customer, view)
-    standing = find_standing(opened, customer)
     checked = accounts_named(listed, pending.checked_accounts)
-    account_list = account_list_html(
-        opened.parties, listed, checked, None if standing is None else standing.grant
-    )
+    account_list = account_list_html(opened.parties, listed, checked, standing)
     return page.fill(
         {
             "request_id": pending.request_id,
