@@ -19,8 +19,8 @@ def upgrade() -> None:
     _index_some(
         _TO_REMIND,
         "grants",
-        ["client_id", "expires_at", "approved_at"],
-        "ended_at IS NULL AND reminded_at IS NULL",
+        ["client_id", "expires_at"],
+        "coalesce(ended_at, reminded_at) IS NULL",
     )
     _index_some(
         _OVERTAKEN,

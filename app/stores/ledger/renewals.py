@@ -4,9 +4,10 @@ Only of recipients that have asked for RENEWAL_DUE, so that they can ask their c
 """
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
-from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy import BindParameter, Integer, Update, bindparam, func, select, update
 
 from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, NoticeType
@@ -36,26 +37,31 @@ class RenewalStore:
         """
         if NoticeType.RENEWAL_DUE not in self._asked(client_id):
             return 0
-        values: dict[str, Any] = {"to_client": client_id, "at": now, "most": most}
+        window = {"at": now, "until": now + before, "since": now - before}
         with self._database.writing() as connection:
-            rows = connection.rows(_REMIND, **values, until=now + before, since=now - before)
-            due = [grant_from(row) for row in rows]
+            rows = connection.rows(_DUE, to_client=client_id, **window, most=most)
             why = (EventKind.RENEWAL_DUE, Actor.ACCORD, Reason.BUSINESS_RULE)
-            happened = [Happened(grant, event_row(grant, *why, now)) for grant in due]
+            happened = [Happened(grant, event_row(grant, *why, now)) for grant in map(grant_from, rows)]
             for some in portions(happened, ROWS_AT_ONCE):
+                consents = {f"consent_{number}": one.grant.consent_id for number, one in enumerate(some)}
+                connection.change(_remind(len(some)), at=now, **consents)
                 append_events(connection, *(one.event for one in some))
             write_notices(connection, happened, self._asked)
-        return len(due)
+        return len(happened)
 
 
-_AT = bindparam("at", type_=UtcDateTime)
-_IS_TO_REMIND = (grants.c.ended_at.is_(None), grants.c.reminded_at.is_(None))
+_IS_TO_REMIND = func.coalesce(grants.c.ended_at, grants.c.reminded_at).is_(None)
+"""Whether it stands, and nobody was reminded of it.
+
+It is written as in the index `ix_grants_to_remind`, and not as in others: PostgreSQL would guess that one of
+these is as good, since it does not know how few are still to be told of.
+"""
 _DUE: Final = (
-    select(grants.c.consent_id)
+    select(grants)
     .where(
         grants.c.client_id == bindparam("to_client"),
-        *_IS_TO_REMIND,
-        grants.c.expires_at > _AT,
+        _IS_TO_REMIND,
+        grants.c.expires_at > bindparam("at", type_=UtcDateTime),
         grants.c.expires_at <= bindparam("until", type_=UtcDateTime),
         grants.c.approved_at <= bindparam("since", type_=UtcDateTime),
         grants.c.redeemed_at.is_not(None),
@@ -64,11 +70,12 @@ _DUE: Final = (
     .limit(bindparam("most", type_=Integer))
     # What somebody else has locked is being ended, used or reminded of: what is left of it comes next time.
     .with_for_update(skip_locked=True)
-    .cte("due_now")  # it locks, so that PostgreSQL runs it once
 )
-_REMIND: Final = (
-    update(grants)
-    .where(grants.c.consent_id.in_(select(_DUE.c.consent_id)), *_IS_TO_REMIND)
-    .values(reminded_at=_AT)
-    .returning(grants)
-)
+
+
+@cache
+def _remind(count: int) -> Update:
+    """The statement that notes of `count` consents, which are locked, that the recipient was reminded."""
+    consents: list[BindParameter[str]] = [bindparam(f"consent_{number}") for number in range(count)]
+    noted = bindparam("at", type_=UtcDateTime)
+    return update(grants).where(grants.c.consent_id.in_(consents)).values(reminded_at=noted)

@@ -124,7 +124,7 @@ decisions = Table(
     ),
 )
 
-_IS_TO_REMIND = text("ended_at IS NULL AND reminded_at IS NULL")
+_IS_TO_REMIND = text("coalesce(ended_at, reminded_at) IS NULL")
 
 grants = Table(
     "grants",
@@ -157,7 +157,6 @@ grants = Table(
         "ix_grants_to_remind",
         "client_id",
         "expires_at",
-        "approved_at",
         sqlite_where=_IS_TO_REMIND,
         postgresql_where=_IS_TO_REMIND,
     ),

@@ -1,11 +1,13 @@
 """A recipient that asks for it is told once of each consent that ends soon, and nobody takes that for more."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
 from app.domain.history import Actor
 from app.domain.notice_registration import NoticeType
@@ -16,6 +18,7 @@ from app.stores.ledger.notices import NoticeStore
 from app.stores.ledger.renewals import RenewalStore
 from app.stores.unavailable import StoreUnavailable
 from tests.stores.ledger.test_notifying import PART, approve, everything, said, without_table
+from tests.stores.work import counting_steps
 from tests.support.builders import NOON, YEAR
 from tests.support.ledger_tables import LedgerTables
 from tests.support.parallel import all_at_once
@@ -209,6 +212,27 @@ def test_without_its_notice_or_its_event_nobody_is_reminded(
         remind(renewals)
     assert {table: database[table] for table in before} == before
     assert remind(renewals) == 1
+
+
+REMINDED_OF = """
+INSERT INTO grants (consent_id, request_id, client_id, provider_id, subject, granted_scope, correlation_id,
+                    approved_at, expires_at, redeemed_at, reminded_at)
+WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < 3000)
+SELECT 'c-' || number, 'r-' || number, 'dc-budget', '1000', 's-' || number, 'ACCOUNT_BASIC', 'correlation',
+       approved_at, expires_at, redeemed_at, redeemed_at FROM n JOIN grants
+"""
+
+
+def test_sqlite_takes_few_steps_however_many_were_reminded_of(ledger_url: str) -> None:
+    """PostgreSQL's rows are counted in test_large_ledger.py."""
+    second = timedelta(seconds=1)
+    with closing(Ledger(ledger_url, timeout=second)) as ledger:
+        connect(ledger)
+    with create_engine(ledger_url, poolclass=NullPool).begin() as connection:
+        connection.execute(text(REMINDED_OF))
+    with counting_steps() as steps, closing(Ledger(ledger_url, timeout=second)) as ledger:
+        assert remind(RenewalStore(ledger.database, everything)) == 1
+    assert steps[0] < 3000, "one for each would be more"
 
 
 # What is on record
