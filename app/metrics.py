@@ -141,7 +141,7 @@ class Metrics:
         )
         self._notices = Counter(
             "accord_notices",
-            "Notices to recipients, by what became of a try",
+            "Notices to recipients and banks, by what became of a try",
             ["type", "outcome"],
             registry=own,
         )

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "development/layout.py": "development/test_demo.py",
     "development/screens/*.py": "development/test_screens.py",
     "domain/history.py": "domain/test_fdx.py",
+    "domain/notice_registration.py": "registration/test_notices.py",
     "domain/pushed.py": "web/machines/test_par.py",
     "domain/single_use.py": "stores/redis/test_once.py",
     "notices/outcomes.py": "notices/test_deliverer.py",

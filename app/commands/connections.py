@@ -104,7 +104,8 @@ def end_connections(
 
     CONSENT_ID ends one connection. --customer, --client and --provider select the connections that have not
     ended and to which all of the given options apply. These options, and --from, need --yes. With --account
-    only that account is taken out of CONSENT_ID; with the last one the connection ends. Recipients are told.
+    only that account is taken out of CONSENT_ID; with the last one the connection ends. Recipients are
+    told, and so are banks that have registered notices.
     """
     columns = _common_columns(customer, client_id, provider_id)
     if [consent_id is not None, file is not None, bool(columns)].count(True) != 1:
@@ -127,11 +128,11 @@ def end_connections(
 
 
 def _events_asked(registry: Path | None) -> EventsAsked:
-    """What each recipient is told of. A faulty registration file hinders nobody in ending a connection."""
+    """What each receiver is told of. A faulty registration file hinders nobody in ending a connection."""
     try:
         return events_asked(registry)
     except click.ClickException as error:
-        click.echo(f"recipients are told as by default: {error.message}", err=True)
+        click.echo(f"recipients are told as by default, and banks are not: {error.message}", err=True)
         return asked_by_default
 
 

@@ -57,8 +57,8 @@ def upgrade(url: str) -> None:
 def expire(url: str, registry: Path | None, renewal_days: int) -> None:
     """Records an event for each connection that has run out. A connection ends on its date without this.
 
-    Recipients that have asked for CONSENT_EXPIRED are told; those that have asked for RENEWAL_DUE are told
-    of each connection that ends soon, once, which is an event, too.
+    Recipients and banks that have asked for CONSENT_EXPIRED are told; recipients that have asked for
+    RENEWAL_DUE are told of each connection that ends soon, once, which is an event, too.
     """
     count, now, known = 0, utc_now(), registry_or_none(registry)
     asked = asked_by_default if known is None else known.events_asked

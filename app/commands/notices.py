@@ -1,4 +1,4 @@
-"""`flask notices`: what recipients are told, and whether it has reached them."""
+"""`flask notices`: what recipients and banks are told, and whether it has reached them."""
 
 import click
 
@@ -6,52 +6,56 @@ from app.clock import utc_now
 from app.commands.journal import record_operation
 from app.commands.notices_deliver import deliver
 from app.commands.open_stores import ledger_option, open_database
+from app.domain.notice_registration import naming
 from app.stores.ledger.notices import NoticeCounts, NoticeStore
 
 
 @click.group()
 def notices() -> None:
-    """Notices to recipients."""
+    """Notices to recipients, and to banks of their own customers' consents.
+
+    A RECEIVER is the client_id of a recipient, or a bank as provider:PROVIDER_ID.
+    """
 
 
 @notices.command(name="list")
 @ledger_option
-@click.argument("client_id", metavar="CLIENT", required=False)
-def list_notices(url: str, client_id: str | None) -> None:
-    """Lists how many notices each recipient, or CLIENT, has in which state, and whether its server fails.
+@click.argument("receiver", required=False)
+def list_notices(url: str, receiver: str | None) -> None:
+    """Lists how many notices each receiver, or RECEIVER, has in which state, and whether its server fails.
 
-    What is waiting can also be asked for, and so can what is dead unless the recipient has refused it.
+    What is waiting can also be asked for, and so can what is dead unless the receiver has refused it.
     """
     with open_database(url) as database:
         store = NoticeStore(database)
-        client_ids = store.client_ids() if client_id is None else [client_id]
-        for each in client_ids:
+        receivers = store.receivers() if receiver is None else [receiver]
+        for each in receivers:
             click.echo(f"{each}: {_in_words(store.counts_of(each))}")
-    if client_id is None:
-        click.echo(f"{len(client_ids)} recipients have notices")
+    if receiver is None:
+        click.echo(f"{len(receivers)} receivers have notices")
 
 
 @notices.command()
 @ledger_option
-@click.argument("client_id", metavar="CLIENT")
-def retry(url: str, client_id: str) -> None:
-    """Makes due at once what CLIENT has not taken, also what it refused or what was given up."""
+@click.argument("receiver")
+def retry(url: str, receiver: str) -> None:
+    """Makes due at once what RECEIVER has not taken, also what it refused or what was given up."""
     with open_database(url) as database:
-        count = NoticeStore(database).retry(client_id, now=utc_now())
-    record_operation("notices_retried", client_id=client_id, notices=count)
-    click.echo(f"{count} notices to {client_id} are due now")
+        count = NoticeStore(database).retry(receiver, now=utc_now())
+    record_operation("notices_retried", **naming(receiver), notices=count)
+    click.echo(f"{count} notices to {receiver} are due now")
 
 
 @notices.command()
 @ledger_option
-@click.argument("client_id", metavar="CLIENT")
-def enable(url: str, client_id: str) -> None:
-    """Sends notices to CLIENT again after its server was disabled (410) or paused."""
+@click.argument("receiver")
+def enable(url: str, receiver: str) -> None:
+    """Sends notices to RECEIVER again after its server was disabled (410) or paused."""
     with open_database(url) as database:
-        if not NoticeStore(database).enable(client_id):
-            raise click.ClickException(f"{client_id}: nothing has failed there")
-    record_operation("notices_enabled", client_id=client_id)
-    click.echo(f"{client_id} is sent notices again")
+        if not NoticeStore(database).enable(receiver):
+            raise click.ClickException(f"{receiver}: nothing has failed there")
+    record_operation("notices_enabled", **naming(receiver))
+    click.echo(f"{receiver} is sent notices again")
 
 
 def _in_words(counts: NoticeCounts) -> str:

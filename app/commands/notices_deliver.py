@@ -1,4 +1,4 @@
-"""`flask notices deliver`: sends notices to recipients, as a service of its own beside the web server."""
+"""`flask notices deliver`: sends notices to recipients and banks, as a service beside the web server."""
 
 import signal
 from contextlib import nullcontext
@@ -43,7 +43,7 @@ class _Signals:
 @click.command()
 @click.option("--metrics", "address", type=Address(), help="Serves metrics, such as at 127.0.0.1:9101.")
 def deliver(address: tuple[str, int] | None) -> None:
-    """Sends notices to the recipients that have registered an address, until SIGTERM or Ctrl-C.
+    """Sends notices to the recipients and banks that have registered an address, until SIGTERM or Ctrl-C.
 
     It is configured as the server is, by the same environment, and any number may run at the same time. On
     SIGHUP it reads the registration file again; a faulty one changes nothing. Asked to stop, it finishes what
@@ -104,5 +104,4 @@ def _read_anew(settings: Settings, deliverer: Deliverer) -> None:
 
 def _say_what_was_loaded(deliverer: Deliverer) -> None:
     registry = deliverer.registry
-    addressed = sum(client.notice_address is not None for client in registry.clients.values())
-    _log.info("deliverer_loaded", registry=registry.digest, recipients=addressed)
+    _log.info("deliverer_loaded", registry=registry.digest, receivers=len(registry.receivers_with_address()))

@@ -45,12 +45,12 @@ def ledger_option(command: Command) -> Command:
 
 
 def registry_option(command: Command) -> Command:
-    """Adds the option for the registration file, from which a command knows what recipients are told."""
+    """Adds the option for the registration file, from which a command knows what is told to whom."""
     return click.option(
         "--registry",
         envvar="ACCORD_REGISTRY",
         type=click.Path(path_type=Path),
-        help="ACCORD_REGISTRY: of which events recipients are told.",
+        help="ACCORD_REGISTRY: of which events recipients and banks are told.",
     )(command)
 
 

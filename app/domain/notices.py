@@ -1,5 +1,5 @@
-"""Notices to recipients: what each event of a consent is in a notice, and the claims of its Security Event
-Token (SET, RFC 8417).
+"""Notices to recipients and banks: what each event of a consent is in a notice, and the claims of its
+Security Event Token (SET, RFC 8417).
 
 A notice is thin: it names a consent, and no customer, no account and no person. What is shared now says the
 record of the consent.
@@ -11,8 +11,8 @@ from typing import Any, Final, NotRequired, TypedDict
 
 from app.domain.consent import GrantStatus
 from app.domain.fdx import Party, provider_party, recipient_party, timestamp
-from app.domain.history import Actor, EventKind
-from app.domain.notice_registration import NoticeType
+from app.domain.history import Actor, EventKind, Reason
+from app.domain.notice_registration import NoticeType, bank_of, naming
 
 EVENT_PATH: Final = "/events/consent"
 """The path under the issuer of the URI of our events (RFC 8417 2.2), until a standard names one."""
@@ -20,7 +20,10 @@ EVENT_PATH: Final = "/events/consent"
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a notice says of an event, in the words of FDX. `reason` OTHER is always that of a successor."""
+    """What a notice says of an event, in the words of FDX.
+
+    `reason` OTHER is that of a successor, unless it is a recipient's who said no more.
+    """
 
     type: NoticeType
     status: GrantStatus
@@ -52,17 +55,35 @@ _NEWS: Final = {
 }
 
 
+_GRANTED: Final = News(NoticeType.CONSENT_GRANTED, GrantStatus.ACTIVE, "USER_ACTION", "INDIVIDUAL")
+
+
 def news_of(kind: EventKind, actor: Actor) -> News | None:
     """What the recipient is told of an event; None of what it did itself, or is told in another way."""
     return _NEWS.get((kind, actor))
 
 
+def news_for_bank(kind: EventKind, actor: Actor, reason: Reason) -> News | None:
+    """What the bank is told of an event: what the recipient is, but for reminders, and what it knows already.
+
+    Those are an approval, and the end of a consent by the recipient, which has the `reason` of its record.
+    """
+    if (kind, actor) == (EventKind.APPROVED, Actor.CUSTOMER):
+        return _GRANTED
+    if (kind, actor) == (EventKind.REVOKED, Actor.CLIENT):
+        return News(_REVOKED, GrantStatus.REVOKED, reason.value, "DATA_RECIPIENT")
+    return None if kind is EventKind.RENEWAL_DUE else news_of(kind, actor)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One notice to one recipient. `notice_id` identifies it at every try, and however it is taken."""
+    """One notice to one receiver. `notice_id` identifies it at every try, and however it is taken.
+
+    `provider_id` is the bank of the consent, to whichever of the two it is told.
+    """
 
     notice_id: str
-    client_id: str
+    receiver: str
     provider_id: str
     consent_id: str
     news: News
@@ -74,20 +95,33 @@ class Notice:
         return self.news.type
 
     @property
-    def is_evidence(self) -> bool:
-        """Whether it is to be on record that the recipient has got it: it tells of an end or a narrowing.
+    def is_to_bank(self) -> bool:
+        return bank_of(self.receiver) is not None
 
-        A reminder is none: nobody shall take it for the notice that a customer has stopped (CBDA 91(2)(c)).
+    @property
+    def audience(self) -> str:
+        """Whom the token is for: the client_id, or a bank's provider_id."""
+        return bank_of(self.receiver) or self.receiver
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it is to be on record that it was taken: the recipient then knows of an end or a narrowing.
+
+        A reminder is none, and neither is what the bank has got: nobody shall take them for the notice that a
+        customer has stopped (CBDA 91(2)(c)).
         """
-        return self.type is not NoticeType.RENEWAL_DUE
+        return not self.is_to_bank and self.type is not NoticeType.RENEWAL_DUE
 
     @property
     def facts(self) -> dict[str, str]:
-        """What each line of the log has of a notice: of which consent it is, and nothing of its customer."""
+        """What each line of the log has of a notice: of which consent it is, and nothing of its customer.
+
+        That of a notice to a bank has no `client_id`.
+        """
         return {
             "type": self.type.value,
-            "client_id": self.client_id,
             "provider_id": self.provider_id,
+            **naming(self.receiver),
             "consent_id": self.consent_id,
             "correlation_id": self.correlation_id,
             "notice_id": self.notice_id,
@@ -146,7 +180,7 @@ def notice_claims(notice: Notice, *, issuer: str, now: datetime) -> dict[str, An
     """
     return {
         "iss": issuer,
-        "aud": notice.client_id,
+        "aud": notice.audience,
         "jti": notice.notice_id,
         "iat": int(now.timestamp()),
         "toe": int(notice.happened_at.timestamp()),
@@ -164,11 +198,12 @@ def _notification(notice: Notice, issuer: str, now: datetime) -> Notification:
         "initiator": news.initiator,
         "updatedTime": timestamp(notice.happened_at),
     }
-    if news.reason == "OTHER":
+    if news.reason == "OTHER" and news.initiator == "INDIVIDUAL":
         event["otherReason"] = "SUPERSEDED"
     kind: _Kind = {"type": news.type}
     if news.type is NoticeType.RENEWAL_DUE:  # FDX has no type of its own for it
         kind = {"type": "CUSTOM", "subtype": news.type}
+    party = provider_party if notice.is_to_bank else recipient_party
     return {
         "notificationId": notice.notice_id,
         **kind,
@@ -177,7 +212,7 @@ def _notification(notice: Notice, issuer: str, now: datetime) -> Notification:
         "severity": "INFO",
         "priority": "HIGH",
         "publisher": provider_party(notice.provider_id, None),
-        "subscriber": recipient_party(notice.client_id, None),
+        "subscriber": party(notice.audience, None),
         "notificationPayload": {"id": notice.consent_id, "idType": "CONSENT", "event": event},
         "url": {"href": f"{issuer}/api/v1/consents/{notice.consent_id}", "action": "GET", "rel": "consent"},
     }

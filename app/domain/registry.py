@@ -14,7 +14,13 @@ from app.domain.addresses import without_loopback_port
 from app.domain.clusters import WITH_HISTORY, Scope
 from app.domain.jws import PublicKey
 from app.domain.language import Bilingual
-from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
+from app.domain.notice_registration import (
+    ASKED_BY_DEFAULT,
+    NoticesRegistration,
+    NoticeType,
+    bank_of,
+    receiver_of_bank,
+)
 
 LONGEST_CONSENT = timedelta(days=365)
 """The longest time for which a consent may last: the limit of the project's specification."""
@@ -164,6 +170,8 @@ class DataProvider:
     Its customers sign in at its own server, where `oidc` has one, or else in the sandbox. They choose among
     their accounts where `accounts` says how Accord learns of these; else a consent is for all of them. A bank
     is left out (`is_left_out`) while a secret of Accord's there cannot be read: nobody can sign in.
+
+    `notices` is None where the bank is not told what becomes of its customers' consents.
     """
 
     provider_id: str
@@ -178,7 +186,13 @@ class DataProvider:
     sandbox_customers: tuple[SandboxCustomer, ...] = ()
     oidc: OidcRegistration | None = None
     accounts: AccountsRegistration | None = None
+    notices: NoticesRegistration | None = None
     is_left_out: bool = False
+
+    @property
+    def notice_address(self) -> str | None:
+        """Where notices are sent to; None where the bank asks for them, or is not told."""
+        return None if self.notices is None else self.notices.address
 
     @property
     def issuer(self) -> str:
@@ -225,7 +239,30 @@ class Registry:
     def find_provider(self, provider_id: str) -> DataProvider | None:
         return self.providers.get(provider_id)
 
-    def events_asked(self, client_id: str) -> frozenset[NoticeType]:
-        """What this recipient is told of, also one that is registered no longer, or has said nothing."""
-        client = self.clients.get(client_id)
-        return ASKED_BY_DEFAULT if client is None or client.notices is None else client.notices.events
+    def find_told_bank(self, server: ResourceServer) -> DataProvider | None:
+        """The bank that is told of its consents and whose API this is; None where there is none.
+
+        Of such a bank the registration has no two with one audience.
+        """
+        told = (provider for provider in self.providers.values() if provider.notices is not None)
+        return next((provider for provider in told if provider.audience == server.audience), None)
+
+    def events_asked(self, receiver: str) -> frozenset[NoticeType]:
+        """What this receiver is told of; a recipient also when it is not registered, or has said nothing."""
+        provider_id = bank_of(receiver)
+        party = self.clients.get(receiver) if provider_id is None else self.providers.get(provider_id)
+        if party is not None and party.notices is not None:
+            return party.notices.events
+        return ASKED_BY_DEFAULT if provider_id is None else frozenset()
+
+    def receivers_with_address(self) -> list[str]:
+        """The receivers that have registered where they are sent notices, suspended recipients among them."""
+        recipients = [name for name, client in self.clients.items() if client.notice_address is not None]
+        banks = [receiver_of_bank(name) for name, bank in self.providers.items() if bank.notice_address]
+        return recipients + banks
+
+    def notice_address_of(self, receiver: str) -> str | None:
+        """Where this receiver is sent notices now; None for a recipient that is suspended."""
+        provider_id = bank_of(receiver)
+        party = self.find_client(receiver) if provider_id is None else self.find_provider(provider_id)
+        return None if party is None else party.notice_address

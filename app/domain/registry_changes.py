@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.language import Bilingual
 from app.domain.notice_registration import NoticesRegistration
-from app.domain.registry import Registry
+from app.domain.registry import DataProvider, Registry
 
 # Fields whose values are never printed; only the fact that they change.
 _SECRETS = {
@@ -72,7 +72,7 @@ def _field_changes(old: Any, new: Any) -> Iterator[str]:
         elif field.name == "oidc":
             yield from _sign_in_changes(before, after)
         elif field.name == "notices":
-            yield from _notices_changes(before or NoticesRegistration(), after or NoticesRegistration())
+            yield from _notices_changes(before, after, is_bank=isinstance(old, DataProvider))
         elif field.name == "accounts":
             yield from _accounts_changes(before, after)
         else:
@@ -106,7 +106,17 @@ def _accounts_changes(before: Any, after: Any) -> Iterator[str]:
         yield f"accounts.withheld_categories {_from_to(old, new)}"
 
 
-def _notices_changes(before: NoticesRegistration, after: NoticesRegistration) -> Iterator[str]:
+def _notices_changes(
+    old: NoticesRegistration | None, new: NoticesRegistration | None, *, is_bank: bool
+) -> Iterator[str]:
+    """A recipient that registers nothing is told as by default; a bank is not."""
+    if is_bank and new is None:
+        yield "is not told any more what becomes of its customers' consents"
+        return
+    if is_bank and old is None:
+        yield "is told now what becomes of its customers' consents"
+    unregistered = NoticesRegistration(events=frozenset()) if is_bank else NoticesRegistration()
+    before, after = old or unregistered, new or unregistered
     if before.address != after.address:
         yield f"notices.address {_from_to(before.address, after.address)}"
     if before.events != after.events:

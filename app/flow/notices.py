@@ -1,4 +1,4 @@
-"""What a recipient asks for of its notices, and how it says that it has them (RFC 8936)."""
+"""What a recipient or a bank asks for of its notices, and how it says that it has them (RFC 8936)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,18 +31,18 @@ class NoticePolls:
     keys: SigningKeys
     clock: Callable[[], datetime]
 
-    def answer(self, client_id: str, poll: Poll) -> PollAnswer:
-        """Settles what the client has taken or refuses, and then gives it what is left, the oldest first.
+    def answer(self, receiver: str, poll: Poll) -> PollAnswer:
+        """Settles what the receiver has taken or refuses, and then gives it what is left, the oldest first.
 
         What it takes without saying so it gets again, signed anew.
         """
         now = self.clock()
-        taken, refused = self.notices.settle(client_id, taken=poll.taken, refused=poll.refused, now=now)
+        taken, refused = self.notices.settle(receiver, taken=poll.taken, refused=poll.refused, now=now)
         for notice in taken:
             _log.info("notice_acknowledged", **notice.facts, outcome="acknowledged")
         for notice in refused:
             _log.info("notice_refused", **notice.facts, outcome="dead", err=poll.refused[notice.notice_id])
-        found = self.notices.unsettled_of(client_id, most=poll.most + 1)
+        found = self.notices.unsettled_of(receiver, most=poll.most + 1)
         given = found[: poll.most]
         return PollAnswer(
             {

@@ -1,1 +1,1 @@
-"""Delivering notices: sending them to the addresses that recipients have registered, until they are taken."""
+"""Delivering notices: sending them to the addresses of recipients and banks, until they are taken."""

@@ -31,9 +31,9 @@ from app.stores.ledger.deliveries import Delivered, DeliveryStore, Lease, Refuse
 THREADS: Final = 8
 """Notices under way at the same time."""
 IN_FLIGHT: Final = 2
-"""Of these, to one recipient: one that hangs leaves most threads to the others."""
+"""Of these, to one receiver: one that hangs leaves most threads to the others."""
 AHEAD: Final = 16
-"""Notices that are claimed at a time for a recipient that takes them: a claim costs as much as a notice."""
+"""Notices that are claimed at a time for a receiver that takes them: a claim costs as much as a notice."""
 MOST_CLAIMED: Final = 50
 LEASE: Final = timedelta(seconds=60)
 PUSH: Final = timedelta(seconds=10)
@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Line:
-    """What this process has claimed for one recipient. `failures` are those running that it knows of."""
+    """What this process has claimed for one receiver. `failures` are those running that it knows of."""
 
     bulkhead: Bulkhead
     waiting: deque[Lease] = field(default_factory=deque)
@@ -65,7 +65,7 @@ def _by_lot() -> float:
 
 
 class Deliverer:
-    """Sends notices to the recipients of `registry`, which may be replaced while it runs.
+    """Sends notices to the recipients and banks of `registry`, which may be replaced while it runs.
 
     `draw` gives numbers from -1 to 1 by lot.
     """
@@ -111,9 +111,9 @@ class Deliverer:
     def _claim(self) -> int:
         """Claims what there is room for; how many notices that were."""
         with self._changed:
-            room = {client_id: self._line(client_id).room() for client_id in self._addressed()}
+            room = {receiver: self._line(receiver).room() for receiver in self._addressed()}
             held = sum(line.in_flight + len(line.waiting) for line in self._lines.values())
-        room = {client_id: most for client_id, most in room.items() if most > 0}
+        room = {receiver: most for receiver, most in room.items() if most > 0}
         if not room or held >= MOST_CLAIMED:
             return 0
         now = self._clock()
@@ -121,33 +121,30 @@ class Deliverer:
             lambda: self._store.claim(room, now=now, limit=MOST_CLAIMED - held, lease=LEASE)
         )
         for lease in claimed or ():
-            self._line(lease.notice.client_id).waiting.append(lease)
+            self._line(lease.notice.receiver).waiting.append(lease)
         return len(claimed or ())
 
     def _addressed(self) -> list[str]:
-        """The recipients that are sent notices, each time beginning with another one."""
-        found = [client_id for client_id in self.registry.clients if self._address_of(client_id)]
+        """The receivers that are sent notices, each time beginning with another one."""
+        registry = self.registry
+        found = [name for name in registry.receivers_with_address() if registry.notice_address_of(name)]
         first = random.randrange(len(found)) if found else 0  # noqa: S311  # nothing secret
         return found[first:] + found[:first]
 
-    def _address_of(self, client_id: str) -> str | None:
-        client = self.registry.find_client(client_id)
-        return None if client is None else client.notice_address
-
-    def _line(self, client_id: str) -> _Line:
-        line = self._lines.get(client_id)
+    def _line(self, receiver: str) -> _Line:
+        line = self._lines.get(receiver)
         if line is None:
-            line = self._lines[client_id] = _Line(Bulkhead(slots=IN_FLIGHT, patience=PUSH))
+            line = self._lines[receiver] = _Line(Bulkhead(slots=IN_FLIGHT, patience=PUSH))
         return line
 
     def _stale(self) -> list[Lease]:
-        """Takes out what can no longer be sent within its lease, or to a recipient that takes nothing now."""
+        """Takes out what can no longer be sent within its lease, or to a receiver that takes nothing now."""
         last = self._clock() + PUSH + _TIME_TO_RECORD
         stale: list[Lease] = []
-        for client_id, line in self._lines.items():
+        for receiver, line in self._lines.items():
             is_too_much = not line.takes_notices and len(line.waiting) > IN_FLIGHT
             is_late = bool(line.waiting) and line.waiting[0].until < last
-            if is_too_much or is_late or self._address_of(client_id) is None:
+            if is_too_much or is_late or self.registry.notice_address_of(receiver) is None:
                 stale += _emptied(line)
         return stale
 
@@ -158,7 +155,7 @@ class Deliverer:
             self._patience.ask(lambda: self._store.release(leases))
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
-        """Begins to send as many as may be under way, of each recipient in turn."""
+        """Begins to send as many as may be under way, of each receiver in turn."""
         with self._changed:
             free = THREADS - sum(line.in_flight for line in self._lines.values())
             while free > 0:
@@ -186,7 +183,7 @@ class Deliverer:
 
     def _send(self, line: _Line, lease: Lease) -> Meaning:
         notice = lease.notice
-        address = self._address_of(notice.client_id)
+        address = self.registry.notice_address_of(notice.receiver)
         if address is None:
             return Failed("no_address")
         token = self._keys.sign_event(notice_claims(notice, issuer=self._issuer, now=self._clock()))

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from app.domain.notice_registration import naming
 from app.notices.answers import DAILY, Failed, Gone, Meaning, next_try, pause_after
 from app.notices.patience import Patience
 from app.stores.ledger.deliveries import (
@@ -39,7 +40,7 @@ class Outcomes:
         self._draw = draw
 
     def record(self, lease: Lease, meaning: Meaning, *, failures_before: int) -> int:
-        """Records it while the lease lasts; the failures of this recipient that are running now.
+        """Records it while the lease lasts; the failures of this receiver that are running now.
 
         Where the ledger does not answer in that time, the notice is sent again.
         """
@@ -72,25 +73,25 @@ class Outcomes:
                 )
 
     def _disable(self, lease: Lease, now: datetime) -> None:
-        client_id = lease.notice.client_id
+        receiver = lease.notice.receiver
 
         def disable() -> bool:
-            self._store.disable_endpoint(client_id, "410 Gone", now=now)
+            self._store.disable_endpoint(receiver, "410 Gone", now=now)
             return True
 
         self._patience.ask_until(lease.until, disable)
-        _log.error("notice_endpoint_disabled", client_id=client_id)
+        _log.error("notice_endpoint_disabled", **naming(receiver))
 
     def _count_failure(self, lease: Lease, failed: Failed, failures: int, now: datetime) -> int:
-        client_id = lease.notice.client_id
+        receiver = lease.notice.receiver
         pause = pause_after(failures, paused_after=PAUSED_AFTER, wait=failed.wait)
         counted = self._patience.ask_until(
-            lease.until, lambda: self._store.endpoint_failed(client_id, now=now, pause=pause)
+            lease.until, lambda: self._store.endpoint_failed(receiver, now=now, pause=pause)
         )
         failures = counted or failures
         if failures >= PAUSED_AFTER:
             seconds = int(pause.total_seconds())
-            _log.warning("notice_endpoint_paused", client_id=client_id, failures=failures, seconds=seconds)
+            _log.warning("notice_endpoint_paused", **naming(receiver), failures=failures, seconds=seconds)
         return failures
 
 

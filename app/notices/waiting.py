@@ -12,7 +12,7 @@ from app.stores.unavailable import StoreUnavailable
 
 
 class WaitingNotices(Collector):
-    """Asks the ledger at each scrape, for the recipients that are sent notices. All processes say the same.
+    """Asks the ledger at each scrape, for the receivers that are sent notices. All processes say the same.
 
     Those that ask for theirs are left out: nobody knows when they will. While the ledger does not answer,
     there are no values.
@@ -20,13 +20,11 @@ class WaitingNotices(Collector):
 
     def __init__(self, store: NoticeStore, registry: Registry, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
-        self._client_ids = [
-            client_id for client_id, client in registry.clients.items() if client.notice_address is not None
-        ]
+        self._receivers = registry.receivers_with_address()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            waiting = self._store.waiting(self._client_ids)
+            waiting = self._store.waiting(self._receivers)
         except StoreUnavailable:
             return
         age = 0.0 if waiting.oldest_at is None else (self._clock() - waiting.oldest_at).total_seconds()

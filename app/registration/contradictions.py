@@ -31,6 +31,7 @@ def contradictions(document: dict[str, Any]) -> Iterator[Fault]:
             yield from _repeated(document, (*customer_location, "accounts"), "account_id")
         yield from _sign_in_faults(location, provider)
         yield from _accounts_faults(location, provider)
+        yield from _bank_notices_faults(document, location, provider)
     yield from _resource_server_contradictions(document)
 
 
@@ -77,6 +78,24 @@ def _accounts_faults(location: Location, provider: dict[str, Any]) -> Iterator[F
         yield from _secret_faults((*location, "accounts"), accounts)
 
 
+def _bank_notices_faults(
+    document: dict[str, Any], location: Location, provider: dict[str, Any]
+) -> Iterator[Fault]:
+    """A bank asks for its notices as its API, which its audience names."""
+    notices = provider.get("notices")
+    if not isinstance(notices, dict) or "audience" not in provider:
+        return
+    audience = str(provider["audience"])
+    same = [
+        entry for _, entry in entries_in(document, ("providers",)) if str(entry.get("audience")) == audience
+    ]
+    if len(same) > 1:
+        yield (*location, "notices"), "belongs to a bank whose audience no other bank has"
+    servers = (str(entry.get("audience")) for _, entry in entries_in(document, ("resource_servers",)))
+    if "address" not in notices and audience not in servers:
+        yield (*location, "notices"), "needs an address, or a resource server that asks"
+
+
 def _secret_faults(location: Location, table: dict[str, Any]) -> Iterator[Fault]:
     if len(_KEYS_OF_A_BANK_SECRET & table.keys()) != 1:
         yield location, "must have either client_secret_env or client_secret_file"
@@ -95,16 +114,21 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
             previous = entry.get("previous_secret")
             if isinstance(previous, dict) and previous.get("sha256") in DEMO_HASHES:
                 yield (*location, "previous_secret"), "a demo secret does not work in production"
-            notices = entry.get("notices")
-            if isinstance(notices, dict) and str(notices.get("address")).lower().startswith("http:"):
-                yield (*location, "notices", "address"), "http does not work in production"
+            yield from _demo_faults_of_notices(location, entry)
     for location, provider in entries_in(document, ("providers",)):
         if str(provider.get("audience")).lower().startswith("http:"):
             yield (*location, "audience"), "http does not work in production"
         if provider.get("sign_in") == "sandbox":
             yield (*location, "sign_in"), "sandbox sign-in does not work in production"
+        yield from _demo_faults_of_notices(location, provider)
         for table in ("oidc", "accounts"):
             yield from _demo_faults_of_bank((*location, table), provider.get(table))
+
+
+def _demo_faults_of_notices(location: Location, entry: dict[str, Any]) -> Iterator[Fault]:
+    notices = entry.get("notices")
+    if isinstance(notices, dict) and str(notices.get("address")).lower().startswith("http:"):
+        yield (*location, "notices", "address"), "http does not work in production"
 
 
 def _demo_faults_of_bank(location: Location, table: Any) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from pydantic import (
 
 from app.domain.clusters import DataCluster
 from app.domain.language import Bilingual
-from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
+from app.domain.notice_registration import ASKED_BY_DEFAULT, FOR_BANKS, NoticesRegistration, NoticeType
 from app.domain.registry import (
     LONGEST_CONSENT,
     Client,
@@ -47,6 +47,8 @@ from app.registration.values import (
     ScopeWord,
     SecretHash,
     refuse_dot_segment,
+    refuse_events_of_banks,
+    refuse_events_of_recipients,
     refuse_repetition,
     require_account_basic,
     require_end_of_consent,
@@ -97,8 +99,26 @@ class _Notices(Entry):
 
     address: NoticeAddress | None = None
     events: Annotated[
-        frozenset[NoticeType], BeforeValidator(refuse_repetition), AfterValidator(require_end_of_consent)
+        frozenset[NoticeType],
+        BeforeValidator(refuse_repetition),
+        AfterValidator(require_end_of_consent),
+        AfterValidator(refuse_events_of_banks),
     ] = ASKED_BY_DEFAULT
+
+    def to_registration(self) -> NoticesRegistration:
+        return NoticesRegistration(self.address, self.events)
+
+
+class _BankNotices(Entry):
+    """Where a bank is told what becomes of its customers' consents, and of which events."""
+
+    address: NoticeAddress | None = None
+    events: Annotated[
+        frozenset[NoticeType],
+        BeforeValidator(refuse_repetition),
+        AfterValidator(require_end_of_consent),
+        AfterValidator(refuse_events_of_recipients),
+    ] = FOR_BANKS
 
     def to_registration(self) -> NoticesRegistration:
         return NoticesRegistration(self.address, self.events)
@@ -231,6 +251,7 @@ class _Provider(Entry):
     customers: list[_SandboxCustomer] = Field(default_factory=list)
     oidc: _Oidc | None = None
     accounts: AccountsEntry | None = None
+    notices: _BankNotices | None = None
 
     def to_provider(self, *, allow_demo: bool) -> tuple[DataProvider, UnreadableSecret | None]:
         """The provider, and the reason why it is left out, if it is."""
@@ -254,6 +275,7 @@ class _Provider(Entry):
             sandbox_customers=tuple(customer.to_customer() for customer in self.customers),
             oidc=oidc,
             accounts=accounts,
+            notices=None if self.notices is None else self.notices.to_registration(),
             is_left_out=unreadable is not None,
         )
         return provider, unreadable

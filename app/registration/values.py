@@ -23,7 +23,7 @@ from app.domain.addresses import (
 )
 from app.domain.clusters import DataCluster
 from app.domain.display_text import printable_line
-from app.domain.notice_registration import NoticeType
+from app.domain.notice_registration import FOR_BANKS, FOR_RECIPIENTS, NoticeType
 from app.environment import PREFIX
 from app.registration.branding import readable_logo
 
@@ -151,9 +151,21 @@ def require_account_basic(needs: frozenset[DataCluster]) -> frozenset[DataCluste
 
 
 def require_end_of_consent(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
-    """A recipient cannot choose not to be told that a customer withdrew."""
+    """Nobody who is told can choose not to be told that a customer withdrew."""
     if NoticeType.CONSENT_REVOKED not in events:
         raise ValueError("must contain CONSENT_REVOKED")
+    return events
+
+
+def refuse_events_of_banks(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
+    for other in sorted(events - FOR_RECIPIENTS):
+        raise ValueError(f"{other} is told to banks alone")
+    return events
+
+
+def refuse_events_of_recipients(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
+    for other in sorted(events - FOR_BANKS):
+        raise ValueError(f"{other} is told to recipients alone")
     return events
 
 

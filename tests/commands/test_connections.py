@@ -89,7 +89,7 @@ def test_recipients_are_told_as_they_are_registered_and_a_faulty_file_hinders_no
     registry = ("--registry", a_registration(tmp_path, notices))
     said = operate("end", "--client", "dc-budget", "--yes", *WHY, *registry)
     assert said.stdout == said_of(1, run_out=1)
-    assert ("recipients are told as by default" in said.stderr) is ("GONE" in notices)
+    assert ("recipients are told as by default, and banks are not" in said.stderr) is ("GONE" in notices)
     assert sorted(row["type"] for row in recorded["notices"]) == told
 
 

@@ -271,7 +271,7 @@ def test_who_has_asked_is_reminded_once_of_what_ends_soon(
         )
     assert [(row["consent_id"], row["type"]) for row in recorded["notices"]] == [("c-soon", "RENEWAL_DUE")]
     assert operate("expire", "--registry", asks_for_reminders, "--renewal-days", "21").exit_code == 0
-    assert [row["consent_id"] for row in recorded["notices"]] == ["c-soon", "c-later"]
+    assert {row["consent_id"] for row in recorded["notices"]} == {"c-soon", "c-later"}
     assert operate("expire", "--registry", asks_for_reminders, "--renewal-days", "91").exit_code == 2
 
 

@@ -31,7 +31,7 @@ def deliveries(ledger: Ledger) -> DeliveryStore:
 def test_a_list_says_of_each_recipient_what_it_has_and_what_is_wrong(
     operate: Operate, deliveries: DeliveryStore, recorded: LedgerTables
 ) -> None:
-    assert operate("list").stdout == "0 recipients have notices\n"
+    assert operate("list").stdout == "0 receivers have notices\n"
     put_notices(recorded, "a", "b")
     put_notices(recorded, "c", client_id="dc-loans", state="delivered", settled_at=NOON)
     for _ in range(PAUSED_AFTER):
@@ -47,7 +47,7 @@ def test_a_list_says_of_each_recipient_what_it_has_and_what_is_wrong(
         "dc-gone: no notices; disabled since 2026-11-24T12:00:00+00:00 (410 Gone)",
         "dc-loans: 1 delivered",
         "dc-shop: no notices; 1 failures running",
-        "4 recipients have notices",
+        "4 receivers have notices",
     ]
     assert operate("list", "dc-budget").stdout.splitlines() == [budget]
     assert operate("list", "nobody").stdout == "nobody: no notices\n"
@@ -74,3 +74,26 @@ def test_a_recipient_that_is_back_is_enabled_once(
     assert recorded["notice_endpoints"] == []
     again = operate("enable", "dc-budget")
     assert (again.exit_code, again.stderr) == (1, "Error: dc-budget: nothing has failed there\n")
+
+
+def test_a_bank_is_named_as_no_recipient_can_be(
+    operate: Operate, deliveries: DeliveryStore, recorded: LedgerTables
+) -> None:
+    put_notices(recorded, "a", client_id="provider:1000", state="dead")
+    put_notices(recorded, "b", client_id="1000", state="dead")
+    deliveries.disable_endpoint("provider:1000", "410 Gone", now=NOON)
+    listed = operate("list").stdout.splitlines()
+    assert [line.partition(": ")[0] for line in listed] == [
+        "1000",
+        "provider:1000",
+        "2 receivers have notices",
+    ]
+    retried, enabled = operate("retry", "provider:1000"), operate("enable", "provider:1000")
+    assert (retried.stdout, enabled.stdout) == (
+        "1 notices to provider:1000 are due now\n",
+        "provider:1000 is sent notices again\n",
+    )
+    for said in (retried, enabled):
+        line = json.loads(said.stderr)
+        assert (line["provider_id"], "client_id" in line) == ("1000", False)
+    assert {row["notice_id"]: row["state"] for row in recorded["notices"]} == {"a": "waiting", "b": "dead"}

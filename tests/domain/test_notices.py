@@ -1,11 +1,11 @@
-"""What recipients are told of, and the token in which they are told."""
+"""What recipients and banks are told of, and the token in which they are told."""
 
 import pytest
 
 from app.domain.consent import GrantStatus
-from app.domain.history import Actor, EventKind
+from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import NoticeType
-from app.domain.notices import News, Notice, news_of, notice_claims
+from app.domain.notices import News, Notice, news_for_bank, news_of, notice_claims
 from tests.support.builders import NOON
 
 ISSUER = "https://consent.bank.example"
@@ -21,11 +21,18 @@ TOLD = {
 }
 
 
+TOLD_TO_BANKS = {
+    **{event: news for event, news in TOLD.items() if event[0] is not EventKind.RENEWAL_DUE},
+    (EventKind.APPROVED, Actor.CUSTOMER): ("CONSENT_GRANTED", "ACTIVE", "USER_ACTION", "INDIVIDUAL"),
+    (EventKind.REVOKED, Actor.CLIENT): ("CONSENT_REVOKED", "REVOKED", "BUSINESS_RULE", "DATA_RECIPIENT"),
+}
+
+
 def a_notice(**changes: object) -> Notice:
     news = News(NoticeType.CONSENT_REVOKED, GrantStatus.REVOKED, "USER_ACTION", "INDIVIDUAL")
     values = {
         "notice_id": "notice-1",
-        "client_id": "dc-budget",
+        "receiver": "dc-budget",
         "provider_id": "1000",
         "consent_id": "consent-1",
         "news": news,
@@ -42,6 +49,45 @@ def test_of_each_event_is_told_what_belongs_to_it_and_of_all_others_nothing(
 ) -> None:
     news = news_of(kind, actor)
     assert (news and (news.type, news.status, news.reason, news.initiator)) == TOLD.get((kind, actor))
+
+
+@pytest.mark.parametrize("actor", Actor)
+@pytest.mark.parametrize("kind", EventKind)
+def test_a_bank_is_told_the_same_and_of_approvals_and_of_what_the_recipient_ended(
+    kind: EventKind, actor: Actor
+) -> None:
+    news = news_for_bank(kind, actor, Reason.BUSINESS_RULE)
+    told = news and (news.type, news.status, news.reason, news.initiator)
+    assert told == TOLD_TO_BANKS.get((kind, actor))
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_reason_of_a_recipient_is_that_of_the_record_and_is_no_successors(reason: Reason) -> None:
+    news = news_for_bank(EventKind.REVOKED, Actor.CLIENT, reason)
+    assert news is not None
+    claims = notice_claims(a_notice(receiver="provider:1000", news=news), issuer=ISSUER, now=NOON)
+    (notification,) = claims["events"].values()
+    assert notification["notificationPayload"]["event"] == {
+        "status": "REVOKED",
+        "reason": reason,
+        "initiator": "DATA_RECIPIENT",
+        "updatedTime": "2026-11-24T12:00:00.000Z",
+    }
+
+
+def test_a_banks_token_is_for_the_bank_and_says_neither_who_the_customer_nor_who_the_recipient_is() -> None:
+    to_recipient = notice_claims(a_notice(), issuer=ISSUER, now=NOON)
+    to_bank = notice_claims(a_notice(receiver="provider:1000"), issuer=ISSUER, now=NOON)
+    assert to_bank.pop("aud") == "1000"
+    del to_recipient["aud"]
+    (told,), (notification,) = to_bank["events"].values(), to_recipient["events"].values()
+    assert told["subscriber"] == notification["subscriber"] | {
+        "name": "1000",
+        "registeredEntityId": "1000",
+        "type": "DATA_PROVIDER",
+    }
+    del told["subscriber"], notification["subscriber"]
+    assert to_bank == to_recipient
 
 
 def test_a_token_says_what_happened_to_which_consent_and_nothing_else() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.clusters import DataCluster
-from app.domain.notice_registration import NoticesRegistration, NoticeType
+from app.domain.notice_registration import FOR_BANKS, FOR_RECIPIENTS, NoticesRegistration
 from app.domain.registry import Client, DataProvider, PreviousSecret, Registry, Status
 from app.domain.registry_changes import changes_between
 from tests.support.builders import EVERYTHING, NOON, a_client, a_provider, a_registry, both
@@ -55,7 +55,7 @@ def test_the_same_registration_changes_nothing() -> None:
             "notices.address nothing becomes https://budget.example/notices",
         ),
         (
-            {"notices": NoticesRegistration(events=frozenset(NoticeType))},
+            {"notices": NoticesRegistration(events=FOR_RECIPIENTS)},
             "notices.events gains CONSENT_EXPIRED, RENEWAL_DUE",
         ),
         ({"is_suspended": True}, "is suspended: nobody can consent, and its tokens fail"),
@@ -85,6 +85,22 @@ def test_the_way_back_is_said_too(change: dict[str, Any], line: str) -> None:
     back = a_client(**{"is_suspended": True, "pkce_required": True, "allow_subset": False, **change})
     assert getattr(strict, field) != getattr(back, field)
     assert changes(strict, back) == [f"recipient dc-budget: {line}"]
+
+
+def test_that_a_bank_is_told_of_its_consents_is_said_and_that_it_is_no_more() -> None:
+    told = a_provider(notices=NoticesRegistration("https://bank.example/notices", FOR_BANKS))
+    asks = a_provider(notices=NoticesRegistration(events=FOR_BANKS))
+    assert changes(a_provider(), told) == [
+        "provider 1000: is told now what becomes of its customers' consents",
+        "provider 1000: notices.address nothing becomes https://bank.example/notices",
+        "provider 1000: notices.events gains CONSENT_EXPIRED, CONSENT_GRANTED, CONSENT_REVOKED, CONSENT_UPDATED",
+    ]
+    assert changes(told, asks) == [
+        "provider 1000: notices.address https://bank.example/notices becomes nothing"
+    ]
+    assert changes(told, a_provider()) == [
+        "provider 1000: is not told any more what becomes of its customers' consents"
+    ]
 
 
 def test_a_secret_is_never_printed() -> None:

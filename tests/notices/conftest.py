@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.registry import Client
+from app.domain.registry import Client, DataProvider
 from app.stores.ledger.ledger import Ledger
 from tests.support.applications import Clock
 from tests.support.delivering import Delivering, a_deliverer
@@ -25,10 +25,10 @@ def keys(signing_keys: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def deliver(ledger: Ledger, keys: Path, clock: Clock) -> Deliver:
-    """Makes a deliverer for these recipients."""
+    """Makes a deliverer for these recipients and banks."""
 
-    def make(*clients: Client) -> Delivering:
-        return a_deliverer(ledger, keys, clock, *clients)
+    def make(*parties: Client | DataProvider) -> Delivering:
+        return a_deliverer(ledger, keys, clock, *parties)
 
     return make
 

@@ -11,6 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.domain.history import Actor
+from app.domain.notice_registration import receiver_of_bank
 from app.notices.deliverer import AHEAD, IN_FLIGHT
 from app.stores.keys import PUBLISHED_BEFORE, SigningKeys, rotate_signing_keys
 from app.stores.ledger.connections import ConnectionStore
@@ -19,7 +20,7 @@ from app.stores.ledger.ledger import Ledger
 from tests.notices.conftest import Deliver
 from tests.support.applications import Clock, Logged
 from tests.support.builders import NOON, a_client, a_decision, a_grant, a_registry
-from tests.support.delivering import ISSUER, client_told_at, put_due
+from tests.support.delivering import ISSUER, bank_told_at, client_told_at, put_due
 from tests.support.ledger_tables import LedgerTables
 from tests.support.ports import free_port
 from tests.support.receiver import TAKE, Receiver, ReceiverHandler, answer, claims_of, hang
@@ -49,6 +50,42 @@ def test_a_stop_is_told_as_a_signed_event_about_the_consent(
     assert (line["client_id"], line["type"]) == ("dc-budget", "CONSENT_REVOKED")
     assert (line["provider_id"], line["consent_id"]) == ("1000", "consent-1")
     assert (line["correlation_id"], line["attempts"]) == ("correlation-1", 1)
+
+
+def test_a_bank_and_a_recipient_of_the_same_name_each_get_their_own(
+    deliver: Deliver, database: LedgerTables, logged: Logged
+) -> None:
+    put_due(database, "to-the-bank", client_id=receiver_of_bank("1000"))
+    put_due(database, "to-the-recipient", client_id="1000")
+    with Receiver() as bank, Receiver() as recipient:
+        deliver(client_told_at(recipient, "1000"), bank_told_at(bank, "1000")).once()
+        assert (bank.ids(), recipient.ids()) == (["to-the-bank"], ["to-the-recipient"])
+        assert claims_of(bank.sent[0])["aud"] == claims_of(recipient.sent[0])["aud"] == "1000"
+    assert states(database) == ["delivered", "delivered"]
+    assert [row["consent_id"] for row in database.rows("events", kind="notified")] == [
+        "consent-of-to-the-recipient"
+    ], "what a bank took is no evidence of what the recipient got"
+    lines = {entry["notice_id"]: entry for entry in logged() if entry["event"] == "notice_delivered"}
+    told_bank, told_recipient = lines["to-the-bank"], lines["to-the-recipient"]
+    assert (told_bank["provider_id"], "client_id" in told_bank) == ("1000", False)
+    assert (told_recipient["client_id"], told_recipient["provider_id"]) == ("1000", "1000")
+
+
+def test_a_bank_whose_address_is_gone_gets_nothing_more_and_recipients_do(
+    deliver: Deliver, database: LedgerTables, logged: Logged
+) -> None:
+    bank_name = receiver_of_bank("1000")
+    put_due(database, "a", client_id=bank_name)
+    with Receiver(answer(410)) as bank, Receiver() as recipient:
+        delivering = deliver(client_told_at(recipient), bank_told_at(bank))
+        delivering.once()
+        put_due(database, "b", client_id=bank_name)
+        put_due(database, "c")
+        delivering.once()
+        assert (bank.ids(), recipient.ids()) == (["a"], ["c"])
+    assert [row["client_id"] for row in database["notice_endpoints"]] == [bank_name]
+    (line,) = (entry for entry in logged() if entry["event"] == "notice_endpoint_disabled")
+    assert line["provider_id"] == "1000"
 
 
 def test_who_has_registered_no_address_is_sent_nothing(deliver: Deliver, database: LedgerTables) -> None:

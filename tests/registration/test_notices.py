@@ -1,13 +1,19 @@
-"""Where a recipient is told what becomes of its consents, and of which events, in the registration file."""
+"""Where recipients and banks are told what becomes of consents, and of which events, in the registration file."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from app.domain.notice_registration import ASKED_BY_DEFAULT, NoticesRegistration, NoticeType
+from app.domain.notice_registration import (
+    ASKED_BY_DEFAULT,
+    FOR_BANKS,
+    NoticesRegistration,
+    NoticeType,
+    receiver_of_bank,
+)
 from app.registration.file import RegistryError, read_registry
-from tests.support.registrations import DEMO_REGISTRY, with_notices
+from tests.support.registrations import DEMO_REGISTRY, with_bank_told, with_notices
 
 HOOK = "https://budget.example/notices"
 
@@ -96,7 +102,11 @@ def test_http_is_for_development(tmp_path: Path, host: str) -> None:
 @pytest.mark.parametrize(
     ("events", "reason"),
     [
-        ('["CONSENT_REVOKED", "CONSENT_GRANTED"]', "notices.events[1]: must be one of"),
+        ('["CONSENT_REVOKED", "CONSENT_FOUND"]', "notices.events[1]: must be one of"),
+        (
+            '["CONSENT_REVOKED", "CONSENT_GRANTED"]',
+            "notices.events: CONSENT_GRANTED is told to banks alone",
+        ),
         ('["CONSENT_UPDATED"]', "notices.events: must contain CONSENT_REVOKED"),
         ("[]", "notices.events: must contain CONSENT_REVOKED"),
         ('["CONSENT_REVOKED", "CONSENT_REVOKED"]', "notices.events: names something twice"),
@@ -108,3 +118,111 @@ def test_the_events_are_known_and_an_end_is_one_of_them(tmp_path: Path, events: 
 
 def test_what_nobody_knows_is_a_fault(tmp_path: Path) -> None:
     assert fault_of(tmp_path, '{ url = "https://budget.example" }').startswith("notices.url:")
+
+
+# A bank, which is told only where it says so
+
+
+def bank_registration(tmp_path: Path, notices: str, text: str | None = None) -> Path:
+    path = tmp_path / "registry.toml"
+    path.write_text(with_bank_told(notices, text=text), encoding="utf-8")
+    return path
+
+
+def faults_of_bank(
+    tmp_path: Path, notices: str, *, text: str | None = None, allow_demo: bool = True
+) -> list[str]:
+    with pytest.raises(RegistryError) as raised:
+        read_registry(bank_registration(tmp_path, notices, text), allow_demo=allow_demo)
+    faults = [fault for fault in raised.value.faults if "[1000].notices" in fault]
+    return [re.sub(r"^\S+:\d+: providers\[1000\]\.", "", fault) for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("notices", "registered"),
+    [
+        ("{}", NoticesRegistration(None, FOR_BANKS)),
+        (f'{{ address = "{HOOK}" }}', NoticesRegistration(HOOK, FOR_BANKS)),
+        (
+            f'{{ address = "{HOOK}", events = ["CONSENT_REVOKED", "CONSENT_GRANTED"] }}',
+            NoticesRegistration(HOOK, frozenset({NoticeType.CONSENT_REVOKED, NoticeType.CONSENT_GRANTED})),
+        ),
+    ],
+)
+def test_a_bank_says_where_and_of_what_it_is_told(
+    tmp_path: Path, notices: str, registered: NoticesRegistration
+) -> None:
+    registry = read_registry(bank_registration(tmp_path, notices), allow_demo=True)
+    bank, receiver = registry.providers["1000"], receiver_of_bank("1000")
+    assert (bank.notices, bank.notice_address) == (registered, registered.address)
+    assert registry.events_asked(receiver) == registered.events
+    assert registry.notice_address_of(receiver) == registered.address
+    assert (receiver in registry.receivers_with_address()) is (registered.address is not None)
+    assert registry.find_told_bank(registry.resource_servers["maple-api"]) == bank
+
+
+def test_a_bank_that_says_nothing_is_told_nothing() -> None:
+    registry = read_registry(DEMO_REGISTRY, allow_demo=True)
+    for provider_id in (*registry.providers, "gone"):
+        receiver = receiver_of_bank(provider_id)
+        assert registry.events_asked(receiver) == frozenset()
+        assert registry.notice_address_of(receiver) is None
+    assert {registry.find_told_bank(server) for server in registry.resource_servers.values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("notices", "reason"),
+    [
+        (
+            '{ address = "https://10.0.0.1/notices" }',
+            "notices.address: must name a host, and not an IP address",
+        ),
+        (
+            '{ address = "http://bank.example/notices" }',
+            "notices.address: must be an https URL, or http on loopback",
+        ),
+        ('{ events = ["CONSENT_GRANTED"] }', "notices.events: must contain CONSENT_REVOKED"),
+        ('{ events = ["CONSENT_REVOKED", "CONSENT_REVOKED"] }', "notices.events: names something twice"),
+        (
+            '{ events = ["CONSENT_REVOKED", "RENEWAL_DUE"] }',
+            "notices.events: RENEWAL_DUE is told to recipients alone",
+        ),
+    ],
+)
+def test_the_rules_for_a_bank_are_those_for_recipients(tmp_path: Path, notices: str, reason: str) -> None:
+    assert faults_of_bank(tmp_path, notices) == [reason]
+
+
+def test_a_banks_address_is_https_in_production(tmp_path: Path) -> None:
+    notices = '{ address = "http://localhost:8001/notices" }'
+    assert faults_of_bank(tmp_path, notices, allow_demo=False) == [
+        "notices.address: http does not work in production"
+    ]
+
+
+def test_whose_api_asks_is_never_a_question(tmp_path: Path) -> None:
+    """A bank asks with the credentials of its API, which is known by the audience."""
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    of_two = text.replace("localhost:8003/northern", "localhost:8003/maple")
+    assert faults_of_bank(tmp_path, "{}", text=of_two) == [
+        "notices: belongs to a bank whose audience no other bank has"
+    ]
+    before, start, servers = text.partition("[[resource_servers]]")
+    without_api = before + start + servers.replace("localhost:8003/maple", "localhost:8003/northern")
+    assert faults_of_bank(tmp_path, "{}", text=without_api) == [
+        "notices: needs an address, or a resource server that asks"
+    ]
+    path = bank_registration(tmp_path, f'{{ address = "{HOOK}" }}', without_api)
+    assert read_registry(path, allow_demo=True).providers["1000"].notice_address == HOOK
+
+
+@pytest.mark.parametrize("table", ["recipients", "providers"])
+def test_no_recipient_can_have_the_name_that_a_bank_has_as_a_receiver(tmp_path: Path, table: str) -> None:
+    """Notices of both are kept by these names, and a process of an older version knows client_ids alone."""
+    text = DEMO_REGISTRY.read_text(encoding="utf-8")
+    key, name = {"recipients": ("client_id", "dc-budget"), "providers": ("provider_id", "1000")}[table]
+    path = tmp_path / "registry.toml"
+    path.write_text(text.replace(f'{key} = "{name}"', f'{key} = "{receiver_of_bank("1000")}"'), "utf-8")
+    with pytest.raises(RegistryError) as raised:
+        read_registry(path, allow_demo=True)
+    assert any(f"{key}: " in fault for fault in raised.value.faults)

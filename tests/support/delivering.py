@@ -8,13 +8,13 @@ from pathlib import Path
 from threading import Thread
 
 from app.domain.networks import LOOPBACK
-from app.domain.notice_registration import NoticesRegistration
-from app.domain.registry import Client
+from app.domain.notice_registration import FOR_BANKS, NoticesRegistration
+from app.domain.registry import Client, DataProvider
 from app.notices.deliverer import Deliverer
 from app.stores.keys import SigningKeys
 from app.stores.ledger.deliveries import DeliveryStore
 from app.stores.ledger.ledger import Ledger
-from tests.support.builders import NOON, a_client, a_registry
+from tests.support.builders import NOON, a_client, a_provider, a_registry
 from tests.support.ledger_tables import LedgerTables
 from tests.support.notices import put_notices
 from tests.support.receiver import Receiver
@@ -25,6 +25,11 @@ ISSUER = "https://consent.bank.example"
 def client_told_at(receiver: Receiver, client_id: str = "dc-budget") -> Client:
     """A recipient that has registered the address of `receiver`."""
     return a_client(client_id=client_id, notices=NoticesRegistration(receiver.address))
+
+
+def bank_told_at(receiver: Receiver, provider_id: str = "1000") -> DataProvider:
+    """A bank that has registered the address of `receiver`."""
+    return a_provider(provider_id=provider_id, notices=NoticesRegistration(receiver.address, FOR_BANKS))
 
 
 @dataclass
@@ -51,13 +56,15 @@ class Delivering:
             thread.join()
 
 
-def a_deliverer(ledger: Ledger, keys: Path, clock: Callable[[], datetime], *clients: Client) -> Delivering:
-    """One for these recipients, which may be on loopback."""
+def a_deliverer(
+    ledger: Ledger, keys: Path, clock: Callable[[], datetime], *parties: Client | DataProvider
+) -> Delivering:
+    """One for these recipients and banks, which may be on loopback."""
     return Delivering(
         Deliverer(
             DeliveryStore(ledger.database),
             SigningKeys(keys),
-            a_registry(*clients),
+            a_registry(*parties),
             issuer=ISSUER,
             opened=LOOPBACK,
             clock=clock,

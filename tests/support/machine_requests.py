@@ -83,6 +83,12 @@ def poll(client: ContractClient, access_token: str, **members: Any) -> TestRespo
     return client.post(NOTICES, json=members, headers=bearer(access_token))
 
 
+def poll_as_bank(
+    client: ContractClient, credentials: tuple[str, str] = MAPLE_API, **members: Any
+) -> TestResponse:
+    return client.post(NOTICES, json=members, headers=basic(*credentials))
+
+
 def check_refused(response: TestResponse, status: int, error: str) -> None:
     """A machine's error: JSON in RFC 6749's terms, never cached, with a correlation id."""
     assert (response.status_code, response.get_json()["error"]) == (status, error), response.text

@@ -66,6 +66,14 @@ def with_notices(notices: str, *, of: str = "dc-budget", text: str | None = None
     return f"{before}{start}notices = {notices}\n{recipient}{separator}{after}"
 
 
+def with_bank_told(notices: str = "{}", *, of: str = "1000", text: str | None = None) -> str:
+    """`text`, or the demo's registration, in which the bank `of` is told of its consents, as `notices` say."""
+    text = DEMO_REGISTRY.read_text(encoding="utf-8") if text is None else text
+    start = f'provider_id = "{of}"\n'
+    assert start in text
+    return text.replace(start, f"{start}notices = {notices}\n", 1)
+
+
 PRODUCTION_REGISTRY = """
 [[providers]]
 provider_id = "1000"

@@ -360,6 +360,19 @@ def test_a_good_call_is_answered_as_the_contract_says(customer: BrowserCustomer,
     check(call(customer.client, tokens), method, path, status)
 
 
+@pytest.mark.parametrize(("is_told", "status"), [(True, 200), (False, 400)])
+def test_a_bank_is_answered_as_the_contract_says(
+    register: Callable[..., ContractClient], redis_client: object, is_told: bool, status: int
+) -> None:
+    name = 'provider_id = "1000"\n'
+    client = register((name, f"{name}notices = {{}}\n" if is_told else name))
+    tokens = connect(BrowserCustomer(client))
+    as_bank = basic(*MAPLE_API)
+    check(client.post(NOTICES, json={}, headers=as_bank), "POST", NOTICES, status)
+    record = client.get(f"{CONSENTS}/{tokens['consent_id']}", headers=as_bank)
+    check(record, "GET", f"{CONSENTS}/{{consent_id}}", status)
+
+
 def test_the_record_of_an_ended_consent_is_as_the_contract_says(customer: BrowserCustomer) -> None:
     tokens = connect(customer)
     customer.client.delete(REVOKE, headers=bearer(tokens["access_token"]))

@@ -73,7 +73,7 @@ class Connection:
 
 
 class _Told(TypedDict):
-    """Who did it and why, where an operator did, and of what recipients are told."""
+    """Who did it and why, where an operator did, and of what recipients and banks are told."""
 
     operator: str | None
     note: str | None
@@ -83,7 +83,7 @@ class _Told(TypedDict):
 class ConnectionStore:
     """Reads and ends connections. Every method raises StoreUnavailable.
 
-    `asked` says of which events each recipient is told.
+    `asked` says of which events each recipient and each bank is told.
     """
 
     def __init__(self, database: Database, asked: EventsAsked = asked_by_default) -> None:

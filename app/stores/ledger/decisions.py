@@ -100,13 +100,16 @@ def insert_decision(
         event_row(decision, EventKind.ASKED, Actor.CLIENT, Reason.USER_ACTION, decision.asked_at),
         event_row(decision, answered, Actor.CUSTOMER, Reason.USER_ACTION, decision.decided_at),
     ]
+    told: list[Happened] = []
     if grant is not None:
         rows.append((grants, grant_row(grant)))
+        told.append(Happened(grant, happened[-1]))
     if grant is not None and replaced is not None:
         end = Happened(replaced, replaced_event_row(replaced, grant))
         happened.append(end.event)
-        rows += [(notices, row) for row in notices_of([end], asked)]
+        told.append(end)
         changes += [*revoking(replaced, end.event["happened_at"]), overtaking(end)]
+    rows += [(notices, row) for row in notices_of(told, asked)]
     insert_rows(connection, rows, *happened, changes=changes)
     return Answered(decision, grant, replaced)
 

@@ -1,6 +1,6 @@
 """Notices on their way: which are due, who has claimed them, and what became of a try.
 
-Any number of processes claim at the same time, and none gets what another has. A recipient that does not
+Any number of processes claim at the same time, and none gets what another has. A receiver that does not
 answer is paused as a whole, however many notices wait for it.
 """
 
@@ -35,11 +35,11 @@ from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
 from app.stores.ledger.statements import DatabaseConnection
 
 PAUSED_AFTER: Final = 10
-"""Failures running after which a recipient is tried with one notice at a time."""
+"""Failures running after which a receiver is tried with one notice at a time."""
 
 _AT = bindparam("at", type_=UtcDateTime)
 _UNTIL = bindparam("until", type_=UtcDateTime)
-_TO_CLIENT: BindParameter[str] = bindparam("to_client")
+_TO_RECEIVER: BindParameter[str] = bindparam("to_receiver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The recipient has taken it."""
+    """The receiver has taken it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The recipient has answered that it will never take it (RFC 8935 2.4), for this reason."""
+    """The receiver has answered that it will never take it (RFC 8935 2.4), for this reason."""
 
     err: str
 
@@ -73,7 +73,7 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """It is sent no more, but the recipient can still ask for it."""
+    """It is sent no more, but the receiver can still ask for it."""
 
     outcome: str
 
@@ -98,11 +98,11 @@ class DeliveryStore:
         limit: int = 50,
         lease: timedelta = timedelta(seconds=60),
     ) -> list[Lease]:
-        """Claims due notices until `now + lease`, at most `room[client_id]` for each and `limit` in all.
+        """Claims due notices until `now + lease`, at most `room[receiver]` for each and `limit` in all.
 
-        Clients are served in the order of `room`, and of each what has been due for longest. Nothing is
-        claimed for a client that is disabled, or paused; when the pause is over, one of all callers gets one
-        notice, with which to find out whether the client answers again.
+        Receivers are served in the order of `room`, and of each what has been due for longest. Nothing is
+        claimed for one that is disabled, or paused; when the pause is over, one of all callers gets one
+        notice, with which to find out whether it answers again.
         """
         until = now + lease
         with self._database.writing() as connection:
@@ -112,13 +112,13 @@ class DeliveryStore:
             values = {"at": now, "until": until}
             if connection.kind == "postgresql":
                 names, many = list(wanted), list(wanted.values())
-                rows = connection.rows(_CLAIM, **values, client_ids=names, many=many, most=limit)
+                rows = connection.rows(_CLAIM, **values, receivers=names, many=many, most=limit)
             else:
                 rows = []
-                for client_id, most in wanted.items():
+                for receiver, most in wanted.items():
                     some = min(most, limit - len(rows))
                     if some > 0:
-                        rows += connection.rows(_CLAIM_OF_ONE, **values, to_client=client_id, most=some)
+                        rows += connection.rows(_CLAIM_OF_ONE, **values, to_receiver=receiver, most=some)
         return [Lease(notice_from(row), row.attempts, until) for row in rows]
 
     def release(self, leases: Iterable[Lease]) -> None:
@@ -128,11 +128,11 @@ class DeliveryStore:
                 connection.change(_RELEASE, **_of(lease))
 
     def settle(self, lease: Lease, became: Became, *, now: datetime) -> bool:
-        """Records what became of a try. Where it was delivered, that is an event of the consent, once, unless
-        it was a reminder.
+        """Records what became of a try. Where it was delivered, that is an event of the consent, once, if it
+        is evidence.
 
         False where it was settled or overtaken meanwhile, or somebody else has claimed it since: then nothing
-        is recorded. A recipient that has answered is no longer counted as failing.
+        is recorded. A receiver that has answered is no longer counted as failing.
         """
         notice = lease.notice
         with self._database.writing() as connection:
@@ -148,30 +148,30 @@ class DeliveryStore:
                 case GaveUp(outcome):
                     settled = connection.change(_GIVE_UP, **_of(lease), said=outcome[:64])
             if isinstance(became, Delivered | Refused):
-                connection.change(_IS_WELL, to_client=notice.client_id)
+                connection.change(_IS_WELL, to_receiver=notice.receiver)
         return settled == 1
 
-    def endpoint_failed(self, client_id: str, *, now: datetime, pause: timedelta) -> int:
+    def endpoint_failed(self, receiver: str, *, now: datetime, pause: timedelta) -> int:
         """Counts a failure, and returns how many there were running; from PAUSED_AFTER on, it is paused."""
         with self._database.writing() as connection:
-            row = connection.first(_FAILED[connection.kind], to_client=client_id, until=now + pause)
+            row = connection.first(_FAILED[connection.kind], to_receiver=receiver, until=now + pause)
             return int(row.failures) if row is not None else 0
 
-    def disable_endpoint(self, client_id: str, why: str, *, now: datetime) -> None:
-        """Sends nothing more to the client until it is enabled again; `why` is for operators."""
+    def disable_endpoint(self, receiver: str, why: str, *, now: datetime) -> None:
+        """Sends nothing more to the receiver until it is enabled again; `why` is for operators."""
         with self._database.writing() as connection:
-            connection.change(_DISABLE[connection.kind], to_client=client_id, at=now, why=why[:64])
+            connection.change(_DISABLE[connection.kind], to_receiver=receiver, at=now, why=why[:64])
 
     def _allowed(
         self, connection: DatabaseConnection, room: Mapping[str, int], now: datetime, until: datetime
     ) -> dict[str, int]:
-        """How many of each client may be claimed, those that are paused or disabled considered."""
-        allowed = {client_id: most for client_id, most in room.items() if most > 0}
+        """How many of each receiver may be claimed, those that are paused or disabled considered."""
+        allowed = {receiver: most for receiver, most in room.items() if most > 0}
         for row in connection.rows(_STOPPED):
             if row.client_id not in allowed:
                 continue
             may_probe = row.disabled_at is None and row.paused_until <= now
-            if may_probe and connection.change(_PROBE, to_client=row.client_id, at=now, until=until) == 1:
+            if may_probe and connection.change(_PROBE, to_receiver=row.client_id, at=now, until=until) == 1:
                 allowed[row.client_id] = 1
             else:
                 del allowed[row.client_id]
@@ -210,7 +210,7 @@ _IS_DUE = (IS_WAITING, notices.c.next_try_at <= _AT)
 _CLAIMED = {"attempts": notices.c.attempts + 1, "next_try_at": _UNTIL, "leased_until": _UNTIL}
 _DUE_OF_ONE = (
     select(notices.c.notice_id)
-    .where(notices.c.client_id == _TO_CLIENT, *_IS_DUE)
+    .where(notices.c.client_id == _TO_RECEIVER, *_IS_DUE)
     .order_by(notices.c.next_try_at)
     .limit(bindparam("most", type_=Integer))
 )
@@ -218,13 +218,13 @@ _CLAIM_OF_ONE = (
     update(notices).where(notices.c.notice_id.in_(_DUE_OF_ONE)).values(_CLAIMED).returning(notices)
 )
 _wanted = (
-    func.unnest(bindparam("client_ids", type_=ARRAY(String)), bindparam("many", type_=ARRAY(Integer)))
-    .table_valued("client_id", "many", name="wanted")
+    func.unnest(bindparam("receivers", type_=ARRAY(String)), bindparam("many", type_=ARRAY(Integer)))
+    .table_valued("receiver", "many", name="wanted")
     .render_derived()
 )
 _due_of_each = (
     select(notices.c.notice_id)
-    .where(notices.c.client_id == _wanted.c.client_id, *_IS_DUE)
+    .where(notices.c.client_id == _wanted.c.receiver, *_IS_DUE)
     .order_by(notices.c.next_try_at)
     .limit(_wanted.c.many)
     .with_for_update(skip_locked=True)
@@ -248,15 +248,15 @@ _STOPPED = (
     .where(or_(notice_endpoints.c.disabled_at.is_not(None), notice_endpoints.c.paused_until.is_not(None)))
     .order_by(notice_endpoints.c.client_id)  # whoever locks several does it in this order
 )
-_IS_CLIENT = notice_endpoints.c.client_id == _TO_CLIENT
+_IS_RECEIVER = notice_endpoints.c.client_id == _TO_RECEIVER
 _PROBE = (
     update(notice_endpoints)
-    .where(_IS_CLIENT, notice_endpoints.c.disabled_at.is_(None), notice_endpoints.c.paused_until <= _AT)
+    .where(_IS_RECEIVER, notice_endpoints.c.disabled_at.is_(None), notice_endpoints.c.paused_until <= _AT)
     .values(paused_until=_UNTIL)
 )
-_IS_WELL = delete(notice_endpoints).where(_IS_CLIENT, notice_endpoints.c.disabled_at.is_(None))
+_IS_WELL = delete(notice_endpoints).where(_IS_RECEIVER, notice_endpoints.c.disabled_at.is_(None))
 _ONE_MORE = notice_endpoints.c.failures + 1
-_FAILURE = {"client_id": _TO_CLIENT, "failures": literal_column("1")}
+_FAILURE = {"client_id": _TO_RECEIVER, "failures": literal_column("1")}
 _COUNTED = {
     "failures": _ONE_MORE,
     "paused_until": case((literal_column(str(PAUSED_AFTER)) <= _ONE_MORE, _UNTIL)),
@@ -271,7 +271,7 @@ _FAILED = {
 _DISABLED = {"disabled_at": _AT, "disabled_why": bindparam("why")}
 _DISABLE = {
     name: make(notice_endpoints)
-    .values({"client_id": _TO_CLIENT, "failures": literal_column("0"), **_DISABLED})
+    .values({"client_id": _TO_RECEIVER, "failures": literal_column("0"), **_DISABLED})
     .on_conflict_do_update(index_elements=["client_id"], set_=_DISABLED)
     for name, make in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }

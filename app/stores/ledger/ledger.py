@@ -70,7 +70,7 @@ class Ledger:
         connections: int = MOST_CONNECTIONS,
         asked: EventsAsked = asked_by_default,
     ) -> None:
-        """`asked` says of which events each recipient is told."""
+        """`asked` says of which events each recipient and each bank is told."""
         self.database = Database(url, timeout=timeout, connections=connections)
         self._asked = asked
 

@@ -30,11 +30,11 @@ IS_OVERTAKEN_BY_AN_END = notices.c.type.in_(
 """Whether it is no news any more once the consent has ended."""
 
 
-def notice_row(grant: ConsentGrant, news: News, happened_at: datetime) -> dict[str, Any]:
+def notice_row(grant: ConsentGrant, receiver: str, news: News, happened_at: datetime) -> dict[str, Any]:
     """A row to insert, with an identifier of its own. It is due at once."""
     return {
         "notice_id": secrets.token_urlsafe(16),
-        "client_id": grant.client_id,
+        "client_id": receiver,
         "provider_id": grant.provider_id,
         "consent_id": grant.consent_id,
         "type": news.type,
@@ -52,7 +52,7 @@ def notice_row(grant: ConsentGrant, news: News, happened_at: datetime) -> dict[s
 def notice_from(row: Any) -> Notice:
     return Notice(
         notice_id=row.notice_id,
-        client_id=row.client_id,
+        receiver=row.client_id,
         provider_id=row.provider_id,
         consent_id=row.consent_id,
         news=News(NoticeType(row.type), GrantStatus(row.status), row.reason, row.initiator),

@@ -1,4 +1,4 @@
-"""The notices of each recipient: those that it asks for, those that it has taken, and those that are old."""
+"""The notices of each receiver: those that it asks for, those that it has taken, and those that are old."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ MOST_COUNTED: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many notices wait for recipients to which they are sent, and since when the oldest one does."""
+    """How many notices wait for receivers to which they are sent, and since when the oldest one does."""
 
     count: int
     oldest_at: datetime | None
@@ -50,7 +50,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is known of a recipient to which something could not be sent."""
+    """What is known of a receiver to which something could not be sent."""
 
     failures: int
     paused_until: datetime | None
@@ -60,7 +60,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class NoticeCounts:
-    """How many notices a recipient has, by their state, and how old the oldest unsettled one is."""
+    """How many notices a receiver has, by their state, and how old the oldest unsettled one is."""
 
     by_state: Mapping[str, int]
     oldest_unsettled_at: datetime | None
@@ -73,27 +73,27 @@ class NoticeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unsettled_of(self, client_id: str, *, most: int) -> list[Notice]:
-        """What the recipient has neither taken nor refused, the oldest first."""
+    def unsettled_of(self, receiver: str, *, most: int) -> list[Notice]:
+        """What the receiver has neither taken nor refused, the oldest first."""
         with self._database.reading() as connection:
-            rows = connection.rows(_UNSETTLED_OF, to_client=client_id, most=most)
+            rows = connection.rows(_UNSETTLED_OF, to_receiver=receiver, most=most)
             return [notice_from(row) for row in rows]
 
     def settle(
-        self, client_id: str, *, taken: Collection[str], refused: Mapping[str, str], now: datetime
+        self, receiver: str, *, taken: Collection[str], refused: Mapping[str, str], now: datetime
     ) -> tuple[list[Notice], list[Notice]]:
-        """Settles what the recipient says that it has `taken`, or `refused` with an error.
+        """Settles what the receiver says that it has `taken`, or `refused` with an error.
 
-        That each was taken becomes an event of its consent, unless it was a reminder. Those that are unknown,
-        another recipient's or settled are ignored (RFC 8936 2.2); those of which that is new are returned, of
-        both kinds.
+        That each was taken becomes an event of its consent, where it is evidence. Those that are unknown,
+        another's or settled are ignored (RFC 8936 2.2); those of which that is new are returned, of both
+        kinds.
         """
         acknowledged: list[Notice] = []
         rejected: list[Notice] = []
         if not taken and not refused:
             return acknowledged, rejected
         with self._database.writing() as connection:
-            values = {"to_client": client_id, "at": now}
+            values = {"to_receiver": receiver, "at": now}
             for ids in portions(sorted(filter(_is_id, taken)), AT_ONCE):
                 statement = _settled(len(ids))
                 rows = connection.rows(statement, **values, became=ACKNOWLEDGED, said="ack", **_numbered(ids))
@@ -109,23 +109,23 @@ class NoticeStore:
                 append_events(connection, *some)
         return acknowledged, rejected
 
-    def waiting(self, client_ids: Collection[str]) -> Waiting:
-        """What waits to be sent to these recipients; no more than MOST_COUNTED are counted of each."""
+    def waiting(self, receivers: Collection[str]) -> Waiting:
+        """What waits to be sent to these receivers; no more than MOST_COUNTED are counted of each."""
         count, oldest = 0, []
         with self._database.reading() as connection:
-            for client_id in client_ids:
-                row = connection.first(_WAITING_OF, to_client=client_id)
+            for receiver in receivers:
+                row = connection.first(_WAITING_OF, to_receiver=receiver)
                 if row is not None and row.many:
                     count += row.many
                     oldest.append(row.oldest_at)
         return Waiting(count, min(oldest, default=None))
 
-    def counts_of(self, client_id: str) -> NoticeCounts:
-        """What there is of one recipient, for operators."""
+    def counts_of(self, receiver: str) -> NoticeCounts:
+        """What there is of one receiver, for operators."""
         with self._database.reading() as connection:
-            by_state = {row.state: row.many for row in connection.rows(_COUNTS_OF, to_client=client_id)}
-            oldest = connection.rows(_UNSETTLED_OF, to_client=client_id, most=1)
-            endpoint = connection.first(_ENDPOINT_OF, to_client=client_id)
+            by_state = {row.state: row.many for row in connection.rows(_COUNTS_OF, to_receiver=receiver)}
+            oldest = connection.rows(_UNSETTLED_OF, to_receiver=receiver, most=1)
+            endpoint = connection.first(_ENDPOINT_OF, to_receiver=receiver)
         return NoticeCounts(
             by_state,
             oldest[0].happened_at if oldest else None,
@@ -136,29 +136,29 @@ class NoticeStore:
             ),
         )
 
-    def client_ids(self) -> list[str]:
-        """The recipients that have notices, or an endpoint that has failed."""
+    def receivers(self) -> list[str]:
+        """The recipients and banks that have notices, or an endpoint that has failed."""
         with self._database.reading() as connection:
             found = {row.client_id for row in connection.rows(_WITH_NOTICES)}
             found |= {row.client_id for row in connection.rows(_WITH_ENDPOINT)}
         return sorted(found)
 
-    def retry(self, client_id: str, *, now: datetime) -> int:
-        """Makes due what the recipient has not taken, what it refused included; returns how many.
+    def retry(self, receiver: str, *, now: datetime) -> int:
+        """Makes due what the receiver has not taken, what it refused included; returns how many.
 
         It is done in portions, each in a transaction of its own.
         """
         count, portion = 0, None
         while portion != 0:
             with self._database.writing() as connection:
-                portion = connection.change(_RETRY, to_client=client_id, at=now)
+                portion = connection.change(_RETRY, to_receiver=receiver, at=now)
             count += portion
         return count
 
-    def enable(self, client_id: str) -> bool:
-        """Forgets the failures of a recipient; False where there were none."""
+    def enable(self, receiver: str) -> bool:
+        """Forgets the failures of a receiver; False where there were none."""
         with self._database.writing() as connection:
-            return connection.change(_ENABLE, to_client=client_id) == 1
+            return connection.change(_ENABLE, to_receiver=receiver) == 1
 
     def count_older(self, than: datetime) -> int:
         """How many notices `forget_older` would delete."""
@@ -184,27 +184,27 @@ def _numbered(notice_ids: Sequence[str]) -> dict[str, Any]:
     return {f"notice_{number}": notice_id for number, notice_id in enumerate(notice_ids)}
 
 
-_OF_CLIENT = notices.c.client_id == bindparam("to_client")
+_OF_RECEIVER = notices.c.client_id == bindparam("to_receiver")
 _AT = bindparam("at", type_=UtcDateTime)
 _UNSETTLED_OF = (
     select(notices)
-    .where(_OF_CLIENT, IS_UNSETTLED)
+    .where(_OF_RECEIVER, IS_UNSETTLED)
     .order_by(notices.c.happened_at, notices.c.notice_id)
     .limit(bindparam("most", type_=Integer))
 )
-_waiting = select(notices.c.happened_at).where(_OF_CLIENT, IS_WAITING).limit(MOST_COUNTED).subquery()
+_waiting = select(notices.c.happened_at).where(_OF_RECEIVER, IS_WAITING).limit(MOST_COUNTED).subquery()
 _WAITING_OF = select(
     func.count().label("many"), func.min(_waiting.c.happened_at).label("oldest_at")
 ).select_from(_waiting)
-_COUNTS_OF = select(notices.c.state, func.count().label("many")).where(_OF_CLIENT).group_by(notices.c.state)
+_COUNTS_OF = select(notices.c.state, func.count().label("many")).where(_OF_RECEIVER).group_by(notices.c.state)
 _WITH_NOTICES = select(notices.c.client_id).distinct()
 _WITH_ENDPOINT = select(notice_endpoints.c.client_id)
-_ENDPOINT_OF = select(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_client"))
-_ENABLE = delete(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_client"))
+_ENDPOINT_OF = select(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_receiver"))
+_ENABLE = delete(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_receiver"))
 _later = (
     select(notices.c.notice_id)
     .where(
-        _OF_CLIENT,
+        _OF_RECEIVER,
         or_(and_(IS_WAITING, notices.c.next_try_at > _AT), notices.c.state == literal_column(f"'{DEAD}'")),
         or_(notices.c.leased_until.is_(None), notices.c.leased_until <= _AT),
     )
@@ -224,11 +224,11 @@ _FORGET = delete(notices).where(
 
 @cache
 def _settled(count: int) -> ReturningUpdate[Any]:
-    """The statement that settles `count` notices of one recipient, as far as they are unsettled."""
+    """The statement that settles `count` notices of one receiver, as far as they are unsettled."""
     ids: list[BindParameter[str]] = [bindparam(f"notice_{number}") for number in range(count)]
     return (
         update(notices)
-        .where(_OF_CLIENT, notices.c.notice_id.in_(ids), IS_UNSETTLED)
+        .where(_OF_RECEIVER, notices.c.notice_id.in_(ids), IS_UNSETTLED)
         .values(state=bindparam("became"), last_outcome=bindparam("said"), settled_at=_AT, leased_until=None)
         .returning(notices)
     )

@@ -15,8 +15,8 @@ from sqlalchemy import BindParameter, Insert, Update, bindparam, insert, update
 
 from app.domain.consent import ConsentGrant
 from app.domain.history import ENDINGS, Actor, EventKind, Reason
-from app.domain.notice_registration import EventsAsked
-from app.domain.notices import Notice, news_of
+from app.domain.notice_registration import EventsAsked, receiver_of_bank
+from app.domain.notices import News, Notice, news_for_bank, news_of
 from app.stores.ledger.notice_rows import IS_OVERTAKEN_BY_AN_END, IS_UNSETTLED, OVERTAKEN, notice_row
 from app.stores.ledger.rows import EventRow, event_row
 from app.stores.ledger.schema import UtcDateTime, notices
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Way(StrEnum):
-    """How a recipient got a notice."""
+    """How a notice was taken."""
 
     PUSH = "push"
     POLL = "poll"
@@ -39,23 +39,23 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event of a grant that the recipient may have to be told of."""
+    """An event of a grant that the recipient or the bank may have to be told of."""
 
     grant: ConsentGrant
     event: EventRow
 
 
 def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], asked: EventsAsked) -> None:
-    """Writes the notices of these events, as far as each recipient has `asked` for them.
+    """Writes the notices of these events, as far as they were `asked` for.
 
     What was still to be said of a consent is overtaken by its end, also what is not sent any more and could
-    be asked for: whoever took it afterwards would seem to know of the end.
+    be asked for: whoever took it afterwards would seem to know of the end. That it was granted stays news.
     """
     ended = [one for one in happened if one.event["kind"] in ENDINGS]
     rows = notices_of(happened, asked)
-    if connection.kind == "postgresql" and len(ended) == len(rows) == 1:
-        # A stop has one of each: one round trip is less than two.
-        connection.change(_OVERTAKE_AND_WRITE, **_overtaking(ended), **_writing(rows))
+    if connection.kind == "postgresql" and len(ended) == len(happened) == 1 and rows:
+        # This is what a stop has: one round trip is less than two.
+        connection.change(_overtake_and_write(len(rows)), **_overtaking(ended), **_writing(rows))
         return
     for some in portions(ended, AT_ONCE):
         connection.change(_overtaken(len(some)), **_overtaking(some))
@@ -64,13 +64,21 @@ def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], 
 
 
 def notices_of(happened: Sequence[Happened], asked: EventsAsked) -> list[dict[str, Any]]:
-    """The rows of the notices of these events, as far as each recipient has `asked` for them."""
+    """The rows of the notices of these events, as far as recipients and banks have `asked` for them."""
     return [
-        notice_row(one.grant, news, one.event["happened_at"])
+        notice_row(one.grant, receiver, news, one.event["happened_at"])
         for one in happened
-        if (news := news_of(one.event["kind"], one.event["actor"])) is not None
-        and news.type in asked(one.grant.client_id)
+        for receiver, news in _told(one)
+        if news is not None and news.type in asked(receiver)
     ]
+
+
+def _told(one: Happened) -> tuple[tuple[str, News | None], ...]:
+    kind, actor, reason = one.event["kind"], one.event["actor"], one.event["reason"]
+    return (
+        (one.grant.client_id, news_of(kind, actor)),
+        (receiver_of_bank(one.grant.provider_id), news_for_bank(kind, actor, reason)),
+    )
 
 
 def overtaking(ended: Happened) -> Change:
@@ -122,4 +130,7 @@ def _overtaken(count: int) -> Update:
     )
 
 
-_OVERTAKE_AND_WRITE: Final = _write(1).add_cte(_overtaken(1).cte("overtaken"))
+@cache
+def _overtake_and_write(count: int) -> Insert:
+    """The statement for the end of one consent, of which one or both of its parties are told."""
+    return _write(count).add_cte(_overtaken(1).cte("overtaken"))

@@ -211,6 +211,7 @@ notices = Table(
     metadata,
     # A notice is written with the event that it tells of, and goes long before that one does.
     Column("notice_id", String(64), primary_key=True),
+    # To whom it is: a recipient, or a bank by a name that no recipient has (docs/adr/0036).
     Column("client_id", String(255), nullable=False),
     Column("provider_id", String(255), nullable=False),
     Column("consent_id", String(64), nullable=False),
@@ -225,10 +226,10 @@ notices = Table(
     Column("next_try_at", UtcDateTime, nullable=False),
     Column("leased_until", UtcDateTime),
     Column("last_outcome", String(64)),
-    # Null as long as the recipient has neither taken nor refused it: until then it can be asked for.
+    # Null as long as the receiver has neither taken nor refused it: until then it can be asked for.
     Column("settled_at", UtcDateTime),
     CheckConstraint("state IN ('waiting', 'delivered', 'acknowledged', 'dead', 'overtaken')", name="state"),
-    # For what is due to be sent to a recipient.
+    # For what is due to be sent to a receiver.
     Index(
         "ix_notices_due",
         "client_id",
@@ -236,7 +237,7 @@ notices = Table(
         sqlite_where=_IS_WAITING,
         postgresql_where=_IS_WAITING,
     ),
-    # For what a recipient asks for.
+    # For what a receiver asks for.
     Index(
         "ix_notices_unsettled",
         "client_id",
@@ -264,7 +265,7 @@ notices = Table(
 notice_endpoints = Table(
     "notice_endpoints",
     metadata,
-    # A recipient to which something could not be sent; no row says that all is well.
+    # A recipient or a bank to which something could not be sent; no row says that all is well.
     Column("client_id", String(255), primary_key=True),
     Column("failures", Integer, nullable=False),  # running, since the last answer
     Column("paused_until", UtcDateTime),

@@ -45,11 +45,11 @@ def limit_tokens_of(client_id: str) -> None:
         _limit("token", (client_id,), most)
 
 
-def limit_polls_of(client_id: str) -> None:
-    """Raises Problem (429) when a recipient asks for notices more often than it may for tokens."""
+def limit_polls_of(receiver: str) -> None:
+    """Raises Problem (429) when a recipient or a bank asks for notices more often than one may for tokens."""
     most = services().settings.token_rate_in_force
     if most:
-        _limit("notices", (client_id,), most)
+        _limit("notices", (receiver,), most)
 
 
 @contextmanager

@@ -18,11 +18,12 @@ from app.domain.caller import Caller
 from app.domain.errors import ErrorCode, OAuthError
 from app.domain.jws import JwtRefused
 from app.domain.params import Params
-from app.domain.registry import Client, ResourceServer
+from app.domain.registry import Client, DataProvider, ResourceServer
 from app.domain.tokens import ClientCredentials, authenticate_caller, authenticate_client
 from app.web.current import services
 from app.web.edge.headers import bind_parties, bind_secret_used
 from app.web.edge.limits import wrong_secrets_counted
+from app.web.machines.access_token import invalid_token
 from app.web.machines.proof import read_proof
 
 _NEVER_IN_A_QUERY = {
@@ -35,6 +36,8 @@ _NEVER_IN_A_QUERY = {
     "token",
     "code",
 }
+_NOTHING_IN_THE_BODY = Params.from_pairs(())
+_NOT_TOLD = "These credentials are of no bank that has registered notices"
 _ONE_METHOD = "Use one method of client authentication"
 
 _log = structlog.get_logger()
@@ -91,6 +94,30 @@ def authenticated_asker(params: Params) -> Client | ResourceServer:
         asker, used = authenticate_caller(credentials, services().registry, now=services().clock())
         bind_secret_used(used)
         return asker
+
+
+def has_basic_credentials() -> bool:
+    """Whether the request names its caller by a secret in a Basic header, and presents no token."""
+    return request.headers.get("Authorization", "").partition(" ")[0].lower() == "basic"
+
+
+def authenticated_bank() -> DataProvider:
+    """The bank that is told of its consents, whose API calls with its secret in a Basic header.
+
+    Raises OAuthError for everybody else, also for a recipient, who is to present a token; Problem (429), and
+    StoreUnavailable.
+    """
+    with authenticating(_NOTHING_IN_THE_BODY, is_challenged=True):
+        credentials = _credentials(_NOTHING_IN_THE_BODY)
+        secret = credentials if isinstance(credentials, ClientCredentials) else None
+        asker, used = authenticate_caller(secret, services().registry, now=services().clock())
+        bind_secret_used(used)
+    if isinstance(asker, Client):
+        raise invalid_token()
+    bank = services().registry.find_told_bank(asker)
+    if bank is None:
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, _NOT_TOLD)
+    return bank
 
 
 def _spent(caller: Caller) -> Client:

@@ -1,5 +1,5 @@
 """`GET /api/v1/consents` and `/api/v1/consents/<consent_id>`: the records of consents, for the recipient that
-holds them.
+holds them, and one by one for the bank that is told of them.
 """
 
 import re
@@ -11,7 +11,7 @@ from app.domain.errors import ErrorCode, OAuthError
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.edge.headers import set_correlation_id
-from app.web.machines.own_consent import find_own, live_token, record_of
+from app.web.machines.own_consent import find_readable, live_token, record_of
 
 bp = Blueprint("consents", __name__)
 
@@ -43,9 +43,12 @@ def list_consents() -> Response:
 
 @bp.get("/api/v1/consents/<uuid:consent_id>")
 def show_consentrecord_of(consent_id: uuid.UUID) -> Response:
-    """Needs an access token of this consent, or the client's own; else the consent is unknown (404)."""
+    """Needs an access token of this consent, the client's own, or the credentials of its bank's API.
+
+    Else the consent is unknown (404).
+    """
     set_correlation_id(str(uuid.uuid4()))
-    connection = find_own(live_token(), str(consent_id))
+    connection = find_readable(str(consent_id))
     set_correlation_id(connection.grant.correlation_id)
     return _answer(record_of(connection))
 

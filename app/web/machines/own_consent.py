@@ -1,4 +1,6 @@
-"""The consent that a request of a recipient is about: by its own access token, or the client's own."""
+"""The consent that a request of a machine is about: by its own access token, the client's own, or the
+credentials of its bank.
+"""
 
 from werkzeug.exceptions import NotFound
 
@@ -8,6 +10,7 @@ from app.flow.live_tokens import LiveToken
 from app.stores.ledger.connections import Connection
 from app.web.current import services
 from app.web.machines.access_token import invalid_token, presented_token
+from app.web.machines.client_authentication import authenticated_bank, has_basic_credentials
 
 
 def live_token() -> LiveToken:
@@ -24,6 +27,20 @@ def find_own(live: LiveToken, consent_id: str) -> Connection:
     if connection is None or connection.grant.consent_id != consent_id:
         raise NotFound
     if connection.grant.client_id != live.client_id:
+        raise NotFound
+    return connection
+
+
+def find_readable(consent_id: str) -> Connection:
+    """The consent, for whom the request shows to be its recipient, or its bank that is told of consents.
+
+    Else raises NotFound, as for none, or what `live_token` and `authenticated_bank` do.
+    """
+    if not has_basic_credentials():
+        return find_own(live_token(), consent_id)
+    bank = authenticated_bank()
+    connection = services().connections.find_connection(consent_id)
+    if connection is None or connection.grant.provider_id != bank.provider_id:
         raise NotFound
     return connection
 

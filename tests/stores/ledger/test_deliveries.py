@@ -49,7 +49,7 @@ def test_what_a_stop_wrote_is_claimed_and_delivered_once(
     (lease,) = deliveries.claim({"dc-budget": 5}, now=NOON)
     assert (lease.attempts, lease.until) == (1, NOON + MINUTE)
     notice = lease.notice
-    assert (notice.client_id, notice.provider_id, notice.consent_id) == ("dc-budget", "1000", "consent-1")
+    assert (notice.receiver, notice.provider_id, notice.consent_id) == ("dc-budget", "1000", "consent-1")
     assert (notice.type, notice.happened_at) == (NoticeType.CONSENT_REVOKED, NOON)
     assert deliveries.settle(lease, Delivered(), now=NOON + SECOND)
     assert not deliveries.settle(lease, Delivered(), now=NOON + SECOND)

@@ -56,7 +56,7 @@ ASKED: dict[str, Do] = {
 def claimed(ledger: Ledger, **room: int) -> list[str]:
     """Whose notices were claimed."""
     leases = DeliveryStore(ledger.database).claim(room, now=NOON + MINUTE)
-    return [lease.notice.client_id for lease in leases]
+    return [lease.notice.receiver for lease in leases]
 
 
 def fill(url: str) -> None:

@@ -121,7 +121,7 @@ def test_an_operator_sees_what_there_is_and_what_is_wrong(
     put_notices(database, "a", "b")
     take(store, "a")
     deliveries.disable_endpoint("dc-loans", "410", now=NOON)
-    assert store.client_ids() == ["dc-budget", "dc-loans"]
+    assert store.receivers() == ["dc-budget", "dc-loans"]
     counts = store.counts_of("dc-budget")
     assert counts.by_state == {"acknowledged": 1, "waiting": 1}
     assert counts.oldest_unsettled_at == NOON + timedelta.resolution

@@ -12,7 +12,7 @@ from app.domain.clusters import DataCluster
 from app.domain.consent import Answer
 from app.domain.history import Actor
 from app.domain.narrowing import Withdrawn
-from app.domain.notice_registration import NoticeType
+from app.domain.notice_registration import FOR_RECIPIENTS, NoticeType, bank_of
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.unavailable import StoreUnavailable
@@ -25,8 +25,9 @@ PART = Withdrawn(frozenset({DataCluster.TRANSACTIONS}))
 BY = {"operator": "operator-7", "note": "asked by telephone"}
 
 
-def everything(_client_id: str) -> frozenset[NoticeType]:
-    return frozenset(NoticeType)
+def everything(receiver: str) -> frozenset[NoticeType]:
+    """What recipients can ask for; no bank asks."""
+    return FOR_RECIPIENTS if bank_of(receiver) is None else frozenset()
 
 
 def approve(ledger: Ledger, number: int = 1, **changes: Any) -> None:
@@ -168,7 +169,9 @@ def test_an_event_that_a_recipient_has_not_asked_for_has_no_notice(
     ledger: Ledger, database: LedgerTables
 ) -> None:
     approve(ledger)
-    store = ConnectionStore(ledger.database, asked=lambda client_id: frozenset({NoticeType.CONSENT_REVOKED}))
+    store = ConnectionStore(
+        ledger.database, asked=lambda receiver: everything(receiver) & {NoticeType.CONSENT_REVOKED}
+    )
     store.withdraw("consent-1", PART, actor=Actor.CUSTOMER, now=NOON)
     assert database["notices"] == []
     store.withdraw("consent-1", None, actor=Actor.CUSTOMER, now=NOON)

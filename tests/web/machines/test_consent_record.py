@@ -1,5 +1,6 @@
 """`GET /api/v1/consents/<consent_id>`: the record in FDX's terms, and for whose eyes it is."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from tests.support.customer import BUDGET, LOANS, BrowserCustomer, answer_params
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import (
     CONSENTS,
+    MAPLE_API,
     NOBODYS_CONSENT,
+    NORTHERN_API,
     Serve,
     admin_token,
     bearer,
@@ -43,6 +46,43 @@ def read(client: ContractClient, consent_id: str) -> Any:
     response = record(client, consent_id, admin_token(client))
     assert response.status_code == 200, response.text
     return response.get_json()
+
+
+# Who reads it beside the recipient
+
+
+def test_a_bank_that_is_told_of_its_consents_reads_them_and_no_others(
+    register: Callable[..., ContractClient], redis_client: object
+) -> None:
+    first, second = 'provider_id = "1000"\n', 'provider_id = "2000"\n'
+    client = register((first, f"{first}notices = {{}}\n"), (second, f"{second}notices = {{}}\n"))
+    tokens = connect(BrowserCustomer(client))
+    address = f"{CONSENTS}/{tokens['consent_id']}"
+    by_recipient = record(client, tokens["consent_id"], tokens["access_token"]).get_json()
+    by_bank = client.get(address, headers=basic(*MAPLE_API))
+    assert (by_bank.status_code, by_bank.get_json()) == (200, by_recipient)
+    assert by_bank.headers["Cache-Control"] == "no-store"
+    check_refused(client.get(address, headers=basic(*NORTHERN_API)), 404, "invalid_request")
+    check_refused(
+        client.get(f"{CONSENTS}/{NOBODYS_CONSENT}", headers=basic(*MAPLE_API)), 404, "invalid_request"
+    )
+    # It reads one by one, and ends none.
+    check_refused(client.get(CONSENTS, headers=basic(*MAPLE_API)), 401, "invalid_token")
+    ended = client.put(
+        f"{address}/revocation",
+        json={"reason": "USER_ACTION", "initiator": "INDIVIDUAL"},
+        headers=basic(*MAPLE_API),
+    )
+    check_refused(ended, 401, "invalid_token")
+
+
+def test_a_bank_that_is_not_told_and_a_recipient_with_its_secret_read_nothing(
+    customer: BrowserCustomer,
+) -> None:
+    tokens = connect(customer)
+    address = f"{CONSENTS}/{tokens['consent_id']}"
+    check_refused(customer.client.get(address, headers=basic(*MAPLE_API)), 400, "unauthorized_client")
+    check_refused(customer.client.get(address, headers=basic(*BUDGET)), 401, "invalid_token")
 
 
 # What it says
