@@ -34,6 +34,7 @@ ELSEWHERE = {
     "sign_in/__init__.py": "sign_in/test_sandbox.py",
     "stores/ledger/connection_queries.py": "stores/ledger/test_connections.py",
     "stores/ledger/notice_rows.py": "stores/ledger/test_notices.py",
+    "stores/ledger/redemption.py": "stores/ledger/test_ledger.py",
     "stores/redis/authorization_record.py": "stores/redis/test_requests.py",
     "stores/redis/pushed.py": "web/test_pushed.py",
     "stores/redis/redis_py.py": "stores/redis/test_client.py",
