@@ -117,6 +117,7 @@ def authenticated_bank() -> DataProvider:
     bank = services().registry.find_told_bank(asker)
     if bank is None:
         raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, _NOT_TOLD)
+    bind_parties(None, bank.provider_id)
     return bank
 
 

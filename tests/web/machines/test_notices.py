@@ -10,7 +10,7 @@ from joserfc.jwk import KeySet
 
 from app.development.embedded import EmbeddedValkey
 from app.domain.notice_registration import receiver_of_bank
-from tests.support.applications import Clock, a_browser, make_app, make_settings
+from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
 from tests.support.customer import BUDGET, LOANS, BrowserCustomer, basic
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import (
@@ -253,6 +253,18 @@ def test_nobody_else_asks_with_a_secret(
     check_refused(refused, status, error)
     assert ("WWW-Authenticate" in refused.headers) is (status == 401)
     assert recorded["notices"][0]["state"] == "waiting"
+
+
+def test_the_log_says_which_bank_has_asked(
+    told: ContractClient, recorded: LedgerTables, logged: Logged
+) -> None:
+    put_notices(recorded, "a", client_id=receiver_of_bank("1000"))
+    asked_by_bank(told, ack=["a"])
+    check_refused(told.post(NOTICES, json=[], headers=basic(*MAPLE_API)), 400, "invalid_request")
+    taken, refused = (entry for entry in logged() if entry["event"] in ("notice_acknowledged", "refused"))
+    for line in (taken, refused):
+        assert (line["provider_id"], "client_id" in line) == ("1000", False)
+    assert (taken["notice_id"], taken["outcome"]) == ("a", "acknowledged")
 
 
 def test_a_banks_secret_stands_in_the_header_alone(told: ContractClient) -> None:
