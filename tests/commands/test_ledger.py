@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
+from sqlalchemy import NullPool, create_engine, text
 
 from app.commands.ledger import ledger as ledger_commands
 from app.stores.ledger.connection_queries import AT_ONCE
@@ -254,7 +255,11 @@ def redeem(ledger: Ledger, name: str, client_id: str = "dc-budget") -> None:
 
 
 def test_who_has_asked_is_reminded_once_of_what_ends_soon(
-    operate: Operate, ledger: Ledger, recorded: LedgerTables, asks_for_reminders: str
+    operate: Operate,
+    ledger: Ledger,
+    recorded: LedgerTables,
+    asks_for_reminders: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     today = datetime.now(UTC)
     for name, days, client_id in (
@@ -270,20 +275,28 @@ def test_who_has_asked_is_reminded_once_of_what_ends_soon(
             f"dc-budget: {many} connections end soon, of which it is told now\n"
         )
     assert [(row["consent_id"], row["type"]) for row in recorded["notices"]] == [("c-soon", "RENEWAL_DUE")]
-    assert operate("expire", "--registry", asks_for_reminders, "--renewal-days", "21").exit_code == 0
+    monkeypatch.setenv("ACCORD_RENEWAL_DAYS", "21")
+    assert operate("expire", "--registry", asks_for_reminders).exit_code == 0
     assert {row["consent_id"] for row in recorded["notices"]} == {"c-soon", "c-later"}
     assert operate("expire", "--registry", asks_for_reminders, "--renewal-days", "91").exit_code == 2
 
 
+LIKE_THE_FIRST = """
+INSERT INTO grants (consent_id, request_id, client_id, provider_id, subject, granted_scope, correlation_id,
+                    approved_at, expires_at, redeemed_at)
+WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < :many)
+SELECT 'c-' || number, 'r-' || number, client_id, provider_id, 's-' || number, granted_scope, correlation_id,
+       approved_at, expires_at, redeemed_at FROM n JOIN grants
+"""
+
+
 def test_more_than_one_portion_is_reminded_of(
-    operate: Operate, ledger: Ledger, recorded: LedgerTables, asks_for_reminders: str
+    operate: Operate, ledger: Ledger, ledger_url: str, asks_for_reminders: str
 ) -> None:
-    at = datetime.now(UTC) - timedelta(days=360)
-    approve(ledger, "0", at)
+    approve(ledger, "0", datetime.now(UTC) - timedelta(days=360))
     redeem(ledger, "0")
-    for number in range(1, AT_ONCE + 1):
-        approve(ledger, f"{number}", at)
-    recorded.change("grants", redeemed_at=at)
+    with create_engine(ledger_url, poolclass=NullPool).begin() as connection:
+        connection.execute(text(LIKE_THE_FIRST), {"many": AT_ONCE})
     said = operate("expire", "--registry", asks_for_reminders).stdout
     assert f"dc-budget: {AT_ONCE + 1} connections end soon" in said
 
