@@ -190,14 +190,18 @@ def test_of_many_at_once_each_is_told_once(
     assert reminded_of(database) == sorted(f"consent-{number}" for number in numbers)
 
 
-def test_of_a_reminder_and_a_stop_at_once_none_is_left_waiting(
+def test_of_a_reminder_and_an_end_at_once_none_is_left_waiting(
     ledger: Ledger, renewals: RenewalStore, database: LedgerTables
 ) -> None:
     numbers = range(8)
     for number in numbers:
         connect(ledger, number)
-    stops = [partial(end(f"consent-{number}"), ledger) for number in numbers]
-    all_at_once(partial(remind, renewals), *stops)
+    stops = [partial(end(f"consent-{number}"), ledger) for number in numbers[::2]]
+    newer = [
+        partial(approve, ledger, 100 + number, subject=f"customer-{number}", decided_at=SOON + DAY)
+        for number in numbers[1::2]
+    ]
+    all_at_once(partial(remind, renewals), *stops, *newer)
     reminders = [row["state"] for row in database["notices"] if row["type"] == "RENEWAL_DUE"]
     assert reminders == ["overtaken"] * len(reminded_of(database))
 
