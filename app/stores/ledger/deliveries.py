@@ -28,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.domain.notices import Notice
 from app.stores.ledger.database import Database
-from app.stores.ledger.grants import append_events
+from app.stores.ledger.events import append_events
 from app.stores.ledger.notice_rows import DEAD, DELIVERED, IS_WAITING, notice_from
 from app.stores.ledger.notifying import Way, notified_rows
 from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices

@@ -4,23 +4,22 @@ Statements are built here once, since building one costs more than the database 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Insert, bindparam, case, insert, select, update
+from sqlalchemy import Executable, bindparam, case, select, update
 
 from app.domain.clusters import format_scope
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, asked_by_default
 from app.stores.ledger.account_columns import resources_column
-from app.stores.ledger.notifying import AT_ONCE, Happened, portions, write_notices
+from app.stores.ledger.notifying import Happened, record_happened
 from app.stores.ledger.refresh_tokens import revoking
 from app.stores.ledger.rows import EventRow, event_row, grant_from
-from app.stores.ledger.schema import UtcDateTime, events, grants
-from app.stores.ledger.statements import DatabaseConnection
+from app.stores.ledger.schema import UtcDateTime, grants
+from app.stores.ledger.statements import Change, DatabaseConnection
 
 _AT = bindparam("at", type_=UtcDateTime)
 
@@ -106,19 +105,16 @@ def end_grants(
     note: str | None = None,
 ) -> list[ConsentGrant]:
     """Ends those that have not ended before, as `end_grant` does, and returns them as they were."""
-    happened: list[Happened] = []
+    ended: list[ConsentGrant] = []
     for grant in standing:
         event = event_row(grant, kind, actor, reason, now, operator=operator, note=note)
         if grant.status_at(now) is GrantStatus.EXPIRED:
             event = _expired_row(grant, operator=operator, note=note)
         if connection.change(_END, of_consent=grant.consent_id, at=event["happened_at"]) == 1:
-            for statement, values in revoking(grant, event["happened_at"]):
-                connection.change(statement, **values)
-            happened.append(Happened(grant, event))
-    for some in portions(happened, AT_ONCE):
-        append_events(connection, *(one.event for one in some))
-    write_notices(connection, happened, asked)
-    return [one.grant for one in happened]
+            changes = revoking(grant, event["happened_at"])
+            record_happened(connection, Happened(grant, event), asked, changes)
+            ended.append(grant)
+    return ended
 
 
 def narrow_grant(
@@ -134,18 +130,19 @@ def narrow_grant(
     note: str | None = None,
 ) -> None:
     """Makes `left` of a grant that the caller has locked, and appends the event with what was taken out."""
-    connection.change(
+    narrowing: Change = (
         _NARROW,
-        of_consent=grant.consent_id,
-        scope_left=format_scope(left.granted_scope),
-        resources_left=resources_column(left.resources),
+        {
+            "of_consent": grant.consent_id,
+            "scope_left": format_scope(left.granted_scope),
+            "resources_left": resources_column(left.resources),
+        },
     )
     taken = format_scope(grant.granted_scope - left.granted_scope) or None
     accounts = grant.account_ids - left.account_ids
     told = {"operator": operator, "note": note}
     event = event_row(grant, EventKind.NARROWED, actor, reason, now, taken, accounts=accounts, **told)
-    append_events(connection, event)
-    write_notices(connection, [Happened(grant, event)], asked)
+    record_happened(connection, Happened(grant, event), asked, [narrowing])
 
 
 def supersede_grant(connection: DatabaseConnection, successor: ConsentGrant) -> ConsentGrant | None:
@@ -176,29 +173,3 @@ def replaced_event_row(replaced: ConsentGrant, successor: ConsentGrant) -> Event
 def _expired_row(grant: ConsentGrant, *, operator: str | None = None, note: str | None = None) -> EventRow:
     why = (EventKind.EXPIRED, Actor.ACCORD, Reason.BUSINESS_RULE)
     return event_row(grant, *why, grant.expires_at, operator=operator, note=note)
-
-
-def append_events(connection: DatabaseConnection, *rows: EventRow) -> None:
-    """Appends events, in this order, in one statement. No event is ever changed."""
-    connection.change(appending(len(rows), names_present(rows)), **event_values(rows))
-
-
-def event_values(rows: Sequence[EventRow]) -> dict[str, Any]:
-    """The values of events for the statement that appends them."""
-    names = names_present(rows)
-    return {f"{name}_{number}": dict(row)[name] for number, row in enumerate(rows) for name in names}
-
-
-def names_present(rows: Sequence[EventRow]) -> tuple[str, ...]:
-    """The columns in which one of the rows has a value."""
-    return tuple(name for name in rows[0] if any(dict(row)[name] is not None for row in rows))
-
-
-@cache
-def appending(count: int, names: tuple[str, ...]) -> Insert:
-    """The statement that appends `count` events, with a value for each of these columns."""
-    rows = [
-        {name: bindparam(f"{name}_{number}", type_=events.c[name].type) for name in names}
-        for number in range(count)
-    ]
-    return insert(events).values(rows).inline()

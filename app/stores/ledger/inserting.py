@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Insert, Table, Update, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.stores.ledger.grants import append_events, appending, event_values, names_present
+from app.stores.ledger.events import append_events, appending, event_values, names_present
 from app.stores.ledger.rows import EventRow
 from app.stores.ledger.schema import agreements, screens
 from app.stores.ledger.statements import Change, DatabaseConnection

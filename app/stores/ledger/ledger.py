@@ -19,7 +19,8 @@ from app.stores.ledger.decisions import (
     find_answer_under,
     insert_decision,
 )
-from app.stores.ledger.grants import LOCKED_GRANT, append_events, connection_name, end_grant, find_grant
+from app.stores.ledger.events import append_events
+from app.stores.ledger.grants import LOCKED_GRANT, connection_name, end_grant, find_grant
 from app.stores.ledger.redemption import find_redeemed, redeem_once
 from app.stores.ledger.refresh_tokens import (
     find_grant_of_token,

@@ -1,10 +1,10 @@
 """The notices of each receiver: those that it asks for, those that it has taken, and those that are old."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BindParameter,
@@ -22,7 +22,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.notices import Notice
 from app.stores.ledger.database import Database
-from app.stores.ledger.grants import append_events
+from app.stores.ledger.events import append_events
 from app.stores.ledger.notice_rows import (
     ACKNOWLEDGED,
     DEAD,
@@ -31,13 +31,17 @@ from app.stores.ledger.notice_rows import (
     WAITING,
     notice_from,
 )
-from app.stores.ledger.notifying import AT_ONCE, Way, notified_rows, portions
+from app.stores.ledger.notifying import Way, notified_rows
 from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
 
+_AT_ONCE: Final = 50
+"""Rows that one statement settles: it is compiled for each number of rows, and these are few."""
 MOST_AT_ONCE: Final = 1000
 """Rows that one transaction deletes or makes due, so that it is over in a fraction of a second."""
 MOST_COUNTED: Final = 100_000
 """How far waiting notices are counted: where there are more, their number is no longer what matters."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class NoticeStore:
             return acknowledged, rejected
         with self._database.writing() as connection:
             values = {"to_receiver": receiver, "at": now}
-            for ids in portions(sorted(filter(_is_id, taken)), AT_ONCE):
+            for ids in _portions(sorted(filter(_is_id, taken))):
                 statement = _settled(len(ids))
                 rows = connection.rows(statement, **values, became=ACKNOWLEDGED, said="ack", **_numbered(ids))
                 acknowledged += [notice_from(row) for row in rows]
@@ -105,7 +109,7 @@ class NoticeStore:
                     _settled(1), **values, became=DEAD, said=err[:64], **_numbered([notice_id])
                 )
                 rejected += [notice_from(row) for row in rows]
-            for some in portions(notified_rows(acknowledged, Way.POLL, now), AT_ONCE):
+            for some in _portions(notified_rows(acknowledged, Way.POLL, now)):
                 append_events(connection, *some)
         return acknowledged, rejected
 
@@ -220,6 +224,11 @@ _COUNT_OLDER = select(func.count().label("many")).select_from(notices).where(_IS
 _FORGET = delete(notices).where(
     notices.c.notice_id.in_(select(notices.c.notice_id).where(_IS_OLDER).limit(MOST_AT_ONCE))
 )
+
+
+def _portions(of: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`of` in its order, _AT_ONCE at a time."""
+    return (of[begin : begin + _AT_ONCE] for begin in range(0, len(of), _AT_ONCE))
 
 
 @cache

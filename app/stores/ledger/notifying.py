@@ -4,30 +4,29 @@ So there is no notice without its event, and no event without its notice. Statem
 since building one costs more than the database takes to run it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, Insert, Update, bindparam, insert, update
+from sqlalchemy import bindparam, update
 
 from app.domain.consent import ConsentGrant
 from app.domain.history import ENDINGS, Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, receiver_of_bank
 from app.domain.notices import News, Notice, news_for_bank, news_of
+from app.stores.ledger.inserting import insert_rows
 from app.stores.ledger.notice_rows import IS_OVERTAKEN_BY_AN_END, IS_UNSETTLED, OVERTAKEN, notice_row
 from app.stores.ledger.rows import EventRow, event_row
 from app.stores.ledger.schema import UtcDateTime, notices
 from app.stores.ledger.statements import Change, DatabaseConnection
 
-AT_ONCE: Final = 50
-"""Rows that one statement writes: it is compiled for each number of rows, and these are few."""
-
-_WRITTEN: Final = frozenset(notices.columns.keys()) - {"leased_until", "last_outcome", "settled_at"}
-
-T = TypeVar("T")
+_OVERTAKE: Final = (
+    update(notices)
+    .where(notices.c.consent_id == bindparam("of_consent"), IS_UNSETTLED, IS_OVERTAKEN_BY_AN_END)
+    .values(state=OVERTAKEN, settled_at=bindparam("at", type_=UtcDateTime))
+)
 
 
 class Way(StrEnum):
@@ -45,22 +44,13 @@ class Happened:
     event: EventRow
 
 
-def write_notices(connection: DatabaseConnection, happened: Sequence[Happened], asked: EventsAsked) -> None:
-    """Writes the notices of these events, as far as they were `asked` for.
-
-    What was still to be said of a consent is overtaken by its end, also what is not sent any more and could
-    be asked for: whoever took it afterwards would seem to know of the end. That it was granted stays news.
-    """
-    ended = [one for one in happened if one.event["kind"] in ENDINGS]
-    rows = notices_of(happened, asked)
-    if connection.kind == "postgresql" and len(ended) == len(happened) == 1 and rows:
-        # This is what a stop has: one round trip is less than two.
-        connection.change(_overtake_and_write(len(rows)), **_overtaking(ended), **_writing(rows))
-        return
-    for some in portions(ended, AT_ONCE):
-        connection.change(_overtaken(len(some)), **_overtaking(some))
-    for part in portions(rows, AT_ONCE):
-        connection.change(_write(len(part)), **_writing(part))
+def record_happened(
+    connection: DatabaseConnection, one: Happened, asked: EventsAsked, changes: Sequence[Change] = ()
+) -> None:
+    """Appends the event, with the notices of it as far as they were `asked` for, and makes `changes`."""
+    rows = [(notices, row) for row in notices_of([one], asked)]
+    ended = [overtaking(one)] if one.event["kind"] in ENDINGS else []
+    insert_rows(connection, rows, one.event, changes=[*changes, *ended])
 
 
 def notices_of(happened: Sequence[Happened], asked: EventsAsked) -> list[dict[str, Any]]:
@@ -82,55 +72,15 @@ def _told(one: Happened) -> tuple[tuple[str, News | None], ...]:
 
 
 def overtaking(ended: Happened) -> Change:
-    """What marks as overtaken all that was still to be said of a consent that has ended."""
-    return _overtaken(1), _overtaking([ended])
+    """What marks as overtaken all that was still to be said of a consent that has ended.
+
+    That is also what is not sent any more and could be asked for: whoever took it afterwards would seem to
+    know of the end. That it was granted stays news.
+    """
+    return _OVERTAKE, {"of_consent": ended.grant.consent_id, "at": ended.event["happened_at"]}
 
 
 def notified_rows(taken: Sequence[Notice], way: Way, now: datetime) -> list[EventRow]:
     """The events that the recipient has got these notices, of those of which that is evidence."""
     why = (EventKind.NOTIFIED, Actor.ACCORD, Reason.BUSINESS_RULE)
     return [event_row(notice, *why, now, way) for notice in taken if notice.is_evidence]
-
-
-def portions(of: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """`of` in its order, `most` at a time."""
-    return (of[begin : begin + most] for begin in range(0, len(of), most))
-
-
-def _overtaking(ended: Sequence[Happened]) -> dict[str, Any]:
-    """The values for `_overtaken`."""
-    consents = {f"consent_{number}": one.grant.consent_id for number, one in enumerate(ended)}
-    return {**consents, "at": max(one.event["happened_at"] for one in ended)}
-
-
-def _writing(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The values for `_write`."""
-    return {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
-
-
-@cache
-def _write(count: int) -> Insert:
-    """The statement that writes `count` notices."""
-    written = [column for column in notices.columns if column.name in _WRITTEN]
-    rows = [
-        {column.name: bindparam(f"{column.name}_{number}", type_=column.type) for column in written}
-        for number in range(count)
-    ]
-    return insert(notices).values(rows).inline()
-
-
-@cache
-def _overtaken(count: int) -> Update:
-    """The statement by which the ends of `count` consents overtake what was still to be said of them."""
-    consents: list[BindParameter[str]] = [bindparam(f"consent_{number}") for number in range(count)]
-    return (
-        update(notices)
-        .where(notices.c.consent_id.in_(consents), IS_UNSETTLED, IS_OVERTAKEN_BY_AN_END)
-        .values(state=OVERTAKEN, settled_at=bindparam("at", type_=UtcDateTime))
-    )
-
-
-@cache
-def _overtake_and_write(count: int) -> Insert:
-    """The statement for the end of one consent, of which one or both of its parties are told."""
-    return _write(count).add_cte(_overtaken(1).cte("overtaken"))

@@ -4,18 +4,16 @@ Only of recipients that have asked for RENEWAL_DUE, so that they can ask their c
 """
 
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Final
 
-from sqlalchemy import BindParameter, Integer, Update, bindparam, func, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 
 from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, NoticeType
 from app.stores.ledger.connection_queries import AT_ONCE
 from app.stores.ledger.database import Database
-from app.stores.ledger.grants import append_events
-from app.stores.ledger.notifying import AT_ONCE as ROWS_AT_ONCE
-from app.stores.ledger.notifying import Happened, portions, write_notices
+from app.stores.ledger.grants import OF_CONSENT
+from app.stores.ledger.notifying import Happened, record_happened
 from app.stores.ledger.rows import event_row, grant_from
 from app.stores.ledger.schema import UtcDateTime, grants
 
@@ -41,13 +39,11 @@ class RenewalStore:
         with self._database.writing() as connection:
             rows = connection.rows(_DUE, to_client=client_id, **window, most=most)
             why = (EventKind.RENEWAL_DUE, Actor.ACCORD, Reason.BUSINESS_RULE)
-            happened = [Happened(grant, event_row(grant, *why, now)) for grant in map(grant_from, rows)]
-            for some in portions(happened, ROWS_AT_ONCE):
-                consents = {f"consent_{number}": one.grant.consent_id for number, one in enumerate(some)}
-                connection.change(_remind(len(some)), at=now, **consents)
-                append_events(connection, *(one.event for one in some))
-            write_notices(connection, happened, self._asked)
-        return len(happened)
+            for grant in map(grant_from, rows):
+                due = Happened(grant, event_row(grant, *why, now))
+                noting = (_REMIND, {"of_consent": grant.consent_id, "at": now})
+                record_happened(connection, due, self._asked, [noting])
+        return len(rows)
 
 
 _IS_TO_REMIND = func.coalesce(grants.c.ended_at, grants.c.reminded_at).is_(None)
@@ -71,11 +67,4 @@ _DUE: Final = (
     # What somebody else has locked is being ended, used or reminded of: what is left of it comes next time.
     .with_for_update(skip_locked=True)
 )
-
-
-@cache
-def _remind(count: int) -> Update:
-    """The statement that notes of `count` consents, which are locked, that the recipient was reminded."""
-    consents: list[BindParameter[str]] = [bindparam(f"consent_{number}") for number in range(count)]
-    noted = bindparam("at", type_=UtcDateTime)
-    return update(grants).where(grants.c.consent_id.in_(consents)).values(reminded_at=noted)
+_REMIND: Final = update(grants).where(OF_CONSENT).values(reminded_at=bindparam("at", type_=UtcDateTime))

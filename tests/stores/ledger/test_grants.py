@@ -13,15 +13,13 @@ from app.stores.ledger.grants import (
     GRANT,
     IS_STANDING,
     LOCKED_GRANT,
-    append_events,
     end_grant,
     find_grant,
     replaced_event_row,
     supersede_grant,
 )
 from app.stores.ledger.ledger import Ledger
-from app.stores.ledger.rows import event_from, event_row
-from app.stores.ledger.schema import events, grants
+from app.stores.ledger.schema import grants
 from tests.support.builders import NOON, a_decision, a_grant
 from tests.support.ledger_tables import LedgerTables
 
@@ -130,15 +128,3 @@ def test_nobody_elses_grant_is_superseded(opened: Database) -> None:
         standing = find_grant(connection, STANDING, **PARTIES)
     assert standing is not None
     assert standing.status_at(NOON) is GrantStatus.ACTIVE
-
-
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_events_are_appended_in_their_order(opened: Database, count: int) -> None:
-    rows = [
-        event_row(a_grant(), EventKind.NARROWED, Actor.CUSTOMER, Reason.USER_ACTION, NOON, str(number))
-        for number in range(count)
-    ]
-    with opened.writing() as connection:
-        append_events(connection, *rows)
-        found = connection.rows(select(events).order_by(events.c.event_id))
-    assert [event_from(row).detail for row in found[-count:]] == [str(number) for number in range(count)]

@@ -103,7 +103,7 @@ def test_every_column_of_a_decision_is_written(answer: Answer) -> None:
 
 
 def test_every_column_of_the_other_tables_is_written_but_what_comes_later() -> None:
-    assert grant_row(a_grant()).keys() == set(grants.c.keys()) - {"redeemed_at", "ended_at"}
+    assert grant_row(a_grant()).keys() == set(grants.c.keys()) - {"redeemed_at", "reminded_at", "ended_at"}
     happened = event_row(a_grant(), EventKind.REDEEMED, Actor.CLIENT, Reason.USER_ACTION, NOON)
     assert happened.keys() == set(events.c.keys()) - {"event_id"}
     assert agreement_row(make_agreement(a_client(), a_provider()), NOON).keys() == set(agreements.c.keys())
