@@ -1,7 +1,9 @@
 """What every page and every response keeps, checked by the test client itself, so that no test can skip it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -17,25 +19,19 @@ _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 
 @dataclass(slots=True)
 class Element:
-    """An element of a page, with what it contains."""
+    """An element of a page, with what it contains: other elements and words, in order."""
 
     tag: str
     attributes: dict[str, str]
-    children: list["Element"] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    content: list["Element | str"] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        return " ".join("".join(self.words).split())
+        return " ".join("".join(_words(self)).split())
 
     def all(self, tag: str, **attributes: str) -> list["Element"]:
         """Every element within that has the tag and the attributes (`class_`-style names are not needed here)."""
-        found = []
-        for child in self.children:
-            if child.tag == tag and attributes.items() <= child.attributes.items():
-                found.append(child)
-            found.extend(child.all(tag, **attributes))
-        return found
+        return matching(self.every()[1:], tag, **attributes)
 
     def one(self, tag: str, **attributes: str) -> "Element":
         found = self.all(tag, **attributes)
@@ -43,7 +39,29 @@ class Element:
         return found[0]
 
     def every(self) -> list["Element"]:
-        return [self, *(element for child in self.children for element in child.every())]
+        """It and every element within, as they begin in the page."""
+        found: list[Element] = []
+        ahead = [self]
+        while ahead:
+            found.append(ahead.pop())
+            ahead += [part for part in reversed(found[-1].content) if not isinstance(part, str)]
+        return found
+
+
+def matching(elements: list[Element], tag: str, **attributes: str) -> list[Element]:
+    return [
+        element
+        for element in elements
+        if element.tag == tag and attributes.items() <= element.attributes.items()
+    ]
+
+
+def _words(element: Element) -> Iterator[str]:
+    for part in element.content:
+        if isinstance(part, str):
+            yield part
+        else:
+            yield from _words(part)
 
 
 class _TreeBuilder(HTMLParser):
@@ -55,7 +73,7 @@ class _TreeBuilder(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         element = Element(tag, {name: value or "" for name, value in attrs})
         assert len(element.attributes) == len(attrs), f"<{tag}> repeats an attribute"
-        self.open[-1].children.append(element)
+        self.open[-1].content.append(element)
         if tag not in _VOID:
             self.open.append(element)
 
@@ -69,12 +87,15 @@ class _TreeBuilder(HTMLParser):
         self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        for element in self.open:
-            element.words.append(data)
+        self.open[-1].content.append(data)
 
 
+@lru_cache(maxsize=8)
 def parse_page(html: str) -> Element:
-    """The elements of `html`, every one of which must be closed."""
+    """The elements of `html`, every one of which must be closed. Nobody changes them.
+
+    A page that the client has just checked is not read again.
+    """
     builder = _TreeBuilder()
     builder.feed(html)
     builder.close()
@@ -151,27 +172,30 @@ def opener_policy_of(path: str) -> str:
 
 
 def check_page(response: TestResponse) -> None:
-    page = parse_page(response.text)
-    html, title, heading = page.one("html"), page.one("title"), page.one("h1")
+    elements = parse_page(response.text).every()[1:]
+
+    def every(tag: str, **attributes: str) -> list[Element]:
+        return matching(elements, tag, **attributes)
+
+    (html,), (title,), (heading,) = every("html"), every("title"), every("h1")
     spoken = next(language for language in Language if language.tag == html.attributes["lang"])
     assert html.attributes["dir"] in ("ltr", "rtl")
-    for part in page.all("section"):
+    for part in every("section"):
         assert ("lang" in part.attributes) == ("dir" in part.attributes), "a direction is a language's"
     assert response.headers["Content-Language"] == html.attributes["lang"]
-    if page.all("div", role="alert"):
+    if every("div", role="alert"):
         assert heading.text in title.text or title.text.startswith(_ERROR_KEY)
         assert not title.text.startswith(heading.text)
     else:
         assert title.text.startswith(heading.text)
-    page.one("main")
-    elements = page.every()
+    assert len(every("main")) == 1
     ids = [element.attributes["id"] for element in elements if "id" in element.attributes]
     assert len(ids) == len(set(ids)), "an id is repeated"
-    labelled = {label.attributes.get("for") for label in page.all("label")}
-    for control in page.all("input"):
+    labelled = {label.attributes.get("for") for label in every("label")}
+    for control in every("input"):
         if control.attributes.get("type") != "hidden":
             assert control.attributes.get("id") in labelled, f"{control.attributes} has no label"
-    for image in page.all("img"):
+    for image in every("img"):
         assert "alt" in image.attributes
     for element in elements:
         assert "style" not in element.attributes
@@ -180,11 +204,11 @@ def check_page(response: TestResponse) -> None:
             for secret in ("client_id=", "redirect_uri="):
                 is_switch = "hreflang" in element.attributes
                 assert is_switch or secret not in element.attributes.get(name, "")
-    for form in page.all("form", method="post"):
+    for form in every("form", method="post"):
         assert form.all("input", name="csrf_token"), "a form without its token"
     for other in spoken.others:
         switches = [element for element in elements if element.attributes.get("lang", "") == other]
         is_there = any(element.tag in ("a", "button") for element in switches)
         assert is_there, f"no switch to {other.own_name}"
-        for link in page.all("a", lang=other):
+        for link in every("a", lang=other):
             assert link.attributes["hreflang"] == other, "a switch does not say where it leads"
