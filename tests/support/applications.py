@@ -1,13 +1,14 @@
 """The application in the process of the test, on the stores and at the time of the test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 from app import create_app
 from app.domain.registry import Registry
@@ -62,6 +63,25 @@ class CompiledTemplates(BytecodeCache):
 
 
 COMPILED_TEMPLATES = CompiledTemplates()
+
+
+class CompiledRule(Rule):
+    """The same for the rules of addresses, for each of which Werkzeug writes a function in Python and compiles it."""
+
+    _kept: ClassVar[dict[Hashable, dict[str, Any]]] = {}
+
+    def compile(self) -> None:
+        asked = {name: str(value) for name, value in self.get_empty_kwargs().items() if name != "methods"}
+        key = (self.rule, *asked.items())
+        if key not in self._kept:
+            before = vars(self).copy()
+            super().compile()
+            made = {name: value for name, value in vars(self).items() if before.get(name) is not value}
+            self._kept[key] = {**made, "arguments": self.arguments}
+        vars(self).update(self._kept[key])
+
+
+Flask.url_rule_class = CompiledRule
 
 
 @cache
