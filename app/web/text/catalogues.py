@@ -135,8 +135,7 @@ class _LiveFile:
         if stamp == self._stamp:
             return False
         try:
-            self.compiled = _compile(self._path, stamp)
-            self.texts = Translations(BytesIO(self.compiled))
+            self.compiled, self.texts = _compile(self._path, stamp)
             self.faults = []
         except UnusablePo as unusable:
             self.faults = unusable.faults
@@ -154,9 +153,10 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=8)
-def _compile(path: Path, _stamp: tuple[int, int]) -> bytes:
+def _compile(path: Path, _stamp: tuple[int, int]) -> tuple[bytes, Translations]:
     """Compiles a file. The result is cached for all applications of this process, since it is slow."""
-    return compile_po(path)
+    compiled = compile_po(path)
+    return compiled, Translations(BytesIO(compiled))
 
 
 def _name_of(catalogues: Iterable[bytes]) -> str:
