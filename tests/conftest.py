@@ -103,6 +103,7 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres() -> Iterator[PostgresServer]:
     """One server for all tests that ask for it; each asks it for a database."""
     with PostgresServer() as server:
+        server.forgo_durability()
         yield server
 
 

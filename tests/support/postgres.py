@@ -30,6 +30,13 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         self._server.cleanup()
 
+    def forgo_durability(self) -> None:
+        """Waits for no disk any more: what is written lasts as long as the machine runs."""
+        engine = create_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("ALTER SYSTEM SET fsync = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+
     def new_database(self) -> str:
         """The URL of an empty database."""
         name = f"ledger_{next(self._numbers)}"
