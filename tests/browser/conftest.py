@@ -37,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 
 @pytest.fixture(scope="package")
 def hasty_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    """One whose requests expire after three seconds."""
+    """One whose requests expire after five seconds."""
     instance = tmp_path_factory.mktemp("hasty_demo") / "instance"
     with RunningDemo(instance, ACCORD_REQUEST_LIFETIME="5") as running:
         yield running

@@ -31,7 +31,7 @@ def test_an_expired_request_leads_back_to_the_recipient_with_nothing_shared(
     visit = open_visit(hasty_demo, java_script_enabled=False)
     visit.connect()
     visit.sign_in()
-    visit.page.wait_for_timeout(3_000)
+    visit.page.wait_for_timeout(5_000)
     with visit.page.expect_response("**/consent/*") as answer:
         visit.approve()
     assert answer.value.status == 410

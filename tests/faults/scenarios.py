@@ -28,7 +28,7 @@ from tests.faults.stage import Needs, Stage
 from tests.support.fdx_bank import ACCOUNTS
 from tests.support.oidc_server import KEYS, METADATA, TOKEN, hang, hang_up
 from tests.support.ports import free_port
-from tests.support.proxy import Proxy
+from tests.support.proxy import REDEEMED, Proxy
 from tests.support.repository import ROOT
 
 Fault = Callable[[Stage], AbstractContextManager[None]]
@@ -203,7 +203,6 @@ def used_for_a_year(stage: Stage) -> Iterator[None]:
 # Accord itself
 
 APPROVED = b"\x00\x00\x00\x08approved"  # as a parameter of PostgreSQL's protocol: its length, and the word
-REDEEMED = b"\x00\x00\x00\x08redeemed"
 
 
 def commit_lost(*, then_cut: bool) -> Fault:
@@ -212,7 +211,7 @@ def commit_lost(*, then_cut: bool) -> Fault:
     @contextmanager
     def fault(stage: Stage) -> Iterator[None]:
         before, exchanges = stage.to_ledger.lost, len(stage.history.exchanges)
-        stage.to_ledger.lose_the_next_commit(after=REDEEMED, then_cut=then_cut)
+        stage.to_ledger.lose_the_next_redemption(then_cut=then_cut)
         yield
         stage.to_ledger.mend()
         assert stage.to_ledger.lost > before, "no redemption was under way"
@@ -438,8 +437,8 @@ SCENARIOS = [
     Scenario("ledger slow by 100 ms, PostgreSQL", slow_postgres(0.1), 5, POSTGRES),
     Scenario("ledger slow by 2 s, PostgreSQL", slow_postgres(2), 6, POSTGRES),
     Scenario("connections used for a year, PostgreSQL", used_for_a_year, 4, POSTGRES),
-    Scenario("reply lost: commit of a redemption", commit_lost(then_cut=False), 2, POSTGRES),
-    Scenario("reply lost: commit of a redemption, then ledger down", commit_lost(then_cut=True), 3, POSTGRES),
+    Scenario("reply lost: redemption", commit_lost(then_cut=False), 2, POSTGRES),
+    Scenario("reply lost: redemption, then ledger down", commit_lost(then_cut=True), 3, POSTGRES),
     Scenario(
         "worker killed before the commit",
         killed_at(to_ledger, sign=APPROVED, then=b"COMMIT", at_reply=False),
@@ -466,7 +465,7 @@ SCENARIOS = [
     ),
     Scenario(
         "worker killed after a redemption",
-        killed_at(to_ledger, sign=REDEEMED, then=b"COMMIT", at_reply=True),
+        killed_at(to_ledger, sign=REDEEMED, then=REDEEMED, at_reply=True),
         4,
         POSTGRES,
     ),

@@ -68,7 +68,7 @@ def test_a_redemption_whose_commit_got_no_answer_looks_whether_it_happened(
     customer: BrowserCustomer, way: Proxy, recorded: LedgerTables
 ) -> None:
     code = customer.approve()
-    way.lose_the_next_commit()
+    way.lose_the_next_redemption()
     tokens = customer.redeem(code)
     assert way.lost == 1
     assert tokens.status_code == 200
@@ -80,7 +80,7 @@ def test_a_retry_that_we_asked_for_gets_the_tokens_and_the_connection_stands(
     customer: BrowserCustomer, way: Proxy, clock: Clock, recorded: LedgerTables
 ) -> None:
     code = customer.approve()
-    way.lose_the_next_commit(then_cut=True)
+    way.lose_the_next_redemption(then_cut=True)
     tells_to_come_back(customer.redeem(code))
     (lost,) = recorded["refresh_tokens"]
     for _ in range(12):
@@ -101,7 +101,7 @@ def test_once_the_tokens_were_given_the_code_is_spent_as_ever(
     customer: BrowserCustomer, way: Proxy, clock: Clock, recorded: LedgerTables
 ) -> None:
     code = customer.approve()
-    way.lose_the_next_commit(then_cut=True)
+    way.lose_the_next_redemption(then_cut=True)
     tells_to_come_back(customer.redeem(code))
     way.mend()
     clock.advance(TOLD_TO_WAIT)

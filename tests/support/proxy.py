@@ -24,6 +24,10 @@ def to_socket(path: str) -> Connect:
     return connect
 
 
+REDEEMED = b"\x00\x00\x00\x08redeemed"
+"""What a redemption sends to PostgreSQL: a parameter, with its length before it."""
+
+
 class Proxy:
     """As a context manager: it listens inside the block, on a port of its own.
 
@@ -45,18 +49,22 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listening.getsockname()[1]
 
-    def lose_the_next_commit(self, *, after: bytes = b"", then_cut: bool = False) -> None:
-        """Of a PostgreSQL: the next COMMIT of a connection that has sent `after` is done, and nobody is told.
+    def lose_the_next_commit(self, *, then_cut: bool = False) -> None:
+        """Of a PostgreSQL: the next COMMIT is done, and nobody is told.
 
         With `then_cut`, nobody gets through any more either.
         """
-        armed: set[int] = set()
+        self._lose_the_next(b"COMMIT", then_cut=then_cut)
+
+    def lose_the_next_redemption(self, *, then_cut: bool = False) -> None:
+        """The same for a redemption, whose one statement is committed by itself."""
+        self._lose_the_next(REDEEMED, then_cut=then_cut)
+
+    def _lose_the_next(self, sign: bytes, *, then_cut: bool) -> None:
         told: set[int] = set()
 
         def on_request(data: bytes, port: int) -> None:
-            if after in data:
-                armed.add(port)
-            if port in armed and b"COMMIT" in data:
+            if sign in data:
                 told.add(port)
 
         def on_reply(_: bytes, port: int) -> None:
