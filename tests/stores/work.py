@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+import pytest
 from sqlalchemy import Engine, NullPool, create_engine, event, text
 
 from app.stores.ledger.ledger import Ledger
@@ -29,6 +31,20 @@ def rows_read(url: str) -> int:
     with engine.connect() as connection:
         wait_until(lambda: connection.execute(others).scalar_one() == 0)
         return int(connection.execute(counted).scalar_one())
+
+
+def statements_sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Has the first word of each statement that a ledger sends to PostgreSQL from now on, but for COMMIT."""
+    sent: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def note(cursor: Any, statement: Any, values: Any = None) -> Any:
+        if isinstance(cursor, psycopg.RawCursor):  # and not a connection that is being made
+            sent.append(statement.split()[0].rstrip(";"))
+        return execute(cursor, statement, values)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", note)
+    return sent
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
-import psycopg
 import pytest
 
 from app.domain.agreement import make_agreement
@@ -17,6 +15,7 @@ from app.stores.ledger.inserting import insert_rows
 from app.stores.ledger.ledger import Ledger, Redeemed
 from app.stores.ledger.rows import decision_row, event_row, grant_row, screen_row
 from app.stores.ledger.schema import decisions, grants, screens
+from tests.stores.work import statements_sent
 from tests.support.builders import NOON, a_client, a_decision, a_grant, a_provider, an_account, chosen
 from tests.support.ledger_tables import LedgerTables
 
@@ -64,15 +63,7 @@ def test_an_approval_takes_four_round_trips_to_postgresql_and_a_redemption_one(
     ledger = open_ledger(postgres_ledger.url)
     ledger.record_decision(a_decision(), a_grant())
     ledger.redeem("request-1", "dc-budget", token_hash="token-1", now=NOON + MINUTE)
-    sent: list[str] = []
-    execute = psycopg.Cursor.execute
-
-    def count(cursor: Any, statement: Any, values: Any = None) -> Any:
-        if isinstance(cursor, psycopg.RawCursor):  # and not a connection that is being made
-            sent.append(statement.split()[0].rstrip(";"))
-        return execute(cursor, statement, values)
-
-    monkeypatch.setattr(psycopg.Cursor, "execute", count)
+    sent = statements_sent(monkeypatch)
     other = {"request_id": "request-1b", "consent_id": "consent-1b", "subject": "somebody-else"}
     ledger.record_decision(a_decision(**other), a_grant(**other))
     assert sent == ["BEGIN", "UPDATE", "WITH"]

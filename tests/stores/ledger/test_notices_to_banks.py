@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from app.domain.agreement import make_agreement
@@ -32,6 +31,7 @@ from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.notices import NoticeStore
 from app.stores.unavailable import StoreUnavailable
 from tests.stores.ledger.test_notifying import without_table
+from tests.stores.work import statements_sent
 from tests.support.builders import (
     BASIC,
     NOON,
@@ -251,14 +251,6 @@ def test_an_approval_that_the_bank_is_told_of_takes_no_round_trip_more(
 ) -> None:
     """And a stop, of which two are told, as many as one of which one is."""
     postgres_ledger.clear()
-    sent: list[str] = []
-    execute = psycopg.Cursor.execute
-
-    def count(cursor: Any, statement: Any, values: Any = None) -> Any:
-        if isinstance(cursor, psycopg.RawCursor):  # and not a connection that is being made
-            sent.append(statement.split()[0].rstrip(";"))
-        return execute(cursor, statement, values)
-
     with consents_in(postgres_ledger) as consents:
         consents.approve(2, subject="somebody-else")
         screen = Screen("the form", Language.EN, "catalogue-1")
@@ -268,7 +260,7 @@ def test_an_approval_that_the_bank_is_told_of_takes_no_round_trip_more(
             accounts=chosen(an_account()),
             screen_hash=screen.screen_hash,
         )
-        monkeypatch.setattr(psycopg.Cursor, "execute", count)
+        sent = statements_sent(monkeypatch)
         consents.ledger.record_decision(decision, a_grant(), ShownConsent(screen, None))
         assert sent == ["BEGIN", "UPDATE", "WITH"]
         sent.clear()
