@@ -109,19 +109,15 @@ class _Notices(Entry):
         return NoticesRegistration(self.address, self.events)
 
 
-class _BankNotices(Entry):
-    """Where a bank is told what becomes of its customers' consents, and of which events."""
+class _BankNotices(_Notices):
+    """The same for a bank and its customers' consents."""
 
-    address: NoticeAddress | None = None
     events: Annotated[
         frozenset[NoticeType],
         BeforeValidator(refuse_repetition),
         AfterValidator(require_end_of_consent),
         AfterValidator(refuse_events_of_recipients),
     ] = FOR_BANKS
-
-    def to_registration(self) -> NoticesRegistration:
-        return NoticesRegistration(self.address, self.events)
 
 
 class _Recipient(Entry):

@@ -158,14 +158,20 @@ def require_end_of_consent(events: frozenset[NoticeType]) -> frozenset[NoticeTyp
 
 
 def refuse_events_of_banks(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
-    for other in sorted(events - FOR_RECIPIENTS):
-        raise ValueError(f"{other} is told to banks alone")
-    return events
+    return _require_among(FOR_RECIPIENTS, events, "banks")
 
 
 def refuse_events_of_recipients(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
-    for other in sorted(events - FOR_BANKS):
-        raise ValueError(f"{other} is told to recipients alone")
+    return _require_among(FOR_BANKS, events, "recipients")
+
+
+def _require_among(
+    possible: frozenset[NoticeType], events: frozenset[NoticeType], others: str
+) -> frozenset[NoticeType]:
+    """Raises ValueError for an event that is not `possible`, and of which the `others` alone are told."""
+    refused = sorted(events - possible)
+    if refused:
+        raise ValueError(f"{refused[0]} is told to {others} alone")
     return events
 
 
