@@ -1,4 +1,4 @@
-"""Which grants end soon and have a recipient that was reminded of it, and what the end of one overtakes"""
+"""When the recipient of a grant was reminded of its end; what an end overtakes is found by an index"""
 
 from collections.abc import Sequence
 

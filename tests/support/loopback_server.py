@@ -1,4 +1,4 @@
-"""HTTP servers on loopback, in the process of the test: what those of others are, and a test tells how to answer."""
+"""HTTP servers on loopback, in the test's own process. They stand for other people's; the test says what they answer."""
 
 import socket
 import ssl
@@ -11,7 +11,7 @@ from typing import Any, Self
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """`get` and `post` answer, unless nothing of that kind is asked."""
+    """Subclasses answer in `get` and `post`, or in the one of the two that they are asked for."""
 
     protocol_version = "HTTP/1.1"
 

@@ -151,6 +151,7 @@ class Ledger:
     def _redeem_again(
         self, request_id: str, client_id: str, token_hash: str, unanswered: frozenset[str], now: datetime
     ) -> Redeemed | Replayed | NotRedeemable:
+        """What follows where this call redeemed nothing: the code was redeemed before, or never can be."""
         with self.database.writing() as connection:
             redeemed = find_redeemed(connection, request_id, client_id)
             if redeemed is None:

@@ -1,7 +1,6 @@
-"""Writes notices inside the transaction that ends or narrows a consent, and the event that one has arrived.
+"""Writes an event of a consent together with its notices, and the event that a notice has arrived.
 
-So there is no notice without its event, and no event without its notice. Statements are built here once,
-since building one costs more than the database takes to run it.
+So there is no notice without its event, and no event without its notice.
 """
 
 from collections.abc import Sequence
@@ -47,7 +46,10 @@ class Happened:
 def record_happened(
     connection: DatabaseConnection, one: Happened, asked: EventsAsked, changes: Sequence[Change] = ()
 ) -> None:
-    """Appends the event, with the notices of it as far as they were `asked` for, and makes `changes`."""
+    """Appends the event, with the notices of it as far as they were `asked` for, and makes `changes`.
+
+    The end of a consent overtakes what was still to be said of it.
+    """
     rows = [(notices, row) for row in notices_of([one], asked)]
     ended = [overtaking(one)] if one.event["kind"] in ENDINGS else []
     insert_rows(connection, rows, one.event, changes=[*changes, *ended])

@@ -1,6 +1,6 @@
-"""Consents that end soon: that a recipient is reminded of it becomes an event, once, with its notice.
+"""Reminders: a recipient is told once of each consent that ends soon, by an event and a notice.
 
-Only of recipients that have asked for RENEWAL_DUE, so that they can ask their customers in time.
+Only recipients that have asked for RENEWAL_DUE are told, so that they can ask their customers in time.
 """
 
 from datetime import datetime, timedelta
