@@ -3,7 +3,6 @@ whole consent is in the browser tests, against the real Accord."""
 
 import json
 import re
-import socket
 import string
 import time
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from examples.recipient.notices import Answers, poll_once
 from examples.recipient.oauth import Accord, Flow, FlowError, Tokens, secret_basic
 from examples.recipient.record import ConsentRecord
 from examples.recipient.wording import LANGUAGES, TEXTS, wording
+from tests.support.ports import free_port
 from tests.support.repository import ROOT
 
 HOME = "http://localhost:8001"
@@ -40,16 +40,10 @@ FLOW = Flow("the-state", "the-verifier", "1000", "ACCOUNT_BASIC TRANSACTIONS", "
 METADATA = "/.well-known/oauth-authorization-server"
 
 
-def a_closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 @pytest.fixture
 def issuer() -> str:
     """Nobody answers there."""
-    return f"http://127.0.0.1:{a_closed_port()}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture
