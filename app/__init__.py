@@ -256,7 +256,7 @@ def _make_services(
     )
 
     bulkheads = {
-        provider_id: Bulkhead(slots=settings.bank_waiting, patience=settings.bank_timeout)
+        provider_id: Bulkhead(slots=settings.bank_waiting, timeout=settings.bank_timeout)
         for provider_id in registry.providers
     }
     bank_accounts = BankAccounts(bulkheads, clock=clock)

@@ -27,7 +27,7 @@ SOONEST: Final = timedelta(seconds=60)
 """The least time between two fetches of one recipient's keys, whatever signatures name: somebody who makes up
 names must not flood the recipient.
 """
-PATIENCE: Final = timedelta(seconds=2)
+TIMEOUT: Final = timedelta(seconds=2)
 MOST_KEYS: Final = 20  # of one recipient: a judgement, since two are in use while one replaces the other
 
 _log = structlog.get_logger()
@@ -50,7 +50,7 @@ class RecipientKeys:
     ) -> None:
         self._registry = registry
         may_connect = partial(may_be_reached, opened=opened)
-        bulkhead = Bulkhead(slots=slots, patience=PATIENCE)
+        bulkhead = Bulkhead(slots=slots, timeout=TIMEOUT)
         self._published = {
             client.client_id: _PublishedKeys(client.client_id, client.jwks_uri, bulkhead, may_connect, clock)
             for client in registry.clients.values()
@@ -101,7 +101,7 @@ class _PublishedKeys:
         key = _among(self._keys, kid, algorithm)
         if key is not None and self._fetched_at is not None and now - self._fetched_at <= OLDEST:
             return key
-        if self._asking.acquire(timeout=PATIENCE.total_seconds()):
+        if self._asking.acquire(timeout=TIMEOUT.total_seconds()):
             try:
                 if self._asked_at is None or now - self._asked_at >= SOONEST:
                     self._asked_at = now

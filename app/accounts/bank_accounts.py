@@ -35,7 +35,7 @@ _RESERVE = timedelta(milliseconds=100)
 
 
 class BankAccounts:
-    """`bulkheads` are those of the sign-ins, by provider_id: a bank has as many seats for both together."""
+    """Asks banks for accounts. `bulkheads` has one for each provider_id, which its sign-ins use as well."""
 
     def __init__(self, bulkheads: Mapping[str, Bulkhead], *, clock: Callable[[], datetime]) -> None:
         self._bulkheads = bulkheads
@@ -59,9 +59,10 @@ class BankAccounts:
     def ask_at_sign_in(
         self, provider: DataProvider, answer: BankAnswer, deadline: Deadline
     ) -> AccountList | None:
-        """The list that comes with a sign-in, within its errand and its seat; None where there is none.
+        """The list that the bank gives with a sign-in; None where it gives none.
 
-        The access token is used here alone. Whoever signs in without a list has signed in.
+        It is fetched within the slot and the deadline of that sign-in, and the access token is used for
+        nothing else. A failure here does not fail the sign-in.
         """
         registration = provider.accounts
         if registration is None or not registration.needs_sign_in:

@@ -134,7 +134,7 @@ class Deliverer:
     def _line(self, receiver: str) -> _Line:
         line = self._lines.get(receiver)
         if line is None:
-            line = self._lines[receiver] = _Line(Bulkhead(slots=IN_FLIGHT, patience=PUSH))
+            line = self._lines[receiver] = _Line(Bulkhead(slots=IN_FLIGHT, timeout=PUSH))
         return line
 
     def _stale(self) -> list[Lease]:

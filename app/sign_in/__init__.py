@@ -35,7 +35,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankAnswer:
-    """What the bank gave with a sign-in that is proven. It is used within the errand, and never kept."""
+    """What the bank gave with a proven sign-in. It is used before the sign-in ends, and never stored."""
 
     subject: str
     claims: Mapping[str, Any] = field(repr=False)

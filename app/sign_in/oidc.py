@@ -67,8 +67,8 @@ class OidcSignIn:
 
     Each comes back at an address of its own, which is `callback` and its provider_id: of two banks that share
     one, a lying bank could have the other's codes brought to it (RFC 9700 4.4.2).
-    Each call to a provider takes a seat of its own among `bulkheads`, by provider_id. In the same errand
-    `ask_for_accounts` finds the customer's accounts, as far as they come with a sign-in.
+    Each call to a provider takes a slot of its bulkhead, which `bulkheads` has by provider_id. In the slot of
+    the call that redeems the code, `ask_for_accounts` fetches the accounts, if the bank gives them then.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class OidcSignIn:
 
 
 def _wait_for(bank: _Bank, ask: Callable[[Deadline], Found]) -> Found:
-    """What `ask` returns, in a seat of the bank's bulkhead. Raises SignInFailed."""
+    """What `ask` returns; it takes a slot of the bank's bulkhead. Raises SignInFailed."""
     try:
         return bank.bulkhead.wait_for(ask)
     except CallFailed as failed:

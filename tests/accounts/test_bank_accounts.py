@@ -55,8 +55,8 @@ def registered(source: Source, *withheld: AccountCategory, **changes: Any) -> Da
     return a_provider(accounts=AccountsRegistration(source, frozenset(withheld)), **changes)
 
 
-def asking(clock: Clock, *, slots: int = 2, patience: timedelta = SHORT) -> BankAccounts:
-    return BankAccounts({"1000": Bulkhead(slots=slots, patience=patience)}, clock=clock)
+def asking(clock: Clock, *, slots: int = 2, timeout: timedelta = SHORT) -> BankAccounts:
+    return BankAccounts({"1000": Bulkhead(slots=slots, timeout=timeout)}, clock=clock)
 
 
 def an_answer(bank: FdxBank, **changes: Any) -> BankAnswer:
@@ -70,9 +70,9 @@ def an_answer(bank: FdxBank, **changes: Any) -> BankAnswer:
 
 
 def at_sign_in(
-    asked: BankAccounts, provider: DataProvider, answer: BankAnswer, patience: timedelta = SHORT
+    asked: BankAccounts, provider: DataProvider, answer: BankAnswer, timeout: timedelta = SHORT
 ) -> AccountList | None:
-    return asked.ask_at_sign_in(provider, answer, Deadline.after(patience))
+    return asked.ask_at_sign_in(provider, answer, Deadline.after(timeout))
 
 
 def told_of(event: str, logged: Logged) -> list[dict[str, Any]]:
@@ -329,8 +329,8 @@ def test_the_content_type_of_somebody_else_does_not_matter(bank: FdxBank, clock:
     assert ids_of(found) == []
 
 
-def test_who_waits_for_accounts_takes_a_seat_of_that_bank(bank: FdxBank, clock: Clock) -> None:
-    accounts = asking(clock, slots=1, patience=timedelta(seconds=5))
+def test_a_call_for_accounts_takes_a_slot_of_that_banks_bulkhead(bank: FdxBank, clock: Clock) -> None:
+    accounts = asking(clock, slots=1, timeout=timedelta(seconds=5))
     bank.tricks["/customers/alex/accounts"] = hang
     provider, outcome = registered(bank.service()), []
 

@@ -132,11 +132,11 @@ def a_bank(server: OidcServer, **changes: Any) -> DataProvider:
     return a_provider(oidc=registration, **changes)
 
 
-def signing_in(*providers: DataProvider, patience: timedelta = timedelta(seconds=5)) -> OidcSignIn:
+def signing_in(*providers: DataProvider, timeout: timedelta = timedelta(seconds=5)) -> OidcSignIn:
     return OidcSignIn(
         providers,
         callback=CALLBACK,
-        bulkheads={each.provider_id: Bulkhead(slots=2, patience=patience) for each in providers},
+        bulkheads={each.provider_id: Bulkhead(slots=2, timeout=timeout) for each in providers},
         ask_for_accounts=lambda *_: None,
         clock=lambda: datetime.now(UTC),
     )
@@ -173,5 +173,5 @@ def test_a_bank_that_hangs_is_waited_for_as_long_as_was_said(bank: OidcServer) -
     bank.tricks[TOKEN] = hang
     provider = a_bank(bank)
     with pytest.raises(SignInFailed) as raised:
-        come_back(signing_in(provider, patience=timedelta(milliseconds=400)), provider, bank)
+        come_back(signing_in(provider, timeout=timedelta(milliseconds=400)), provider, bank)
     assert (raised.value.cause, raised.value.detail) == (Cause.UNAVAILABLE, "timeout")

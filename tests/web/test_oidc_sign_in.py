@@ -983,8 +983,8 @@ def test_who_sets_out_for_a_bank_that_is_known_does_not_wait_with_those_who_come
 
 
 def _asking() -> int:
-    """How many threads are on an errand to a bank."""
-    return sum(thread.name == "bank" for thread in threading.enumerate())
+    """How many calls to banks are under way."""
+    return sum(thread.name == "bulkhead" for thread in threading.enumerate())
 
 
 # Logs

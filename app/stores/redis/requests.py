@@ -26,7 +26,7 @@ from app.stores.redis.client import Lookup, Redis, ask, look_up
 from app.stores.redis.redis_py import Command
 from app.stores.redis.sealed import SealedRecords
 
-KEPT_AFTER_EXPIRY = timedelta(hours=1)  # long enough for somebody who comes back from another errand
+KEPT_AFTER_EXPIRY = timedelta(hours=1)  # long enough for a customer who was called away
 MOST_OPEN_REQUESTS = 20
 """Of one browser: far more tabs than anybody fills in, at less than a kilobyte each."""
 
