@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from app.domain.registry import Registry
 from app.settings import Settings
-from app.stores.keys import SigningKeys
+from app.stores.signing_keys import SigningKeys
 
 VERSION: Final = version("accord")
 _DIGITS: Final = 12  # hexadecimal digits of a SHA-256: 48 bits, a judgement, enough to tell versions apart

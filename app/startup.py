@@ -12,9 +12,9 @@ from app.domain.notice_registration import asked_by_default
 from app.domain.registry import Registry
 from app.registration.file import RegistryError, read_registry
 from app.settings import ConfigurationError, Environment, Settings
-from app.stores.keys import SigningKeys
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis import client as redis
+from app.stores.signing_keys import SigningKeys
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from typing import Final
 
 import psutil
 
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.stores.ledger import migrations
 from bench.page import table, write_between
 from bench.stage import PAGE

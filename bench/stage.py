@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.development.embedded import EmbeddedValkey
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.stores.ledger import migrations
 from app.stores.redis.client import Redis, connect
 from tests.support.ports import free_port

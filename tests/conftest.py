@@ -15,7 +15,7 @@ from flask import Flask
 from app.development.embedded import EmbeddedValkey
 from app.logs import set_up_logging
 from app.settings import Settings
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis import client as redis

@@ -22,10 +22,10 @@ from app.loaded import VERSION, LoadedMetrics
 from app.metrics import Metrics
 from app.notices.waiting import WaitingNotices
 from app.settings import Settings
-from app.stores.keys import SigningKeys
 from app.stores.ledger import migrations
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.notices import NoticeStore
+from app.stores.signing_keys import SigningKeys
 from tests.support.builders import CALLBACK, a_client, a_query, a_registry
 from tests.support.customer import BUDGET, carried_params
 from tests.support.page_contract import ContractClient

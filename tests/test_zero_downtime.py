@@ -20,7 +20,7 @@ from joserfc.jwk import KeySet
 from sqlalchemy import Column, NullPool, Text, create_engine, text
 
 from app.development.embedded import EmbeddedValkey
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.stores.ledger import migrations
 from tests.support.load import under_load
 from tests.support.postgres import PostgresServer

@@ -6,7 +6,7 @@ import click
 
 from app.clock import utc_now
 from app.commands.journal import record_operation
-from app.stores import keys as key_store
+from app.stores.key_rotation import generate_signing_keys, revoke_signing_key, rotate_signing_keys
 
 
 @click.group()
@@ -19,7 +19,7 @@ def keys() -> None:
 def generate(file: Path) -> None:
     """Writes a new ES256 key to FILE, which must not exist yet."""
     try:
-        key_store.generate_signing_keys(file)
+        generate_signing_keys(file)
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
     click.echo(f"{file}: one signing key, for the owner's eyes only")
@@ -33,7 +33,7 @@ def rotate(file: Path) -> None:
     The keys before it stay published until the tokens that they signed are dead; a later rotation drops them.
     """
     try:
-        made, signs_from, dropped = key_store.rotate_signing_keys(file, now=utc_now())
+        made, signs_from, dropped = rotate_signing_keys(file, now=utc_now())
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(
@@ -53,7 +53,7 @@ def revoke(file: Path, kid: str) -> None:
     Another key of the file signs from now on; where there is none, a new key is made.
     """
     try:
-        signing = key_store.revoke_signing_key(file, kid, now=utc_now())
+        signing = revoke_signing_key(file, kid, now=utc_now())
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{file}: {kid} is out, its tokens are dead; {signing} signs")

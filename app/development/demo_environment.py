@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.development.layout import ROOT, Layout, bind
-from app.stores import keys
+from app.stores.key_rotation import generate_signing_keys
 
 DEMO_REGISTRY = ROOT / "registry" / "demo.toml"
 
@@ -31,7 +31,7 @@ def _inherited_env() -> dict[str, str]:
 
 def accord_env(layout: Layout, *, redis_url: str, ledger_url: str) -> dict[str, str]:
     signing_keys = layout.instance / "signing_keys.json"
-    _make_once(signing_keys, keys.generate_signing_keys)
+    _make_once(signing_keys, generate_signing_keys)
     return _inherited_env() | {
         "ACCORD_ENVIRONMENT": "development",
         "ACCORD_ISSUER": layout.issuer,

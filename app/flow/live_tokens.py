@@ -19,7 +19,7 @@ from app.domain.history import Actor, Reason
 from app.domain.registry import Client, Registry, ResourceServer, Status
 from app.domain.tokens import ADMIN_SCOPE, TokenType, hash_secret
 from app.flow.withdrawal import withdraw
-from app.stores.keys import SigningKeys
+from app.stores.signing_keys import SigningKeys
 from app.stores.ledger.connections import Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger
 

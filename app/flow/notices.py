@@ -8,8 +8,8 @@ import structlog
 
 from app.domain.notice_poll import Poll
 from app.domain.notices import notice_claims
-from app.stores.keys import SigningKeys
 from app.stores.ledger.notices import NoticeStore
+from app.stores.signing_keys import SigningKeys
 
 _log = structlog.get_logger()
 

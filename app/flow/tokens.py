@@ -31,7 +31,7 @@ from app.domain.tokens import (
     narrowed_scope,
 )
 from app.flow.events import log_administered, log_event
-from app.stores.keys import SigningKeys
+from app.stores.signing_keys import SigningKeys
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed, Replayed
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.once import OnceStore

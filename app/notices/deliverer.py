@@ -25,8 +25,8 @@ from app.notices.patience import IDLE, Patience
 from app.notices.sending import push
 from app.outgoing import CallFailed
 from app.outgoing.bulkhead import Bulkhead
-from app.stores.keys import SigningKeys
 from app.stores.ledger.deliveries import Delivered, DeliveryStore, Lease, Refused
+from app.stores.signing_keys import SigningKeys
 
 THREADS: Final = 8
 """Notices under way at the same time."""

@@ -24,7 +24,7 @@ from app.recipient_keys import RecipientKeys
 from app.settings import Settings
 from app.sign_in import Customer, SignIn
 from app.sign_in.sandbox import SandboxSignIn
-from app.stores.keys import SigningKeys
+from app.stores.signing_keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
 from app.stores.ledger.issuers import IssuerStore

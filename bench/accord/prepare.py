@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.domain.tokens import hash_secret
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.stores.ledger.migrations import upgrade
 
 BROWSERS = 128

@@ -12,13 +12,8 @@ from flask import Flask
 from itsdangerous import base64_decode
 
 from app.commands.keys import keys
-from app.stores.keys import (
-    LONGEST_TOKEN_LIFE,
-    PUBLISHED_BEFORE,
-    SigningKeys,
-    generate_signing_keys,
-    rotate_signing_keys,
-)
+from app.stores.key_rotation import PUBLISHED_BEFORE, generate_signing_keys, rotate_signing_keys
+from app.stores.signing_keys import LONGEST_TOKEN_LIFE, SigningKeys
 from tests.support.applications import a_browser, make_app, services_of
 from tests.support.builders import NOON
 from tests.support.customer import BrowserCustomer

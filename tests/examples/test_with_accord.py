@@ -10,7 +10,7 @@ import requests
 from werkzeug.test import Client, TestResponse
 
 from app.development.embedded import EmbeddedValkey
-from app.stores.keys import revoke_signing_key
+from app.stores.key_rotation import revoke_signing_key
 from app.web.connections.stopping import account_parameter
 from examples.bank.app import create_app
 from examples.bank.customers import read_banks

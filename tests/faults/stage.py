@@ -15,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import make_url
 
 from app.development.embedded import EmbeddedValkey
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.stores.ledger import migrations
 from tests.faults.customers import PASSWORD, Customer
 from tests.faults.health import HealthWatch

@@ -12,7 +12,6 @@ from app.domain.tokens import TokenResponse
 from app.flow.consent import ConsentFlow
 from app.flow.live_tokens import LiveTokens
 from app.flow.tokens import TokenFlow
-from app.stores.keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from app.stores.redis.client import Redis
@@ -20,6 +19,7 @@ from app.stores.redis.codes import CodeStore
 from app.stores.redis.once import OnceStore
 from app.stores.redis.pushed import PushedStore
 from app.stores.redis.requests import RequestStore
+from app.stores.signing_keys import SigningKeys
 from tests.flow.issuing import approved_code, redeem
 from tests.support.applications import Clock
 from tests.support.builders import RECORDS, SECRET_KEY, a_client, a_registry

@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 
 from app.domain.notice_poll import Poll
 from app.flow.notices import NoticePolls
-from app.stores.keys import SigningKeys, rotate_signing_keys
+from app.stores.key_rotation import rotate_signing_keys
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.notices import NoticeStore
+from app.stores.signing_keys import SigningKeys
 from tests.support.applications import Clock
 from tests.support.ledger_tables import LedgerTables
 from tests.support.notices import put_notices

@@ -13,10 +13,11 @@ from joserfc.jwk import KeySet
 from app.domain.history import Actor
 from app.domain.notice_registration import receiver_of_bank
 from app.notices.deliverer import AHEAD, IN_FLIGHT
-from app.stores.keys import PUBLISHED_BEFORE, SigningKeys, rotate_signing_keys
+from app.stores.key_rotation import PUBLISHED_BEFORE, rotate_signing_keys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.deliveries import PAUSED_AFTER, DeliveryStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.signing_keys import SigningKeys
 from tests.notices.conftest import Deliver
 from tests.support.applications import Clock, Logged
 from tests.support.builders import NOON, a_client, a_decision, a_grant, a_registry

@@ -11,9 +11,9 @@ from app.domain.networks import LOOPBACK
 from app.domain.notice_registration import FOR_BANKS, NoticesRegistration
 from app.domain.registry import Client, DataProvider
 from app.notices.deliverer import Deliverer
-from app.stores.keys import SigningKeys
 from app.stores.ledger.deliveries import DeliveryStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.signing_keys import SigningKeys
 from tests.support.builders import NOON, a_client, a_provider, a_registry
 from tests.support.ledger_tables import LedgerTables
 from tests.support.notices import put_notices

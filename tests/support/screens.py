@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from app.development.screens.gallery import SCREENS
 from app.domain.language import Language
-from app.stores.keys import generate_signing_keys
+from app.stores.key_rotation import generate_signing_keys
 from app.web.edge.pseudo_locale import CatalogueView
 from tests.support.applications import Clock, a_browser, make_app, make_settings
 from tests.support.page_contract import ContractClient

@@ -5,12 +5,8 @@ before it signs, so that resource servers that cache the set know it by then, an
 token is dead. Every worker notices a change of the file at the next use, without a restart.
 """
 
-import fcntl
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,13 +21,11 @@ ALGORITHM = "ES256"
 TYPE = "at+jwt"
 EVENT_TYPE = "secevent+jwt"
 LONGEST_TOKEN_LIFE = timedelta(hours=1)  # the most that ACCORD_ACCESS_TOKEN_LIFETIME may be
-PUBLISHED_BEFORE = timedelta(minutes=10)  # twice as long as the published set may be cached
 CLOCKS_DIFFER = timedelta(seconds=30)  # the most that the clocks of two machines are taken to differ
 
-_CURVE = "P-256"
-_SIGNS_FROM = "signs_from"
-_RETIRED_AT = "retired_at"
-_OUR_MEMBERS = {_SIGNS_FROM, _RETIRED_AT}  # beside those of RFC 7517, ISO 8601 with a time zone
+CURVE = "P-256"
+SIGNS_FROM = "signs_from"  # this member and the next are not of RFC 7517: ISO 8601 with a time zone
+RETIRED_AT = "retired_at"
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 # What joserfc raises for input that is no token: it does not check the types of a header's members.
@@ -39,8 +33,8 @@ _NO_TOKEN = (JoseError, ValueError, TypeError, LookupError, AttributeError, Recu
 
 _log = structlog.get_logger()
 
-
 Stamp = tuple[int, int, int]
+"""The time of change, the inode and the size of a file, which differ after a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,88 +154,6 @@ class SigningKeys:
             return error
 
 
-def generate_signing_keys(path: Path) -> None:
-    """Writes a new key to `path`, mode 600. Raises FileExistsError: a key is never overwritten."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"keys": [_new_key()]}, file, indent=2)
-
-
-def rotate_signing_keys(path: Path, *, now: datetime) -> tuple[str, datetime, list[str]]:
-    """Puts a new key first. It is published at once, and signs PUBLISHED_BEFORE later.
-
-    The keys before it stay in the file until every token that they signed is dead. Returns the new key's id,
-    when it begins to sign, and the ids of keys that were dropped. The file is replaced in one step and keeps
-    its owner, with mode 600; parallel rotations follow one another. Raises ValueError for a file without
-    keys, and OSError.
-    """
-    path = path.resolve()
-    with _held(path.parent):
-        keys = _load_members(path)
-        signs_from = now + PUBLISHED_BEFORE
-        for key in keys:
-            key.setdefault(_RETIRED_AT, signs_from.isoformat())
-        dead = [key for key in keys if now - _moment(key, _RETIRED_AT) >= LONGEST_TOKEN_LIFE]
-        new = {**_new_key(), _SIGNS_FROM: signs_from.isoformat()}
-        _replace(path, [new, *(key for key in keys if key not in dead)])
-    return str(new["kid"]), signs_from, [str(key["kid"]) for key in dead]
-
-
-def revoke_signing_key(path: Path, kid: str, *, now: datetime) -> str:
-    """Takes the key `kid` out, and so ends every token that it signed. Returns the id of the key that signs.
-
-    That is the newest of the others that is not retired, even where it was to sign later, or else a new key.
-    Raises ValueError for a file without keys and for a key that is not in it, and OSError.
-    """
-    path = path.resolve()
-    with _held(path.parent):
-        keys = _load_members(path)
-        others = [key for key in keys if key["kid"] != kid]
-        if len(others) == len(keys):
-            raise ValueError(f"{path} has no key {kid}")
-        usable = [key for key in others if _RETIRED_AT not in key or _moment(key, _RETIRED_AT) > now]
-        if usable:
-            signing = usable[0]
-            signing.pop(_RETIRED_AT, None)
-            signing[_SIGNS_FROM] = min(_moment(signing, _SIGNS_FROM), now).isoformat()
-        else:
-            signing = {**_new_key(), _SIGNS_FROM: now.isoformat()}
-            others = [signing, *others]
-        _replace(path, others)
-    return str(signing["kid"])
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """A lock on `folder`, for which other processes that change keys there wait."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, keys: list[dict[str, Any]]) -> None:
-    owner = path.stat()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)  # root may rotate what another user reads
-            json.dump({"keys": keys}, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _new_key() -> dict[str, Any]:
-    key = ECKey.generate_key(_CURVE, parameters={"use": "sig", "alg": ALGORITHM}, auto_kid=True)
-    return dict(key.as_dict(private=True))
-
-
 def _load(path: Path) -> _Loaded:
     try:
         stamp = _stamp(path)
@@ -250,38 +162,40 @@ def _load(path: Path) -> _Loaded:
     keys = [
         _TimedKey(
             _key(member),
-            _moment(member, _SIGNS_FROM),
-            _moment(member, _RETIRED_AT) if _RETIRED_AT in member else None,
+            moment_of(member, SIGNS_FROM),
+            moment_of(member, RETIRED_AT) if RETIRED_AT in member else None,
         )
-        for member in _load_members(path)
+        for member in load_members(path)
     ]
     key_set = KeySet([timed.key for timed in keys])
     return _Loaded(stamp, keys, key_set, dict(key_set.as_dict(private=False)))
 
 
-def _load_members(path: Path) -> list[dict[str, Any]]:
+def load_members(path: Path) -> list[dict[str, Any]]:
     """The keys of the set as JSON; each can sign. Raises ValueError where one cannot, or there is none."""
     try:
         members = list(json.loads(path.read_text(encoding="utf-8"))["keys"])
         keys = [_key(member) for member in members]
         for member in members:
-            _ = _moment(member, _SIGNS_FROM), _moment(member, _RETIRED_AT)
+            _ = moment_of(member, SIGNS_FROM), moment_of(member, RETIRED_AT)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, JoseError) as error:
         raise ValueError(f"{path} is not a JWK Set: {type(error).__name__}") from error
     if not members:
         raise ValueError(f"{path} has no key")
-    if any(key.curve_name != _CURVE or not key.is_private or not key.kid for key in keys):
+    if any(key.curve_name != CURVE or not key.is_private or not key.kid for key in keys):
         raise ValueError(f"{path} must hold private P-256 keys with a kid")
     return members
 
 
 def _key(member: dict[str, Any]) -> ECKey:
-    return ECKey.import_key({name: value for name, value in member.items() if name not in _OUR_MEMBERS})
+    return ECKey.import_key(
+        {name: value for name, value in member.items() if name not in (SIGNS_FROM, RETIRED_AT)}
+    )
 
 
-def _moment(member: dict[str, Any], name: str) -> datetime:
+def moment_of(member: dict[str, Any], name: str) -> datetime:
     """The moment of `signs_from` or `retired_at`. Raises ValueError for one without a time zone."""
     if name not in member:
         return _NO_TIME
@@ -291,6 +205,6 @@ def _moment(member: dict[str, Any], name: str) -> datetime:
     return moment
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _stamp(path: Path) -> Stamp:
     status = path.stat()
     return status.st_mtime_ns, status.st_ino, status.st_size
