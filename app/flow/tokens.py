@@ -115,7 +115,7 @@ class TokenFlow:
         self.once.spend(caller.uses, now=now)
         token_hash = hash_secret(request.refresh_token)
         grant = self.ledger.find_refreshable(
-            token_hash, client.client_id, idle=self.refresh_token_idle, now=self.clock()
+            token_hash, client.client_id, idle=self.refresh_token_idle, now=now
         )
         if grant is None:
             raise _invalid_grant(INVALID_REFRESH_TOKEN)
