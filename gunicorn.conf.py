@@ -24,8 +24,6 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 LARGEST_PORT = 65_535
-# EX_CONFIG of sysexits.h, as in wsgi.py: systemd does not start the service again (deploy/accord.service).
-FAULTY_CONFIGURATION = 78
 SD_LISTEN_FDS_START = 3  # sd_listen_fds(3): the first socket that systemd passes
 _ADDRESS = re.compile(r"unix:.+|fd://[0-9]+|.*:([0-9]{1,5})", re.ASCII)
 _faults: list[str] = []
@@ -246,4 +244,4 @@ if _faults:
     if Path("wsgi.py").exists():
         sys.path.insert(0, chdir)
         import wsgi  # noqa: F401  # which ends this, where it has something to say
-    raise SystemExit(FAULTY_CONFIGURATION)
+    raise SystemExit(os.EX_CONFIG)  # after which systemd does not restart (deploy/accord.service)

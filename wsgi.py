@@ -1,6 +1,7 @@
 """The WSGI application for gunicorn: `gunicorn wsgi:app`. With a faulty configuration nothing starts."""
 
 import logging
+import os
 
 from click import get_current_context
 from flask.cli import NoAppException
@@ -11,9 +12,6 @@ from app.logs import fault_line
 from app.settings import ConfigurationError, Settings
 from app.startup import faults_in_files_and_stores, require_suitable_stores
 from app.web.text.template_filters import load_templates
-
-FAULTY_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h: a supervisor need not start the server again, since that cannot help."""
 
 logging.captureWarnings(capture=True)  # Python would print its warnings as plain text, not as JSON
 try:
@@ -27,7 +25,7 @@ except ConfigurationError as error:
         raise NoAppException("\n".join(["not configured", *faults])) from None
     for fault in faults:
         OUTPUT.write(fault_line(fault))
-    raise SystemExit(FAULTY_CONFIGURATION) from None
+    raise SystemExit(os.EX_CONFIG) from None  # after which systemd does not restart (deploy/accord.service)
 
 load_templates(app)
 if not get_current_context(silent=True):

@@ -1,5 +1,6 @@
 """`flask notices deliver`: sends notices to recipients and banks, as a service beside the web server."""
 
+import os
 import signal
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,8 +21,6 @@ from app.settings import ConfigurationError, Settings
 from app.startup import Parts, open_parts
 from app.stores.ledger.deliveries import DeliveryStore
 from app.stores.ledger.notices import NoticeStore
-
-_FAULTY_CONFIGURATION = 78  # EX_CONFIG of sysexits.h, as in wsgi.py: a restart cannot help
 
 _log = structlog.get_logger()
 
@@ -56,7 +55,8 @@ def deliver(address: tuple[str, int] | None) -> None:
     except ConfigurationError as error:
         for fault in str(error).splitlines():
             OUTPUT.write(fault_line(fault))
-        raise SystemExit(_FAULTY_CONFIGURATION) from None
+        # After this code systemd does not restart (deploy/accord-notices.service).
+        raise SystemExit(os.EX_CONFIG) from None
     deliverer = Deliverer(
         DeliveryStore(parts.ledger.database),
         parts.keys,
