@@ -31,10 +31,10 @@ from app.domain.tokens import (
     narrowed_scope,
 )
 from app.flow.events import log_administered, log_event
-from app.stores.signing_keys import SigningKeys
 from app.stores.ledger.ledger import Ledger, NotRedeemable, Redeemed, Replayed
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.once import OnceStore
+from app.stores.signing_keys import SigningKeys
 from app.stores.unavailable import StoreUnavailable
 
 INVALID_CODE = "The code is unknown, expired or used, or was issued to somebody else"
@@ -152,7 +152,6 @@ class TokenFlow:
 
     def _signed(self, claims: Mapping[str, Any], caller: Caller) -> str:
         """An access token that is bound to the caller's key, if it has proven one."""
-        caller.require_key_for_profile()
         return self.keys.sign(bound_to(caller.jkt, claims))
 
     def _expect_retry(self, record: AuthorizationCode, now: datetime) -> None:

@@ -36,7 +36,7 @@ def token() -> Response:
 
 def _issue(params: Params) -> TokenResponse:
     caller = with_proof(read_caller(params))
-    caller.require_key_for_profile()
+    caller.require_key_for_profile()  # before the code is spent: with a proof it works afterwards
     limit_tokens_of(caller.client.client_id)
     token_request = validate_token_request(params)
     match token_request:
