@@ -5,7 +5,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.domain.consent import GrantStatus
 from app.domain.history import Actor
 from app.domain.registry import SandboxTrouble
 from app.registration.file import read_registry
@@ -37,9 +36,8 @@ class DemoBanks:
         """
         with suppress(StoreUnavailable):
             for provider_id, subject in self._customers:
-                for connection in self._connections.of_customer(provider_id, subject):
-                    is_due = now >= connection.grant.approved_at + ENDED_AFTER
-                    if is_due and connection.status_at(now) is GrantStatus.ACTIVE:
+                for connection in self._connections.active_of(provider_id, subject, now=now):
+                    if now >= connection.grant.approved_at + ENDED_AFTER:
                         consent_id = connection.grant.consent_id
                         self._connections.withdraw(consent_id, None, actor=Actor.OPERATOR, now=now)
 

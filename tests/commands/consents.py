@@ -16,5 +16,5 @@ GROUPS = {"connections": connections, "ledger": ledger_commands, "sessions": ses
 
 
 def consent_of(app: Flask) -> str:
-    (connection,) = services_of(app).connections.of_client("dc-budget")
+    (connection,) = services_of(app).connections.of(client_id="dc-budget")
     return connection.grant.consent_id

@@ -31,7 +31,7 @@ def test_of_a_connection_that_is_used_its_last_use_is_said_and_not_each_of_them(
     operate: Operate, app: Flask, customer: BrowserCustomer, tokens: dict[str, str]
 ) -> None:
     customer.refresh(tokens["refresh_token"])
-    (connection,) = services_of(app).connections.of_client("dc-budget")
+    (connection,) = services_of(app).connections.of(client_id="dc-budget")
     assert connection.last_used_at is not None
     shown = operate("ledger", "show", consent_of(app)).stdout
     assert f"\nlast used: {connection.last_used_at.isoformat()}\n" in shown

@@ -136,14 +136,6 @@ class ConnectionStore:
             found = self._find_all(portion_of(names, is_first=False), **values, **later)
             yield from found
 
-    def of_customer(self, provider_id: str, subject: str) -> list[Connection]:
-        """Every connection of one customer of one provider, the newest first."""
-        return list(self.of(provider_id=provider_id, subject=subject))
-
-    def of_client(self, client_id: str) -> list[Connection]:
-        """Every connection of one recipient, the newest first."""
-        return list(self.of(client_id=client_id))
-
     def page_of_client(
         self, client_id: str, *, most: int, older_than: Connection | None = None
     ) -> list[Connection]:

@@ -116,12 +116,14 @@ ASKED: dict[str, Ask] = {
         "consent-1"
     ),
     "what its page says of its past": lambda ledger: connections(ledger).history_without_use("consent-1"),
-    "its customer's connections": lambda ledger: connections(ledger).of_customer("1000", "s-1"),
+    "its customer's connections": lambda ledger: list(
+        connections(ledger).of(provider_id="1000", subject="s-1")
+    ),
     "what its customer shares": lambda ledger: connections(ledger).active_of("1000", "s-1", now=NOON),
     "what its customer no longer shares": lambda ledger: connections(ledger).ended_of(
         "1000", "s-1", now=LATER, most=20
     ),
-    "its recipient's connections": lambda ledger: connections(ledger).of_client("dc-budget"),
+    "its recipient's connections": lambda ledger: list(connections(ledger).of(client_id="dc-budget")),
     "its answer": lambda ledger: ledger.find_consent("consent-1"),
     "its grant, for its token": lambda ledger: ledger.find_refreshable(
         TOKEN, "dc-budget", idle=timedelta(days=400), now=LATER

@@ -123,19 +123,19 @@ def test_a_customer_sees_their_own_connections_the_newest_first(
         connect(ledger, number, at=NOON + number * SECOND, client_id=client_id)
     connect(ledger, 5, subject="maple-0002")
     connect(ledger, 6, provider_id="2000")
-    mine = connections.of_customer("1000", "maple-0001")
+    mine = list(connections.of(provider_id="1000", subject="maple-0001"))
     assert [one.grant.consent_id for one in mine] == ["consent-4", "consent-3", "consent-2", "consent-1"]
     now = NOON + 9 * SECOND
     assert [one.status_at(now) for one in mine] == [*[GrantStatus.ACTIVE] * 3, GrantStatus.REVOKED]
-    assert connections.of_customer("1000", "nobody") == []
-    assert connections.of_customer("9000", "maple-0001") == []
+    assert list(connections.of(provider_id="1000", subject="nobody")) == []
+    assert list(connections.of(provider_id="9000", subject="maple-0001")) == []
 
 
 def test_a_recipient_has_every_connection_of_its_own(ledger: Ledger, connections: ConnectionStore) -> None:
     connect(ledger, 1, subject="maple-0001")
     connect(ledger, 2, subject="maple-0002", at=NOON + SECOND)
     connect(ledger, 3, client_id="dc-loans")
-    found = connections.of_client("dc-budget")
+    found = connections.of(client_id="dc-budget")
     assert [one.grant.consent_id for one in found] == ["consent-2", "consent-1"]
 
 
@@ -149,7 +149,7 @@ def test_however_many_have_ended_since_what_is_shared_is_found(
     now = NOON + timedelta(hours=1)
     shared = connections.active_of("1000", "maple-0001", now=now)
     assert [one.grant.consent_id for one in shared] == [f"consent-{many}", "consent-0"]
-    assert len(connections.of_customer("1000", "maple-0001")) == many + 1
+    assert len(list(connections.of(provider_id="1000", subject="maple-0001"))) == many + 1
     page = connections.ended_of("1000", "maple-0001", now=now, most=3)
     assert [one.grant.consent_id for one in page] == [f"consent-{many - number}" for number in (1, 2, 3)]
     last = connections.ended_of(
@@ -535,12 +535,12 @@ def test_every_method_says_so(open_ledger: Callable[[str], Ledger], tmp_path: An
     connections = ConnectionStore(open_ledger(f"sqlite:///{tmp_path}/no-such-folder/x").database)
     for call in (
         lambda: connections.find_connection("consent-1"),
-        lambda: connections.of_customer("1000", "maple-0001"),
+        lambda: list(connections.of(provider_id="1000", subject="maple-0001")),
         lambda: connections.active_of("1000", "maple-0001", now=NOON),
         lambda: connections.ended_of("1000", "maple-0001", now=NOON, most=20),
         lambda: connections.standing(client_id="dc-budget"),
         lambda: connections.end_all(["consent-1"], operator="Robin", note="why", now=NOON),
-        lambda: connections.of_client("dc-budget"),
+        lambda: list(connections.of(client_id="dc-budget")),
         lambda: connections.history("consent-1"),
         lambda: connections.record_expired(now=NOON),
         lambda: withdraw(connections),

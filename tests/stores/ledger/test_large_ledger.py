@@ -62,8 +62,8 @@ def remind(ledger: Ledger, client_id: str, *, at: datetime, expected: int) -> No
 
 
 ASKED: dict[str, Ask] = {
-    "a customer's connections": lambda ledger: ConnectionStore(ledger.database).of_customer(
-        "1000", subject_of(7)
+    "a customer's connections": lambda ledger: list(
+        ConnectionStore(ledger.database).of(provider_id="1000", subject=subject_of(7))
     ),
     "what a customer shares": lambda ledger: ConnectionStore(ledger.database).active_of(
         "1000", subject_of(7), now=NOON
@@ -76,7 +76,9 @@ ASKED: dict[str, Ask] = {
     ),
     "a consent": lambda ledger: ledger.find_consent("consent-1"),
     "what happened to a consent": lambda ledger: ConnectionStore(ledger.database).history("consent-1"),
-    "a recipient's connections": lambda ledger: ConnectionStore(ledger.database).of_client("dc-loans"),
+    "a recipient's connections": lambda ledger: list(
+        ConnectionStore(ledger.database).of(client_id="dc-loans")
+    ),
     "what has run out": lambda ledger: ConnectionStore(ledger.database).record_expired(now=LATER),
     "who is still to be reminded": lambda ledger: remind(ledger, "dc-budget", at=NEAR_THE_END, expected=5),
     "who of another recipient is": lambda ledger: remind(ledger, "dc-loans", at=NEAR_THE_END, expected=0),
@@ -108,7 +110,8 @@ def test_reading_a_whole_table_would_be_noticed(large_ledger: str) -> None:
 
 def test_each_customer_of_the_large_ledger_has_one_connection_in_force(large_ledger: str) -> None:
     ledger = Ledger(large_ledger, timeout=timedelta(seconds=10))
-    connections = ConnectionStore(ledger.database).of_customer("1000", subject_of(GRANTS // CONNECTIONS - 1))
+    subject = subject_of(GRANTS // CONNECTIONS - 1)
+    connections = list(ConnectionStore(ledger.database).of(provider_id="1000", subject=subject))
     ledger.close()
     assert len(connections) == CONNECTIONS
     assert [one.grant.ended_at is None for one in connections].count(True) == 1
