@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import structlog
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -28,11 +27,10 @@ from app.web.connections.receipt import ShownConnection, receipt
 from app.web.connections.stopping import find_stopping
 from app.web.current import browser, customers, services
 from app.web.edge import language, problems
+from app.web.edge.errors import log_store_unavailable
 from app.web.edge.headers import bind_parties
 
 bp = Blueprint("connections", __name__)
-
-_log = structlog.get_logger()
 
 
 @bp.get("/connections")
@@ -85,7 +83,7 @@ def stop(consent_id: str) -> BaseResponse:
             now = services().clock()
             withdraw(services().connections, consent_id, stopping.part, actor=Actor.CUSTOMER, now=now)
     except StoreUnavailable as error:
-        _log.error("store_unavailable", store=str(error), outcome="503")
+        log_store_unavailable(error, outcome="503")
         raise problems.not_stopped(consent_id) from error
     # The anchor moves the focus to the sentence that says that sharing has stopped.
     said_at = "stopped" if stopping or not shown.is_active else None

@@ -22,6 +22,7 @@ from app.stores.unavailable import StoreUnavailable
 from app.web.consent.open_request import OpenRequest
 from app.web.current import browser, services
 from app.web.edge import language, problems
+from app.web.edge.errors import log_store_unavailable
 from app.web.edge.headers import bind_parties, set_correlation_id
 from app.web.edge.limits import limit_address, limit_requests_for
 
@@ -108,7 +109,7 @@ def _begin(asked: AuthorizationRequest, pushed_id: str | None) -> PendingRequest
         pending = services().flow.begin(asked, session.browser_id, pushed_id=pushed_id)
         pending = session.save_with_request(pending)
     except StoreUnavailable as error:
-        _log.error("store_unavailable", store=str(error), outcome="temporarily_unavailable")
+        log_store_unavailable(error, outcome="temporarily_unavailable")
         raise OAuthError(
             ErrorCode.TEMPORARILY_UNAVAILABLE, "Try again in a moment", asked.return_to
         ) from error

@@ -105,8 +105,13 @@ def _show_problem(problem: Problem) -> Response:
 
 def unavailable_response(error: StoreUnavailable, description: str = _LATER) -> Response:
     """Answers 503. `description` is for machines; the reason of the failure is only in the log."""
-    _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome="503")
+    log_store_unavailable(error, outcome="503")
     return _unavailable(description)
+
+
+def log_store_unavailable(error: StoreUnavailable, *, outcome: str) -> None:
+    """Logs which store failed and why; `outcome` is how the request is answered."""
+    _log.error("store_unavailable", store=str(error), endpoint=request.endpoint, outcome=outcome)
 
 
 def not_found_response(description: str) -> Response:
