@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
-from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -54,7 +53,7 @@ from app.web.connections import complaints
 from app.web.connections import views as connections
 from app.web.consent import accounts, authorize, consent_form, decision
 from app.web.current import EXTENSION, Services
-from app.web.edge import assets, errors, headers, http_metrics, http_tracing, language, pseudo_locale
+from app.web.edge import assets, errors, headers, http_metrics, http_tracing, pseudo_locale
 from app.web.edge.concurrency import limit_concurrency
 from app.web.edge.middleware import accept_any_host, limit_chunked_bodies, normalize, trust_proxies
 from app.web.edge.session_cookie import RedisSessionInterface
@@ -69,7 +68,7 @@ from app.web.machines import (
     wellknown,
 )
 from app.web.sign_in import views as sign_in
-from app.web.text import template_filters
+from app.web.text import catalogues, template_filters
 from app.web.text.catalogues import Catalogues, LiveCatalogues, PublishedCatalogues
 from app.web.text.form_cache import FormCache
 
@@ -110,13 +109,8 @@ def create_app(
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    babel = Babel(
-        app,
-        default_timezone=settings.time_zone,
-        locale_selector=language.current_locale,
-    )
-    catalogues = (LiveCatalogues if settings.is_development else PublishedCatalogues)(translations)
-    babel.domain_instance = catalogues
+    texts = (LiveCatalogues if settings.is_development else PublishedCatalogues)(translations)
+    catalogues.init_app(app, texts, time_zone=settings.time_zone)
     parts = open_parts(settings, registry)
     if settings.traces_endpoint is not None:
         _start_tracing(app, settings.traces_endpoint)
@@ -133,7 +127,7 @@ def create_app(
             provider.colour: theme_css(provider.colour) for provider in parts.registry.providers.values()
         },
     )
-    services = _make_services(settings, parts, clock, catalogues, files)
+    services = _make_services(settings, parts, clock, texts, files)
     app.extensions[EXTENSION] = services
     app.session_interface = RedisSessionInterface(
         # A customer who reads the form sends nothing that would keep the session alive: a session lasts at
@@ -214,7 +208,7 @@ def _make_services(
     settings: Settings,
     parts: Parts,
     clock: Callable[[], datetime],
-    catalogues: Catalogues,
+    texts: Catalogues,
     files: assets.Assets,
 ) -> Services:
     registry, keys, client, ledger = parts.registry, parts.keys, parts.redis, parts.ledger
@@ -277,7 +271,7 @@ def _make_services(
         ),
         connections=connections,
         evidence=EvidenceStore(ledger.database),
-        catalogues=catalogues,
+        catalogues=texts,
         assets=files,
         form_cache=FormCache(),
         attempts=attempts,

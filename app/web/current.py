@@ -1,9 +1,11 @@
 """Typed access to what `create_app` made, and to the state of the request that is being served.
 
-Flask keeps both in places without types, `app.extensions` and `g`; no other file of `app/web` looks there.
+Flask keeps them in places without types, `app.extensions`, `g` and `request_ctx`; no other file of `app/web`
+looks there. Flask documents `request_ctx` as internal: pyproject.toml bounds the version of Flask for it, and
+tests/test_private_names.py names it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -115,6 +117,12 @@ def services() -> Services:
 def browser() -> "BrowserSession":
     """This browser's session, which is loaded from Redis when something of it is first read."""
     return cast("BrowserSession", request_ctx.session)
+
+
+def allowed_methods() -> Collection[str] | None:
+    """The methods that the path of this request accepts; None for a request whose Host is not ours."""
+    adapter = request_ctx.url_adapter
+    return None if adapter is None else set(adapter.allowed_methods())
 
 
 def customers() -> list[Customer]:

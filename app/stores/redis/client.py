@@ -30,6 +30,7 @@ from app.stores.redis.redis_py import (
     Command,
     SingleAttemptRedis,
     count_in_use,
+    require_known_options,
 )
 from app.stores.unavailable import StoreUnavailable, UnsuitableStore, cause
 
@@ -56,8 +57,7 @@ def connect(url: str, *, timeout: timedelta) -> Redis:
         address = parse_address(url)
         _refuse_own_options(address)
         client = _make_client(address, timeout.total_seconds())
-        pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # connects to nothing; raises for an unknown option
+        require_known_options(client)
     except (ValueError, TypeError) as error:
         reason = "has an option that is not known" if isinstance(error, TypeError) else error
         raise ValueError(f"ACCORD_REDIS_URL {reason}") from error

@@ -1,8 +1,8 @@
 """What is used of redis-py beyond its documentation, above all to send each command once.
 
-These are `pack_commands`, `send_packed_command` and `read_response` of its connections, `response_callbacks`,
-`get_connection_count`, `key_slot` and `parse_url`. pyproject.toml bounds the version of redis-py for them,
-and tests/test_private_names.py names them.
+These are `pack_commands`, `send_packed_command` and `read_response` of its connections, `connection_kwargs`
+and `get_connection_count` of their pool, `response_callbacks`, `key_slot` and `parse_url`. pyproject.toml bounds
+the version of redis-py for them, and tests/test_private_names.py names them.
 """
 
 from collections.abc import Sequence
@@ -52,6 +52,12 @@ def _next_reply(connection: Any) -> Any:
         return connection.read_response()
     except redis.ResponseError as error:
         return error
+
+
+def require_known_options(client: redis.Redis) -> None:
+    """Raises TypeError or ValueError for an option that no connection has. It connects to nothing."""
+    pool = client.connection_pool
+    pool.connection_class(**pool.connection_kwargs)
 
 
 def count_in_use(client: redis.Redis) -> int:

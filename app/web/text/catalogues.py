@@ -14,7 +14,8 @@ from typing import Any
 
 import polib
 from babel.support import NullTranslations, Translations
-from flask_babel import Domain
+from flask import Flask
+from flask_babel import Babel, Domain
 
 from app.domain.language import Language
 from app.settings import ConfigurationError
@@ -117,6 +118,12 @@ class LiveCatalogues(Catalogues):
         changed = [file.look() for file in self._files.values()]
         if any(changed):
             self._version = _name_of(file.compiled for file in self._files.values() if file.compiled)
+
+
+def init_app(app: Flask, catalogues: Catalogues, *, time_zone: str) -> None:
+    """Makes `catalogues` the source of the texts of `app`, in the language of each request."""
+    babel = Babel(app, default_timezone=time_zone, locale_selector=language.current_locale)
+    babel.domain_instance = catalogues  # its documentation says that this can be read, not that it can be set
 
 
 class _LiveFile:

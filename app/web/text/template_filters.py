@@ -11,7 +11,6 @@ from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
 from babel.support import NullTranslations
 from flask import Flask, request, url_for
-from flask.globals import request_ctx
 from flask_babel import get_translations, gettext, to_user_timezone
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -98,8 +97,10 @@ def switch_url(chosen: Language, page_query: Mapping[str, str]) -> str:
 
 def _readable_path() -> str:
     """The path of this page; for a path that only accepts POST, that of the connections page."""
-    adapter = request_ctx.url_adapter
-    if request.method != "POST" or adapter is None or "GET" in adapter.allowed_methods():
+    if request.method != "POST":
+        return request.path
+    allowed = current.allowed_methods()
+    if allowed is None or "GET" in allowed:
         return request.path
     return url_for("connections.show_connections")
 
