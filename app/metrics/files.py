@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-_KINDS: Final = ("counter", "gauge_livesum", "histogram")  # the kinds of metrics in app/metrics.py
+_KINDS: Final = ("counter", "gauge_livesum", "histogram")  # the kinds of metrics in instruments.py
 _FIRST_SIZE: Final = 128 * 1024  # bytes: about eight hundred series
 _BYTES_PER_SERIES: Final = 256  # for the name and the labels of a series in JSON, and two numbers
 _HEAD: Final = struct.Struct("i")  # prometheus_client's header: how many bytes of a file are used
