@@ -45,6 +45,15 @@ NEVER = {
         "app.accounts",
         "app.registration",
     },
+    "app.metrics": {
+        "flask",
+        "app.stores",
+        "app.flow",
+        "app.web",
+        "app.accounts",
+        "app.registration",
+        "app.notices",
+    },
     "app.serving": {
         "flask",
         "app.stores",

@@ -11,6 +11,7 @@ SHORT = 40
 # What is tested through a neighbour, or through several rooms at once.
 ELSEWHERE = {
     "__init__.py": "test_settings.py",
+    "composition.py": "test_settings.py",
     "environment.py": "test_settings.py",
     "startup.py": "test_settings.py",
     "loaded.py": "test_metrics.py",

@@ -1,4 +1,4 @@
-"""Typed access to what `create_app` made, and to the state of the request that is being served.
+"""Typed access to what app/composition.py made, and to the state of the request that is being served.
 
 Flask keeps them in places without types, `app.extensions`, `g` and `request_ctx`; no other file of `app/web`
 looks there. Flask documents `request_ctx` as internal: pyproject.toml bounds the version of Flask for it, and
@@ -26,7 +26,6 @@ from app.recipient_keys import RecipientKeys
 from app.settings import Settings
 from app.sign_in import Customer, SignIn
 from app.sign_in.sandbox import SandboxSignIn
-from app.stores.signing_keys import SigningKeys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.evidence import EvidenceStore
 from app.stores.ledger.issuers import IssuerStore
@@ -35,6 +34,7 @@ from app.stores.redis.attempts import AttemptStore
 from app.stores.redis.once import OnceStore
 from app.stores.redis.rates import Rates
 from app.stores.redis.sign_ins import SignInStore
+from app.stores.signing_keys import SigningKeys
 
 if TYPE_CHECKING:  # these files import this one
     from contextlib import AbstractContextManager
@@ -53,7 +53,7 @@ EXTENSION = "accord"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that a view may call, made once by `create_app`."""
+    """Everything that a view may call, made once for each application."""
 
     settings: Settings
     registry: Registry
