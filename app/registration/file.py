@@ -7,9 +7,7 @@ import hashlib
 import tomllib
 from pathlib import Path
 
-from app.domain.registry import (
-    Registry,
-)
+from app.domain.registry import Registry
 from app.registration.contradictions import contradictions, demo_faults
 from app.registration.entries import parse_entries
 from app.registration.locations import describe_location, line_of

@@ -23,6 +23,7 @@ from app.domain.addresses import (
 )
 from app.domain.clusters import DataCluster
 from app.domain.display_text import printable_line
+from app.domain.language import Bilingual
 from app.domain.notice_registration import FOR_BANKS, FOR_RECIPIENTS, NoticeType
 from app.environment import PREFIX
 from app.registration.branding import readable_logo
@@ -197,3 +198,23 @@ ScopeWord = Annotated[str, Field(pattern=_SCOPE_WORD)]
 Variable = Annotated[str, Field(pattern=_VARIABLE), AfterValidator(_no_setting)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 SecretHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Names(Entry):
+    """A name in every language."""
+
+    en: Name
+    fr: Name
+
+    def bilingual(self) -> Bilingual:
+        return Bilingual(self.en, self.fr)
+
+
+class Addresses(Entry):
+    """An address for every language."""
+
+    en: HttpsAddress
+    fr: HttpsAddress
+
+    def bilingual(self) -> Bilingual:
+        return Bilingual(self.en, self.fr)
