@@ -60,8 +60,8 @@ class RecipientKeys:
     def find(self, client_id: str, kid: str | None, algorithm: str) -> PublicKey:
         """The client's key with this `kid`, or its only one for `algorithm` where the signature names none.
 
-        Where there is none, the answer is a key that has never signed anything, so that the time tells nobody
-        who is registered, and how.
+        Where there is none, it returns a dummy key: the time of the verification then tells nobody which
+        clients are registered, and with which keys.
         """
         client = self._registry.find_client(client_id)
         if client is None:
@@ -147,7 +147,7 @@ def _nobodys(algorithm: str) -> PublicKey:
 
 
 def _keys_of_nobody() -> tuple[PublicJwk, ...]:
-    """A key of each kind whose private half nobody has: two are thrown away here, and one never was."""
+    """A key of each kind whose private half nobody has: two are discarded here, and one never existed."""
     odd = bytearray(hashlib.shake_256(b"nobody").digest(256))
     odd[0] |= 0x80
     odd[-1] |= 1

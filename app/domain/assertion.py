@@ -18,23 +18,25 @@ _LATE_CLOCK: Final = 10  # seconds by which our own clock may be ahead when an a
 
 @dataclass(frozen=True, slots=True)
 class ClientAssertion:
-    """What a client sends instead of a secret (RFC 7521 4.2). `client_id` is None where it is left out."""
+    """What a client sends instead of a secret (RFC 7521 4.2). `client_id` is optional."""
 
     client_id: str | None
     assertion: str
 
 
 FindKey = Callable[[str, str | None, str], PublicKey]
-"""The key of a client (its client_id) with this `kid` for this algorithm; a key that has signed nothing where
-there is none, so that both cases take the same time.
+"""Finds the key of a client (its client_id) with this `kid` for this algorithm.
+
+Where the client or the key is unknown it returns a dummy key, whose private half does not exist, so that the
+verification takes equal time.
 """
 
 
 def check_assertion(sent: ClientAssertion, *, issuer: str, find_key: FindKey, now: datetime) -> SingleUse:
     """The use of a good assertion, whose `names` are the client_id and the `jti`. Raises JwtRefused.
 
-    The caller must still see to it that the use is the first one. `jku`, `jwk` and `x5u` are not looked at:
-    keys are those that were registered.
+    The caller must still check that this is the first use. `jku`, `jwk` and `x5u` are ignored: only
+    registered keys count.
     """
     jwt = parse_jwt(sent.assertion)
     client_id = _client_of(jwt, sent.client_id)
@@ -55,7 +57,7 @@ def check_assertion(sent: ClientAssertion, *, issuer: str, find_key: FindKey, no
 
 
 def find_asserted_client(assertion: str) -> str | None:
-    """The client that an assertion says it is of, unverified: for the log, if it is registered."""
+    """The client that an assertion names, without verification: for the log, if that client is registered."""
     try:
         return _client_of(parse_jwt(assertion), None)
     except JwtRefused:

@@ -158,9 +158,9 @@ class ConsentGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingConsent:
-    """The connection in force that an approval would replace, and what was asked when it was approved.
+    """The connection in force that an approval would replace, and the request that led to it.
 
-    `agreement_hash` is None for what was approved before agreements were recorded.
+    `agreement_hash` is None for a connection that was approved before agreements were recorded.
     """
 
     grant: ConsentGrant
@@ -173,7 +173,8 @@ class StandingConsent:
 class ShownConsent:
     """A consent form as it was shown: its text, and the grant in force that an approval would replace.
 
-    `keeps` is what an approval keeps, where the page has no boxes because nothing new is asked.
+    `keeps` is the scope of an approval on a page without boxes, which only renews; None for a page that has
+    boxes.
     """
 
     screen: Screen
@@ -206,7 +207,8 @@ def make_decision(
 ) -> ConsentDecision:
     """The decision for the customer's `answer`. Of the `checked` clusters only the optional ones count.
 
-    Nothing is granted of which no chosen account has any data; without `accounts`, it is for all of them.
+    A cluster for which none of the chosen `accounts` has data is not granted. Without `accounts` the consent
+    is for all accounts.
     """
     request = pending.request
     if answer is Answer.DENY:

@@ -1,4 +1,4 @@
-"""What is left of a consent when a part of it is taken back."""
+"""Narrows a consent: what is left of it when the customer withdraws a part."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from app.domain.resources import clusters_by_account, group_accounts
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What is taken back: `clusters` of every account and of the customer, and `accounts` by their ids."""
+    """What is withdrawn: `clusters`, for every account and the customer, and `accounts`, by their ids."""
 
     clusters: Scope = frozenset()
     accounts: frozenset[str] = frozenset()
@@ -18,8 +18,9 @@ class Withdrawn:
 def narrowed_by(grant: ConsentGrant, withdrawn: Withdrawn) -> ConsentGrant | None:
     """`grant` without what was `withdrawn`; None where nothing is left, so that the consent ends.
 
-    Nothing is left without ACCOUNT_BASIC, which every scope needs, and none without an account: it has no
-    other place. A grant from before accounts were chosen is for every account, so that none can be taken out.
+    The consent ends when ACCOUNT_BASIC is withdrawn, because every scope requires it, or with its last
+    account, because ACCOUNT_BASIC must be about an account. A grant that names no accounts is for every
+    account, so no account can be taken out of it.
     """
     left = grant.granted_scope - withdrawn.clusters
     if DataCluster.ACCOUNT_BASIC not in left:

@@ -1,4 +1,4 @@
-"""What of which account a consent is for: groups of accounts of which the same clusters are shared."""
+"""The resources of a consent: groups of accounts, with the clusters that are shared of each group."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ _INVESTMENTS: Scope = frozenset({DataCluster.INVESTMENTS})
 class AccountGroup:
     """Accounts, by their ids, of which the same `clusters` are shared.
 
-    Raises ValueError for no account, for one that is named twice, for clusters that are not about accounts,
-    and where ACCOUNT_BASIC is missing, since no data says without it which account they are about.
+    ACCOUNT_BASIC is required: it identifies the account. Raises ValueError without it, for clusters that are
+    not about accounts, for no account, and for an account that is named twice.
     """
 
     clusters: Scope
@@ -31,7 +31,7 @@ Resources = tuple[AccountGroup, ...]
 
 
 def granted_resources(granted_scope: Scope, accounts: ChosenAccounts) -> Resources:
-    """What is shared of each chosen account: all of `granted_scope` that there is of an account like it."""
+    """The chosen accounts with what is shared of each: INVESTMENTS only of accounts that have investments."""
     of_each = granted_scope & ACCOUNT_LEVEL
     return group_accounts(
         {

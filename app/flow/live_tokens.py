@@ -1,6 +1,6 @@
-"""What becomes of a token that is presented: whether it works, what it tells, and how it ends.
+"""Checks, introspects and revokes tokens that a caller presents.
 
-Whether a token still works is decided by the ledger every time.
+The ledger decides at each call whether a token still works.
 """
 
 from collections.abc import Callable

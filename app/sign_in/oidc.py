@@ -247,9 +247,9 @@ def tokens_in(answer: HttpAnswer) -> Mapping[str, Any]:
 
 
 def bearer_token(tokens: Mapping[str, Any]) -> str | None:
-    """The access token in a token endpoint's answer; None without one that is to be sent as it is.
+    """The bearer token in a token endpoint's answer; None for a token of another type, or without a token.
 
-    Other types than Bearer must not be used by who does not know them (RFC 6749 7.1).
+    A client must not use a token whose type it does not support (RFC 6749 7.1).
     """
     token, kind = tokens.get("access_token"), tokens.get("token_type")
     is_bearer = isinstance(kind, str) and kind.lower() == "bearer"

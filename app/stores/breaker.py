@@ -1,4 +1,4 @@
-"""Circuit breaker: keeps threads from waiting, one after the other, for a store that no longer answers."""
+"""Circuit breaker: while a store does not answer, calls fail at once instead of holding a thread each."""
 
 import time
 from datetime import timedelta
@@ -10,8 +10,8 @@ from app.stores.unavailable import StoreUnavailable
 PROBE_WAIT_SECONDS = 0.05
 """How long a call waits, while the breaker is open, for the one that probes the store.
 
-A store that is back answers within a few milliseconds, so those who come meanwhile are served, too. A page
-that has to fail is late by this much, which nobody notices.
+A store that is back answers within a few milliseconds, so that the waiting calls succeed. Where it is not
+back, they fail this much later, which nobody notices.
 """
 
 
@@ -30,7 +30,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the last call ended without an answer, so that the next one is a probe."""
+        """Whether the store has stopped answering, so that the next call is a probe."""
         return self._is_open
 
     def guard(self) -> "_Guard":
@@ -48,8 +48,8 @@ class Breaker:
     def end(self, *, has_failed: bool, seconds: float, was_probe: bool) -> None:
         """Opens or closes the breaker after a call; a probe lets the next one probe.
 
-        A failure at once is an answer too, since nobody has waited for it. So is an error by which the store
-        itself gave up: `has_failed` is False then.
+        A call that fails fast leaves the breaker closed: no thread was held. So does an error with which the
+        store itself ended a slow statement, for which `has_failed` is False.
         """
         self._is_open = has_failed and seconds >= self._slow
         if was_probe:

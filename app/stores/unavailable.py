@@ -31,7 +31,7 @@ class StoreUnavailable(Exception):
 
 
 class UnsuitableStore(StoreUnavailable):
-    """A store that answers and will never do, such as one that is too old. The text says what is wrong."""
+    """A store that answers but is unsupported, such as a version that is too old. The text says why."""
 
 
 def cause(error: BaseException) -> str:

@@ -103,5 +103,5 @@ def use_token(connection: DatabaseConnection, token_hash: str, *, now: datetime)
 
 
 def revoking(grant: ConsentGrant, now: datetime) -> list[Change]:
-    """What revokes every live token of a grant; nothing where it was not redeemed, as it has none before."""
+    """The statement that revokes every live token of a grant; none before its redemption, when no token exists."""
     return [] if grant.redeemed_at is None else [(_REVOKE_ALL, {"of_consent": grant.consent_id, "at": now})]

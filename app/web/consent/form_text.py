@@ -16,7 +16,7 @@ from app.web.text.wording import ClusterSection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the customer shares with the recipient already, until when."""
+    """The scope that the connection in force shares, and its end date as text."""
 
     scope: Scope
     until: str
