@@ -128,7 +128,7 @@ def end_connections(
 
 
 def _events_asked(registry: Path | None) -> EventsAsked:
-    """What each receiver is told of. A faulty registration file hinders nobody in ending a connection."""
+    """The events of which each receiver is told. A faulty registration file does not prevent an ending."""
     try:
         return events_asked(registry)
     except click.ClickException as error:

@@ -71,7 +71,7 @@ def expire(url: str, registry: Path | None, renewal_days: int) -> None:
 
 
 def _remind(database: Database, known: Registry, now: datetime, before: timedelta) -> None:
-    """Says nothing where no recipient has asked."""
+    """Reminds the recipients that have asked for it; prints a line for each of them."""
     store = RenewalStore(database, known.events_asked)
     for client_id in sorted(known.clients):
         if NoticeType.RENEWAL_DUE not in known.events_asked(client_id):

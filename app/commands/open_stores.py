@@ -55,7 +55,7 @@ def registry_option(command: Command) -> Command:
 
 
 def registry_or_none(registry: Path | None) -> Registry | None:
-    """Who is registered; None without a registration file. Raises ClickException."""
+    """The registry; None without a registration file. Raises ClickException."""
     try:
         return None if registry is None else read_registry(registry, allow_demo=True)
     except RegistryError as error:
@@ -63,7 +63,7 @@ def registry_or_none(registry: Path | None) -> Registry | None:
 
 
 def events_asked(registry: Path | None) -> EventsAsked:
-    """What each recipient is told of; without a registration file, as by default. Raises ClickException."""
+    """The events of which receivers are told; the defaults without a registration. Raises ClickException."""
     known = registry_or_none(registry)
     return asked_by_default if known is None else known.events_asked
 

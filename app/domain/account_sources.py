@@ -8,16 +8,16 @@ from app.domain.accounts import AccountCategory
 from app.domain.addresses import fault_in_bank_address
 
 SUBJECT = "{subject}"
-"""What a registered address has in the place of the customer's `sub`: one whole segment of its path."""
+"""The placeholder for the customer's `sub` in a registered address: one whole segment of its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxSource:
-    """The test customers of the registration have their accounts there. Production refuses it."""
+    """The accounts are those that the registration gives test customers. Production refuses this source."""
 
 
 class ClaimPlace(StrEnum):
-    """Where a bank's OpenID Connect server says a claim (OpenID Connect Core 1.0, 2 and 5.3)."""
+    """Where a bank's OpenID Connect server puts a claim (OpenID Connect Core 1.0, 2 and 5.3)."""
 
     ID_TOKEN = "id_token"  # noqa: S105  # a name, and no password
     USERINFO = "userinfo"

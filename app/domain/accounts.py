@@ -42,7 +42,7 @@ class Unshareable(StrEnum):
     PENDING_OPEN = "PENDING_OPEN"
     RESTRICTED = "RESTRICTED"
     JOINT_APPROVAL = "JOINT_APPROVAL"  # the other owners must first allow it
-    NO_RIGHTS = "NO_RIGHTS"  # this customer may use the account, and not decide about sharing it
+    NO_RIGHTS = "NO_RIGHTS"  # the customer may use the account, but may not decide about sharing it
     TYPE_NOT_SHARED = "TYPE_NOT_SHARED"
     OTHER = "OTHER"
 
@@ -84,9 +84,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountList:
-    """What one bank said of one customer's accounts, in the bank's order; no `account_id` occurs twice.
+    """The list that a bank gave of one customer's accounts, in the bank's order.
 
-    `left_out` counts the entries of the bank that could not be understood.
+    No `account_id` occurs twice. `left_out` counts the bank's entries that could not be understood.
     """
 
     accounts: tuple[Account, ...]
@@ -118,7 +118,7 @@ class AccountList:
 
     @property
     def list_hash(self) -> str:
-        """The hash of all that is shown of it: the same positions then mean the same accounts."""
+        """The hash of all that a page shows: with equal hashes, positions mean the same accounts."""
         return hash_of(self.accounts)
 
     def is_fresh_at(self, now: datetime) -> bool:

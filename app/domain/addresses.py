@@ -1,4 +1,4 @@
-"""The rules for registered addresses: redirect URIs, issuers, and what nobody on the network can read."""
+"""The rules for registered addresses: redirect URIs, issuers, and which addresses the network cannot read."""
 
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -43,7 +43,7 @@ def fault_in_issuer(issuer: str) -> str | None:
 
 
 def fault_in_bank_address(address: str) -> str | None:
-    """The reason why nothing personal can be asked for at `address`; None where it can.
+    """The reason why personal data cannot be requested at `address`; None where they can.
 
     Here, too, http is accepted on loopback.
     """

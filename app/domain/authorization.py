@@ -135,7 +135,7 @@ def check_redirect_uri(params: Params, client: Client) -> str:
 
 
 def check_may_come_unpushed(client: Client) -> None:
-    """FAPI 2.0 Security Profile 5.3.2.2-3: who has that profile pushes every request (RFC 9126 6)."""
+    """FAPI 2.0 Security Profile 5.3.2.2-3: a client with that profile pushes every request (RFC 9126 6)."""
     if client.is_fapi:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "This client must push its requests (RFC 9126)")
 

@@ -1,4 +1,4 @@
-"""Who calls an endpoint for machines, once its credentials are good, and what token it has presented."""
+"""The authenticated caller of an endpoint for machines, and the access token that it presents."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from app.domain.single_use import SingleUse
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated client. Before anything is done for it, all of its `uses` must be first ones.
+    """An authenticated client. Before anything is done for it, all of its `uses` must be spent.
 
     `jkt` is the thumbprint of the key that it has proven to hold (RFC 9449); None without a proof.
     """

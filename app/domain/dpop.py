@@ -54,7 +54,7 @@ def check_proof(
     """The proof in the `values` of the DPoP headers of one request (RFC 9449 4.3). Raises JwtRefused.
 
     `target` is the address of the endpoint as recipients know it. With an `access_token` the proof must be
-    for that token. The caller must still see to it that the use is the first one.
+    for that token. The caller must still check that this is the first use.
     """
     # Servers write several headers of one name as one value, with commas, of which a JWT has none.
     if len(values) != 1 or "," in values[0] or len(values[0]) > LONGEST_JWT:
@@ -86,7 +86,7 @@ def token_hash(access_token: str) -> str:
 
 
 def bound_to(jkt: str | None, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """`claims` of a token that works only with a proof of this key (RFC 9449 6.1); of any, without a key."""
+    """`claims` of a token that is bound to the key `jkt` (RFC 9449 6.1); unchanged where that is None."""
     return dict(claims) if jkt is None else {**claims, "cnf": {"jkt": jkt}}
 
 
@@ -130,7 +130,7 @@ def _key_in(jwt: Jwt, import_key: ImportKey) -> PublicKey:
 
 
 def _check_time(jwt: Jwt, now: datetime) -> float:
-    """The `iat` of a proof that was made lately; `nbf` and `exp` count where there are any."""
+    """Returns the `iat` of a recent proof. `nbf` and `exp` are optional, and checked where present."""
     issued_at, expires_at = seconds_in(jwt, "iat"), seconds_in(jwt, "exp")
     seconds = now.timestamp()
     if issued_at is None or not seconds - OLDEST_PROOF <= issued_at <= seconds + EARLIEST_CLOCK:

@@ -46,13 +46,13 @@ class Resource(TypedDict):
 
 
 class ConsentRequest(TypedDict):
-    """What was granted, in the member in which FDX has what is asked for."""
+    """The granted resources, in the member that FDX names after the request for them."""
 
     resources: list[Resource]
 
 
 class AuthorizationDetail(TypedDict):
-    """What a token is for (RFC 9396 2), in the type of FDX."""
+    """The authorization details of a token (RFC 9396 2), of the type that FDX defines."""
 
     type: str
     consentRequest: ConsentRequest
@@ -130,7 +130,7 @@ def consent_grant(
 
 
 def token_details(grant: ConsentGrant, scope: Scope, *, agreement: Agreement | None) -> TokenDetails:
-    """What a token with `scope` is for, which is of the clusters that are granted now."""
+    """The details of a token with `scope`, whose clusters are all granted now."""
     details: TokenDetails = {
         "fdxConsentId": grant.consent_id,
         "authorization_details": [

@@ -9,9 +9,9 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What can happen to a consent. When it is ended, a customer withdraws, and a client revokes.
+    """What can happen to a consent. A customer or an operator withdraws it, a recipient revokes it.
 
-    NOTIFIED is evidence: a recipient has got the notice of what ended or narrowed its consent.
+    NOTIFIED is evidence: the recipient has the notice of an event that ended or narrowed its consent.
     """
 
     ASKED = "asked"

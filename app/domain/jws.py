@@ -1,6 +1,6 @@
-"""A signed JWT of somebody else (RFC 7515, RFC 7519), taken apart and not yet believed.
+"""Parses a signed JWT of another party (RFC 7515, RFC 7519), whose signature is still to be verified.
 
-What its claims must say is the affair of `assertion` and `dpop`; keys are made in app/public_keys.py.
+The modules `assertion` and `dpop` check its claims; app/public_keys.py makes the keys.
 """
 
 import json

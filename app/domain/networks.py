@@ -1,7 +1,8 @@
-"""Which addresses on the network a recipient's host name may stand for: public ones, and those opened here.
+"""Decides to which IP addresses a recipient's host name may resolve: public ones, and those opened here.
 
-A recipient registers the name of a host, and its DNS says which machine that is. A name that stands for a
-machine of the bank's own network would have Accord ask that machine (OWASP: server-side request forgery).
+A recipient registers a host name, and its own DNS resolves it. Without this rule a name that resolves to a
+machine in the bank's network would make Accord send requests to that machine (OWASP: server-side request
+forgery).
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ def may_be_reached(address: str, opened: Iterable[Network] = ()) -> bool:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether everybody on the internet means the same one machine by `address` (IANA's registries)."""
+    """Whether `address` is one machine that the whole internet can reach, by IANA's registries."""
     address = _unmapped(address)
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
@@ -36,6 +37,6 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address ::ffff:0:0/96 is another way to write (RFC 4291 2.5.5.2)."""
+    """The IPv4 address in an IPv4-mapped IPv6 address, ::ffff:0:0/96 (RFC 4291 2.5.5.2); else `address`."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -48,7 +48,7 @@ def validate_pushed(
 ) -> AuthorizationRequest:
     """The validated request of an authenticated client. Raises OAuthError without a return address.
 
-    Whoever pushes asks for the same as at the authorization endpoint (RFC 9126 2.1), but nothing redirects.
+    The parameters are those of the authorization endpoint (RFC 9126 2.1), but no error is redirected.
     """
     check_form(params, PUSHED_PARAMETERS)
     if "request_uri" in params.values or "request" in params.values:

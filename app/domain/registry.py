@@ -240,15 +240,15 @@ class Registry:
         return self.providers.get(provider_id)
 
     def find_told_bank(self, server: ResourceServer) -> DataProvider | None:
-        """The bank that is told of its consents and whose API this is; None where there is none.
+        """The bank with registered notices whose API this is; None where there is none.
 
-        Of such a bank the registration has no two with one audience.
+        No two banks with registered notices have the same audience.
         """
         told = (provider for provider in self.providers.values() if provider.notices is not None)
         return next((provider for provider in told if provider.audience == server.audience), None)
 
     def events_asked(self, receiver: str) -> frozenset[NoticeType]:
-        """What this receiver is told of; a recipient also when it is not registered, or has said nothing."""
+        """The events of which this receiver is told. By default, a recipient has some and a bank has none."""
         provider_id = bank_of(receiver)
         party = self.clients.get(receiver) if provider_id is None else self.providers.get(provider_id)
         if party is not None and party.notices is not None:
@@ -256,7 +256,7 @@ class Registry:
         return ASKED_BY_DEFAULT if provider_id is None else frozenset()
 
     def receivers_with_address(self) -> list[str]:
-        """The receivers that have registered where they are sent notices, suspended recipients among them."""
+        """The receivers with a registered address for notices; suspended recipients are among them."""
         recipients = [name for name, client in self.clients.items() if client.notice_address is not None]
         banks = [receiver_of_bank(name) for name, bank in self.providers.items() if bank.notice_address]
         return recipients + banks

@@ -9,10 +9,10 @@ _INITIATORS: Final = ("DATA_RECIPIENT", "INDIVIDUAL")
 
 
 def parse_revocation(document: Any) -> Reason:
-    """The reason in a JSON `document`. Raises OAuthError for what is not of its shape.
+    """The reason in a JSON `document`. Raises OAuthError for a document of another shape.
 
-    The initiator says for whom the recipient asks. It is checked and not recorded: what is known here is that
-    the recipient did it.
+    The initiator, for whom the recipient asks, is checked but not recorded: Accord only knows that the
+    recipient asked.
     """
     if not isinstance(document, dict):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "The body is not a JSON object")

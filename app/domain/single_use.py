@@ -1,4 +1,4 @@
-"""What works once: the assertion of a client, and the proof of a key."""
+"""Credentials that work once: a client's assertion, and the proof of a key."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from app.domain.errors import ErrorCode, OAuthError
 
 
 class UsedUp(StrEnum):
-    """The kinds of what works once."""
+    """The kinds of credentials that work once."""
 
     ASSERTION = "assertion"
     PROOF = "proof"
@@ -28,12 +28,12 @@ class SingleUse:
 
 
 def forget_at(last_second: float) -> datetime:
-    """The moment to forget what is accepted until `last_second` (seconds since 1970), and a second more."""
+    """When to forget a use that could be repeated until `last_second` (since 1970): a second later."""
     return datetime.fromtimestamp(last_second + 1, UTC)
 
 
 def require_first_use(uses: Iterable[tuple[SingleUse, bool]]) -> None:
-    """Raises OAuthError for the first of `uses` that is not said to be the first one of its kind."""
+    """Raises OAuthError for the first of `uses` that comes with False, because it was used before."""
     for use, is_first in uses:
         if is_first:
             continue

@@ -19,9 +19,9 @@ from app.domain.history import Actor, Reason
 from app.domain.registry import Client, Registry, ResourceServer, Status
 from app.domain.tokens import ADMIN_SCOPE, TokenType, hash_secret
 from app.flow.withdrawal import withdraw
-from app.stores.signing_keys import SigningKeys
 from app.stores.ledger.connections import Connection, ConnectionStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.signing_keys import SigningKeys
 
 REVOCATION_NEEDS_CLIENT = "This client ends connections with its credentials: POST to this address (RFC 7009)"
 
@@ -50,8 +50,8 @@ class LiveTokens:
     def find_live(self, access_token: str) -> LiveToken | None:
         """The access token, while it works: signed here, not expired, and its consent in force.
 
-        Its scope is what the consent still has of it. No token works of a client that is suspended, or is no
-        longer active with the provider: such a client could not refresh either.
+        Its scope is limited to what the consent still grants. A token of a client that is suspended, or no
+        longer active with the provider, does not work: such a client could not refresh either.
         """
         claims = self._own_claims(access_token)
         client = None if claims is None else self.registry.find_client(claims["client_id"])
@@ -76,7 +76,7 @@ class LiveTokens:
         return live if live is not None and key_of(live.claims) == presented.jkt else None
 
     def introspect(self, token: str, asker: Client | ResourceServer) -> dict[str, Any]:
-        """The answer of RFC 7662 2.2 to whom the token concerns; to others it says that it is inactive.
+        """The answer of RFC 7662 2.2. For a caller whom the token does not concern it is inactive.
 
         It says which accounts the token is for, and how far back, as it was agreed (RFC 9396 9.2).
         """
@@ -191,7 +191,7 @@ class LiveTokens:
 
 
 def _concerns(live: LiveToken, asker: Client | ResourceServer) -> bool:
-    """A resource server is told of tokens for its audience, a client of its own."""
+    """Whether the token is for the audience of a resource server, or was issued to a client."""
     if isinstance(asker, ResourceServer):
         return bool(live.claims["aud"] == asker.audience)
     return live.client_id == asker.client_id

@@ -13,7 +13,7 @@ _WAYS_TO_AUTHENTICATE = ("secret_sha256", "jwks", "jwks_uri")
 
 
 def _client_key(jwk: Any) -> PublicJwk:
-    """A key that verifies signatures, and says nothing else of itself (RFC 7517 4.2, 4.4)."""
+    """A public key that is for signatures, if it says what it is for (RFC 7517 4.2, 4.4)."""
     if not isinstance(jwk, dict):
         raise ValueError("must be a table with the members of a JWK")  # noqa: TRY004  # pydantic takes this one
     key = import_public_key(jwk)
@@ -27,7 +27,7 @@ def _client_key(jwk: Any) -> PublicJwk:
 
 
 def refuse_repeated_kid(keys: list[PublicJwk]) -> list[PublicJwk]:
-    """A signature names its key, so that no two may have one name, or none (Security Profile 5.4.3)."""
+    """Each of several keys needs its own kid, since a signature names its key (Security Profile 5.4.3)."""
     if len({key.kid for key in keys}) != len(keys):
         raise ValueError("has two keys with the same kid, or without one")
     return keys
@@ -37,7 +37,7 @@ ClientKey = Annotated[Any, AfterValidator(_client_key)]
 
 
 def client_key_faults(location: Location, recipient: dict[str, Any]) -> Iterator[Fault]:
-    """How a recipient authenticates, which is one way; and what only its profile may say, or may not."""
+    """Faults in how a recipient authenticates (one way, and no more), and in what its profile rules out."""
     ways = [key for key in _WAYS_TO_AUTHENTICATE if key in recipient]
     if len(ways) != 1:
         yield (

@@ -62,7 +62,7 @@ def _sign_in_faults(location: Location, provider: dict[str, Any]) -> Iterator[Fa
 
 
 def _accounts_faults(location: Location, provider: dict[str, Any]) -> Iterator[Fault]:
-    """A way of learning the accounts needs a sign-in that has what it takes."""
+    """Faults where the source of the accounts does not fit the way in which customers sign in."""
     accounts = provider.get("accounts")
     if not isinstance(accounts, dict):
         return
@@ -81,7 +81,7 @@ def _accounts_faults(location: Location, provider: dict[str, Any]) -> Iterator[F
 def _bank_notices_faults(
     document: dict[str, Any], location: Location, provider: dict[str, Any]
 ) -> Iterator[Fault]:
-    """A bank asks for its notices as its API, which its audience names."""
+    """Faults for which a bank could not poll for its notices: it does so as its API, by the audience."""
     notices = provider.get("notices")
     if not isinstance(notices, dict) or "audience" not in provider:
         return

@@ -152,7 +152,7 @@ def require_account_basic(needs: frozenset[DataCluster]) -> frozenset[DataCluste
 
 
 def require_end_of_consent(events: frozenset[NoticeType]) -> frozenset[NoticeType]:
-    """Nobody who is told can choose not to be told that a customer withdrew."""
+    """CONSENT_REVOKED is mandatory: every receiver must learn that a customer has withdrawn."""
     if NoticeType.CONSENT_REVOKED not in events:
         raise ValueError("must contain CONSENT_REVOKED")
     return events

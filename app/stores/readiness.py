@@ -1,4 +1,4 @@
-"""Whether the stores can serve, which is asked of them once a second at most."""
+"""Checks whether the stores can serve, once a second at most."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +13,7 @@ A_SECOND: Final = timedelta(seconds=1)
 
 
 class Readiness:
-    """A cache, for the time `kept`, of what `check` says, which returns or raises StoreUnavailable."""
+    """Caches, for the time `kept`, whether `check` returned or raised StoreUnavailable."""
 
     def __init__(self, check: Callable[[], None], *, kept: timedelta = A_SECOND) -> None:
         self._check = check

@@ -1,7 +1,7 @@
-"""The columns about accounts, as JSON: what was chosen, what is shared of which, and what was taken out.
+"""The columns about accounts, as JSON: the chosen ones, what is shared of each, and which were taken out.
 
-They are null where the bank lists no accounts, and in what was written before accounts were chosen: such a
-grant is for every account.
+They are null where the bank lists no accounts, and in rows from before accounts were chosen: such a grant is
+for every account.
 """
 
 import json
@@ -41,9 +41,9 @@ def resources_column(resources: Resources | None) -> str | None:
 
 
 def resources_from(column: str | None, granted_scope: Scope) -> Resources | None:
-    """What is shared of which account, of what `granted_scope` still has.
+    """What is shared of each account, limited to `granted_scope`.
 
-    A version from before this column takes clusters out of the scope alone.
+    The limit matters where a process of a version before this column has narrowed the scope alone.
     """
     if column is None:
         return None

@@ -73,7 +73,7 @@ class Connection:
 
 
 class _Told(TypedDict):
-    """Who did it and why, where an operator did, and of what recipients and banks are told."""
+    """The operator and their reason, where an operator acted, and the events of which parties are told."""
 
     operator: str | None
     note: str | None
@@ -203,7 +203,7 @@ class ConnectionStore:
         return self._events(HISTORY, consent_id)
 
     def history_without_use(self, consent_id: str) -> list[Event]:
-        """The same without the use of tokens, which is an event of every day."""
+        """The same without the uses of tokens, of which each day of use has an event."""
         return self._events(HISTORY_WITHOUT_USE, consent_id)
 
     def withdraw(

@@ -101,7 +101,7 @@ class Database:
         self._answered_at = monotonic()
 
     def require_suitable(self) -> None:
-        """Opens a connection. Raises UnsuitableStore where none will ever do, or else StoreUnavailable."""
+        """Opens a connection. Raises UnsuitableStore for an unsupported database, or StoreUnavailable."""
         with self._connected():
             return
 
@@ -199,7 +199,7 @@ def _make_engine(url: str, timeout: timedelta, connections: int) -> Engine:
 
 
 def _refuse_sqlite_options(address: URL) -> None:
-    """Raises ValueError. SQLite itself looks at the options of a `file:` address."""
+    """Raises ValueError for an address without a file, and for options. SQLite checks those of `file:`."""
     if not address.database or address.database == ":memory:":
         raise ValueError("must name SQLite's file: sqlite:////path")
     if "uri" not in address.query and address.query:

@@ -1,4 +1,4 @@
-"""What the ledger does with the answers of customers inside a transaction: it records and finds them.
+"""Records and finds the answers of customers, inside a transaction of the ledger.
 
 Statements are built here once, since building one costs more than the database takes to run it.
 """

@@ -1,4 +1,4 @@
-"""What the ledger does to a grant inside a transaction: finds it, ends it, and appends what happened.
+"""Finds, narrows and ends grants, with the events of that, inside a transaction of the ledger.
 
 Statements are built here once, since building one costs more than the database takes to run it.
 """

@@ -91,7 +91,7 @@ class Ledger:
     def record_decision(
         self, decision: ConsentDecision, grant: ConsentGrant | None, shown: ShownConsent | None = None
     ) -> Answered:
-        """Records the answer unless the request, or what was pushed for it, has one; returns what stands.
+        """Records the answer, unless the request or its pushed request has one; returns the recorded one.
 
         That is the caller's where the consent_id is the caller's. A grant supersedes, in the same
         transaction, the connection that the customer had with the recipient, and is approved no earlier than
@@ -151,7 +151,7 @@ class Ledger:
     def _redeem_again(
         self, request_id: str, client_id: str, token_hash: str, unanswered: frozenset[str], now: datetime
     ) -> Redeemed | Replayed | NotRedeemable:
-        """What follows where this call redeemed nothing: the code was redeemed before, or never can be."""
+        """The result of a call that redeemed nothing: the code was redeemed before, or cannot be redeemed."""
         with self.database.writing() as connection:
             redeemed = find_redeemed(connection, request_id, client_id)
             if redeemed is None:

@@ -86,8 +86,8 @@ def connect_impatiently(engine: Engine, seconds: float) -> None:
 def settle(connection: "psycopg.Connection[Any]", limits: Mapping[str, int]) -> bool:
     """Checks a new connection, and sets `limits`, in milliseconds, for its session.
 
-    Returns whether there is a pooler between: then the limits are for each transaction to set. Raises
-    UnsuitableStore where no later connection to this database would do either.
+    Returns whether there is a pooler between: then each transaction must set the limits itself. Raises
+    UnsuitableStore for a database that is unsupported.
     """
     _require_suitable(connection)
     connection.autocommit = True
@@ -102,7 +102,7 @@ def settle(connection: "psycopg.Connection[Any]", limits: Mapping[str, int]) -> 
 
 
 def _is_pooled(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether there is a pooler between: who serves is not the process that the greeting named."""
+    """Whether there is a pooler between: another process answers than the one that the greeting named."""
     row = connection.execute(b"SELECT pg_backend_pid()").fetchone()
     return row is None or row[0] != connection.info.backend_pid
 

@@ -1,4 +1,4 @@
-"""What the ledger does to refresh tokens inside a transaction: replaces, finds, uses and revokes them.
+"""Replaces, finds, uses and revokes refresh tokens, inside a transaction of the ledger.
 
 The ledger knows a refresh token by its hash alone. Statements are built here once, since building one costs
 more than the database takes to run it.
@@ -103,5 +103,8 @@ def use_token(connection: DatabaseConnection, token_hash: str, *, now: datetime)
 
 
 def revoking(grant: ConsentGrant, now: datetime) -> list[Change]:
-    """The statement that revokes every live token of a grant; none before its redemption, when no token exists."""
+    """The statement that revokes every live token of a grant.
+
+    There is none before the redemption of its code, when no token exists.
+    """
     return [] if grant.redeemed_at is None else [(_REVOKE_ALL, {"of_consent": grant.consent_id, "at": now})]

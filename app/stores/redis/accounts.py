@@ -46,7 +46,7 @@ class KeptAccounts:
 
 
 def lookup_accounts(records: SealedRecords, session_id: str) -> Lookup[KeptAccounts]:
-    """The lists of a session, for a store that asks something else in the same round trip."""
+    """The lookup of the lists of a session, for a store that combines it with its own in one round trip."""
 
     def understand(replies: list[Any]) -> KeptAccounts:
         found = replies[0]

@@ -36,7 +36,7 @@ class AttemptStore:
         return timedelta(seconds=max(1, *waits)) if waits else None
 
     def take_back(self, allowances: Sequence[Allowance]) -> None:
-        """Takes one attempt back, which turned out to be no failure."""
+        """Takes back one attempt that was no failure."""
         self._add(-1, allowances)
 
     def _add(self, number: int, allowances: Sequence[Allowance]) -> list[tuple[int, int]]:

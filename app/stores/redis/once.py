@@ -1,4 +1,4 @@
-"""What was used once, in Redis under `once:<what, hashed>`, for as long as it could be used again.
+"""Remembers in Redis what was used, under `once:<what, hashed>`, for as long as it could be used again.
 
 Redis decides which use is the first (docs/adr/0034): SET with NX is one step, so that of parallel uses
 exactly one is.
@@ -25,7 +25,7 @@ class OnceStore:
             look_up(self._redis, self.spending(uses, now=now))
 
     def spending(self, uses: Sequence[SingleUse], *, now: datetime) -> Lookup[None]:
-        """What `spend` asks, for a store that asks something else in the same round trip."""
+        """The lookup behind `spend`, for a store that combines it with its own in one round trip."""
 
         def understand(replies: list[Any]) -> None:
             require_first_use(zip(uses, map(bool, replies), strict=True))

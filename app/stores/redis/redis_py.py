@@ -1,8 +1,8 @@
-"""What is used of redis-py beyond its documentation, above all to send each command once.
+"""Uses parts of redis-py that are not documented, above all to send each command only once.
 
 These are `pack_commands`, `send_packed_command` and `read_response` of its connections, `connection_kwargs`
-and `get_connection_count` of their pool, `response_callbacks`, `key_slot` and `parse_url`. pyproject.toml bounds
-the version of redis-py for them, and tests/test_private_names.py names them.
+and `get_connection_count` of their pool, `response_callbacks`, `key_slot` and `parse_url`. pyproject.toml
+bounds the version of redis-py for them, and tests/test_private_names.py names them.
 """
 
 from collections.abc import Sequence

@@ -110,7 +110,7 @@ class RequestStore:
         return look_up(self._redis, self.lookup(request_id))
 
     def lookup(self, request_id: str) -> Lookup[PendingRequest | None]:
-        """What `find_request` asks, for a store that asks something else in the same round trip."""
+        """The lookup behind `find_request`, for a store that combines it with its own in one round trip."""
         request = self._records.under(_key(request_id), partial(_pending, request_id))
         until = self._records.under(
             _until(request_id), lambda record: datetime.fromisoformat(record["expires"])

@@ -47,9 +47,9 @@ class SealedRecords:
         return ("SET", key, self.seal(key, record), "PX", milliseconds, *condition)
 
     def under(self, key: str, make: Callable[[Any], T]) -> Lookup[T | None]:
-        """What `make` makes of the record under `key`; None where there is none, or it has another shape.
+        """The result of `make` for the record under `key`; None without a record, or for another shape.
 
-        `make` may rely on no member: what it raises about one that is missing or wrong is caught.
+        `make` need not check the members: what it raises about a missing or wrong one is caught.
         """
 
         def understand(replies: list[Any]) -> T | None:

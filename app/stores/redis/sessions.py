@@ -64,7 +64,7 @@ class SessionStore:
     def find_with_request(
         self, session_id: str, request_id: str
     ) -> tuple[SessionContent | None, PendingRequest | None, KeptAccounts]:
-        """The session's content, the pending request, whoever began it, and the session's accounts."""
+        """The session's content, the pending request of whichever browser, and the session's accounts."""
         session, request = self._lookup(session_id), self._requests.lookup(request_id)
         accounts = lookup_accounts(self._records, session_id)
         content, kept, *replies = ask(self._redis, *session.commands, *accounts.commands, *request.commands)
@@ -75,7 +75,7 @@ class SessionStore:
         ask(self._redis, *keeping_accounts(self._records, session_id, provider_id, accounts))
 
     def find_request(self, request_id: str) -> PendingRequest | None:
-        """The pending request, whoever began it, where the session is known."""
+        """The pending request of whichever browser, where the session is already loaded."""
         return self._requests.find_request(request_id)
 
     def save(

@@ -145,7 +145,7 @@ def _answer(asset: Asset, cache_control: str) -> Response:
 
 
 def _stamp(path: Path) -> int:
-    """When it was changed last; 0 where it is gone."""
+    """The time of the file's last change; 0 where the file is gone."""
     try:
         return os.stat(path).st_mtime_ns  # noqa: PTH116  # half the time of Path.stat, for each file and request
     except FileNotFoundError:

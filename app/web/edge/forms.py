@@ -155,7 +155,7 @@ class DecisionForm(ScreenForm):
 
     @property
     def is_malformed(self) -> bool:
-        """Whether it says an answer that is none. Where no button was pressed, it says nothing."""
+        """Whether the form has an answer that no button sends. A form without any answer is not malformed."""
         return self.answer is None and "decision" in request.form
 
     @property
@@ -169,7 +169,7 @@ class DecisionForm(ScreenForm):
 
     @property
     def checks_at_once(self) -> bool:
-        """Whether the button was “Check all” or “Uncheck all”, which no script has seen to."""
+        """Whether the button was “Check all” or “Uncheck all”, in a browser that runs no script."""
         return request.form.get("check") in ("all", "none")
 
     def checked_at_once(self, optional: Scope) -> Scope:

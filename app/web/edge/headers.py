@@ -105,9 +105,11 @@ def bind_secret_used(used: SecretUsed) -> None:
 
 
 def allow_answer_to_leave(redirect_uri: str) -> None:
-    """An app's own scheme needs nothing: it is reached by a link. Loopback http is named exactly.
+    """Lets the redirect that answers this page's form lead to `redirect_uri`.
 
-    Of an IPv6 address only the port: a policy has no way to write the rest (CSP 3, host-source).
+    An app's own scheme needs no permission, since the page reaches it by a link. Loopback http is allowed by
+    its exact origin; on IPv6 by its port alone, since a policy has no syntax for the address (CSP 3,
+    host-source).
     """
     if has_private_scheme(redirect_uri):
         return

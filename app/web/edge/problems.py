@@ -1,4 +1,4 @@
-"""What keeps a customer from going on: the error pages, each with what it is shown for."""
+"""The error pages for customers, each with the situation in which it is shown."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -113,11 +113,11 @@ class BrowserSession(SessionMixin):
         self._new_accounts[provider_id] = accounts
 
     def has_asked_for_accounts(self, request_id: str) -> bool:
-        """Whether the bank's sign-in has been asked for the accounts already, for want of a list."""
+        """Whether this browser was already sent to the bank's sign-in to get a list of accounts."""
         return request_id in self._load().get("asked", [])
 
     def note_asked_for_accounts(self, request_id: str) -> None:
-        """Notes that the bank's sign-in is asked, and writes the session."""
+        """Notes that this browser is sent to the bank's sign-in for the accounts, and writes the session."""
         content = self._load()
         content["asked"] = _with_newest(request_id, content.get("asked", []))
         self.save()

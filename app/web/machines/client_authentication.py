@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 
 @contextmanager
 def authenticating(params: Params, *, is_challenged: bool = False) -> Iterator[None]:
-    """Around all that may refuse the credentials of a request: what it raises is counted, and challenged.
+    """Counts a refusal of credentials inside the block by its address, and adds a challenge to it.
 
     RFC 6749 5.2 asks for a challenge where there was an Authorization header; with `is_challenged` there is
     one in any case. Raises Problem (429) after too many refusals, and StoreUnavailable.
@@ -63,7 +63,7 @@ def authenticating(params: Params, *, is_challenged: bool = False) -> Iterator[N
 def read_caller(params: Params) -> Caller:
     """The client that calls, whose `uses` are still to be spent. Raises OAuthError.
 
-    It belongs within `authenticating`.
+    Call it inside `authenticating`.
     """
     credentials = _credentials(params)
     if isinstance(credentials, ClientAssertion):
@@ -102,9 +102,9 @@ def has_basic_credentials() -> bool:
 
 
 def authenticated_bank() -> DataProvider:
-    """The bank that is told of its consents, whose API calls with its secret in a Basic header.
+    """The bank with registered notices whose API calls, with its secret in a Basic header.
 
-    Raises OAuthError for everybody else, also for a recipient, who is to present a token; Problem (429), and
+    Raises OAuthError for every other caller (a recipient must present a token), Problem (429), and
     StoreUnavailable.
     """
     with authenticating(_NOTHING_IN_THE_BODY, is_challenged=True):

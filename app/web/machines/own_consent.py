@@ -1,6 +1,4 @@
-"""The consent that a request of a machine is about: by its own access token, the client's own, or the
-credentials of its bank.
-"""
+"""Finds the consent that a machine's request is about, if the caller may read it."""
 
 from werkzeug.exceptions import NotFound
 
@@ -22,7 +20,7 @@ def live_token() -> LiveToken:
 
 
 def find_own(live: LiveToken, consent_id: str) -> Connection:
-    """The consent, if the token is for it, or is the client's own. Else raises NotFound, as for none."""
+    """The consent, if the token is for it or is the client's own. Raises NotFound otherwise."""
     connection = live.connection or services().connections.find_connection(consent_id)
     if connection is None or connection.grant.consent_id != consent_id:
         raise NotFound
@@ -32,9 +30,9 @@ def find_own(live: LiveToken, consent_id: str) -> Connection:
 
 
 def find_readable(consent_id: str) -> Connection:
-    """The consent, for whom the request shows to be its recipient, or its bank that is told of consents.
+    """The consent, for its recipient, or for its bank if that has registered notices.
 
-    Else raises NotFound, as for none, or what `live_token` and `authenticated_bank` do.
+    Raises NotFound for every other caller, and what `live_token` and `authenticated_bank` raise.
     """
     if not has_basic_credentials():
         return find_own(live_token(), consent_id)

@@ -15,8 +15,8 @@ _log = structlog.get_logger()
 def read_proof(*, access_token: str | None = None) -> Proof | None:
     """The proof in the request, for this endpoint; None without a DPoP header. Raises OAuthError.
 
-    The endpoint is named by the issuer and its path, and never by Host or a forwarded header: whoever is in
-    front of this server, recipients know that address.
+    The address of the endpoint is made of the issuer and the path, and never of Host or a forwarded header:
+    it is the one that recipients know, whatever proxy is in front of this server.
     """
     values = request.headers.getlist("DPoP")
     if not values:
