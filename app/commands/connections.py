@@ -34,7 +34,7 @@ _AT_ONCE = 100
 _RUN_OUT = "had run out; now it is written down"
 
 
-class _Line(click.ParamType[str]):
+class PrintableText(click.ParamType[str]):
     """An option of printable text on one line, of at most `most` characters."""
 
     name = "text"
@@ -84,8 +84,8 @@ def list_connections(url: str, customer: str | None, client_id: str | None) -> N
 @click.option("--provider", "provider_id", metavar="PROVIDER_ID", help="All at one bank.")
 @click.option("--from", "file", type=click.File(), help="Those whose consent ids are in FILE, one a line.")
 @click.option("--account", "account_id", metavar="ACCOUNT_ID", help="Of CONSENT_ID, this account alone.")
-@click.option("--reason", "note", type=_Line(500), required=True, help="Why, for the record.")
-@click.option("--by", "operator", type=_Line(255), required=True, help="Your name, for the record.")
+@click.option("--reason", "note", type=PrintableText(500), required=True, help="Why, for the record.")
+@click.option("--by", "operator", type=PrintableText(255), required=True, help="Your name, for the record.")
 @click.option("--yes", is_flag=True, help="End them; without it, only how many would end is said.")
 def end_connections(
     url: str,
