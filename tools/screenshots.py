@@ -14,8 +14,8 @@ from typing import Final, Literal
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from app.development.screens.example_page import ExamplePage
 from app.development.screens.gallery import GROUPS, SCREENS
-from app.development.screens.screen import Screen
 from app.domain.language import Language
 from tests.support.launching import launch_chromium
 from tools.gallery import write_gallery
@@ -108,7 +108,7 @@ def _index() -> Iterator[str]:
             yield f"| {screen.title} |{english}|{french}|"
 
 
-def _cell(screen: Screen, shot: Shot) -> str:
+def _cell(screen: ExamplePage, shot: Shot) -> str:
     """The picture, which leads to itself, where it is kept."""
     if shot not in KEPT:
         return " "

@@ -13,6 +13,7 @@ from app.development.screens.example_accounts import (
     MANY_ACCOUNTS,
     ONE_ACCOUNT,
 )
+from app.development.screens.example_page import ExamplePage
 from app.development.screens.parties import (
     ALEX,
     BUDGET,
@@ -24,7 +25,6 @@ from app.development.screens.parties import (
     NOW,
     PROVIDERS,
 )
-from app.development.screens.screen import Screen
 from app.domain.account_choice import choose
 from app.domain.accounts import AccountList, ChosenAccounts
 from app.domain.agreement import Agreement, make_agreement
@@ -187,15 +187,15 @@ def _stop(asked: str, *, client: Client = BUDGET, listed: AccountList | None = N
 
 
 SCREENS = [
-    Screen(
+    ExamplePage(
         "complaints",
         "Where a complaint goes",
         lambda: render_template("connections/complaints.html", providers=list(PROVIDERS.values())),
     ),
-    Screen("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
-    Screen("connections-none", "Nothing is shared", _list),
-    Screen("connections-one", "One connection", partial(_list, _ACTIVE[0])),
-    Screen(
+    ExamplePage("connections-choose", "Nobody is signed in", lambda: choose_page(PROVIDERS.values())),
+    ExamplePage("connections-none", "Nothing is shared", _list),
+    ExamplePage("connections-one", "One connection", partial(_list, _ACTIVE[0])),
+    ExamplePage(
         "connections-accounts",
         "From some accounts, from one, and from all of them",
         partial(
@@ -206,55 +206,55 @@ SCREENS = [
             _ACTIVE[1],
         ),
     ),
-    Screen("connections-ended", "Nothing is shared any more", partial(_list, *_ENDED[:2])),
-    Screen(
+    ExamplePage("connections-ended", "Nothing is shared any more", partial(_list, *_ENDED[:2])),
+    ExamplePage(
         "connections-several",
         "Several, at two banks; one recipient is no longer registered",
         partial(_list, *_ACTIVE, *_ENDED, banks=2),
     ),
-    Screen(
+    ExamplePage(
         "connections-hostile",
         "With a recipient of a hostile name",
         partial(_list, _shown(fixtures.HOSTILE)),
     ),
-    Screen("connection", "A connection and its receipt", _detail),
-    Screen("connection-waiting", "While another request waits for an answer", _waiting),
-    Screen("connection-narrowed", "Part of it was stopped", _narrowed),
-    Screen("connection-accounts", "From several accounts", partial(_of_accounts, ACCOUNTS)),
-    Screen("connection-one-account", "From one account", partial(_of_accounts, ONE_ACCOUNT)),
-    Screen("connection-many-accounts", "From forty accounts", partial(_of_accounts, MANY_ACCOUNTS)),
-    Screen(
+    ExamplePage("connection", "A connection and its receipt", _detail),
+    ExamplePage("connection-waiting", "While another request waits for an answer", _waiting),
+    ExamplePage("connection-narrowed", "Part of it was stopped", _narrowed),
+    ExamplePage("connection-accounts", "From several accounts", partial(_of_accounts, ACCOUNTS)),
+    ExamplePage("connection-one-account", "From one account", partial(_of_accounts, ONE_ACCOUNT)),
+    ExamplePage("connection-many-accounts", "From forty accounts", partial(_of_accounts, MANY_ACCOUNTS)),
+    ExamplePage(
         "connection-hostile-accounts",
         "From accounts with hostile names",
         partial(_of_accounts, HOSTILE_ACCOUNTS),
     ),
-    Screen(
+    ExamplePage(
         "connection-accounts-stopped",
         "Two of its accounts were stopped",
         partial(_of_accounts, ACCOUNTS, taken_out=frozenset({"a3", "a5"})),
     ),
-    Screen("connection-renamed", "The recipient has another name since, and is suspended", _renamed),
-    Screen("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),
-    Screen("connection-gone", "The recipient is gone", partial(_detail, client=None)),
-    *(Screen(f"connection-{name}", f"It ended: {name}", partial(_detail, name)) for name in _ENDINGS),
-    Screen("stop", "Stopping everything", partial(_stop, "all")),
-    Screen(
+    ExamplePage("connection-renamed", "The recipient has another name since, and is suspended", _renamed),
+    ExamplePage("connection-hostile", "With a hostile name", partial(_detail, client=fixtures.HOSTILE)),
+    ExamplePage("connection-gone", "The recipient is gone", partial(_detail, client=None)),
+    *(ExamplePage(f"connection-{name}", f"It ended: {name}", partial(_detail, name)) for name in _ENDINGS),
+    ExamplePage("stop", "Stopping everything", partial(_stop, "all")),
+    ExamplePage(
         "stop-one",
         "Stopping one type",
         partial(_stop, "TRANSACTIONS"),
     ),
-    Screen(
+    ExamplePage(
         "stop-needed",
         "Stopping one that is needed",
         partial(_stop, "TRANSACTIONS", client=LOANS),
     ),
-    Screen("stop-basic", "Stopping the basic data", partial(_stop, "ACCOUNT_BASIC")),
-    Screen(
+    ExamplePage("stop-basic", "Stopping the basic data", partial(_stop, "ACCOUNT_BASIC")),
+    ExamplePage(
         "stop-account",
         "Stopping one account",
         partial(_stop, account_parameter(CONSENT_ID, "a2"), listed=ACCOUNTS),
     ),
-    Screen(
+    ExamplePage(
         "stop-last-account",
         "Stopping the last account",
         partial(_stop, account_parameter(CONSENT_ID, "a1"), listed=ONE_ACCOUNT),

@@ -15,14 +15,14 @@ from app.development.screens.example_accounts import (
     ONE_ACCOUNT,
     TWO_ACCOUNTS,
 )
+from app.development.screens.example_page import ExamplePage
 from app.development.screens.parties import ALEX, BUDGET, CONSENT_ID, EVERYTHING, MAPLE, NOW, REQUEST_ID
-from app.development.screens.screen import Screen
 from app.domain.account_choice import choose
 from app.domain.accounts import Account, AccountList
 from app.domain.callback import success_uri
 from app.domain.clusters import CUSTOMER_LEVEL, DataCluster, Scope, in_order
 from app.domain.consent import Answer, ConsentGrant, make_decision
-from app.domain.evidence import Screen as Shown
+from app.domain.evidence import Screen
 from app.domain.registry import Client, DataProvider
 from app.sign_in import Customer
 from app.web.consent.account_step import AccountsOnForm
@@ -84,7 +84,7 @@ def _form(
         "chosen_accounts": accounts.fact(REQUEST_ID, view),
         **_time_values(left),
     }
-    return CachedForm(form_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
+    return CachedForm(form_with_placeholders(asked, who), Screen("", asked.language, "")).fill(values)
 
 
 def _time_values(left: timedelta) -> dict[str, str]:
@@ -122,7 +122,7 @@ def _accounts(
         "account_list": account_list_html(who, listed, checked, standing),
         **_time_values(timedelta(minutes=14)),
     }
-    return CachedForm(accounts_with_placeholders(asked, who), Shown("", asked.language, "")).fill(values)
+    return CachedForm(accounts_with_placeholders(asked, who), Screen("", asked.language, "")).fill(values)
 
 
 def _no_account(*, lacks_investments: bool = False) -> str:
@@ -181,72 +181,74 @@ def _continue(*, was_approved: bool) -> str:
 _CHOSEN = ACCOUNTS.shareable[:3]
 
 SCREENS = [
-    Screen(
+    ExamplePage(
         "accounts",
         "The accounts, before the form",
         partial(_accounts, requested=_THREE),
     ),
-    Screen("accounts-forty", "Forty accounts, two of them joint", partial(_accounts, MANY_ACCOUNTS)),
-    Screen("accounts-two", "Two accounts of one kind", partial(_accounts, TWO_ACCOUNTS)),
-    Screen(
+    ExamplePage("accounts-forty", "Forty accounts, two of them joint", partial(_accounts, MANY_ACCOUNTS)),
+    ExamplePage("accounts-two", "Two accounts of one kind", partial(_accounts, TWO_ACCOUNTS)),
+    ExamplePage(
         "accounts-missing",
         "None was checked",
         partial(_accounts, notice=Notice.MISSING, requested=_THREE),
     ),
-    Screen(
+    ExamplePage(
         "accounts-changed", "The list has changed", partial(_accounts, checked=_CHOSEN, notice=Notice.CHANGED)
     ),
-    Screen(
+    ExamplePage(
         "accounts-investments",
         "The recipient needs investments",
         partial(_accounts, checked=_CHOSEN, notice=Notice.INVESTMENTS),
     ),
-    Screen(
+    ExamplePage(
         "accounts-hostile",
         "Long names, other scripts, markup",
         partial(_accounts, HOSTILE_ACCOUNTS),
     ),
-    Screen("accounts-none", "No account can be shared", _no_account),
-    Screen(
+    ExamplePage("accounts-none", "No account can be shared", _no_account),
+    ExamplePage(
         "accounts-no-investments",
         "None has what is needed",
         partial(_no_account, lacks_investments=True),
     ),
-    Screen("form", "The form, asked for everything", _form),
-    Screen(
+    ExamplePage("form", "The form, asked for everything", _form),
+    ExamplePage(
         "form-accounts",
         "The form after three accounts were chosen",
         partial(_form, requested=_THREE, accounts=AccountsOnForm(choose(ACCOUNTS, _CHOSEN))),
     ),
-    Screen(
+    ExamplePage(
         "form-many-accounts",
         "The form for twenty accounts, none of which has investments",
         partial(_form, accounts=AccountsOnForm(choose(MANY_ACCOUNTS, MANY_ACCOUNTS.shareable[:20]))),
     ),
-    Screen(
+    ExamplePage(
         "form-one-account",
         "The form for the only account",
         partial(_form, requested=_THREE, accounts=AccountsOnForm(choose(ONE_ACCOUNT, ONE_ACCOUNT.shareable))),
     ),
-    Screen(
+    ExamplePage(
         "form-three",
         "Asked for three types of data",
         partial(_form, requested=_THREE),
     ),
-    Screen("form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))),
-    Screen("form-unchecked", "No box was checked", partial(_form, notice=Notice.UNCHECKED)),
-    Screen(
+    ExamplePage(
+        "form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))
+    ),
+    ExamplePage("form-unchecked", "No box was checked", partial(_form, notice=Notice.UNCHECKED)),
+    ExamplePage(
         "form-renewal",
         "A repeat request that asks for nothing new",
         partial(_form, shared=frozenset({_BASIC, _TRANSACTIONS, _STATEMENTS}), way=Way.RENEW),
     ),
-    Screen("form-undecided", "It came back without an answer", partial(_form, notice=Notice.MISSING)),
-    Screen(
+    ExamplePage("form-undecided", "It came back without an answer", partial(_form, notice=Notice.MISSING)),
+    ExamplePage(
         "form-changed", "It came back since what is asked has changed", partial(_form, notice=Notice.CHANGED)
     ),
-    Screen("form-running-out", "One minute is left", partial(_form, left=timedelta(seconds=50))),
-    Screen("form-run-out", "The time ran out while it was read", partial(_form, left=timedelta(0))),
-    Screen(
+    ExamplePage("form-running-out", "One minute is left", partial(_form, left=timedelta(seconds=50))),
+    ExamplePage("form-run-out", "The time ran out while it was read", partial(_form, left=timedelta(0))),
+    ExamplePage(
         "form-repeat",
         "A repeat request: new, shared now, no longer asked",
         partial(
@@ -255,24 +257,24 @@ SCREENS = [
             shared=frozenset({_BASIC, _TRANSACTIONS, DataCluster.CUSTOMER_CONTACT}),
         ),
     ),
-    Screen("form-merged", "Basic within detailed; a purpose of its own", partial(_form, fixtures.LOANS)),
-    Screen("form-needs-all", "Everything is needed", partial(_form, fixtures.NEEDS_EVERYTHING)),
-    Screen("form-all-or-nothing", "All or nothing", partial(_form, fixtures.ALL_OR_NOTHING)),
-    Screen("form-one", "One type of data only", partial(_form, requested=frozenset({_BASIC}))),
-    Screen("form-unavailable", "Not available at this bank", partial(_form, provider=fixtures.NORTHERN)),
-    Screen("form-agent", "Through an agent", partial(_form, fixtures.THROUGH_AN_AGENT)),
-    Screen("form-no-purpose", "No purpose, no logo", partial(_form, fixtures.WITHOUT_PURPOSE)),
-    Screen("form-long-purpose", "A purpose of 1,000 characters", partial(_form, fixtures.LONG_PURPOSE)),
-    Screen(
+    ExamplePage("form-merged", "Basic within detailed; a purpose of its own", partial(_form, fixtures.LOANS)),
+    ExamplePage("form-needs-all", "Everything is needed", partial(_form, fixtures.NEEDS_EVERYTHING)),
+    ExamplePage("form-all-or-nothing", "All or nothing", partial(_form, fixtures.ALL_OR_NOTHING)),
+    ExamplePage("form-one", "One type of data only", partial(_form, requested=frozenset({_BASIC}))),
+    ExamplePage("form-unavailable", "Not available at this bank", partial(_form, provider=fixtures.NORTHERN)),
+    ExamplePage("form-agent", "Through an agent", partial(_form, fixtures.THROUGH_AN_AGENT)),
+    ExamplePage("form-no-purpose", "No purpose, no logo", partial(_form, fixtures.WITHOUT_PURPOSE)),
+    ExamplePage("form-long-purpose", "A purpose of 1,000 characters", partial(_form, fixtures.LONG_PURPOSE)),
+    ExamplePage(
         "form-hostile",
         "Names of 256 characters, with markup and other scripts",
         partial(_form, fixtures.HOSTILE, host="xn--bdget-kva." + "long-" * 20 + "name.example"),
     ),
-    Screen("form-plain-bank", "A bank without a logo", partial(_form, provider=fixtures.PLAIN)),
-    Screen("form-broken-logos", "Logos that cannot be shown", _without_its_pictures),
-    Screen("form-nameless", "A customer without a name", partial(_form, customer=fixtures.NAMELESS)),
-    Screen("answered-approve", "Already answered: yes", partial(_answered, Answer.APPROVE)),
-    Screen("answered-deny", "Already answered: no", partial(_answered, Answer.DENY)),
-    Screen("continue-approve", "On to an app, after yes", partial(_continue, was_approved=True)),
-    Screen("continue-deny", "On to an app, after no", partial(_continue, was_approved=False)),
+    ExamplePage("form-plain-bank", "A bank without a logo", partial(_form, provider=fixtures.PLAIN)),
+    ExamplePage("form-broken-logos", "Logos that cannot be shown", _without_its_pictures),
+    ExamplePage("form-nameless", "A customer without a name", partial(_form, customer=fixtures.NAMELESS)),
+    ExamplePage("answered-approve", "Already answered: yes", partial(_answered, Answer.APPROVE)),
+    ExamplePage("answered-deny", "Already answered: no", partial(_answered, Answer.DENY)),
+    ExamplePage("continue-approve", "On to an app, after yes", partial(_continue, was_approved=True)),
+    ExamplePage("continue-deny", "On to an app, after no", partial(_continue, was_approved=False)),
 ]

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from functools import partial
 
+from app.development.screens.example_page import ExamplePage
 from app.development.screens.parties import BUDGET, CONSENT_ID, HOSTILE, MAPLE, REQUEST_ID
-from app.development.screens.screen import Screen
 from app.domain.language import Language
 from app.sign_in import Cause
 from app.web.edge import errors, problems
@@ -31,52 +31,56 @@ def _sign_in_failed(cause: Cause) -> str:
 
 
 SCREENS = [
-    Screen("error-unsafe-client", "An unknown recipient", partial(_page, "unsafe_client")),
-    Screen("error-unsafe-redirect", "An address that is not registered", partial(_page, "unsafe_redirect")),
-    Screen("error-bad-request", "A request that cannot be read", partial(_page, "bad_request")),
-    Screen("error-not-found", "No such page", partial(_page, "not_found")),
-    Screen("error-not-allowed", "Not in this way", partial(_page, "not_allowed")),
-    Screen(
+    ExamplePage("error-unsafe-client", "An unknown recipient", partial(_page, "unsafe_client")),
+    ExamplePage(
+        "error-unsafe-redirect", "An address that is not registered", partial(_page, "unsafe_redirect")
+    ),
+    ExamplePage("error-bad-request", "A request that cannot be read", partial(_page, "bad_request")),
+    ExamplePage("error-not-found", "No such page", partial(_page, "not_found")),
+    ExamplePage("error-not-allowed", "Not in this way", partial(_page, "not_allowed")),
+    ExamplePage(
         "error-too-many", "Too many requests", lambda: _problem(problems.rate_limited("authorize", _A_MINUTE))
     ),
-    Screen("error-unavailable", "A store is away", partial(_page, "unavailable")),
-    Screen("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
-    Screen("error-request-lost", "No such request here", lambda: _problem(problems.request_lost())),
-    Screen("error-session", "The session is over", lambda: _problem(problems.session_over())),
-    Screen("error-cookies", "Cookies are blocked", lambda: _problem(problems.cookies_blocked())),
-    Screen("error-expired", "Too late", lambda: _problem(problems.request_expired(BUDGET, MAPLE, _WAY_BACK))),
-    Screen(
+    ExamplePage("error-unavailable", "A store is away", partial(_page, "unavailable")),
+    ExamplePage("error-unexpected", "Something unexpected", partial(_page, "unexpected")),
+    ExamplePage("error-request-lost", "No such request here", lambda: _problem(problems.request_lost())),
+    ExamplePage("error-session", "The session is over", lambda: _problem(problems.session_over())),
+    ExamplePage("error-cookies", "Cookies are blocked", lambda: _problem(problems.cookies_blocked())),
+    ExamplePage(
+        "error-expired", "Too late", lambda: _problem(problems.request_expired(BUDGET, MAPLE, _WAY_BACK))
+    ),
+    ExamplePage(
         "error-expired-hostile",
         "Too late, for a recipient with a hostile name",
         lambda: _problem(problems.request_expired(HOSTILE, MAPLE, _WAY_BACK)),
     ),
-    Screen(
+    ExamplePage(
         "error-form",
         "A form that is not this browser's",
         lambda: _problem(problems.form_refused(REQUEST_ID, MAPLE)),
     ),
-    Screen("error-form-alone", "The same, from nowhere", lambda: _problem(problems.form_refused(""))),
-    Screen("error-sign-in-lost", "No such sign-in", lambda: _problem(problems.sign_in_lost())),
+    ExamplePage("error-form-alone", "The same, from nowhere", lambda: _problem(problems.form_refused(""))),
+    ExamplePage("error-sign-in-lost", "No such sign-in", lambda: _problem(problems.sign_in_lost())),
     *(
-        Screen(
+        ExamplePage(
             f"error-sign-in-{cause.value}",
             f"Signing in failed: {cause.value}",
             partial(_sign_in_failed, cause),
         )
         for cause in Cause
     ),
-    Screen(
+    ExamplePage(
         "error-accounts",
         "The bank gave no list of accounts",
         lambda: _problem(
             problems.accounts_unavailable(BUDGET, MAPLE, _WAY_BACK, retry="/dev/screens/error-accounts")
         ),
     ),
-    Screen("error-connection", "No such connection", lambda: _problem(problems.connection_unknown())),
-    Screen(
+    ExamplePage("error-connection", "No such connection", lambda: _problem(problems.connection_unknown())),
+    ExamplePage(
         "error-stop", "A form to stop, refused", lambda: _problem(problems.stop_refused(CONSENT_ID, MAPLE))
     ),
-    Screen(
+    ExamplePage(
         "error-not-stopped", "It could not be stopped", lambda: _problem(problems.not_stopped(CONSENT_ID))
     ),
 ]

@@ -3,13 +3,13 @@
 from flask import Blueprint, Response, abort, render_template
 
 from app.development.screens import connections, consent, errors, sign_in
-from app.development.screens.screen import Screen
+from app.development.screens.example_page import ExamplePage
 from app.domain.language import Language
 from app.web.edge import headers, language
 
 bp = Blueprint("screens", __name__)
 
-GROUPS: dict[str, list[Screen]] = {
+GROUPS: dict[str, list[ExamplePage]] = {
     "Consent": consent.SCREENS,
     "Signing in": sign_in.SCREENS,
     "Data sharing": connections.SCREENS,

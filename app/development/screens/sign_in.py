@@ -6,8 +6,8 @@ from functools import partial
 from flask import render_template
 
 from app.development.screens import parties as fixtures
+from app.development.screens.example_page import ExamplePage
 from app.development.screens.parties import BUDGET, MAPLE, NORTHERN
-from app.development.screens.screen import Screen
 from app.domain.registry import Client
 from app.web.consent.open_request import OpenRequest
 from app.web.current import browser, services
@@ -45,13 +45,15 @@ def _start() -> str:
 
 
 SCREENS = [
-    Screen("start", "The first page of the demonstration", _start),
-    Screen("sign-in", "Signing in to answer", _sandbox),
-    Screen("sign-in-connections", "Signing in to see what one shares", partial(_sandbox, None)),
-    Screen("sign-in-failed", "It did not work", partial(_sandbox, has_failed=True)),
-    Screen("sign-in-slowed", "Too many tries", partial(_sandbox, wait=timedelta(minutes=4))),
-    Screen("sign-in-hostile", "For a recipient with a hostile name", partial(_sandbox, fixtures.HOSTILE)),
-    Screen("bank", "At the bank's own server", _bank),
-    Screen("bank-connections", "There, to see what one shares", partial(_bank, None)),
-    Screen("signed-out", "Signed out at two banks", _signed_out),
+    ExamplePage("start", "The first page of the demonstration", _start),
+    ExamplePage("sign-in", "Signing in to answer", _sandbox),
+    ExamplePage("sign-in-connections", "Signing in to see what one shares", partial(_sandbox, None)),
+    ExamplePage("sign-in-failed", "It did not work", partial(_sandbox, has_failed=True)),
+    ExamplePage("sign-in-slowed", "Too many tries", partial(_sandbox, wait=timedelta(minutes=4))),
+    ExamplePage(
+        "sign-in-hostile", "For a recipient with a hostile name", partial(_sandbox, fixtures.HOSTILE)
+    ),
+    ExamplePage("bank", "At the bank's own server", _bank),
+    ExamplePage("bank-connections", "There, to see what one shares", partial(_bank, None)),
+    ExamplePage("signed-out", "Signed out at two banks", _signed_out),
 ]

@@ -1,11 +1,11 @@
-"""A screen: one page in one state."""
+"""An example page: one page in one state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class ExamplePage:
     """`name` is its address under /dev/screens; `render` gives its HTML in the language of the response."""
 
     name: str
