@@ -5,15 +5,11 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import quote_plus, urlencode
-
-from authlib.oauth2 import ClientAuth
 
 from app.accounts import AccountsUnavailable
 from app.domain.account_sources import ServiceSource
 from app.outgoing.deadline import Deadline
-from app.outgoing.http import exchange
-from app.sign_in.oidc import bearer_token, tokens_in
+from app.sign_in.token_endpoint import ask_for_tokens, bearer_token
 
 # By how much earlier a token is given up than the bank says: a call that begins now must still find it alive.
 _MARGIN = timedelta(seconds=30)
@@ -50,12 +46,14 @@ def _ask(source: ServiceSource, deadline: Deadline) -> tuple[str, float]:
     fields = {"grant_type": "client_credentials"}
     if source.scopes:
         fields["scope"] = " ".join(source.scopes)
-    # RFC 6749 2.3.1 form-encodes both halves of the credentials first.
-    auth = ClientAuth(quote_plus(source.client_id), quote_plus(source.client_secret), "client_secret_basic")
-    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-    url, headers, body = auth.prepare("POST", source.token_address, headers, urlencode(fields))  # type: ignore[no-untyped-call]  # its stub says nothing
     asked_at = time.monotonic()
-    tokens = tokens_in(exchange("POST", url, deadline=deadline, headers=headers, body=body.encode()))
+    tokens = ask_for_tokens(
+        source.token_address,
+        fields,
+        client_id=source.client_id,
+        client_secret=source.client_secret,
+        deadline=deadline,
+    )
     token = bearer_token(tokens)
     if token is None:
         raise AccountsUnavailable("no_token")

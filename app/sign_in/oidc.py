@@ -1,6 +1,7 @@
 """Sign-in at a bank's own OpenID Connect server: the authorization code flow with PKCE, state and nonce.
 
-Authlib writes the requests and joserfc checks the signatures. Which answers are believed is decided here.
+Authlib writes the way to the bank, and joserfc checks the signatures. Which answers are believed is decided
+here.
 """
 
 import secrets
@@ -8,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote_plus, urlencode
 
-from authlib.oauth2 import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 from joserfc.jwk import Key
 
@@ -22,31 +21,10 @@ from app.domain.sign_in import PendingSignIn
 from app.outgoing import CallFailed
 from app.outgoing.bulkhead import Bulkhead, Found
 from app.outgoing.deadline import Deadline
-from app.outgoing.http import HttpAnswer, exchange
 from app.sign_in import BankAnswer, Cause, Customer, Departure, SignedIn, SignInFailed, id_token
+from app.sign_in.errors import NOBODY, known_error
 from app.sign_in.server import OidcServer, ServerMetadata
-
-# Errors by which a bank says that nobody signed in (RFC 6749 4.1.2.1, OpenID Connect Core 1.0, 3.1.2.6), and
-# the others of these clauses. Any other is logged as `unknown_error`, since anybody may have written it.
-_NOBODY = {
-    "access_denied",
-    "login_required",
-    "interaction_required",
-    "consent_required",
-    "account_selection_required",
-}
-_OTHER_ERRORS = {
-    "invalid_request",
-    "invalid_client",
-    "invalid_grant",
-    "invalid_scope",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "unsupported_response_type",
-    "server_error",
-    "temporarily_unavailable",
-}
-
+from app.sign_in.token_endpoint import ask_for_tokens, bearer_token
 
 AskForAccounts = Callable[[DataProvider, BankAnswer, Deadline], AccountList | None]
 
@@ -186,11 +164,14 @@ class OidcSignIn:
             "redirect_uri": bank.redirect_uri,
             "code_verifier": pending.code_verifier,
         }
-        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        auth = _client_authentication(bank.registration, metadata)
-        prepared = auth.prepare("POST", metadata.token_endpoint, headers, urlencode(fields))  # type: ignore[no-untyped-call]  # its stub says nothing
-        url, headers, body = prepared
-        return tokens_in(exchange("POST", url, deadline=deadline, headers=headers, body=body.encode()))
+        return ask_for_tokens(
+            metadata.token_endpoint,
+            fields,
+            client_id=bank.registration.client_id,
+            client_secret=bank.registration.client_secret,
+            takes_basic=metadata.takes_basic,
+            deadline=deadline,
+        )
 
     def _client(self, bank: _Bank, more_scopes: Iterable[str]) -> OAuth2Client:
         return OAuth2Client(
@@ -219,41 +200,10 @@ def check_answer(answer: Mapping[str, str], metadata: ServerMetadata) -> str:
         raise SignInFailed(Cause.UNPROVEN, "answer_of_another")
     error = answer.get("error")
     if error is not None:
-        raise SignInFailed(Cause.REFUSED if error in _NOBODY else Cause.UNAVAILABLE, _known(error))
+        raise SignInFailed(Cause.REFUSED if error in NOBODY else Cause.UNAVAILABLE, known_error(error))
     if "code" not in answer:
         raise SignInFailed(Cause.UNPROVEN, "no_code")
     return answer["code"]
-
-
-def tokens_in(answer: HttpAnswer) -> Mapping[str, Any]:
-    """What a token endpoint answered, if it gave tokens (RFC 6749 5.1).
-
-    Raises SignInFailed for an error, and CallFailed for a status that says neither. Of an error only its word
-    is read, whatever shape the rest has (5.2). A member that is null is absent.
-    """
-    is_server_error = answer.status_code >= 500
-    try:
-        found = None if is_server_error else answer.json()
-    except ValueError:
-        found = None
-    error = found.get("error") if isinstance(found, dict) else None
-    if error is not None:
-        cause = Cause.UNPROVEN if error == "invalid_grant" else Cause.UNAVAILABLE
-        raise SignInFailed(cause, f"token_{_known(error)}")
-    answer.raise_for_status()
-    if not isinstance(found, dict):
-        raise SignInFailed(Cause.UNAVAILABLE, "token_answer")
-    return found
-
-
-def bearer_token(tokens: Mapping[str, Any]) -> str | None:
-    """The bearer token in a token endpoint's answer; None for a token of another type, or without a token.
-
-    A client must not use a token whose type it does not support (RFC 6749 7.1).
-    """
-    token, kind = tokens.get("access_token"), tokens.get("token_type")
-    is_bearer = isinstance(kind, str) and kind.lower() == "bearer"
-    return token if isinstance(token, str) and token and is_bearer else None
 
 
 def _scopes_for_accounts(provider: DataProvider) -> tuple[str, ...]:
@@ -261,19 +211,5 @@ def _scopes_for_accounts(provider: DataProvider) -> tuple[str, ...]:
     return source.scopes if isinstance(source, CustomerSource) else ()
 
 
-def _known(error: object) -> str:
-    """The error itself if it is a known one, which can stand in a log; else `unknown_error`."""
-    is_known = isinstance(error, str) and error in _NOBODY | _OTHER_ERRORS
-    return str(error) if is_known else "unknown_error"
-
-
 def _key(bank: _Bank, kid: str | None, algorithm: str, deadline: Deadline) -> Key:
     return bank.server.find_key(kid, algorithm, deadline)
-
-
-def _client_authentication(registration: OidcRegistration, metadata: ServerMetadata) -> ClientAuth:
-    """Basic, unless the server says that it takes none. RFC 6749 2.3.1 form-encodes both halves first."""
-    client_id, secret = registration.client_id, registration.client_secret
-    if metadata.takes_basic:
-        return ClientAuth(quote_plus(client_id), quote_plus(secret), "client_secret_basic")
-    return ClientAuth(client_id, secret, "client_secret_post")

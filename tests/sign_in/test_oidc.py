@@ -9,11 +9,9 @@ import pytest
 
 from app.domain.language import Language
 from app.domain.registry import DataProvider, OidcRegistration
-from app.outgoing import CallFailed
 from app.outgoing.bulkhead import Bulkhead
-from app.outgoing.http import HttpAnswer
 from app.sign_in import Cause, Customer, SignInFailed
-from app.sign_in.oidc import OidcSignIn, bearer_token, check_answer, tokens_in
+from app.sign_in.oidc import OidcSignIn, check_answer
 from app.sign_in.server import ServerMetadata
 from tests.support.builders import a_provider
 from tests.support.oidc_server import CLIENT_ID, CLIENT_SECRET, TOKEN, OidcServer, hang
@@ -69,54 +67,6 @@ def test_any_other_answer_signs_nobody_in(
     with pytest.raises(SignInFailed) as raised:
         check_answer(answer, metadata(names_itself=names_itself))
     assert (raised.value.cause, raised.value.detail) == (cause, detail)
-
-
-def test_tokens_are_what_a_successful_answer_holds() -> None:
-    assert tokens_in(HttpAnswer(200, b'{"id_token": "t", "error": null}')) == {"id_token": "t", "error": None}
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "cause", "detail"),
-    [
-        (400, b'{"error": "invalid_grant"}', Cause.UNPROVEN, "token_invalid_grant"),
-        (200, b'{"error": "invalid_grant"}', Cause.UNPROVEN, "token_invalid_grant"),
-        (401, b'{"error": "invalid_client"}', Cause.UNAVAILABLE, "token_invalid_client"),
-        (400, b'{"error": ["invalid_grant"]}', Cause.UNAVAILABLE, "token_unknown_error"),
-        (200, b"[]", Cause.UNAVAILABLE, "token_answer"),
-        (200, b"[" * 100_000, Cause.UNAVAILABLE, "token_answer"),
-    ],
-)
-def test_any_other_answer_of_the_token_endpoint_signs_nobody_in(
-    status: int, body: bytes, cause: Cause, detail: str
-) -> None:
-    with pytest.raises(SignInFailed) as raised:
-        tokens_in(HttpAnswer(status, body))
-    assert (raised.value.cause, raised.value.detail) == (cause, detail)
-
-
-@pytest.mark.parametrize(
-    ("status", "body"), [(400, b"no JSON"), (302, b"{}"), (500, b'{"error": "invalid_grant"}')]
-)
-def test_a_status_without_a_word_is_a_call_that_failed(status: int, body: bytes) -> None:
-    with pytest.raises(CallFailed, match=f"status_{status}"):
-        tokens_in(HttpAnswer(status, body))
-
-
-@pytest.mark.parametrize(
-    ("tokens", "found"),
-    [
-        ({"access_token": "a", "token_type": "Bearer"}, "a"),
-        ({"access_token": "a", "token_type": "bearer"}, "a"),
-        ({"access_token": "a", "token_type": "DPoP"}, None),
-        ({"access_token": "a", "token_type": 5}, None),
-        ({"access_token": "a"}, None),
-        ({"access_token": "", "token_type": "Bearer"}, None),
-        ({"access_token": 5, "token_type": "Bearer"}, None),
-        ({"token_type": "Bearer"}, None),
-    ],
-)
-def test_only_a_bearer_token_may_be_sent_as_it_is(tokens: dict[str, Any], found: str | None) -> None:
-    assert bearer_token(tokens) == found
 
 
 @pytest.fixture
