@@ -148,16 +148,20 @@ class BankAccounts:
         began = time.monotonic()
         try:
             found = ask()
-        except (AccountsUnavailable, CallFailed, SignInFailed) as failure:
+        except Exception as failure:  # whatever it sends, a list ends no sign-in (ADR 31)
             is_busy = isinstance(failure, CallFailed) and failure.is_busy
+            if isinstance(failure, AccountsUnavailable | CallFailed | SignInFailed):
+                said = {"reason": failure.detail}
+            else:  # nobody foresaw it: its kind says what it was, and no text of it, which may be the bank's
+                said = {"reason": "unreadable", "error": type(failure).__name__}
             _log.warning(
                 "accounts_unavailable",
                 provider_id=provider.provider_id,
-                reason=failure.detail,
+                **said,
                 outcome=Cause.BUSY.value if is_busy else Cause.UNAVAILABLE.value,
                 seconds=round(time.monotonic() - began, 3),
             )
-            raise AccountsUnavailable(failure.detail) from failure
+            raise AccountsUnavailable(said["reason"]) from failure
         _log.info(
             "accounts_listed",
             provider_id=provider.provider_id,

@@ -35,13 +35,16 @@ def fetch_descriptors(address: str, access_token: str, *, deadline: Deadline) ->
         offset = _next_offset(page.get("page"))
         if offset is None:
             return entries, True
-        url = f"{address}{'&' if '?' in address else '?'}offset={quote(offset, safe='')}"
+        url = f"{address}{'&' if '?' in address else '?'}offset={offset}"
     return entries, False
 
 
 def _next_offset(page: object) -> str | None:
-    """FDX `page.nextOffset`, which is a text or a number; None on the last page."""
+    """FDX `page.nextOffset`, a text or a number, percent-encoded; None on the last page, and for no text."""
     offset = page.get("nextOffset") if isinstance(page, dict) else None
     if isinstance(offset, bool) or not isinstance(offset, str | int):
         return None
-    return str(offset) or None
+    try:
+        return quote(str(offset), safe="") or None
+    except UnicodeEncodeError:  # a surrogate alone is no character
+        return None

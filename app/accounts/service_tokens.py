@@ -1,5 +1,6 @@
 """Accord's own access tokens at banks (client_credentials, RFC 6749 4.4), kept in the process."""
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -13,6 +14,8 @@ from app.sign_in.token_endpoint import ask_for_tokens, bearer_token
 
 # By how much earlier a token is given up than the bank says: a call that begins now must still find it alive.
 _MARGIN = timedelta(seconds=30)
+_LONGEST = timedelta(days=1)
+"""For how long a token is kept at most, whatever the bank says: a judgement."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,12 @@ def _ask(source: ServiceSource, deadline: Deadline) -> tuple[str, float]:
     token = bearer_token(tokens)
     if token is None:
         raise AccountsUnavailable("no_token")
-    expires_in = tokens.get("expires_in")
-    seconds = expires_in if isinstance(expires_in, int | float) and not isinstance(expires_in, bool) else 0
-    return token, asked_at + seconds - _MARGIN.total_seconds()
+    return token, asked_at + _seconds_in(tokens.get("expires_in")) - _MARGIN.total_seconds()
+
+
+def _seconds_in(expires_in: object) -> float:
+    """How long a token lives; 0 for what is no finite number, and no longer than _LONGEST."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        return 0
+    # Compared, and not converted: a number of 400 digits fits no float, and NaN is neither more nor less.
+    return min(expires_in, _LONGEST.total_seconds()) if 0 < expires_in < math.inf else 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.outgoing.deadline import Deadline
-from app.outgoing.http import MayConnect, answering
+from app.outgoing.http import MayConnect, answering, read_at_most
 
 MEDIA_TYPE: Final = "application/secevent+jwt"  # RFC 8417 7.2
 LARGEST_ANSWER: Final = 4096
@@ -43,7 +43,7 @@ def push(address: str, token: str, *, deadline: Deadline, may_connect: MayConnec
         body=token.encode("ascii"),
         may_connect=may_connect,
     ) as response:
-        err = _err_in(response.read(LARGEST_ANSWER)) if response.status == 400 else None
+        err = _err_in(read_at_most(LARGEST_ANSWER, response)) if response.status == 400 else None
         return PushAnswer(response.status, err, response.headers.get("Retry-After"))
 
 

@@ -91,7 +91,7 @@ def exchange(
     with answering(
         method, url, deadline=deadline, headers=headers, body=body, may_connect=may_connect
     ) as response:
-        read = response.read(LARGEST_ANSWER + 1)
+        read = read_at_most(LARGEST_ANSWER + 1, response)
         if len(read) > LARGEST_ANSWER:
             raise CallFailed("too_large")
         if response.length:  # of a body whose length was announced, this much has not come
@@ -128,6 +128,17 @@ def answering(
         raise CallFailed("tls") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise CallFailed("connection") from error
+
+
+def read_at_most(size: int, response: http.client.HTTPResponse) -> bytes:
+    """The first `size` bytes of the body, or all of it.
+
+    They are taken as they come: `HTTPResponse.read` reads without end where a chunk says that its size is -1.
+    """
+    read = bytearray()
+    while len(read) < size and (part := response.read1(size - len(read))):
+        read += part
+    return bytes(read[:size])
 
 
 def _open(

@@ -112,7 +112,7 @@ def _params(expected: Expected) -> dict[str, Any]:
 
 def _check_age(claims: Mapping[str, Any], expected: Expected) -> None:
     """A token that is older than the sign-in cannot be its answer, even where it has not expired."""
-    if claims["iat"] < (expected.begun_at - CLOCK_DIFFERENCE).timestamp():
+    if not claims["iat"] >= (expected.begun_at - CLOCK_DIFFERENCE).timestamp():
         raise SignInFailed(Cause.UNPROVEN, "iat")
 
 
@@ -124,7 +124,8 @@ def _check_authentication(claims: Mapping[str, Any], taken: timedelta) -> None:
     auth_time = claims.get("auth_time")
     if not isinstance(auth_time, int | float) or isinstance(auth_time, bool):
         raise SignInFailed(Cause.NOT_ASKED, "no_auth_time")
-    if not claims["iat"] - auth_time <= (taken + _ROUNDING).total_seconds():
+    # It is compared, and not calculated with: a number of 400 digits fits no float. Nor is NaN ever more.
+    if not auth_time >= claims["iat"] - (taken + _ROUNDING).total_seconds():
         raise SignInFailed(Cause.NOT_ASKED, "auth_time")
 
 

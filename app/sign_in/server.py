@@ -10,7 +10,7 @@ import structlog
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
-from app.domain.addresses import is_protected
+from app.domain.addresses import fault_in_bank_address
 from app.outgoing.deadline import Deadline
 from app.outgoing.http import get_json
 from app.sign_in import Cause, SignInFailed
@@ -21,7 +21,9 @@ _log = structlog.get_logger()
 # new key is found at once, since tokens name it.
 OLDEST = timedelta(minutes=10)
 
-# The least time between two fetches of keys, whatever tokens name: forged tokens must not flood a bank.
+# The least time between two fetches of keys, whatever tokens name: a customer waits for a new key meanwhile.
+# It is shorter than for recipients (app/recipient_keys.py), whose keys anybody can name: a bank sends these
+# tokens itself.
 SOONEST = timedelta(seconds=10)
 
 # What a public key is made of (RFC 7517 4, RFC 7518 6, RFC 8037 2).
@@ -138,7 +140,7 @@ def _address(found: Mapping[str, Any], name: str, issuer: str) -> str:
 
 def _optional_address(found: Mapping[str, Any], name: str, issuer: str) -> str | None:
     address = found.get(name)
-    if not isinstance(address, str) or not is_protected(address):
+    if not isinstance(address, str) or fault_in_bank_address(address) is not None:
         return None
     return None if issuer.startswith("https:") and not address.startswith("https:") else address
 

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from app.accounts import AccountsUnavailable
+from app.accounts import AccountsUnavailable, bank_accounts, service_tokens
 from app.accounts.bank_accounts import BankAccounts
 from app.domain.account_sources import (
     AccountsRegistration,
@@ -200,7 +202,22 @@ def test_a_subject_that_would_lead_elsewhere_is_not_asked_about(
     assert bank.asked == []
 
 
-@pytest.mark.parametrize(("expires_in", "asked"), [(300, 1), (29, 2), (None, 2), ("300", 2), (True, 2)])
+@pytest.mark.parametrize(
+    ("expires_in", "asked"),
+    [
+        (300, 1),
+        (29, 2),
+        (None, 2),
+        ("300", 2),
+        (True, 2),
+        (-300, 2),
+        (10**400, 1),
+        (-(10**400), 2),
+        (float("inf"), 2),
+        (float("nan"), 2),
+    ],
+    ids=range(10),
+)
 def test_a_services_token_is_kept_until_half_a_minute_before_its_end(
     bank: FdxBank, clock: Clock, expires_in: Any, asked: int
 ) -> None:
@@ -209,6 +226,19 @@ def test_a_services_token_is_kept_until_half_a_minute_before_its_end(
     for _ in range(2):
         accounts.find_accounts(provider, ALEX)
     assert bank.count(TOKEN) == asked
+
+
+@pytest.mark.parametrize("expires_in", [86_400, 10**9, 10**400], ids=range(3))
+def test_a_services_token_is_kept_for_a_day_at_most(
+    bank: FdxBank, clock: Clock, monkeypatch: pytest.MonkeyPatch, expires_in: int
+) -> None:
+    bank.service_token = {"expires_in": expires_in}
+    accounts, provider = asking(clock), registered(bank.service())
+    for hours, asked in ((0, 1), (23, 1), (24, 2)):
+        now = time.monotonic() + hours * 3600
+        monkeypatch.setattr(service_tokens, "time", SimpleNamespace(monotonic=partial(float, now)))
+        accounts.find_accounts(provider, ALEX)
+        assert bank.count(TOKEN) == asked
 
 
 def test_a_services_token_that_the_bank_refuses_is_replaced_the_next_time(
@@ -321,6 +351,60 @@ def test_whatever_the_bank_does_there_is_no_list_in_time(
         asking(clock).find_accounts(registered(bank.service()), ALEX)
     assert time.monotonic() - began < 5
     assert [line["outcome"] for line in told_of("accounts_unavailable", logged)] == ["unavailable"] * 2
+
+
+@pytest.mark.parametrize(
+    ("offset", "asked"),
+    [
+        ('"\\ud800"', 1),
+        ('"1\\udfff"', 1),
+        ('""', 1),
+        ("true", 1),
+        ("1e999", 1),
+        ("NaN", 1),
+        ('{"a": 1}', 1),
+        ("[" * 500 + "]" * 500, 1),
+        ("1" * 400, 4),
+        ("-1", 4),
+        ('"\\u0000 é&#"', 4),
+    ],
+)
+def test_an_offset_that_cannot_be_sent_is_none(bank: FdxBank, clock: Clock, offset: str, asked: int) -> None:
+    page = f'{{"accounts": [], "page": {{"nextOffset": {offset}}}}}'
+    bank.tricks[ACCOUNTS] = say("200 OK", page.encode())
+    found = at_sign_in(asking(clock), registered(CustomerSource(bank.address)), an_answer(bank))
+    assert ids_of(found) == []
+    assert bank.asked == [ACCOUNTS] * asked
+
+
+HOSTILE: list[Any] = [10**400, float("inf"), float("nan"), "\ud800", "\udfff\x00", [[[{}]]], {"\ud800": 1}]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("member", [*a_descriptor(), "accord"])
+def test_whatever_a_member_is_the_other_accounts_are_listed(
+    bank: FdxBank, clock: Clock, member: str, value: Any
+) -> None:
+    bank.accounts = [a_descriptor("acc-1", **{member: value}), a_descriptor("acc-2")]
+    found = at_sign_in(asking(clock), registered(CustomerSource(bank.address)), an_answer(bank))
+    assert ids_of(found)[-1] == "acc-2"
+
+
+@pytest.mark.parametrize("error", [OverflowError("marked"), UnicodeError("marked"), RecursionError("marked")])
+def test_what_nobody_foresaw_is_no_list_and_its_kind_is_logged(
+    bank: FdxBank, clock: Clock, logged: Logged, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(bank_accounts, "read_descriptors", fail)
+    assert at_sign_in(asking(clock), registered(CustomerSource(bank.address)), an_answer(bank)) is None
+    with pytest.raises(AccountsUnavailable, match=r"^unreadable$"):
+        asking(clock).find_accounts(registered(bank.service()), ALEX)
+    lines = told_of("accounts_unavailable", logged)
+    said = [(line["reason"], line["error"], line["outcome"]) for line in lines]
+    assert said == [("unreadable", type(error).__name__, "unavailable")] * 2
+    assert "marked" not in str(lines)
 
 
 def test_the_content_type_of_somebody_else_does_not_matter(bank: FdxBank, clock: Clock) -> None:

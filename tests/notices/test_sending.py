@@ -102,6 +102,16 @@ def test_of_an_answer_that_never_ends_no_more_is_read_than_could_mean_something(
         assert sent_to(recipient.address) == PushAnswer(400)
 
 
+def test_a_chunk_without_an_end_is_read_as_far_as_it_could_mean_something() -> None:
+    def flood(handler: ReceiverHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+        while not handler.receiver.closing.is_set():
+            handler.wfile.write(b" " * 65_536)
+
+    with Receiver(flood) as recipient:
+        assert sent_to(recipient.address) == PushAnswer(400)
+
+
 def test_a_body_that_means_nothing_is_not_waited_for() -> None:
     def accept(handler: ReceiverHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 5000000000\r\n\r\n")

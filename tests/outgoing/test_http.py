@@ -14,7 +14,7 @@ import pytest
 from app.outgoing import CallFailed
 from app.outgoing.deadline import Deadline
 from app.outgoing.http import exchange, get_json, http_connection, tls
-from tests.support.oidc_server import METADATA, OidcServer, say
+from tests.support.oidc_server import METADATA, OidcServer, flood_in_chunks, say, say_as_it_is
 
 
 def soon() -> Deadline:
@@ -37,6 +37,20 @@ def test_a_redirect_is_an_answer_and_nothing_follows_it(bank: OidcServer) -> Non
     answer = exchange("GET", f"{bank.issuer}/here", deadline=soon(), headers={})
     assert answer.status_code == 302
     assert bank.asked == ["/here"]
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"7fffffffffffffff", b"f" * 400])
+def test_however_large_a_chunk_says_it_is_no_more_is_read_than_an_answer_may_have(
+    bank: OidcServer, size: bytes
+) -> None:
+    bank.tricks["/here"] = flood_in_chunks(size)
+    assert detail_of(f"{bank.issuer}/here") == "too_large"
+
+
+def test_an_answer_in_chunks_is_read(bank: OidcServer) -> None:
+    body = b"2\r\n{}\r\n0\r\n\r\n"
+    bank.tricks["/here"] = say_as_it_is(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert get_json(f"{bank.issuer}/here", deadline=soon()) == {}
 
 
 def test_no_proxy_of_the_environment_is_asked(bank: OidcServer, monkeypatch: pytest.MonkeyPatch) -> None:

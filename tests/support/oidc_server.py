@@ -60,6 +60,17 @@ def flood(handler: "_Handler", _answer: bytes) -> None:
         handler.wfile.write(b" " * 65_536)
 
 
+def flood_in_chunks(size: bytes) -> Trick:
+    """Never stops, and says that its first chunk has this size."""
+
+    def trick(handler: "_Handler", _answer: bytes) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+        while not handler.bank.closing.is_set():
+            handler.wfile.write(b" " * 65_536)
+
+    return trick
+
+
 def announce_too_much(handler: "_Handler", _answer: bytes) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}")
 
@@ -74,6 +85,15 @@ def say(status: str, body: bytes, *headers: str) -> Trick:
 
     def trick(handler: "_Handler", _answer: bytes) -> None:
         handler.wfile.write(head.encode() + b"\r\n\r\n" + body)
+
+    return trick
+
+
+def say_as_it_is(answer: bytes) -> Trick:
+    """Answers with these bytes, the head included."""
+
+    def trick(handler: "_Handler", _answer: bytes) -> None:
+        handler.wfile.write(answer)
 
     return trick
 

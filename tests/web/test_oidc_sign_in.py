@@ -4,8 +4,10 @@ The bank is tests/support/oidc_server.py, over real HTTP; tests/sign_in/test_pro
 """
 
 import json
+import math
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from joserfc import jws
 from joserfc.jwk import RSAKey
 from werkzeug.test import Cookie, TestResponse
 
@@ -390,6 +393,16 @@ def test_a_bank_that_asks_again_is_believed_whatever_its_clock_and_however_long_
     assert come_back(customer, bank.sign_in(url)).location == f"/consent/{request_id}"
 
 
+def test_a_time_that_fits_no_float_is_compared_all_the_same(
+    customer: BrowserCustomer, bank: OidcServer
+) -> None:
+    """With a fraction in `iat` the difference of the two would be a float."""
+    request_id, url = not_you(customer, bank)
+    bank.claims = {"iat": bank.now().timestamp(), "auth_time": -(10**400)}
+    assert come_back(customer, bank.sign_in(url)).status_code == 502
+    assert customer.client.get(f"/consent/{request_id}").location == f"/sign-in/{request_id}"
+
+
 def test_who_has_not_signed_out_is_not_asked_when_they_signed_in(
     customer: BrowserCustomer, bank: OidcServer
 ) -> None:
@@ -643,6 +656,15 @@ def sign_with_the_public_key_as_a_secret(bank: OidcServer) -> None:
     bank.published, bank.key, bank.algorithm = [key], key, "HS256"
 
 
+NESTED = b'{"alg": "ES256", "x": ' + b"[" * 50_000
+NESTED_HEADER = f"{urlsafe_b64encode(NESTED).rstrip(b'=').decode()}.e30.AA"
+
+
+def nested_claims(bank: OidcServer) -> str:
+    header = {"alg": "ES256", "kid": bank.key.kid}
+    return jws.serialize_compact(header, NESTED, bank.key, algorithms=["ES256"])
+
+
 def sign_nothing(bank: OidcServer) -> None:
     bank.algorithm = "none"
 
@@ -680,6 +702,20 @@ LIES: dict[str, Callable[[OidcServer], None]] = {
     "a subject of 256 characters": with_claims(sub="x" * 256),
     "a subject with a line break": with_claims(sub="alex\n"),
     "another access token's hash": with_claims(at_hash="another"),
+    "a hash that is no text": with_claims(at_hash="\ud800"),
+    "an expiry that is not a number": with_claims(exp=math.nan),
+    "an expiry before all time": with_claims(exp=-(10**400)),
+    "issued at no time": with_claims(iat=math.nan),
+    "issued at the end of time": with_claims(iat=math.inf),
+    "issued in a time that fits no float": with_claims(iat=10**400),
+    "issued before all time": with_claims(iat=-(10**400)),
+    "not before a time that fits no float": with_claims(nbf=10**400),
+    "a subject that is no text": with_claims(sub="\ud800"),
+    "a nonce that is no text": with_claims(nonce="\ud800"),
+    "a key whose name is no text": lambda bank: bank.header.update(kid="\ud800"),
+    "an ID token that is no text": lambda bank: bank.tokens.update(id_token="\ud800.\ud800.\ud800"),
+    "claims that are nested too deeply": lambda bank: bank.tokens.update(id_token=nested_claims(bank)),
+    "a header that is nested too deeply": lambda bank: bank.tokens.update(id_token=NESTED_HEADER),
 }
 
 
@@ -754,6 +790,7 @@ def test_what_nobody_asked_a_bank_for_is_ignored_whatever_it_is(
         "error": None,
     }
     bank.metadata = {**odd, "scopes_supported": 5, "claims_supported": {"sub": True}, "jwks": "none"}
+    bank.metadata["userinfo_endpoint"] = "https://localhost/\ud800"
     bank.claims, bank.header = odd, {"unknown": "x", "typ": None}
     bank.tokens = {**odd, **known_of_old}
     readable = {**bank.key.as_dict(private=False), **odd, "x5c": "not a list", "x5t": 5}
@@ -764,6 +801,26 @@ def test_what_nobody_asked_a_bank_for_is_ignored_whatever_it_is(
         {"kty": "RSA"},
         {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
         {"kty": "oct", "k": "c2VjcmV0"},
+        {"kty": "\ud800"},
+        {"kty": ["EC"]},
+        {"kty": "EC", "crv": "\ud800", "x": "AA", "y": "AA"},
+        {"kty": "EC", "crv": ["P-256"], "x": "AA", "y": "AA"},
+        {"kty": "EC", "crv": "P-256", "x": "\ud800", "y": "AA"},
+        {"kty": "EC", "crv": "P-256", "x": "f" * 40_000, "y": "AA"},
+        {"kty": "EC", "crv": "P-256", "x": 10**400, "y": 1e999},
+        {"kty": "OKP", "crv": "Ed448", "x": "AA"},
+        {"kty": "OKP", "crv": "X25519", "x": "AA"},
+        {"kty": "RSA", "n": "", "e": ""},
+        {"kty": "RSA", "n": "A" * 344, "e": "AQAB"},
+        {"kty": "RSA", "n": "f" * 40_000, "e": "AQAB"},
+        {"kty": "RSA", "n": "f" * 344, "e": "f" * 40_000},
+        {"kty": "RSA", "n": "f" * 344, "e": "AA"},
+        {"kty": "RSA", "n": 10**400, "e": 10**400},
+        {**readable, "kid": 10**400},
+        {**readable, "kid": "\ud800"},
+        {**readable, "use": ["sig"]},
+        {**readable, "use": "sig", "key_ops": 5},
+        {**readable, "alg": {}},
         {},
         *ODD,
     ]
@@ -853,6 +910,17 @@ def test_whatever_the_bank_does_a_page_says_so_in_time_and_it_can_be_tried_again
 @pytest.mark.parametrize(
     "metadata",
     [
+        {"authorization_endpoint": "http://localhost:1/\ud800"},
+        {"authorization_endpoint": "http://localhost:1/authorize?tenant=é"},
+        {"authorization_endpoint": "http://localhost:1/authorize#top"},
+        {"authorization_endpoint": "http://localhost:1/a\r\nb"},
+        {"token_endpoint": "http://localhost:1/\ud800"},
+        {"token_endpoint": "http://localhost:99999/token"},
+        {"token_endpoint": f"http://localhost:{'1' * 400}/token"},
+        {"token_endpoint": 10**400},
+        {"jwks_uri": "http://localhost:1/\udfff"},
+        {"jwks_uri": "https://\ud800/keys"},
+        {"issuer": "\ud800"},
         {"issuer": "https://evil.example"},
         {"issuer": None},
         {"token_endpoint": None},

@@ -234,6 +234,13 @@ def test_who_signs_in_without_a_list_is_signed_in_and_the_bank_is_not_asked_agai
     assert names_in(found_by(customer, request_id)) == ["Account acc-1", "Account acc-2"]
 
 
+def test_a_list_that_nobody_foresaw_ends_no_sign_in(serve: Serve, bank: FdxBank) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    bank.tricks[ACCOUNTS] = say("200 OK", b'{"accounts": [], "page": {"nextOffset": "\\ud800"}}')
+    request_id = customer.begin(provider_id="3000")
+    assert sign_in(customer, bank, f"/sign-in/{request_id}") == f"/consent/{request_id}/accounts"
+
+
 def test_accounts_that_hang_leave_time_to_sign_in_without(serve: Serve, bank: FdxBank) -> None:
     customer = serve(at_harbour(bank, CUSTOMER))
     bank.tricks[ACCOUNTS] = hang
