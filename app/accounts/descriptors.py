@@ -1,7 +1,8 @@
 """Reads the accounts that a bank lists (FDX AccountDescriptor), and believes no text in it to be harmless.
 
 Beside what FDX defines, a bank may say in the member `accord` of an account what FDX has no words for:
-`shareable`, `reason` (a word of `Unshareable`), `joint`, `othersAreTold` and `holder`.
+`shareable`, `reason` (a word of `Unshareable`), `joint`, `othersAreTold` and `holder`. Where it cannot be
+understood the account is left out, since it may have said "not this one" (ADR 31).
 """
 
 import re
@@ -27,6 +28,7 @@ _STATUS = {
     "PENDINGOPEN": Unshareable.PENDING_OPEN,
     "RESTRICTED": Unshareable.RESTRICTED,
 }
+_EXTENSION = {"shareable", "reason", "joint", "othersAreTold", "holder"}
 # FDX writes an account of a list as the only member of an object, under the name of its kind.
 _KINDS = {
     "annuityAccount", "commercialAccount", "depositAccount", "digitalWallet", "insuranceAccount",
@@ -69,7 +71,7 @@ def _find_account(entry: object, registration: AccountsRegistration) -> Account 
     if isinstance(entry, dict) and len(entry) == 1 and entry.keys() <= _KINDS:
         (entry,) = entry.values()
     extension = entry.get("accord", {}) if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(extension, dict):
+    if not isinstance(entry, dict) or not isinstance(extension, dict) or extension.keys() - _EXTENSION:
         return None
     try:
         return _account(entry, extension, registration)
@@ -105,17 +107,21 @@ def _obstacle(
     category: AccountCategory,
     registration: AccountsRegistration,
 ) -> Unshareable | None:
-    """Why the account cannot be shared: what the bank says of this account comes before what follows."""
-    if "shareable" in extension:
-        if _flag(extension, "shareable"):
-            return None
-        reason = extension.get("reason")
+    """Why the account cannot be shared: what the bank says of this account comes before what follows.
+
+    A reason says so without `shareable`, too. Raises TypeError for what cannot be understood.
+    """
+    if _flag(extension, "shareable"):
+        return None
+    reason = extension.get("reason")
+    if "shareable" in extension or reason is not None:
         is_known = isinstance(reason, str) and reason in set(Unshareable)
         return Unshareable(str(reason)) if is_known else Unshareable.OTHER
-    status = entry.get("status")
-    if isinstance(status, str) and status in _STATUS:
-        return _STATUS[status]
-    return Unshareable.TYPE_NOT_SHARED if category in registration.withheld_categories else None
+    status = entry.get("status", "OPEN")
+    if not isinstance(status, str):
+        raise TypeError
+    by_category = Unshareable.TYPE_NOT_SHARED if category in registration.withheld_categories else None
+    return _STATUS.get(status.upper(), by_category)
 
 
 def _flag(extension: Mapping[str, Any], name: str) -> bool:
