@@ -22,7 +22,12 @@ from app.outgoing.http import MayConnect, get_json
 from app.public_keys import PublicJwk, import_public_key
 
 OLDEST: Final = timedelta(minutes=10)
-"""How long published keys are kept, and how long a key that a recipient has withdrawn is still believed."""
+"""How long published keys are kept, and so how long a key that was withdrawn is still believed."""
+LONGEST_BELIEVED: Final = timedelta(hours=24)
+"""How long they are believed while they cannot be fetched anew. A judgement: a recipient whose server is away
+for a night still gets data, and a stolen key is not good for ever because nobody can read that it was
+withdrawn.
+"""
 SOONEST: Final = timedelta(seconds=60)
 """The least time between two fetches of one recipient's keys, whatever signatures name: somebody who makes up
 names must not flood the recipient.
@@ -72,7 +77,7 @@ class RecipientKeys:
 
 
 class _PublishedKeys:
-    """The keys that one recipient publishes (`jwks_uri`). A fetch that fails takes none of them away.
+    """The keys that one recipient publishes (`jwks_uri`). A fetch that fails takes none away, for a day.
 
     One thread at a time asks; the others wait for what it brings.
     """
@@ -98,8 +103,8 @@ class _PublishedKeys:
     def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
         """The key, if it is known; for an unknown name, and when they are old, keys are fetched anew."""
         now = self._clock()
-        key = _among(self._keys, kid, algorithm)
-        if key is not None and self._fetched_at is not None and now - self._fetched_at <= OLDEST:
+        key = self._known(kid, algorithm, now, OLDEST)
+        if key is not None:
             return key
         if self._asking.acquire(timeout=TIMEOUT.total_seconds()):
             try:
@@ -108,6 +113,11 @@ class _PublishedKeys:
                     self._fetch(now)
             finally:
                 self._asking.release()
+        return self._known(kid, algorithm, now, LONGEST_BELIEVED)
+
+    def _known(self, kid: str | None, algorithm: str, now: datetime, oldest: timedelta) -> PublicKey | None:
+        if self._fetched_at is None or now - self._fetched_at > oldest:
+            return None
         return _among(self._keys, kid, algorithm)
 
     def _fetch(self, now: datetime) -> None:

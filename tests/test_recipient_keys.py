@@ -13,7 +13,7 @@ from app.domain.jws import parse_jwt
 from app.domain.networks import LOOPBACK, Network
 from app.domain.registry import Client
 from app.public_keys import import_public_key
-from app.recipient_keys import OLDEST, SOONEST, RecipientKeys
+from app.recipient_keys import LONGEST_BELIEVED, OLDEST, SOONEST, RecipientKeys
 from tests.support.applications import Clock, Logged
 from tests.support.builders import a_client, a_registry
 from tests.support.fapi import FAPI, a_key, algorithm_of, public, signed
@@ -146,13 +146,40 @@ def test_a_fetch_that_fails_takes_no_good_key_away(publisher: Publisher, status:
     finder = Finder(publisher)
     assert finder.finds(EC)
     publisher.status = status
-    finder.clock.advance(timedelta(days=1))
+    finder.clock.advance(timedelta(hours=23))
     assert finder.finds(EC)
     publisher.status, publisher.keys = 200, []
     finder.clock.advance(SOONEST)
     assert finder.finds(EC)
     reasons = [entry["reason"] for entry in logged() if entry["event"] == "recipient_keys_unavailable"]
     assert reasons == [f"status_{status}", "no_keys"]
+
+
+def test_a_key_that_was_withdrawn_is_refused_after_ten_minutes(publisher: Publisher) -> None:
+    publisher.keys = [EC, SECOND]
+    finder = Finder(publisher)
+    assert finder.finds(EC)
+    publisher.keys = [SECOND]
+    finder.clock.advance(OLDEST)
+    assert finder.finds(EC)
+    finder.clock.advance(timedelta(seconds=1))
+    assert not finder.finds(EC)
+    assert finder.finds(SECOND)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_key_that_cannot_be_fetched_anew_is_believed_for_a_day(publisher: Publisher, status: int) -> None:
+    publisher.keys = [EC]
+    finder = Finder(publisher)
+    assert finder.finds(EC)
+    publisher.status, publisher.keys = status, []
+    finder.clock.advance(LONGEST_BELIEVED)
+    assert finder.finds(EC)
+    finder.clock.advance(timedelta(seconds=1))
+    assert not finder.finds(EC)
+    publisher.status, publisher.keys = 200, [EC]
+    finder.clock.advance(SOONEST)
+    assert finder.finds(EC)
 
 
 def test_what_cannot_be_read_is_left_out(publisher: Publisher) -> None:
