@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -99,18 +98,17 @@ class WsgiGuard:
         found, status_line, all_headers = run_wsgi_app(self._application, {**told, DECISION: decision})
         status, parts = int(status_line[:3]), iter(found)
         close = getattr(found, "close", lambda: None)
-        is_json = (all_headers.get("Content-Type") or "").partition(";")[
-            0
-        ].strip().lower() == "application/json"
+        media_type = (all_headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        is_json = media_type.endswith(("/json", "+json"))
         headers = [(name, value) for name, value in all_headers if name.lower() in _PASSED_OUT]
-        start, is_read = _read(parts) if is_json else (b"", False)
-        if status == HTTPStatus.OK and not is_read and decision.fields == "whole":
-            return _Answer(status, headers, ClosingIterator(chain([start], parts), close))
+        if status == HTTPStatus.OK and not is_json and decision.fields == "whole":
+            return _Answer(status, headers, ClosingIterator(parts, close))
+        body = _read(parts) if is_json else None
         close()
-        if not is_read:  # what cannot be read cannot be reduced
+        if body is None:  # what cannot be read cannot be reduced
             return _error(500, "500")
         try:
-            answer = json.loads(start)
+            answer = json.loads(body)
             if status != HTTPStatus.OK:
                 return _application_error(status, answer, headers)
             reduced = self._fields.reduce(answer, decision)
@@ -129,14 +127,14 @@ def _path_as_sent(environ: "WSGIEnvironment") -> str:
     return sent.removeprefix(mount)
 
 
-def _read(parts: Iterator[bytes]) -> tuple[bytes, bool]:
-    """What the parts hold, and whether that is all; no more is read than may be reduced."""
-    start = bytearray()
+def _read(parts: Iterator[bytes]) -> bytes | None:
+    """All that the parts hold; None for more than may be reduced, of which no more is read."""
+    body = bytearray()
     for part in parts:
-        start += part
-        if len(start) > LARGEST_JSON:
-            return bytes(start), False
-    return bytes(start), True
+        body += part
+        if len(body) > LARGEST_JSON:
+            return None
+    return bytes(body)
 
 
 def _refusal(decision: Decision) -> _Answer:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from examples.bank.authorization_server import AuthorizationServer
 from examples.bank.fields import FieldFilter
-from examples.bank.guard import Guard
+from examples.bank.guard import CALLS, Guard
 from examples.bank.wsgi_guard import DECISION, LARGEST_JSON, MESSAGES, WsgiGuard
 from tests.examples.stand_in import ALL, AUDIENCE, CREDENTIALS, StandIn, account_resource, customer_resource
 from tests.support.builders import NOON
@@ -201,16 +201,33 @@ def test_another_account_in_the_answer_does_not_leave(api: GuardedApi) -> None:
     assert "acc-other" not in response.text
 
 
-def test_other_types_and_larger_answers_pass_where_the_whole_resource_is_open(api: GuardedApi) -> None:
+def test_what_is_no_json_passes_where_the_whole_resource_is_open(api: GuardedApi) -> None:
     pdf = b"%PDF-1.4 " + b"x" * 6_000_000
     api.answer = lambda _: Response(pdf, content_type="application/pdf")
     response = api.get("/accounts/acc-own/statements/2026-10")
     assert (response.mimetype, response.data) == ("application/pdf", pdf)
-    large = json.dumps({"transactions": ["x" * LARGEST_JSON]}).encode()
-    api.answer = lambda _: Response(large, content_type="application/json")
-    assert api.get("/accounts/acc-own/transactions").data == large
     for path in ("/accounts/acc-own", "/accounts/acc-own/contact", "/customers/current"):
         assert api.get(path).status_code == 500
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_json_that_is_too_large_to_be_reduced_leaves_nowhere(api: GuardedApi, path: str) -> None:
+    """The recipient decides how many transactions it asks for, and so how large the answer is."""
+    transaction = {"transactionId": "1", "accountNumber": "123456"}
+    large = json.dumps({"transactions": [transaction] * (LARGEST_JSON // 40)})
+    assert len(large) > LARGEST_JSON
+    api.answer = lambda _: Response(large, content_type="application/json")
+    check_error(api.get(path.replace("{}", "acc-own", 1).replace("{}", "2026-10")), 500, "500")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/json; charset=utf-8", "text/json", "Application/FDX+JSON"]
+)
+def test_json_is_reduced_under_each_of_its_names(api: GuardedApi, media_type: str) -> None:
+    answer = json.dumps({"transactions": [{"transactionId": "1", "accountNumber": "123456"}]})
+    api.answer = lambda _: Response(answer, content_type=media_type)
+    response = api.get("/accounts/acc-own/transactions")
+    assert json.loads(response.data) == {"transactions": [{"transactionId": "1"}]}
 
 
 def test_an_application_that_fails_says_nothing(api: GuardedApi) -> None:
