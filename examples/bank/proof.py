@@ -16,7 +16,7 @@ from joserfc.jws import JWSRegistry
 OLDEST = timedelta(seconds=60)
 AHEAD = timedelta(seconds=30)  # by which the sender's clock may be ahead of ours
 _PUBLIC = ("kty", "crv", "x", "y", "n", "e")  # what makes a public key (RFC 7518 6, RFC 8037 2)
-_NO_PROOF = (JoseError, ValueError, TypeError, KeyError, AttributeError)
+_NO_PROOF = (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 # RFC 8725 3.1: the algorithms are ours to fix. The header of a proof with an RSA key is longer than usual.
 _REGISTRY = JWSRegistry(algorithms=["ES256", "PS256", "Ed25519"], strict_check_header=False)

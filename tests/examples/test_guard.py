@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey
 
 from examples.bank.authorization_server import MOST_KEPT, AuthorizationServer
@@ -338,9 +338,12 @@ def test_a_bound_token_opens_its_data_with_the_proof_of_its_key(accord: StandIn,
         {"iat": int(NOON.timestamp()) + 31},
         {"iat": "now"},
         {"ath": "another token's"},
+        {"iat": 10**400},
+        {"iat": float("inf")},
+        {"iat": float("nan")},
         {"key": ECKey.generate_key("P-256")},
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_a_proof_for_something_else_opens_nothing(
     accord: StandIn, guard: Guard, changes: dict[str, Any]
@@ -351,6 +354,20 @@ def test_a_proof_for_something_else_opens_nothing(
 
 
 def test_a_proof_is_used_once_and_there_is_one(accord: StandIn, guard: Guard) -> None:
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_proof_that_is_nested_too_deeply_opens_nothing(accord: StandIn, guard: Guard, part: int) -> None:
+    """Whoever makes a proof signs it with a key of their own, so that its claims are read whatever they are."""
+    key = ECKey.generate_key("P-256")
+    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
+    parts = [json.dumps(header).encode(), b"{}"]
+    parts[part] = b'{"alg": "ES256", "x": ' + b"[" * 2_900
+    proof = jws.serialize_compact(header, parts[1], key, algorithms=["ES256"])
+    if part == 0:
+        proof = f"{urlsafe_b64encode(parts[0]).rstrip(b'=').decode()}.{proof.partition('.')[2]}"
+    headers = [("Authorization", f"DPoP {a_bound_token(accord)}"), ("DPoP", proof)]
+    assert outcome(guard.decide("GET", "/accounts", "", headers, NOON)) == (401, "602")
+
+
     token = a_bound_token(accord)
     sent = dpop(token, iat=int(later(seconds=30).timestamp()))
     assert guard.decide("GET", "/accounts", "", sent, NOON).allowed
