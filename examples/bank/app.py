@@ -5,7 +5,7 @@ knows of an account, and the guard lets through what the customer shares.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -85,23 +85,20 @@ def create_bank(bank: Bank, clock: Clock) -> Flask:
             today=clock().date(),
             language=language(),
         )
-        last = request.args.get("endTime", "9999")[:10]
-        return paged("transactions", [each for each in found if each["postedTimestamp"][:10] <= last])
+        return paged("transactions", [each for each in found if is_asked_for(each["postedTimestamp"][:10])])
 
     @app.get("/accounts/<account_id>/statements")
     def list_statements(account_id: str) -> ResponseReturnValue:
         entry = statement_entry(
             open_account(account_id).account_id, last_month(clock().date()), language=language()
         )
-        is_early = decision().earliest is not None and entry["statementDate"] < str(decision().earliest)
-        return paged("statements", [] if is_early else [entry])
+        return paged("statements", [entry] if is_asked_for(entry["statementDate"]) else [])
 
     @app.get("/accounts/<account_id>/statements/<statement_id>")
     def show_statement(account_id: str, statement_id: str) -> ResponseReturnValue:
         account, month = open_account(account_id), last_month(clock().date())
         entry = statement_entry(account_id, month, language=language())
-        is_early = decision().earliest is not None and entry["statementDate"] < str(decision().earliest)
-        if statement_id != entry["statementId"] or is_early:
+        if statement_id != entry["statementId"] or not is_asked_for(entry["statementDate"]):
             raise FdxError(404, "1107")
         found = transactions(
             customer().subject, account, first=month, today=clock().date(), language=language()
@@ -132,6 +129,12 @@ def create_bank(bank: Bank, clock: Clock) -> Flask:
 def decision() -> Decision:
     """What the guard has decided about this request."""
     return cast("Decision", request.environ[DECISION])
+
+
+def is_asked_for(day: str) -> bool:
+    """Whether something of this day (ISO 8601) may be told, and was asked for."""
+    first, last = decision().earliest or date.min, decision().latest or date.max
+    return first.isoformat() <= day <= last.isoformat()
 
 
 def language() -> str:

@@ -58,7 +58,8 @@ class Decision:
 
     `accounts` has the accounts that the answer may be about, each with the clusters that it may be told from.
     None means every account of the customer, told from `clusters`: such consents are older than the choice.
-    `fields` names the allow-list of fields.toml. Nothing from before `earliest` may be told; None: no limit.
+    `fields` names the allow-list of fields.toml. Nothing from before `earliest` may be told, and nothing from
+    after `latest` was asked for; None: no limit.
     """
 
     allowed: bool
@@ -70,6 +71,7 @@ class Decision:
     clusters: frozenset[str] = frozenset()
     fields: str = ""
     earliest: date | None = None
+    latest: date | None = None
 
     def clusters_of(self, account_id: object) -> frozenset[str] | None:
         """From which clusters this account may be told; None: not at all."""
@@ -198,6 +200,8 @@ class Guard:
             challenge = f'Bearer error="insufficient_scope", scope="{missing}"'
             raise Refused(self.insufficient_scope_status, "602", challenge)
         basic = LIST.clusters if call.fields in ("account", "accounts") else frozenset()
+        has_history = bool(call.clusters & WITH_HISTORY)
+        earliest, latest = _days(consent, params, now) if has_history else (None, None)
         if accounts is not None:
             accounts = {account: granted | basic for account, granted in accounts.items() if granted}
         return Decision(
@@ -206,7 +210,8 @@ class Guard:
             accounts=accounts,
             clusters=clusters | basic,
             fields=call.fields,
-            earliest=_earliest(consent, params, now) if call.clusters & WITH_HISTORY else None,
+            earliest=earliest,
+            latest=latest,
         )
 
 
@@ -253,13 +258,13 @@ def _find_call(method: str, path: str, params: Mapping[str, str]) -> tuple[Call,
     return call, account_id
 
 
-def _earliest(consent: Consent, params: Mapping[str, str], now: datetime) -> date | None:
-    """The first day that may be told: what is asked for, and never before what the customer allowed."""
+def _days(consent: Consent, params: Mapping[str, str], now: datetime) -> tuple[date | None, date | None]:
+    """The first and the last day of what is asked for: never from before what the customer allowed."""
     start, end = (_day(params[name]) if name in params else None for name in ("startTime", "endTime"))
     first = None if consent.lookback is None else (now.astimezone(UTC) - consent.lookback).date()
     if (start and first and start < first) or (start and end and end < start):
         raise Refused(400, "703")
-    return start or first
+    return start or first, end
 
 
 def _day(text: str) -> date:

@@ -122,6 +122,8 @@ def test_transactions_are_the_same_each_time_and_of_the_days_that_were_allowed(m
     assert asked
     assert all("2026-11-01" <= transaction["postedTimestamp"][:10] <= "2026-11-15" for transaction in asked)
     assert maple.get(f"{path}?startTime={earliest - timedelta(days=1)}").status_code == 400
+    for last in ("2026-11-15T23:59:59Z", "20261115", "2026-11-16T03%3A59%3A59%2B04:00", "2026-W46-7"):
+        assert maple.read(f"{path}?startTime=2026-11-01&endTime={last}")["transactions"] == asked, last
     assert [each["transactionId"] for each in asked] == [
         each["transactionId"]
         for each in first["transactions"]

@@ -106,7 +106,8 @@ def test_a_vector_gets_its_answer(accord: StandIn, guard: Guard, vector: dict[st
         if accounts == {}:
             said["accounts"] = {}
         said["clusters"] = sorted(decision.clusters)
-        said["earliest"] = None if decision.earliest is None else decision.earliest.isoformat()
+        for name, day in (("earliest", decision.earliest), ("latest", decision.latest)):
+            said[name] = None if day is None else day.isoformat()
     assert said == vector["answer"]
 
 
@@ -337,10 +338,10 @@ def test_a_bound_token_opens_its_data_with_the_proof_of_its_key(accord: StandIn,
         {"iat": int(NOON.timestamp()) - 61},
         {"iat": int(NOON.timestamp()) + 31},
         {"iat": "now"},
-        {"ath": "another token's"},
         {"iat": 10**400},
         {"iat": float("inf")},
         {"iat": float("nan")},
+        {"ath": "another token's"},
         {"key": ECKey.generate_key("P-256")},
     ],
     ids=range(12),
@@ -353,7 +354,6 @@ def test_a_proof_for_something_else_opens_nothing(
     assert decision.www_authenticate == 'DPoP error="invalid_dpop_proof"'
 
 
-def test_a_proof_is_used_once_and_there_is_one(accord: StandIn, guard: Guard) -> None:
 @pytest.mark.parametrize("part", [0, 1])
 def test_a_proof_that_is_nested_too_deeply_opens_nothing(accord: StandIn, guard: Guard, part: int) -> None:
     """Whoever makes a proof signs it with a key of their own, so that its claims are read whatever they are."""
@@ -368,6 +368,7 @@ def test_a_proof_that_is_nested_too_deeply_opens_nothing(accord: StandIn, guard:
     assert outcome(guard.decide("GET", "/accounts", "", headers, NOON)) == (401, "602")
 
 
+def test_a_proof_is_used_once_and_there_is_one(accord: StandIn, guard: Guard) -> None:
     token = a_bound_token(accord)
     sent = dpop(token, iat=int(later(seconds=30).timestamp()))
     assert guard.decide("GET", "/accounts", "", sent, NOON).allowed
@@ -672,6 +673,23 @@ def test_history_begins_where_the_customer_allowed(
         assert outcome(decision) == (400, expected)
     else:
         assert decision.earliest == expected
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ("2026-11-15", date(2026, 11, 15)),
+        ("20261115", date(2026, 11, 15)),
+        ("2026-11-15T23:59:59Z", date(2026, 11, 15)),
+        ("2026-11-16T00%3A30%3A00%2B02:00", date(2026, 11, 15)),
+    ],
+)
+def test_history_ends_with_the_day_that_was_asked_for_however_it_is_written(
+    accord: StandIn, guard: Guard, last: str, expected: date
+) -> None:
+    token = accord.grant(account_resource("acc-own", *ALL[:6]), lookbackPeriod=90)
+    assert ask(guard, token, "/accounts/acc-own/transactions", f"endTime={last}").latest == expected
+    assert ask(guard, token, "/accounts/acc-own/transactions").latest is None
 
 
 @pytest.mark.parametrize("days", [40_000, 10**7, 10**12, 10**400])
