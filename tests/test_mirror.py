@@ -42,6 +42,7 @@ ELSEWHERE = {
     "web/consent/account_step.py": "web/consent/test_accounts.py",
     "web/consent/accounts_form.py": "web/consent/test_accounts.py",
     "web/consent/accounts_page.py": "web/consent/test_accounts.py",
+    "web/consent/cached_page.py": "web/consent/test_accounts.py",
     "web/consent/form_text.py": "web/consent/test_consent_form.py",
     "web/consent/open_request.py": "web/consent/test_authorize.py",
     "web/consent/pages.py": "web/consent/test_consent_form.py",

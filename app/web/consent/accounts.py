@@ -65,7 +65,9 @@ def choose_accounts(request_id: str) -> BaseResponse | str:
     form = AccountsForm(opened.pending, customer)
     if not form.has_valid_token():
         raise problems.form_refused(request_id, opened.parties.provider)
+    # What was read decides in which language it goes on, whatever another tab has switched to since.
     language.set_language(form.language)
+    opened = replace(opened, pending=opened.pending.in_language(form.language))
     view = replace(View.of_form(), notice=None)
     if form.denies:
         return _deny(opened, customer, form)

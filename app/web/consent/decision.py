@@ -45,6 +45,7 @@ def decide(request_id: str) -> BaseResponse | str:
         opened.switch_to(switched_to)
         return _show_again(chosen, view)
     if form.asks_to_change:
+        services().flow.keep(chosen)
         return _show_again(chosen, View(Way.CHANGE))
     if form.answer is None or form.asks_for_time or form.checks_at_once:
         return page_instead(opened) or _without_an_answer(opened, customer, form, view)

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from flask import Flask
+from flask_babel import gettext
 from werkzeug.test import TestResponse
 
+from app.domain.language import Language
+from app.web.consent.cached_page import cached_page
+from app.web.edge import language
 from tests.support import texts
 from tests.support.applications import Clock
 from tests.support.builders import EVERYTHING
@@ -21,6 +26,7 @@ UNLISTED = ('accounts = { from = "sandbox" }\n', "")
 THREE = "ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS"
 NEEDS_INVESTMENTS = ('needs = ["ACCOUNT_BASIC"]', 'needs = ["ACCOUNT_BASIC", "INVESTMENTS"]')
 CHEQUING, JOINT, SAVINGS, CARD, MORTGAGE, TFSA = range(6)
+OTHER = {"en": "fr", "fr": "en"}
 
 Register = Callable[..., ContractClient]
 
@@ -135,7 +141,7 @@ def test_what_was_checked_stays_through_the_switch_of_language_and_back(
     customer: ChoosingCustomer, lang: str
 ) -> None:
     request_id = customer.begin_as("alex", lang=lang)
-    other = {"en": "fr", "fr": "en"}[lang]
+    other = OTHER[lang]
     response = customer.send(request_id, customer.page(request_id, lang), JOINT, TFSA, language=other)
     assert (response.status_code, response.location) == (303, f"/consent/{request_id}/accounts")
     page = customer.page(request_id, other)
@@ -143,6 +149,41 @@ def test_what_was_checked_stays_through_the_switch_of_language_and_back(
     assert customer.client.get(f"/consent/{request_id}").location.endswith("/accounts"), "it was no choice"
     customer.choose(request_id, JOINT, TFSA, lang=other)
     assert checked(customer.page(request_id, other)) == [str(JOINT), str(TFSA)], "back from the form"
+
+
+def test_what_another_tab_has_switched_to_does_not_change_what_was_read(
+    customer: ChoosingCustomer, recorded: LedgerTables, lang: str
+) -> None:
+    request_id = customer.begin_as("alex", lang=lang)
+    page = customer.page(request_id, lang)
+    other = OTHER[lang]
+    customer.send(request_id, page, language=other)  # and that tab loads no page
+    assert answer_params(customer.send(request_id, page, go="deny"))["error"] == "access_denied"
+    (decision,), (screen,) = recorded["decisions"], recorded["screens"]
+    assert decision["language"] == screen["language"] == lang
+    assert decision["screen_hash"] == screen["screen_hash"]
+    assert texts.WHICH_ACCOUNTS[lang] in screen["text"].replace("\u202f", " ")
+    # Whoever comes next reads the page that was kept, each in their own language.
+    for spoken in (other, lang):
+        customer.page(customer.begin(lang=spoken), spoken)
+
+
+def test_whoever_goes_on_stays_in_the_language_that_they_read(customer: ChoosingCustomer, lang: str) -> None:
+    request_id = customer.begin_as("alex", lang=lang)
+    page = customer.page(request_id, lang)
+    customer.send(request_id, page, language=OTHER[lang])
+    response = customer.send(request_id, page, CHEQUING, go="next")
+    check_page(customer.client.get(response.location), "form", lang)
+
+
+def test_a_page_is_kept_in_its_own_language_whatever_the_response_has(app: Flask, lang: str) -> None:
+    own, other = Language(lang), Language(OTHER[lang])
+    with app.test_request_context():
+        language.set_language(other)
+        kept = cached_page("asked", own, lambda: gettext("Data sharing"))
+        assert language.current_language() is other
+    assert kept.screen.text.strip() == texts.DATA_SHARING[lang]
+    assert kept.screen.language is own
 
 
 @pytest.mark.parametrize(
@@ -516,6 +557,19 @@ def test_whoever_changes_what_is_shared_begins_with_the_accounts(
     form = check_page(customer.client.get(response.location), "form", lang)
     assert answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))["code"]
     assert resources(recorded) == [("ACCOUNT_BASIC TRANSACTIONS", {"acc-maple-0001-savings"})]
+
+
+def test_whoever_changes_what_is_shared_stays_in_the_language_that_they_read(
+    customer: ChoosingCustomer, lang: str
+) -> None:
+    request_id = customer.begin_as("alex", lang=lang, scope=THREE)
+    form = customer.choose(request_id, CHEQUING, lang=lang)
+    answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
+    address = f"/consent/{customer.begin(lang=lang, scope=THREE)}"
+    fields = hidden_fields(check_page(customer.client.get(address), "renewal", lang), address)
+    customer.client.post(address, data={**fields, "language": OTHER[lang]})
+    customer.client.post(address, data={**fields, "go": "change"})
+    check_page(customer.client.get(f"{address}/accounts?go=change"), "accounts", lang)
 
 
 def test_a_consent_for_all_accounts_is_asked_for_again_by_account(
