@@ -1,9 +1,9 @@
 """Whether a repeat request asks for nothing new, so that one press keeps what is shared."""
 
-from app.domain.account_choice import accounts_to_keep, choose
+from app.domain.account_choice import accounts_to_keep, choose, is_enough
 from app.domain.accounts import AccountList
 from app.domain.agreement import make_agreement
-from app.domain.consent import ConsentGrant, GrantStatus, StandingConsent, is_renewal
+from app.domain.consent import ConsentGrant, ConsentOffer, GrantStatus, StandingConsent, is_renewal
 from app.sign_in import Customer
 from app.web.consent.account_step import AccountsOnForm
 from app.web.consent.open_request import OpenRequest
@@ -29,7 +29,7 @@ def what_is_kept(
     if standing is None:
         return None
     pending, parties = opened.pending, opened.parties
-    kept = _kept_accounts(standing.grant, listed)
+    kept = _kept_accounts(standing.grant, listed, parties.offer)
     if kept is None or not is_renewal(
         kept.offer(parties.offer),
         standing,
@@ -40,9 +40,16 @@ def what_is_kept(
     return kept
 
 
-def _kept_accounts(grant: ConsentGrant, listed: AccountList | None) -> AccountsOnForm | None:
-    """The accounts of `grant`; None where it cannot go on with the same ones."""
+def _kept_accounts(
+    grant: ConsentGrant, listed: AccountList | None, offer: ConsentOffer
+) -> AccountsOnForm | None:
+    """The accounts of `grant`; None where it cannot go on with the same ones.
+
+    It cannot either where these do not have, or no longer have, what the recipient cannot work without.
+    """
     if listed is None:
         return AccountsOnForm() if grant.resources is None else None
     accounts = accounts_to_keep(listed, grant)
-    return None if not accounts else AccountsOnForm(choose(listed, accounts))
+    if not accounts or not is_enough(offer, accounts):
+        return None
+    return AccountsOnForm(choose(listed, accounts))

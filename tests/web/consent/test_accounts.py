@@ -11,6 +11,7 @@ from flask_babel import gettext
 from werkzeug.test import TestResponse
 
 from app.domain.language import Language
+from app.web.connections.stopping import account_parameter
 from app.web.consent.cached_page import cached_page
 from app.web.edge import language
 from tests.support import texts
@@ -601,6 +602,24 @@ def test_where_a_kept_account_is_gone_the_accounts_are_asked_for(
     customer = ChoosingCustomer(register(closed, browser=server))
     request_id = customer.begin(lang=lang, scope=THREE)
     assert customer.client.get(f"/consent/{request_id}").location == f"/consent/{request_id}/accounts"
+
+
+def test_what_the_kept_accounts_do_not_have_and_is_needed_is_not_renewed_with_one_press(
+    register: Register, recorded: LedgerTables, lang: str
+) -> None:
+    customer = ChoosingCustomer(register(NEEDS_INVESTMENTS))
+    scope = f"{THREE} INVESTMENTS"
+    request_id = customer.begin_as("alex", lang=lang, scope=scope)
+    form = customer.choose(request_id, CHEQUING, TFSA, lang=lang)
+    answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
+    (consent_id,) = customer.connections()
+    customer.stop(consent_id, account_parameter(consent_id, "acc-maple-0001-tfsa"))
+    assert resources(recorded) == [("ACCOUNT_BASIC TRANSACTIONS", {"acc-maple-0001-chequing"})]
+    request_id = customer.begin(lang=lang, scope=scope)
+    assert customer.client.get(f"/consent/{request_id}").location == f"/consent/{request_id}/accounts"
+    response = customer.send(request_id, customer.page(request_id, lang), CHEQUING, go="next")
+    page = check_page(customer.client.get(response.location), "accounts", lang)
+    assert problem(page) == texts.NEEDS_INVESTMENTS.of(recipient=texts.BUDGET_COMPASS)[lang]
 
 
 def test_a_bank_without_a_list_asks_as_before(register: Register, lang: str) -> None:
