@@ -1,12 +1,12 @@
 """The lists of accounts that one session has been given, in the Redis hash `accounts:<session_id>`.
 
-There is one field for each bank, whose value is a sealed record. They live for LONGEST_KEPT, and never longer
-than their session.
+There is one field for each bank, whose value is a sealed record. They outlive LONGEST_KEPT, so that what was
+checked on a page can be told from it when its form is sent late; they end with their session.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from app.domain.accounts import (
     LONGEST_KEPT,
@@ -18,6 +18,8 @@ from app.domain.accounts import (
 from app.stores.redis.client import Lookup
 from app.stores.redis.redis_py import Command
 from app.stores.redis.sealed import SealedRecords
+
+_TIME_TO_LIVE: Final = 2 * LONGEST_KEPT
 
 
 class _Record(TypedDict):
@@ -70,7 +72,7 @@ def keeping_accounts(
     sealed = records.seal(_name(session_id, provider_id), record)
     return (
         ("HSET", key, provider_id, sealed),
-        ("EXPIRE", key, int(LONGEST_KEPT.total_seconds())),
+        ("EXPIRE", key, int(_TIME_TO_LIVE.total_seconds())),
     )
 
 

@@ -12,7 +12,7 @@ from app.domain.accounts import Account, AccountList
 from app.domain.consent import Answer, ShownConsent
 from app.domain.pending_request import PendingRequest
 from app.sign_in import Customer
-from app.web.consent.account_step import Elsewhere, can_be_asked, list_at_hand, list_of_accounts
+from app.web.consent.account_step import Elsewhere, can_be_asked, list_of_accounts
 from app.web.consent.accounts_form import AccountsForm
 from app.web.consent.accounts_page import accounts_page, accounts_screen, no_account_page
 from app.web.consent.open_request import OpenRequest, open_request
@@ -74,19 +74,12 @@ def choose_accounts(request_id: str) -> BaseResponse | str:
     instead = page_instead(opened)
     if instead is not None:
         return instead
-    try:
-        listed = list_at_hand(opened, view)
-    except Elsewhere:
-        listed = None
-    if listed is None:
-        return _without_a_list(opened, form, view)
-    if form.accounts_hash != listed.list_hash:
-        # The positions are those of another list: what was checked then stays, where it is still there.
-        return redirect(replace(view, notice=Notice.CHANGED).accounts_address(request_id), 303)
-    return _choose(opened, form, listed, view)
+    shown = opened.accounts_shown(form.accounts_hash)
+    return _list_again(opened, form, view) if shown is None else _choose(opened, form, shown, view)
 
 
 def _choose(opened: OpenRequest, form: AccountsForm, listed: AccountList, view: View) -> BaseResponse:
+    """Keeps what was checked in the list that the page showed. The next page compares it with a fresh one."""
     request_id, checked = opened.pending.request_id, form.checked(listed)
     switched_to = chosen_language()
     if switched_to is not None:
@@ -106,14 +99,16 @@ def _choose(opened: OpenRequest, form: AccountsForm, listed: AccountList, view: 
     return redirect(view.address(request_id), 303)
 
 
-def _without_a_list(opened: OpenRequest, form: AccountsForm, view: View) -> BaseResponse:
-    """Leads to the page of the accounts, which says why there is no list, or leads to where it is."""
+def _list_again(opened: OpenRequest, form: AccountsForm, view: View) -> BaseResponse:
+    """Leads to the page of the accounts: which ones were checked cannot be said, since their list is gone."""
     switched_to = chosen_language()
     if switched_to is not None:
         opened.switch_to(switched_to)
     elif form.asks_for_time:
         services().flow.extend(opened.pending)
-    return redirect(view.accounts_address(opened.pending.request_id), 303)
+    else:
+        services().flow.keep(opened.pending)
+    return redirect(replace(view, notice=Notice.CHANGED).accounts_address(opened.pending.request_id), 303)
 
 
 def _deny(opened: OpenRequest, customer: Customer, form: AccountsForm) -> BaseResponse | str:

@@ -11,7 +11,7 @@ from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
 from app.sign_in import Customer
-from app.web.consent.view import View
+from app.web.consent.view import View, Way
 from app.web.current import browser, services
 from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.headers import bind_parties, set_correlation_id
@@ -39,15 +39,28 @@ class OpenRequest:
         found = self.session.accounts_of(self.parties.provider.provider_id)
         return found if found is not None and found.is_fresh_at(services().clock()) else None
 
+    def accounts_shown(self, list_hash: str) -> AccountList | None:
+        """The list with that hash, where the session still has it: what the positions on its page mean.
+
+        It may be too old to share from it.
+        """
+        provider = self.parties.provider
+        found = None if provider.accounts is None else self.session.accounts_of(provider.provider_id)
+        return found if found is not None and found.list_hash == list_hash else None
+
     @property
     def first_address(self) -> str:
-        """Where the customer begins: at the accounts, where the list at hand leaves a choice, or the form."""
+        """Where the customer begins: at the accounts, where the list at hand leaves a choice, or the form.
+
+        Who has checked accounts already goes on from there, even where what is shared could be kept as it is.
+        """
         request_id, listed = self.pending.request_id, self.accounts
-        if listed is None or self.parties.provider.accounts is None:
+        if listed is None or listed.has_one_choice or self.parties.provider.accounts is None:
             return View().address(request_id)
-        if listed.has_one_choice or self.pending.has_chosen_accounts:
-            return View().address(request_id)
-        return View().accounts_address(request_id)
+        view = View(Way.CHANGE) if self.pending.checked_accounts else View()
+        if self.pending.has_chosen_accounts:
+            return view.address(request_id)
+        return view.accounts_address(request_id)
 
     @property
     def denied_uri(self) -> str:

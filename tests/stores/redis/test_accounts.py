@@ -43,12 +43,14 @@ def test_the_lists_of_two_banks_are_found_with_the_session(sessions: SessionStor
         assert found.find_list("3000") is None
 
 
-def test_a_list_is_kept_for_a_quarter_of_an_hour(sessions: SessionStore, redis_client: Redis) -> None:
+def test_a_list_is_kept_for_as_long_as_its_page_may_be_read(
+    sessions: SessionStore, redis_client: Redis
+) -> None:
     sessions.save("s-1", CONTENT, accounts={"1000": MAPLE}, now=NOON)
-    assert redis_client.ttl("accounts:s-1") == 900
+    assert redis_client.ttl("accounts:s-1") == 1800
     redis_client.expire("accounts:s-1", 10)
     sessions.keep_accounts("s-1", "2000", NORTHERN)
-    assert redis_client.ttl("accounts:s-1") == 900
+    assert redis_client.ttl("accounts:s-1") == 1800
 
 
 def test_a_later_list_replaces_the_one_before(sessions: SessionStore) -> None:

@@ -332,9 +332,32 @@ def test_who_needs_the_banks_sign_in_for_a_list_gets_more_time_without_one(
     address = f"/consent/{request_id}/accounts"
     fields = hidden_fields(parse_page(customer.client.get(address).text), address)
     clock.advance(LONGEST_KEPT)
-    response = customer.client.post(address, data={**fields, "account": "0", "extend": "yes"})
-    assert (response.status_code, response.location) == (303, address)
+    response = customer.client.post(address, data={**fields, "account": "1", "extend": "yes"})
+    assert (response.status_code, response.location) == (303, f"{address}#time-left")
     clock.advance(timedelta(minutes=2))
     led = customer.client.get(address)
     assert led.location == f"/sign-in/{request_id}?at=accounts"
-    assert sign_in(customer, bank, led.location) == address
+    page = parse_page(customer.client.get(sign_in(customer, bank, led.location)).text)
+    (box,) = page.all("input", type="checkbox", name="account", checked="")
+    assert box.attributes["value"] == "1", "what was checked stays"
+
+
+@pytest.mark.parametrize("source", [CUSTOMER, USERINFO_CLAIM])
+def test_whoever_chose_from_a_list_that_is_too_old_goes_on_after_the_banks_sign_in(
+    serve: Serve, bank: FdxBank, clock: Clock, source: str
+) -> None:
+    bank.claims = {"accounts": bank.accounts}
+    customer = serve(at_harbour(bank, source), request_lifetime=2 * LONGEST_KEPT)
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    address = f"/consent/{request_id}/accounts"
+    fields = hidden_fields(parse_page(customer.client.get(address).text), address)
+    clock.advance(LONGEST_KEPT)
+    response = customer.client.post(address, data={**fields, "account": "1", "go": "next"})
+    assert (response.status_code, response.location) == (303, f"/consent/{request_id}")
+    led = customer.client.get(response.location)
+    assert led.location == f"/sign-in/{request_id}?at=accounts", "nothing is shared from an old list"
+    form = parse_page(customer.client.get(sign_in(customer, bank, led.location)).text)
+    named = form.one("div", id="chosen-accounts").text
+    assert "Account acc-2" in named
+    assert "Account acc-1" not in named

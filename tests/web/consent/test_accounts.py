@@ -27,6 +27,10 @@ UNLISTED = ('accounts = { from = "sandbox" }\n', "")
 THREE = "ACCOUNT_BASIC ACCOUNT_DETAILED TRANSACTIONS"
 NEEDS_INVESTMENTS = ('needs = ["ACCOUNT_BASIC"]', 'needs = ["ACCOUNT_BASIC", "INVESTMENTS"]')
 CHEQUING, JOINT, SAVINGS, CARD, MORTGAGE, TFSA = range(6)
+CHEQUING_CLOSED = (
+    'name = "Everyday chequing", last_digits = "3416"',
+    'name = "Gone", unshareable = "CLOSED"',
+)
 OTHER = {"en": "fr", "fr": "en"}
 
 Register = Callable[..., ContractClient]
@@ -484,21 +488,49 @@ def test_a_denial_does_not_wait_for_a_list(register: Register, clock: Clock, rec
     assert [row["answer"] for row in recorded["decisions"]] == ["deny"]
 
 
-def test_positions_of_another_list_are_not_taken_for_those_of_this_one(
-    register: Register, clock: Clock
+def test_what_was_checked_in_a_list_that_has_changed_stays_where_it_is_still_there(
+    register: Register, clock: Clock, lang: str
 ) -> None:
     server = register()
     customer = ChoosingCustomer(server)
-    request_id = customer.begin_as("alex")
-    page = customer.page(request_id, "en")
-    until_the_list_is_stale(customer, request_id, clock)
-    closed = ('name = "Everyday chequing", last_digits = "3416"', 'name = "Gone", unshareable = "CLOSED"')
-    customer = ChoosingCustomer(register(closed, browser=server))
-    response = customer.send(request_id, page, CHEQUING, go="next")
+    request_id = customer.begin_as("alex", lang=lang)
+    page = customer.page(request_id, lang)
+    until_the_list_is_stale(customer, request_id, clock, lang)
+    customer = ChoosingCustomer(register(CHEQUING_CLOSED, browser=server))
+    response = customer.send(request_id, page, CHEQUING, SAVINGS, go="next")
+    assert (response.status_code, response.location) == (303, f"/consent/{request_id}")
+    led = customer.client.get(response.location)
+    assert led.location == f"/consent/{request_id}/accounts?answer=changed"
+    again = check_page(customer.client.get(led.location), "accounts", lang)
+    assert problem(again) == texts.ACCOUNTS_CHANGED[lang]
+    assert checked(again) == [str(SAVINGS - 1)], "where savings is now"
+
+
+@pytest.mark.parametrize(
+    "pressed", [{"go": "next"}, {"check": "all"}, {"extend": "yes"}, {"language": "other"}]
+)
+def test_positions_of_a_list_that_is_gone_are_not_taken_for_those_of_another(
+    register: Register, clock: Clock, lang: str, pressed: dict[str, str]
+) -> None:
+    server = register()
+    customer = ChoosingCustomer(server)
+    request_id = customer.begin_as("alex", lang=lang)
+    page = customer.page(request_id, lang)
+    until_the_list_is_stale(customer, request_id, clock, lang)
+    customer = ChoosingCustomer(register(CHEQUING_CLOSED, browser=server))
+    customer.page(request_id, lang)  # in another tab
+    spoken = OTHER[lang] if "language" in pressed else lang
+    fields = {"language": spoken} if "language" in pressed else pressed
+    response = customer.send(request_id, page, CHEQUING, **fields)
     assert (response.status_code, response.location) == (
         303,
         f"/consent/{request_id}/accounts?answer=changed",
     )
+    again = check_page(customer.client.get(response.location), "accounts", spoken)
+    assert problem(again) == texts.ACCOUNTS_CHANGED[spoken]
+    assert checked(again) == []
+    left = again.one("span", id="time-left").attributes["data-seconds-left"]
+    assert (left == "900") == ("extend" in pressed), "and whoever asked for time has it"
 
 
 def test_who_reads_longer_than_a_list_lasts_goes_on_with_the_same_one(

@@ -128,7 +128,7 @@ def test_who_is_signed_in_already_is_sent_on_to_the_form(customer: BrowserCustom
     request_id = customer.signed_in_request()
     response = customer.client.get(f"/sign-in/{request_id}")
     assert response.status_code == 302
-    assert response.location == f"/consent/{request_id}"
+    assert response.location == f"/consent/{request_id}?go=change", "with the accounts that are chosen"
 
 
 def test_the_form_sends_who_is_not_signed_in_to_sign_in(customer: BrowserCustomer) -> None:
