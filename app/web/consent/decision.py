@@ -90,7 +90,7 @@ def _answer(
     try:
         now = shown_now(opened, customer, view, may_ask=answer is Answer.APPROVE)
     except Elsewhere as elsewhere:
-        return _answer_without_accounts(opened, customer, form, answer, elsewhere)
+        return _answer_without_accounts(opened, customer, form, answer, view, elsewhere)
     opened = replace(opened, parties=replace(opened.parties, offer=now.offer))
     notice = _reason_to_ask_again(form, view, now) if answer is Answer.APPROVE else None
     if notice is not None and _is_first(opened):
@@ -109,7 +109,12 @@ def _answer(
 
 
 def _answer_without_accounts(
-    opened: OpenRequest, customer: Customer, form: DecisionForm, answer: Answer, elsewhere: Elsewhere
+    opened: OpenRequest,
+    customer: Customer,
+    form: DecisionForm,
+    answer: Answer,
+    view: View,
+    elsewhere: Elsewhere,
 ) -> BaseResponse | str:
     """What happens to an answer while the accounts are not at hand.
 
@@ -122,11 +127,14 @@ def _answer_without_accounts(
         services().flow.keep(opened.pending)
         return lead_on
     answered_for = AccountsOnForm(None if recorded is None else recorded.accounts)
+    checked = form.checked
+    if recorded is not None and view.way is Way.RENEW and recorded.screen_hash == form.screen_hash:
+        checked = recorded.granted_scope  # this page had no boxes: it named what an approval of it shares
     result = services().flow.answer(
         opened.pending,
         opened.parties,
         answer,
-        checked=form.checked,
+        checked=checked,
         accounts=answered_for.chosen if answered_for.accounts_hash == form.accounts_hash else None,
         subject=customer.subject,
         screen_hash=form.screen_hash,

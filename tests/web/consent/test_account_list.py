@@ -14,6 +14,7 @@ from app.domain.accounts import LONGEST_KEPT, AccountList
 from app.stores.redis import client as redis
 from app.web.consent.account_list import AtTheBank, NoList, find_accounts
 from app.web.consent.open_request import open_request
+from tests.support import texts
 from tests.support.applications import Clock, Logged, a_browser, make_app, make_settings
 from tests.support.customer import BrowserCustomer, answer_params, hidden_fields
 from tests.support.fdx_bank import ACCOUNTS, CUSTOMER_TOKEN, FdxBank, a_descriptor
@@ -321,6 +322,24 @@ def test_a_denial_waits_for_no_bank(serve: Serve, bank: FdxBank, clock: Clock, s
     response = customer.post_answer(request_id, hidden_fields(form, f"/consent/{request_id}"), "deny")
     assert answer_params(response)["error"] == "access_denied"
     assert len(bank.asked) == asked
+
+
+def test_the_same_renewal_again_gets_the_same_code_where_the_list_is_gone(
+    serve: Serve, bank: FdxBank, redis_client: redis.Redis
+) -> None:
+    customer = serve(at_harbour(bank, CUSTOMER))
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    answer_params(customer.answer(request_id, "approve", "TRANSACTIONS"))
+    request_id = customer.begin(provider_id="3000")
+    address = f"/consent/{request_id}"
+    fields = hidden_fields(parse_page(customer.client.get(address).text), address)
+    assert fields["way"] == "renew"
+    code = answer_params(customer.post_answer(request_id, fields, "approve"))["code"]
+    redis_client.delete(*redis_client.keys("accounts:*"))
+    assert answer_params(customer.post_answer(request_id, fields, "approve"))["code"] == code
+    other = customer.post_answer(request_id, fields, "deny")
+    assert (other.status_code, texts.ALREADY_ANSWERED["en"] in other.text) == (200, True)
 
 
 def test_who_needs_the_banks_sign_in_for_a_list_gets_more_time_without_one(
