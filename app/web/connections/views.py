@@ -174,6 +174,6 @@ def _speak() -> None:
     if not browser().is_known:
         return
     asked = language.query_language()
-    if asked is not None:
+    if asked is not None and request.method != "HEAD":
         browser().remember_language(asked)
-    language.set_language(browser().language)
+    language.set_language(asked or browser().language)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.account_choice import is_enough
@@ -39,6 +39,8 @@ def show_accounts(request_id: str) -> BaseResponse | str:
     customer = opened.customer
     if customer is None:
         return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 302)
+    if request.method == "HEAD":
+        return Response()  # for which no bank is asked for its list of accounts
     view = View.of_address()
     try:
         listed = list_of_accounts(opened)

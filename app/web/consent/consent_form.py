@@ -1,7 +1,7 @@
 """`GET /consent/<request_id>`: the consent form, with a box for each optional data cluster."""
 
 import structlog
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.web.consent.account_step import Elsewhere
@@ -23,6 +23,8 @@ def show_consent_form(request_id: str) -> BaseResponse | str:
     customer = opened.customer
     if customer is None:
         return redirect(url_for("sign_in.show_sign_in", request_id=request_id), 302)
+    if request.method == "HEAD":
+        return Response()  # for which no bank is asked for its list of accounts
     try:
         page = consent_page(opened, customer, View.of_address())
     except Elsewhere as elsewhere:

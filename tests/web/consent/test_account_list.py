@@ -289,6 +289,25 @@ def test_a_service_is_asked_when_a_page_needs_the_list(
     assert bank.subjects == ["alex", "alex", "alex"]
 
 
+@pytest.mark.parametrize("page", ["", "/accounts"])
+@pytest.mark.parametrize("source", [SERVICE, CUSTOMER])
+def test_a_head_request_asks_no_bank_for_a_list(
+    serve: Serve, bank: FdxBank, redis_client: redis.Redis, source: str, page: str
+) -> None:
+    customer = serve(at_harbour(bank, source))
+    request_id = customer.begin(provider_id="3000")
+    sign_in(customer, bank, f"/sign-in/{request_id}")
+    for key in redis_client.keys("accounts:*"):
+        redis_client.delete(key)
+    asked = len(bank.asked)
+    for _ in range(2):
+        assert customer.client.head(f"/consent/{request_id}{page}").status_code == 200
+    assert len(bank.asked) == asked
+    # Nor is anything noted: the page itself asks, as if nothing had been.
+    response = customer.client.get(f"/consent/{request_id}{page}")
+    assert response.status_code == (302 if source == CUSTOMER or not page else 200)
+
+
 def test_while_one_banks_accounts_hang_few_wait_for_them_and_nobody_else_notices(
     serve: Serve, bank: FdxBank
 ) -> None:

@@ -68,6 +68,13 @@ def test_head_switches_no_language(customer: BrowserCustomer) -> None:
     check_page(customer.client.get(f"/consent/{request_id}"), "form", "en")
 
 
+def test_a_head_request_does_not_change_the_language_of_the_session(customer: BrowserCustomer) -> None:
+    customer.signed_in_request(lang="en")
+    answer = customer.client.head("/connections?lang=fr")
+    assert answer.headers["Content-Language"] == "fr-CA"
+    check_page(customer.client.get("/connections"), "connections", "en")
+
+
 @pytest.mark.parametrize("page", ["consent", "sign-in"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("whose", ["its own", "another's", "nobody's"])
