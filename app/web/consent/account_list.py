@@ -31,9 +31,9 @@ def find_accounts(opened: OpenRequest) -> AccountList | AtTheBank | NoList:
     """The accounts of the customer who is signed in, at a bank whose registration has `accounts`.
 
     A list that the session has is used for LONGEST_KEPT; reading it takes no round trip of its own. Else the
-    bank is asked. Where only its sign-in gives a list, the browser is sent there once for each request and
-    session, and then there is NoList. What was sent from a page
-    must not lead away: `list_at_hand` is for it. Raises StoreUnavailable.
+    bank is asked. Where only its sign-in gives a list, the browser is sent there; where that has brought none
+    for this request, or was not finished, there is NoList, and the customer decides whether to try again.
+    What was sent from a page must not lead away: `list_at_hand` is for it. Raises StoreUnavailable.
     """
     found = opened.accounts
     if found is not None:

@@ -127,8 +127,9 @@ class BrowserSession(SessionMixin):
     ) -> None:
         """Starts a new session for the customer under a new id, and deletes the old session (ASVS 7.2.4).
 
-        `accounts` is the list that the bank gave with this sign-in, and is kept in the same round trip. Where
-        it should have given one and did not, `asked_for` is the request that it was asked for.
+        `accounts` is the list that the bank gave with this sign-in, and is kept in the same round trip.
+        `asked_for` is the request for which it should give one. If it did not, it is not asked again for that
+        request by itself; if it did, it is once more when the list is too old.
 
         When another customer was signed in at this provider, the new session has nothing of theirs and a new
         browser_id; the caller binds to it the request that the sign-in is for, if there is one. A further
@@ -142,7 +143,9 @@ class BrowserSession(SessionMixin):
         begun = kept["begun"] if customers else self._clock().isoformat()
         customers = {**customers, customer.provider_id: asdict(customer)}
         left = [provider_id for provider_id in kept.get("left", []) if provider_id != customer.provider_id]
-        asked = kept.get("asked", []) if asked_for is None else _with_newest(asked_for, kept.get("asked", []))
+        asked = [request_id for request_id in kept.get("asked", []) if request_id != asked_for]
+        if asked_for is not None and accounts is None:
+            asked = _with_newest(asked_for, asked)
         self._new_accounts = {} if accounts is None else {customer.provider_id: accounts}
         self._start_anew({**kept, "customers": customers, "left": left, "asked": asked, "begun": begun})
 

@@ -99,8 +99,8 @@ class SignInPurpose:
         `accounts` is the list that came with the sign-in. A bank that should have given one, and did not, is
         not asked again by itself.
         """
-        gave_none = accounts is None and self.needs_accounts
-        self.session.sign_in(customer, accounts=accounts, asked_for=self.request_id if gave_none else None)
+        asked_for = self.request_id if self.needs_accounts else None
+        self.session.sign_in(customer, accounts=accounts, asked_for=asked_for)
         if self.opened is not None and self.opened.pending.browser_id != self.session.browser_id:
             bind_to_this_browser(self.opened)
         _log.info("signed_in", provider_id=customer.provider_id, outcome="ok")
