@@ -330,6 +330,7 @@ START_AGAIN = Text("Start again")
 # Accounts
 
 ACCOUNT = Text("Account", "Accounts")
+ALL_ACCOUNTS = Text("All")
 CHECK_ALL_NUMBER = Text("Check all (%(num)s)")
 JOINT_ACCOUNT = Text("Joint account. It also shows what the other owners do.")
 CANNOT_BE_SHARED = Text("Cannot be shared (%(num)s)")

@@ -654,11 +654,34 @@ def test_what_the_kept_accounts_do_not_have_and_is_needed_is_not_renewed_with_on
     assert problem(page) == texts.NEEDS_INVESTMENTS.of(recipient=texts.BUDGET_COMPASS)[lang]
 
 
+def test_a_consent_for_chosen_accounts_becomes_one_for_all_in_so_many_words(
+    register: Register, recorded: LedgerTables, lang: str
+) -> None:
+    server = register()
+    customer = ChoosingCustomer(server)
+    request_id = customer.begin_as("alex", lang=lang, scope=THREE)
+    form = customer.choose(request_id, CHEQUING, lang=lang)
+    answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
+    customer = ChoosingCustomer(register(UNLISTED, browser=server))
+    request_id = customer.begin(lang=lang, scope=THREE)
+    form = check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
+    said = f"{texts.ACCOUNT.of(num=2)[lang]} {texts.ALL_ACCOUNTS[lang]} "
+    assert said in form.one("dl", id="facts").text
+    answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))
+    (grant,) = recorded.rows("grants", ended_at=None)
+    assert grant["resources"] is None
+    (decision,) = recorded.rows("decisions", consent_id=grant["consent_id"])
+    (screen,) = recorded.rows("screens", screen_hash=decision["screen_hash"])
+    assert said in " ".join(screen["text"].split()), "and it is on record"
+
+
 def test_a_bank_without_a_list_asks_as_before(register: Register, lang: str) -> None:
     customer = ChoosingCustomer(register(UNLISTED))
     request_id = customer.begin_as("alex", lang=lang)
     form = check_page(customer.client.get(f"/consent/{request_id}"), "form", lang)
     assert not form.all("div", id="chosen-accounts")
+    said = f"{texts.ACCOUNT.of(num=2)[lang]} {texts.ALL_ACCOUNTS[lang]} "
+    assert said in form.one("dl", id="facts").text
     assert customer.client.get(f"/consent/{request_id}/accounts").location == f"/consent/{request_id}"
 
 
