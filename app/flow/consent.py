@@ -148,13 +148,12 @@ class ConsentFlow:
         except StoreUnavailable:
             return False
 
-    def parties(self, pending: PendingRequest) -> Parties | None:
+    def parties(self, request: AuthorizationRequest) -> Parties | None:
         """The parties of the request; None where the registration no longer allows it.
 
         This is checked on every page: a client that was suspended since the request began, or has lost its
         redirect_uri or a cluster, must not get an answer.
         """
-        request = pending.request
         client = self.registry.find_client(request.client_id)
         provider = self.registry.find_provider(request.provider_id)
         if client is None or provider is None or not is_still_allowed(request, client, provider):
@@ -166,7 +165,7 @@ class ConsentFlow:
         for pending in self.requests.opened_by(browser_id):
             if pending.is_expired_at(self.clock()) or self.find_answer(pending) is not None:
                 continue
-            parties = self.parties(pending)
+            parties = self.parties(pending.request)
             if parties is not None:
                 yield WaitingRequest(pending, parties)
 

@@ -23,7 +23,7 @@ SHOWN = ShownConsent(Screen("the form", Language.EN, "catalogue-1"), None)
 def approved_code(flow: ConsentFlow) -> str:
     """The code of an approval of everything."""
     pending = flow.begin(a_request(requested_scope=EVERYTHING), "browser-1")
-    parties = flow.parties(pending)
+    parties = flow.parties(pending.request)
     assert parties is not None
     answer = flow.answer(
         pending,

@@ -16,7 +16,7 @@ from tests.support.ledger_tables import LedgerTables
 def answer(flow: ConsentFlow, clock: Clock, *times: timedelta) -> list[object]:
     """What comes of an approval that is given anew after each of `times`."""
     pending = flow.begin(a_request(), "browser-1")
-    parties = flow.parties(pending)
+    parties = flow.parties(pending.request)
     assert parties is not None
     shown = ShownConsent(Screen("the form", Language.EN, "catalogue-1"), None)
     results: list[object] = []

@@ -7,17 +7,13 @@ import structlog
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.domain.authorization import (
-    AuthorizationRequest,
-    find_correlation_id,
-    is_still_allowed,
-    validate_authorization,
-)
+from app.domain.authorization import AuthorizationRequest, find_correlation_id, validate_authorization
 from app.domain.clusters import format_scope
 from app.domain.errors import ErrorCode, OAuthError, UnsafeRequest
 from app.domain.language import requested_language
 from app.domain.params import Params, parse_params
 from app.domain.pending_request import PendingRequest
+from app.flow.consent import Parties
 from app.stores.unavailable import StoreUnavailable
 from app.web.consent.open_request import OpenRequest
 from app.web.current import browser, services
@@ -43,6 +39,7 @@ def authorize() -> BaseResponse:
     _bind_parties(params)
     limit_address()
     asked, pushed_id = _asked(params, fresh_correlation_id)
+    parties = _parties(asked)
     language.set_language(asked.language)
     if request.method == "HEAD":
         return Response(status=200)
@@ -54,7 +51,7 @@ def authorize() -> BaseResponse:
         requested_scope=format_scope(asked.requested_scope),
         outcome="pending",
     )
-    return redirect(_first_page(pending), 302)
+    return redirect(_first_page(OpenRequest(pending, parties, browser())), 302)
 
 
 def _asked(params: Params, fresh_correlation_id: str) -> tuple[AuthorizationRequest, str | None]:
@@ -68,8 +65,7 @@ def _asked(params: Params, fresh_correlation_id: str) -> tuple[AuthorizationRequ
 def _pushed(params: Params) -> tuple[AuthorizationRequest, str]:
     """RFC 9126 4: what was pushed. Of all other parameters of the address only the language counts.
 
-    Whatever is wrong, the page is the same, and nothing redirects: nothing is proven yet. What was pushed may
-    not be allowed any more by now, or its bank may be away.
+    Whatever is wrong, the page is the same, and nothing redirects: nothing is proven yet.
     """
     client_id, request_uri = params.single("client_id"), params.single("request_uri")
     found = None
@@ -77,18 +73,22 @@ def _pushed(params: Params) -> tuple[AuthorizationRequest, str]:
         found = services().pushes.find(request_uri, client_id)
     if found is None:
         raise UnsafeRequest(ErrorCode.INVALID_REQUEST_URI, "request_uri is unknown, expired or used")
-    asked, registry = found.request, services().registry
+    asked, chosen = found.request, language.query_language()
     set_correlation_id(asked.correlation_id)
     bind_parties(asked.client_id, asked.provider_id)
-    client, provider = registry.find_client(asked.client_id), registry.find_provider(asked.provider_id)
-    if client is None or provider is None or not is_still_allowed(asked, client, provider):
+    return (asked if chosen is None else replace(asked, language=chosen)), found.pushed_id
+
+
+def _parties(asked: AuthorizationRequest) -> Parties:
+    """Who it is between. What was pushed may not be allowed any more by now, or its bank may be away."""
+    parties = services().flow.parties(asked)
+    if parties is None:
         raise problems.registration_changed()
-    if provider.is_left_out:
+    if parties.provider.is_left_out:
         raise OAuthError(
             ErrorCode.TEMPORARILY_UNAVAILABLE, "The provider cannot be reached now", asked.return_to
         )
-    chosen = language.query_language()
-    return (asked if chosen is None else replace(asked, language=chosen)), found.pushed_id
+    return parties
 
 
 def _bind_parties(params: Params) -> None:
@@ -119,8 +119,7 @@ def _begin(asked: AuthorizationRequest, pushed_id: str | None) -> PendingRequest
     return pending
 
 
-def _first_page(pending: PendingRequest) -> str:
-    session, parties = browser(), services().flow.parties(pending)
-    if parties is None or session.customer_of(pending.request.provider_id) is None:
-        return url_for("sign_in.show_sign_in", request_id=pending.request_id)
-    return OpenRequest(pending, parties, session).first_address
+def _first_page(opened: OpenRequest) -> str:
+    if opened.customer is None:
+        return url_for("sign_in.show_sign_in", request_id=opened.pending.request_id)
+    return opened.first_address

@@ -100,7 +100,7 @@ def open_request(request_id: str) -> OpenRequest:
     set_correlation_id(pending.request.correlation_id)
     bind_parties(pending.request.client_id, pending.request.provider_id)
     pending = _in_query_language(pending)
-    parties = services().flow.parties(pending)
+    parties = services().flow.parties(pending.request)
     if parties is None:
         raise problems.registration_changed()
     return OpenRequest(pending, parties, session)
