@@ -33,6 +33,7 @@ from app.domain.registry import Client, DataProvider, Registry
 from app.flow.events import log_event
 from app.stores.ledger.decisions import ConnectionChanged
 from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.rows import Answered
 from app.stores.redis.codes import CodeStore
 from app.stores.redis.pushed import PushedStore
 from app.stores.redis.requests import KEPT_AFTER_EXPIRY, RequestStore
@@ -69,6 +70,24 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class Expired:
     """Nothing was recorded, since the time to answer is over."""
+
+
+Outcome = Approved | Denied | AlreadyAnswered | Changed | Expired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentAnswer:
+    """What a customer has sent from a page whose text `screen_hash` names.
+
+    `checked` are the boxes. `accounts` are those that the page named; None where the bank lists none, so that
+    an approval is for all of them.
+    """
+
+    answer: Answer
+    subject: str
+    screen_hash: str
+    checked: Scope = frozenset()
+    accounts: ChosenAccounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,23 +194,12 @@ class ConsentFlow:
         return None if answered is None else answered.decision
 
     def answer(
-        self,
-        pending: PendingRequest,
-        parties: Parties,
-        answer: Answer,
-        *,
-        checked: Scope,
-        subject: str,
-        screen_hash: str,
-        shown: ShownConsent | None,
-        accounts: ChosenAccounts | None = None,
-    ) -> Approved | Denied | AlreadyAnswered | Changed | Expired:
+        self, pending: PendingRequest, parties: Parties, sent: SentAnswer, shown: ShownConsent | None
+    ) -> Outcome:
         """Records the customer's answer, unless the request has one, and mints the code of an approval.
 
-        `screen_hash` names the text that was answered, and `shown` is what the form says now; None where that
-        cannot be said. Where the two differ, an approval is Changed and nothing is recorded; a denial is
-        recorded all the same. `accounts`
-        are those that the form named; None where the bank lists none, so that an approval is for all of them.
+        `shown` is what the page says now; None where that cannot be said. Where it is not what was answered,
+        an approval is Changed and nothing is recorded; a denial is recorded all the same.
 
         The first answer stands for ever. The same answer again gets the same code while that lives, so that
         fifty clicks end at the recipient; another answer, or the same one later, is AlreadyAnswered. A
@@ -199,46 +207,41 @@ class ConsentFlow:
         """
         if self.is_expired(pending):
             return Expired()
-        is_as_shown = shown is not None and shown.screen.screen_hash == screen_hash
-        if answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending) is None:
+        is_as_shown = shown is not None and shown.screen.screen_hash == sent.screen_hash
+        if sent.answer is Answer.APPROVE and not is_as_shown and self.find_answer(pending) is None:
             return Changed()
-        now = self.clock()
-        decision = make_decision(
-            pending,
-            parties.offer,
-            answer,
-            checked=checked if shown is None or shown.keeps is None else shown.keeps,
-            subject=subject,
-            screen_hash=screen_hash,
-            agreement=make_agreement(parties.client, parties.provider),
-            accounts=accounts,
-            consent_id=str(uuid.uuid4()),
-            # The clock of the machine that began the request may be ahead of this one's. A consent that was
-            # answered before it was asked for would last longer than it may.
-            now=max(now, pending.begun_at),
-        )
-        grant = make_grant(decision, ends_at=pending.consent_ends_at) if answer is Answer.APPROVE else None
+        now, keeps = self.clock(), None if shown is None else shown.keeps
+        decision = _decision(pending, parties, sent, keeps, now)
+        grant = None
+        if sent.answer is Answer.APPROVE:
+            grant = make_grant(decision, ends_at=pending.consent_ends_at)
         try:
             standing = self.ledger.record_decision(decision, grant, shown if is_as_shown else None)
         except ConnectionChanged:
             return Changed()
-        is_recorded = standing.decision.consent_id == decision.consent_id
-        if is_recorded:
-            if grant is None:
-                log_event(EventKind.DENIED, decision)
-            else:
-                share = optional_share(parties.offer, decision.granted_scope)
-                log_event(EventKind.APPROVED, decision, optional=share)
+        if _is_on_record(decision, standing):
+            _log_answer(decision, parties.offer)
         if standing.replaced is not None and standing.replaced.status_at(now) is not GrantStatus.EXPIRED:
             log_event(EventKind.SUPERSEDED, standing.replaced)
+        return self._outcome(pending, parties.client, decision, standing, now)
+
+    def _outcome(
+        self,
+        pending: PendingRequest,
+        client: Client,
+        decision: ConsentDecision,
+        standing: Answered,
+        now: datetime,
+    ) -> Outcome:
+        """What the customer gets for `decision` where `standing` is what is on record."""
         if not decision.is_same_answer_as(standing.decision):
             return AlreadyAnswered(standing.decision)
         if standing.grant is None:
             self._forget_pushed(pending)
             return self._deny_again(standing.decision, now)
-        if not is_recorded and not self._may_mint(pending, standing.grant, now):
+        if not _is_on_record(decision, standing) and not self._may_mint(pending, standing.grant, now):
             return AlreadyAnswered(standing.decision)
-        return self._mint(pending, parties.client, standing.decision, standing.grant, now)
+        return self._mint(pending, client, standing.decision, standing.grant, now)
 
     def _forget_pushed(self, pending: PendingRequest) -> None:
         """What was answered need not be opened any more; the ledger would refuse a second answer anyway."""
@@ -289,3 +292,35 @@ class ConsentFlow:
             also=self.pushed.forgetting(pending.pushed_id),
         )
         return Approved(decision, self.codes.code_for(pending.request_id))
+
+
+def _decision(
+    pending: PendingRequest, parties: Parties, sent: SentAnswer, keeps: Scope | None, now: datetime
+) -> ConsentDecision:
+    """The decision that was sent, under a consent_id of its own. A page without boxes has what it `keeps`."""
+    return make_decision(
+        pending,
+        parties.offer,
+        sent.answer,
+        checked=sent.checked if keeps is None else keeps,
+        subject=sent.subject,
+        screen_hash=sent.screen_hash,
+        agreement=make_agreement(parties.client, parties.provider),
+        accounts=sent.accounts,
+        consent_id=str(uuid.uuid4()),
+        # The clock of the machine that began the request may be ahead of this one's. A consent that was
+        # answered before it was asked for would last longer than it may.
+        now=max(now, pending.begun_at),
+    )
+
+
+def _is_on_record(decision: ConsentDecision, standing: Answered) -> bool:
+    """Whether `decision` itself is what stands, and no earlier answer, which may be the same."""
+    return standing.decision.consent_id == decision.consent_id
+
+
+def _log_answer(decision: ConsentDecision, offer: ConsentOffer) -> None:
+    if decision.answer is Answer.DENY:
+        log_event(EventKind.DENIED, decision)
+    else:
+        log_event(EventKind.APPROVED, decision, optional=optional_share(offer, decision.granted_scope))

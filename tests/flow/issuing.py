@@ -12,7 +12,7 @@ from app.domain.evidence import Screen
 from app.domain.language import Language
 from app.domain.registry import Client
 from app.domain.tokens import RedemptionRequest, RefreshRequest, TokenResponse
-from app.flow.consent import Approved, ConsentFlow
+from app.flow.consent import Approved, ConsentFlow, SentAnswer
 from app.flow.tokens import TokenFlow
 from tests.support.builders import CALLBACK, EVERYTHING, a_client, a_request
 
@@ -25,15 +25,13 @@ def approved_code(flow: ConsentFlow) -> str:
     pending = flow.begin(a_request(requested_scope=EVERYTHING), "browser-1")
     parties = flow.parties(pending.request)
     assert parties is not None
-    answer = flow.answer(
-        pending,
-        parties,
-        Answer.APPROVE,
-        checked=EVERYTHING,
+    sent = SentAnswer(
+        answer=Answer.APPROVE,
         subject="maple-0001",
         screen_hash=SHOWN.screen.screen_hash,
-        shown=SHOWN,
+        checked=EVERYTHING,
     )
+    answer = flow.answer(pending, parties, sent, SHOWN)
     assert isinstance(answer, Approved)
     return answer.code
 

@@ -7,7 +7,7 @@ from flask import Flask
 from app.domain.consent import Answer, ShownConsent
 from app.domain.evidence import Screen
 from app.domain.language import Language
-from app.flow.consent import Approved, ConsentFlow, Expired
+from app.flow.consent import Approved, ConsentFlow, Expired, SentAnswer
 from tests.support.applications import Clock, services_of
 from tests.support.builders import a_request
 from tests.support.ledger_tables import LedgerTables
@@ -19,20 +19,11 @@ def answer(flow: ConsentFlow, clock: Clock, *times: timedelta) -> list[object]:
     parties = flow.parties(pending.request)
     assert parties is not None
     shown = ShownConsent(Screen("the form", Language.EN, "catalogue-1"), None)
+    sent = SentAnswer(answer=Answer.APPROVE, subject="maple-0001", screen_hash=shown.screen.screen_hash)
     results: list[object] = []
     for span in times:
         clock.advance(span)
-        results.append(
-            flow.answer(
-                pending,
-                parties,
-                Answer.APPROVE,
-                checked=frozenset(),
-                subject="maple-0001",
-                screen_hash=shown.screen.screen_hash,
-                shown=shown,
-            )
-        )
+        results.append(flow.answer(pending, parties, sent, shown))
     return results
 
 

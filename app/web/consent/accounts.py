@@ -11,6 +11,7 @@ from app.domain.account_choice import is_enough
 from app.domain.accounts import Account, AccountList
 from app.domain.consent import Answer, ShownConsent
 from app.domain.pending_request import PendingRequest
+from app.flow.consent import SentAnswer
 from app.sign_in import Customer
 from app.web.consent.account_step import Elsewhere, can_be_asked, list_of_accounts
 from app.web.consent.accounts_form import AccountsForm
@@ -117,15 +118,9 @@ def _deny(opened: OpenRequest, customer: Customer, form: AccountsForm) -> BaseRe
     """A denial is one wherever it is made; what was checked is not recorded."""
     standing = find_standing(opened, customer)
     grant = None if standing is None else standing.grant
-    result = services().flow.answer(
-        opened.pending,
-        opened.parties,
-        Answer.DENY,
-        checked=frozenset(),
-        subject=customer.subject,
-        screen_hash=form.screen_hash,
-        shown=ShownConsent(accounts_screen(opened, customer, View.of_form()), grant),
-    )
+    sent = SentAnswer(answer=Answer.DENY, subject=customer.subject, screen_hash=form.screen_hash)
+    shown = ShownConsent(accounts_screen(opened, customer, View.of_form()), grant)
+    result = services().flow.answer(opened.pending, opened.parties, sent, shown)
     ask_again = View(notice=Notice.CHANGED).accounts_address(opened.pending.request_id)
     return respond(opened, result, lambda: redirect(ask_again, 303))
 

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.consent import Answer
 from app.domain.pending_request import PendingRequest
+from app.flow.consent import SentAnswer
 from app.sign_in import Customer
 from app.web.consent.account_step import AccountsOnForm, Elsewhere
 from app.web.consent.open_request import OpenRequest, open_request
@@ -95,16 +96,14 @@ def _answer(
     notice = _reason_to_ask_again(form, view, now) if answer is Answer.APPROVE else None
     if notice is not None and _is_first(opened):
         return _bring_back(opened, view, notice)
-    result = services().flow.answer(
-        opened.pending,
-        opened.parties,
-        answer,
-        checked=form.checked,
-        accounts=now.accounts.chosen,
+    sent = SentAnswer(
+        answer=answer,
         subject=customer.subject,
         screen_hash=form.screen_hash,
-        shown=now.consent,
+        checked=form.checked,
+        accounts=now.accounts.chosen,
     )
+    result = services().flow.answer(opened.pending, opened.parties, sent, now.consent)
     return respond(opened, result, lambda: _bring_back(opened, view, Notice.CHANGED))
 
 
@@ -130,16 +129,14 @@ def _answer_without_accounts(
     checked = form.checked
     if recorded is not None and view.way is Way.RENEW and recorded.screen_hash == form.screen_hash:
         checked = recorded.granted_scope  # this page had no boxes: it named what an approval of it shares
-    result = services().flow.answer(
-        opened.pending,
-        opened.parties,
-        answer,
-        checked=checked,
-        accounts=answered_for.chosen if answered_for.accounts_hash == form.accounts_hash else None,
+    sent = SentAnswer(
+        answer=answer,
         subject=customer.subject,
         screen_hash=form.screen_hash,
-        shown=None,
+        checked=checked,
+        accounts=answered_for.chosen if answered_for.accounts_hash == form.accounts_hash else None,
     )
+    result = services().flow.answer(opened.pending, opened.parties, sent, None)
     return respond(opened, result, lambda: lead_on)
 
 

@@ -6,7 +6,7 @@ from flask import redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.domain.callback import has_private_scheme, success_uri
-from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired
+from app.flow.consent import AlreadyAnswered, Approved, Changed, Denied, Expired, Outcome
 from app.web.consent.open_request import OpenRequest
 from app.web.consent.pages import answered_page
 from app.web.current import services
@@ -17,7 +17,7 @@ _ANSWER = ("csrf_token", "way", "notice", "decision", "go", "scope")
 
 def respond(
     opened: OpenRequest,
-    result: Approved | Denied | AlreadyAnswered | Changed | Expired,
+    result: Outcome,
     ask_again: Callable[[], BaseResponse],
 ) -> BaseResponse | str:
     """What the browser gets for an answer: the redirect to the recipient, or a page that says why not.
