@@ -1,4 +1,4 @@
-"""A moment by which an exchange with somebody else's server is over, and sockets that keep to it.
+"""Limits of an exchange with somebody else's server: when it is over, and how much is read.
 
 urllib3 and requests bound each read, not the whole. With a total of one second urllib3 2.8 waited 19.5 s for
 a server that sent its headers a byte each half second, and 1.9 s for one that fell silent after 0.9 s. It
@@ -79,32 +79,46 @@ def _kept(connection: socket.socket) -> socket.socket:
     return kept
 
 
-class TimedSocket:
-    """As much of a socket as http.client uses. No call outlasts the deadline, however bytes trickle in."""
+class TooMuchReceived(OSError):
+    """The other side has sent more bytes than may be read."""
 
-    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+
+class LimitedSocket:
+    """As much of a socket as http.client uses. No call outlasts the deadline, however bytes trickle in.
+
+    No more than `most` bytes are read, whatever they are: http.client reads trailers and interim answers for
+    as long as they come, and a chunk of the size -1 up to the end.
+    """
+
+    def __init__(self, connection: socket.socket, deadline: Deadline, *, most: int) -> None:
         self._connection = connection
         self._deadline = deadline
+        self._most = most
 
     def sendall(self, data: bytes) -> None:
         self._connection.settimeout(self._deadline.seconds_left())
         self._connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_TimedStream(self._connection, self._deadline))
+        return io.BufferedReader(_LimitedStream(self._connection, self._deadline, self._most))
 
     def close(self) -> None:
         """The connection is closed by whoever opened it."""
 
 
-class _TimedStream(io.RawIOBase):
-    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+class _LimitedStream(io.RawIOBase):
+    def __init__(self, connection: socket.socket, deadline: Deadline, most: int) -> None:
         self._connection = connection
         self._deadline = deadline
+        self._left = most
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         self._connection.settimeout(self._deadline.seconds_left())
-        return self._connection.recv_into(buffer)
+        received = self._connection.recv_into(buffer)
+        self._left -= received
+        if self._left < 0:
+            raise TooMuchReceived
+        return received

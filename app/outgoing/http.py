@@ -3,7 +3,7 @@
 Whatever the server does (hangs, drips, cuts off, lies about lengths), there is an answer or CallFailed.
 Redirects are answers like any other: nothing follows them. No proxy and no netrc of the environment is asked.
 
-It is http.client of the standard library over a socket with a deadline (app/outgoing/deadline.py), by two
+It is http.client of the standard library over a socket with limits (app/outgoing/deadline.py), by two
 attributes that its documentation does not list: `HTTPConnection.sock` and `HTTPResponse.length`.
 """
 
@@ -16,18 +16,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app.domain.addresses import is_protected
 from app.outgoing import CallFailed
-from app.outgoing.deadline import Deadline, TimedSocket, connect
+from app.outgoing.deadline import Deadline, LimitedSocket, TooMuchReceived, connect
 
 MayConnect = Callable[[str], bool]
 """Whether a connection may go to this IP address, which a host's name stands for."""
 
 # In bytes. Metadata, keys and tokens have a few thousand; a set of a hundred keys has 60,000.
-LARGEST_ANSWER = 256 * 1024
+LARGEST_ANSWER: Final = 256 * 1024
+_AROUND_THE_BODY: Final = 64 * 1024
+"""Bytes of status lines, headers, sizes of chunks and trailers. Servers send a few thousand: a judgement."""
 
 
 def anywhere(_address: str) -> bool:
@@ -115,7 +117,8 @@ def answering(
     may be one to which nothing `may_connect`.
 
     Raises CallFailed, also while the body is read, whose detail is
-    `insecure_address` (neither https nor loopback), `private_address`, `timeout`, `tls` or `connection`.
+    `insecure_address` (neither https nor loopback), `private_address`, `timeout`, `tls`, `connection`, or
+    `too_large` where everything that was received is more than any answer may have.
     """
     if not is_protected(url):
         raise CallFailed("insecure_address")
@@ -126,6 +129,8 @@ def answering(
         raise CallFailed("timeout") from error
     except ssl.SSLError as error:
         raise CallFailed("tls") from error
+    except TooMuchReceived as error:
+        raise CallFailed("too_large") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise CallFailed("connection") from error
 
@@ -159,7 +164,7 @@ def _open(
     if parts.scheme == "https":
         plain.settimeout(deadline.seconds_left())
         plain = stack.enter_context(tls().wrap_socket(plain, server_hostname=connection.host))
-    connection.sock = TimedSocket(plain, deadline)
+    connection.sock = LimitedSocket(plain, deadline, most=LARGEST_ANSWER + _AROUND_THE_BODY)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request(method, target, body, {"Connection": "close", **headers})
     return stack.enter_context(connection.getresponse())

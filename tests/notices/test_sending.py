@@ -112,6 +112,25 @@ def test_a_chunk_without_an_end_is_read_as_far_as_it_could_mean_something() -> N
         assert sent_to(recipient.address) == PushAnswer(400)
 
 
+@pytest.mark.parametrize(
+    ("beginning", "repeated"),
+    [
+        (b"HTTP/1.1 400 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"Trailer: a\r\n" * 1000),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        (b"HTTP/1.1 202 Accepted\r\n", b"X: " + b"a" * 60_000 + b"\r\n"),
+    ],
+    ids=["trailers", "100 Continue", "headers"],
+)
+def test_whatever_never_ends_is_not_read_for_long(beginning: bytes, repeated: bytes) -> None:
+    def flood(handler: ReceiverHandler) -> None:
+        handler.wfile.write(beginning)
+        while not handler.receiver.closing.is_set():
+            handler.wfile.write(repeated)
+
+    with Receiver(flood) as recipient:
+        assert failure_at(recipient.address, seconds=20) == "too_large"
+
+
 def test_a_body_that_means_nothing_is_not_waited_for() -> None:
     def accept(handler: ReceiverHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 5000000000\r\n\r\n")

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.outgoing import CallFailed
 from app.outgoing.deadline import Deadline
-from app.outgoing.http import exchange, get_json, http_connection, tls
+from app.outgoing.http import LARGEST_ANSWER, exchange, get_json, http_connection, tls
 from tests.support.oidc_server import METADATA, OidcServer, flood_in_chunks, say, say_as_it_is
 
 
@@ -51,6 +52,24 @@ def test_an_answer_in_chunks_is_read(bank: OidcServer) -> None:
     body = b"2\r\n{}\r\n0\r\n\r\n"
     bank.tricks["/here"] = say_as_it_is(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     assert get_json(f"{bank.issuer}/here", deadline=soon()) == {}
+
+
+def test_the_largest_answer_is_read_also_in_small_chunks(bank: OidcServer) -> None:
+    body = b'{"a": "' + b"a" * (LARGEST_ANSWER - 9) + b'"}'
+    chunks = (body[begin : begin + 512] for begin in range(0, len(body), 512))
+    said = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+    bank.tricks["/here"] = say_as_it_is(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + said)
+    assert len(get_json(f"{bank.issuer}/here", deadline=soon())["a"]) == LARGEST_ANSWER - 9
+
+
+def test_trailers_that_never_end_are_not_read_for_long(bank: OidcServer) -> None:
+    def flood(handler: Any, _answer: bytes) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        while not handler.bank.closing.is_set():
+            handler.wfile.write(b"Trailer: a\r\n" * 5000)
+
+    bank.tricks["/here"] = flood
+    assert detail_of(f"{bank.issuer}/here") == "too_large"
 
 
 def test_no_proxy_of_the_environment_is_asked(bank: OidcServer, monkeypatch: pytest.MonkeyPatch) -> None:
