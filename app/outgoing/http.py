@@ -3,8 +3,8 @@
 Whatever the server does (hangs, drips, cuts off, lies about lengths), there is an answer or CallFailed.
 Redirects are answers like any other: nothing follows them. No proxy and no netrc of the environment is asked.
 
-It is http.client of the standard library over a socket with limits (app/outgoing/deadline.py), by two
-attributes that its documentation does not list: `HTTPConnection.sock` and `HTTPResponse.length`.
+It is http.client of the standard library over a socket with limits (app/outgoing/deadline.py), by three
+names that its documentation does not list: `HTTPConnection.sock`, `HTTPResponse.length` and its `begin`.
 """
 
 import functools
@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -167,7 +168,16 @@ def _open(
     connection.sock = LimitedSocket(plain, deadline, most=LARGEST_ANSWER + _AROUND_THE_BODY)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request(method, target, body, {"Connection": "close", **headers})
-    return stack.enter_context(connection.getresponse())
+    response = stack.enter_context(connection.getresponse())
+    _skip_interim_answers(response)
+    return response
+
+
+def _skip_interim_answers(response: http.client.HTTPResponse) -> None:
+    """Reads on after answers that only announce another one (RFC 9110 15.2): http.client skips 100 alone."""
+    while 100 <= response.status < 200 and response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        response.headers = None  # type: ignore[assignment]  # by which it knows that it has not begun
+        response.begin()
 
 
 def http_connection(url: str) -> http.client.HTTPConnection:

@@ -117,9 +117,10 @@ def test_a_chunk_without_an_end_is_read_as_far_as_it_could_mean_something() -> N
     [
         (b"HTTP/1.1 400 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"Trailer: a\r\n" * 1000),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" * 1000),
         (b"HTTP/1.1 202 Accepted\r\n", b"X: " + b"a" * 60_000 + b"\r\n"),
     ],
-    ids=["trailers", "100 Continue", "headers"],
+    ids=["trailers", "100 Continue", "103 Early Hints", "headers"],
 )
 def test_whatever_never_ends_is_not_read_for_long(beginning: bytes, repeated: bytes) -> None:
     def flood(handler: ReceiverHandler) -> None:
@@ -129,6 +130,25 @@ def test_whatever_never_ends_is_not_read_for_long(beginning: bytes, repeated: by
 
     with Receiver(flood) as recipient:
         assert failure_at(recipient.address, seconds=20) == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("interim", "status"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 202),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n", 202),
+        (b"HTTP/1.1 102 Processing\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" * 3, 202),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 101),
+    ],
+)
+def test_what_only_announces_an_answer_is_none(interim: bytes, status: int) -> None:
+    """Nobody has asked for another protocol, so that 101 is an answer, which takes nothing."""
+
+    def announce(handler: ReceiverHandler) -> None:
+        handler.wfile.write(interim + b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+    with Receiver(announce) as recipient:
+        assert sent_to(recipient.address) == PushAnswer(status)
 
 
 def test_a_body_that_means_nothing_is_not_waited_for() -> None:

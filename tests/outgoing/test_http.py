@@ -72,6 +72,14 @@ def test_trailers_that_never_end_are_not_read_for_long(bank: OidcServer) -> None
     assert detail_of(f"{bank.issuer}/here") == "too_large"
 
 
+def test_an_answer_that_was_announced_is_read(bank: OidcServer) -> None:
+    def announce(handler: Any, answer: bytes) -> None:
+        handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer)
+
+    bank.tricks[METADATA] = announce
+    assert get_json(bank.issuer + METADATA, deadline=soon())["issuer"] == bank.issuer
+
+
 def test_no_proxy_of_the_environment_is_asked(bank: OidcServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://localhost:1")
