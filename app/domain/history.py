@@ -57,8 +57,8 @@ class Event:
 
     `detail` of a narrowing is the scope string that was removed (None where none was), and `accounts` are the
     ids of the accounts that were. `detail` of a superseded consent is the id of the newer one, and of a
-    notice that has arrived how it did: push or poll. Where an operator acted, `operator` is their name and
-    `note` their reason, as they gave them.
+    notice that has arrived how it did and its type, such as `push CONSENT_REVOKED`. Where an operator acted,
+    `operator` is their name and `note` their reason, as they gave them.
     """
 
     consent_id: str

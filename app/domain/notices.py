@@ -7,11 +7,12 @@ record of the consent.
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final, NotRequired, TypedDict
 
 from app.domain.consent import GrantStatus
 from app.domain.fdx import Party, provider_party, recipient_party, timestamp
-from app.domain.history import Actor, EventKind, Reason
+from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.notice_registration import NoticeType, bank_of, naming
 
 EVENT_PATH: Final = "/events/consent"
@@ -105,10 +106,10 @@ class Notice:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether it is to be on record that it was taken: the recipient then knows of an end or a narrowing.
+        """Whether an event of the consent is to say that it was taken.
 
-        A reminder is none, and neither is what the bank has got: nobody shall take them for the notice that a
-        customer has stopped (CBDA 91(2)(c)).
+        Reminders and notices to banks are not evidence: only the recipient's notice proves that it was told
+        (CBDA 91(2)(c)).
         """
         return not self.is_to_bank and self.type is not NoticeType.RENEWAL_DUE
 
@@ -126,6 +127,27 @@ class Notice:
             "correlation_id": self.correlation_id,
             "notice_id": self.notice_id,
         }
+
+
+class DeliveryMethod(StrEnum):
+    """How a notice was taken."""
+
+    PUSH = "push"
+    POLL = "poll"
+
+
+def arrival_detail(notice: Notice, method: DeliveryMethod) -> str:
+    """The `detail` of the event that a notice has arrived: how it did, and its type."""
+    return f"{method} {notice.type}"
+
+
+def proves_that_end_was_told(event: Event) -> bool:
+    """Whether the recipient has got the notice of the end itself, for which no other notice stands.
+
+    An update that it takes after the end says nothing of the end.
+    """
+    is_of_end = (event.detail or "").endswith(f" {NoticeType.CONSENT_REVOKED}")
+    return event.kind is EventKind.NOTIFIED and is_of_end
 
 
 class ConsentEvent(TypedDict):

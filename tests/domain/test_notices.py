@@ -3,9 +3,18 @@
 import pytest
 
 from app.domain.consent import GrantStatus
-from app.domain.history import Actor, EventKind, Reason
+from app.domain.history import Actor, Event, EventKind, Reason
 from app.domain.notice_registration import NoticeType
-from app.domain.notices import News, Notice, news_for_bank, news_of, notice_claims
+from app.domain.notices import (
+    DeliveryMethod,
+    News,
+    Notice,
+    arrival_detail,
+    news_for_bank,
+    news_of,
+    notice_claims,
+    proves_that_end_was_told,
+)
 from tests.support.builders import NOON
 
 ISSUER = "https://consent.bank.example"
@@ -161,3 +170,30 @@ def test_a_reminder_alone_is_no_evidence_that_a_recipient_knows_what_has_changed
     told = [news for kind in EventKind for actor in Actor if (news := news_of(kind, actor)) is not None]
     no_evidence = {news.type for news in told if not a_notice(news=news).is_evidence}
     assert no_evidence == {NoticeType.RENEWAL_DUE}
+
+
+@pytest.mark.parametrize("method", DeliveryMethod)
+@pytest.mark.parametrize("said", NoticeType)
+def test_only_the_notice_of_the_end_proves_that_the_recipient_knows_of_it(
+    said: NoticeType, method: DeliveryMethod
+) -> None:
+    notice = a_notice(news=News(said, GrantStatus.ACTIVE, "USER_ACTION", "INDIVIDUAL"))
+
+    def proves(kind: EventKind, detail: str | None) -> bool:
+        return proves_that_end_was_told(
+            Event(
+                consent_id="consent-1",
+                kind=kind,
+                actor=Actor.ACCORD,
+                reason=Reason.BUSINESS_RULE,
+                correlation_id="correlation-1",
+                happened_at=NOON,
+                detail=detail,
+            )
+        )
+
+    detail = arrival_detail(notice, method)
+    assert detail == f"{method.value} {said.value}"
+    assert proves(EventKind.NOTIFIED, detail) is (said is NoticeType.CONSENT_REVOKED)
+    assert not proves(EventKind.WITHDRAWN, detail)
+    assert not proves(EventKind.NOTIFIED, None)

@@ -46,7 +46,7 @@ def test_a_stop_is_told_as_a_signed_event_about_the_consent(
     assert (decoded.claims["iss"], decoded.claims["aud"]) == (ISSUER, "dc-budget")
     assert (decoded.claims["jti"], decoded.claims["sub_id"]["id"]) == (row["notice_id"], "consent-1")
     assert (row["state"], row["attempts"]) == ("delivered", 1)
-    assert database.rows("events", kind="notified")[0]["detail"] == "push"
+    assert database.rows("events", kind="notified")[0]["detail"] == "push CONSENT_REVOKED"
     (line,) = (entry for entry in logged() if entry["event"] == "notice_delivered")
     assert (line["client_id"], line["type"]) == ("dc-budget", "CONSENT_REVOKED")
     assert (line["provider_id"], line["consent_id"]) == ("1000", "consent-1")

@@ -70,7 +70,7 @@ _NARROWED = [
     _event(EventKind.NARROWED, actor, detail="INVESTMENTS CUSTOMER_PERSONAL")
     for actor in (Actor.CUSTOMER, Actor.OPERATOR)
 ]
-_NOTIFIED = _event(EventKind.NOTIFIED, Actor.ACCORD, detail="push")
+_NOTIFIED = _event(EventKind.NOTIFIED, Actor.ACCORD, detail="push CONSENT_REVOKED")
 _ENDINGS = {
     "stopped": _event(EventKind.WITHDRAWN, Actor.CUSTOMER),
     "ended-by-bank": _event(EventKind.WITHDRAWN, Actor.OPERATOR),

@@ -26,11 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.domain.notices import Notice
+from app.domain.notices import DeliveryMethod, Notice
 from app.stores.ledger.database import Database
 from app.stores.ledger.events import append_events
 from app.stores.ledger.notice_rows import DEAD, DELIVERED, IS_WAITING, notice_from
-from app.stores.ledger.notifying import Way, notified_rows
+from app.stores.ledger.notifying import notified_rows
 from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
 from app.stores.ledger.statements import DatabaseConnection
 
@@ -139,7 +139,7 @@ class DeliveryStore:
             match became:
                 case Delivered():
                     settled = connection.change(_SETTLE, **_of(lease), at=now, became=DELIVERED, said="2xx")
-                    if settled and (told := notified_rows([notice], Way.PUSH, now)):
+                    if settled and (told := notified_rows([notice], DeliveryMethod.PUSH, now)):
                         append_events(connection, *told)
                 case Refused(err):
                     settled = connection.change(_SETTLE, **_of(lease), at=now, became=DEAD, said=err[:64])

@@ -12,27 +12,30 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     literal_column,
+    not_,
     or_,
     select,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from app.domain.notices import Notice
+from app.domain.notices import DeliveryMethod, Notice
 from app.stores.ledger.database import Database
 from app.stores.ledger.events import append_events
 from app.stores.ledger.notice_rows import (
     ACKNOWLEDGED,
     DEAD,
+    IS_OVERTAKEN_BY_AN_END,
     IS_UNSETTLED,
     IS_WAITING,
     WAITING,
     notice_from,
 )
-from app.stores.ledger.notifying import Way, notified_rows
-from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
+from app.stores.ledger.notifying import notified_rows
+from app.stores.ledger.schema import UtcDateTime, grants, notice_endpoints, notices
 
 _AT_ONCE: Final = 50
 """Rows that one statement settles: it is compiled for each number of rows, and these are few."""
@@ -109,7 +112,7 @@ class NoticeStore:
                     _settled(1), **values, became=DEAD, said=err[:64], **_numbered([notice_id])
                 )
                 rejected += [notice_from(row) for row in rows]
-            for some in _portions(notified_rows(acknowledged, Way.POLL, now)):
+            for some in _portions(notified_rows(acknowledged, DeliveryMethod.POLL, now)):
                 append_events(connection, *some)
         return acknowledged, rejected
 
@@ -150,7 +153,8 @@ class NoticeStore:
     def retry(self, receiver: str, *, now: datetime) -> int:
         """Makes due what the receiver has not taken, what it refused included; returns how many.
 
-        It is done in portions, each in a transaction of its own.
+        What the end of its consent has overtaken is no news any more. It is done in portions, each in a
+        transaction of its own.
         """
         count, portion = 0, None
         while portion != 0:
@@ -205,18 +209,23 @@ _WITH_NOTICES = select(notices.c.client_id).distinct()
 _WITH_ENDPOINT = select(notice_endpoints.c.client_id)
 _ENDPOINT_OF = select(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_receiver"))
 _ENABLE = delete(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_receiver"))
-_later = (
+_has_ended = exists().where(grants.c.consent_id == notices.c.consent_id, grants.c.ended_at.is_not(None))
+_LATER = (
     select(notices.c.notice_id)
     .where(
         _OF_RECEIVER,
         or_(and_(IS_WAITING, notices.c.next_try_at > _AT), notices.c.state == literal_column(f"'{DEAD}'")),
         or_(notices.c.leased_until.is_(None), notices.c.leased_until <= _AT),
+        # An end overtakes what is unsettled; what was refused before it is passed over here.
+        not_(and_(IS_OVERTAKEN_BY_AN_END, _has_ended)),
     )
     .limit(MOST_AT_ONCE)
+    .with_for_update(skip_locked=True)  # what somebody else has locked is being settled or overtaken
+    .cte("later")  # it locks, so that PostgreSQL runs it once
 )
 _RETRY = (
     update(notices)
-    .where(notices.c.notice_id.in_(_later))
+    .where(notices.c.notice_id.in_(select(_LATER.c.notice_id)))
     .values(state=WAITING, attempts=0, next_try_at=_AT, leased_until=None, settled_at=None)
 )
 _IS_OLDER = notices.c.happened_at < bindparam("before", type_=UtcDateTime)

@@ -6,7 +6,6 @@ So there is no notice without its event, and no event without its notice.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import bindparam, update
@@ -14,7 +13,7 @@ from sqlalchemy import bindparam, update
 from app.domain.consent import ConsentGrant
 from app.domain.history import ENDINGS, Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, receiver_of_bank
-from app.domain.notices import News, Notice, news_for_bank, news_of
+from app.domain.notices import DeliveryMethod, News, Notice, arrival_detail, news_for_bank, news_of
 from app.stores.ledger.inserting import insert_rows
 from app.stores.ledger.notice_rows import IS_OVERTAKEN_BY_AN_END, IS_UNSETTLED, OVERTAKEN, notice_row
 from app.stores.ledger.rows import EventRow, event_row
@@ -26,13 +25,6 @@ _OVERTAKE: Final = (
     .where(notices.c.consent_id == bindparam("of_consent"), IS_UNSETTLED, IS_OVERTAKEN_BY_AN_END)
     .values(state=OVERTAKEN, settled_at=bindparam("at", type_=UtcDateTime))
 )
-
-
-class Way(StrEnum):
-    """How a notice was taken."""
-
-    PUSH = "push"
-    POLL = "poll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +66,17 @@ def _told(one: Happened) -> tuple[tuple[str, News | None], ...]:
 
 
 def overtaking(ended: Happened) -> Change:
-    """What marks as overtaken all that was still to be said of a consent that has ended.
+    """The update that marks the unsettled notices of an ended consent as overtaken.
 
-    That is also what is not sent any more and could be asked for: whoever took it afterwards would seem to
-    know of the end. That it was granted stays news.
+    It marks also those that only polling could still fetch: a receiver that took one later would be recorded
+    as informed of the end. The notice of the approval is kept.
     """
     return _OVERTAKE, {"of_consent": ended.grant.consent_id, "at": ended.event["happened_at"]}
 
 
-def notified_rows(taken: Sequence[Notice], way: Way, now: datetime) -> list[EventRow]:
+def notified_rows(taken: Sequence[Notice], method: DeliveryMethod, now: datetime) -> list[EventRow]:
     """The events that the recipient has got these notices, of those of which that is evidence."""
     why = (EventKind.NOTIFIED, Actor.ACCORD, Reason.BUSINESS_RULE)
-    return [event_row(notice, *why, now, way) for notice in taken if notice.is_evidence]
+    return [
+        event_row(notice, *why, now, arrival_detail(notice, method)) for notice in taken if notice.is_evidence
+    ]

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from flask import render_template
 
 from app.domain.clusters import in_order, known_clusters
-from app.domain.history import ENDINGS, Event, EventKind
+from app.domain.history import Event
 from app.domain.language import Language
+from app.domain.notices import proves_that_end_was_told
 from app.domain.registry import DataProvider
 from app.flow.consent import WaitingRequest
 from app.sign_in import Customer
@@ -76,7 +77,7 @@ def detail_page(
         provider=shown.provider,
         waiting=waiting,
         is_telling=is_telling,
-        is_told=shown.was_stopped_by_customer and _is_told_of_end(history),
+        is_told=shown.was_stopped_by_customer and any(map(proves_that_end_was_told, history)),
         history=[
             (
                 event,
@@ -87,13 +88,6 @@ def detail_page(
         ],
         receipts={spoken: receipt(shown, spoken) for spoken in Language},
     )
-
-
-def _is_told_of_end(history: Sequence[Event]) -> bool:
-    """Whether the recipient has got a notice since the consent ended."""
-    kinds = [event.kind for event in history]
-    ended = next((place for place, kind in enumerate(kinds) if kind in ENDINGS), len(kinds))
-    return EventKind.NOTIFIED in kinds[ended:]
 
 
 def stop_page(

@@ -57,7 +57,7 @@ def test_what_a_stop_wrote_is_claimed_and_delivered_once(
     assert (row["state"], row["attempts"], row["settled_at"]) == ("delivered", 1, NOON + SECOND)
     events = database.rows("events", kind="notified")
     assert [(one["consent_id"], one["actor"], one["detail"], one["correlation_id"]) for one in events] == [
-        ("consent-1", "accord", "push", "correlation-1")
+        ("consent-1", "accord", "push CONSENT_REVOKED", "correlation-1")
     ]
     assert events[0]["happened_at"] == NOON + SECOND
     assert deliveries.claim({"dc-budget": 5}, now=NOON + DAY) == []

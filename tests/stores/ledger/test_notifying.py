@@ -15,6 +15,7 @@ from app.domain.narrowing import Withdrawn
 from app.domain.notice_registration import FOR_RECIPIENTS, NoticeType, bank_of
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.notices import NoticeStore
 from app.stores.unavailable import StoreUnavailable
 from tests.support.builders import BASIC, NOON, YEAR, a_decision, a_grant
 from tests.support.ledger_tables import LedgerTables
@@ -193,6 +194,29 @@ def test_the_end_overtakes_what_was_still_to_be_said(
     assert states.pop(("consent-1", "CONSENT_UPDATED")) == "overtaken"
     assert states.pop(("consent-2", "CONSENT_UPDATED")) == "waiting"
     assert states == ({("consent-1", "CONSENT_REVOKED"): "waiting"} if actor is Actor.CUSTOMER else {})
+
+
+def test_a_refused_update_is_not_sent_again_once_the_consent_has_ended(
+    ledger: Ledger, database: LedgerTables
+) -> None:
+    """Whoever took it then would be on record as told, after the end, and would not know of the end."""
+    store = NoticeStore(ledger.database)
+
+    def refuse() -> list[str]:
+        refused = {notice.notice_id: "jwtAud" for notice in store.unsettled_of("dc-budget", most=9)}
+        _, rejected = store.settle("dc-budget", taken=(), refused=refused, now=NOON + HOUR)
+        return [notice.type for notice in rejected]
+
+    approve(ledger)
+    withdraw(Actor.CUSTOMER, PART)(ledger)
+    assert refuse() == ["CONSENT_UPDATED"]
+    assert store.retry("dc-budget", now=NOON + HOUR) == 1, "while the consent stands"
+    assert refuse() == ["CONSENT_UPDATED"]
+    withdraw(Actor.CUSTOMER)(ledger)
+    assert store.retry("dc-budget", now=NOON + HOUR) == 0
+    assert refuse() == ["CONSENT_REVOKED"]
+    assert store.retry("dc-budget", now=NOON + HOUR) == 1, "the end itself is news"
+    assert refuse() == ["CONSENT_REVOKED"]
 
 
 @pytest.mark.parametrize("missing", ["notices", "events"])

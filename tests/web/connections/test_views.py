@@ -8,11 +8,13 @@ import pytest
 from flask import Flask
 
 from app.development.embedded import EmbeddedValkey
-from app.domain.history import Actor
+from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import NoticeType
 from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.events import append_events
 from app.stores.ledger.ledger import Ledger
 from app.stores.ledger.renewals import RenewalStore
+from app.stores.ledger.rows import event_row
 from tests.support import texts
 from tests.support.applications import Clock, a_browser, services_of
 from tests.support.customer import BUDGET, LOANS, LOANS_REQUEST, BrowserCustomer, basic, hidden_fields
@@ -319,6 +321,21 @@ def test_a_reminder_is_in_the_history_and_is_not_the_notice_that_the_customer_st
             customer.stop(consent_id)
     poll(client, admin, ack=list(poll(client, admin).get_json()["sets"]))
     assert detail_page(customer, consent_id, lang, "ended").text.count(got) == 2
+
+
+def test_an_update_that_was_taken_late_is_not_the_notice_that_the_customer_stopped(
+    register: Serve, ledger: Ledger, clock: Clock
+) -> None:
+    customer = BrowserCustomer(register(LISTENS))
+    consent_id = stop_loans(customer, "en")
+    found = ConnectionStore(ledger.database).find_connection(consent_id)
+    assert found is not None
+    why = (EventKind.NOTIFIED, Actor.ACCORD, Reason.BUSINESS_RULE)
+    with ledger.database.writing() as connection:
+        append_events(connection, event_row(found.grant, *why, clock.now, "poll CONSENT_UPDATED"))
+    page = detail_page(customer, consent_id, "en", "ended")
+    assert TELLING["en"] in page.text
+    assert page.text.count(TOLD["en"]) == 1, "in the history"
 
 
 def test_nobody_is_said_to_be_told_who_does_not_listen(customer: BrowserCustomer, lang: str) -> None:
