@@ -256,13 +256,17 @@ class Registry:
         return ASKED_BY_DEFAULT if provider_id is None else frozenset()
 
     def receivers_with_address(self) -> list[str]:
-        """The receivers with a registered address for notices; suspended recipients are among them."""
+        """The receivers that have registered where they are sent notices.
+
+        A recipient that is suspended is one of them: it is told of each end (CBDA 91(2)(c)), which names no
+        customer. Who shall be sent nothing has no address in its registration.
+        """
         recipients = [name for name, client in self.clients.items() if client.notice_address is not None]
         banks = [receiver_of_bank(name) for name, bank in self.providers.items() if bank.notice_address]
         return recipients + banks
 
     def notice_address_of(self, receiver: str) -> str | None:
-        """Where this receiver is sent notices now; None for a recipient that is suspended."""
+        """Where this receiver is sent notices now, also while it is suspended; None where it is not."""
         provider_id = bank_of(receiver)
-        party = self.find_client(receiver) if provider_id is None else self.find_provider(provider_id)
+        party = self.clients.get(receiver) if provider_id is None else self.find_provider(provider_id)
         return None if party is None else party.notice_address

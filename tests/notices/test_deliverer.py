@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.domain.history import Actor
-from app.domain.notice_registration import receiver_of_bank
+from app.domain.notice_registration import NoticesRegistration, receiver_of_bank
 from app.notices.deliverer import AHEAD, IN_FLIGHT
 from app.stores.key_rotation import PUBLISHED_BEFORE, rotate_signing_keys
 from app.stores.ledger.connections import ConnectionStore
@@ -96,15 +96,22 @@ def test_who_has_registered_no_address_is_sent_nothing(deliver: Deliver, databas
 
 
 def test_a_registration_is_replaced_while_it_runs(deliver: Deliver, database: LedgerTables) -> None:
-    """A recipient that is suspended is sent nothing; when it is not any more, it gets what has waited."""
     put_due(database, "a")
     with Receiver() as recipient:
         told = client_told_at(recipient)
-        delivering = deliver(replace(told, is_suspended=True))
+        delivering = deliver(replace(told, notices=NoticesRegistration()))
         delivering.once()
         assert recipient.sent == []
         delivering.deliverer.registry = a_registry(told)
         delivering.once()
+    assert recipient.ids() == ["a"]
+
+
+def test_a_recipient_that_is_suspended_is_told_all_the_same(deliver: Deliver, database: LedgerTables) -> None:
+    """That a consent has ended, its bank has to tell it (CBDA 91(2)(c)). No customer is named."""
+    put_due(database, "a")
+    with Receiver() as recipient:
+        deliver(replace(client_told_at(recipient), is_suspended=True)).once()
     assert recipient.ids() == ["a"]
 
 

@@ -12,15 +12,28 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     func,
     literal_column,
+    not_,
     or_,
     select,
 )
 
 from app.domain.history import ENDINGS, EventKind
+from app.domain.notice_registration import NoticeType
 from app.stores.ledger.grants import IS_STANDING, OF_CONSENT
-from app.stores.ledger.schema import UtcDateTime, agreements, decisions, events, grants, refresh_tokens
+from app.stores.ledger.notice_rows import IS_UNSETTLED
+from app.stores.ledger.schema import (
+    UtcDateTime,
+    agreements,
+    decisions,
+    events,
+    grants,
+    notice_endpoints,
+    notices,
+    refresh_tokens,
+)
 
 AT_ONCE = 500
 """Connections that one statement reads or one transaction writes, where there may be any number of them.
@@ -101,6 +114,18 @@ OF_CLIENT = (
 OF_CLIENT_OLDER = OF_CLIENT.where(*_OLDER)
 HISTORY = select(events).where(events.c.consent_id == bindparam("of_consent")).order_by(events.c.event_id)
 HISTORY_WITHOUT_USE = HISTORY.where(_is_one_of(frozenset(EventKind) - {EventKind.REFRESHED}))
+_IS_DISABLED = exists().where(
+    notice_endpoints.c.client_id == notices.c.client_id, notice_endpoints.c.disabled_at.is_not(None)
+)
+END_TO_TELL = select(notices.c.notice_id).where(
+    notices.c.client_id == bindparam("to_client"),
+    IS_UNSETTLED,
+    # A notice has the moment of what it tells, by which the index finds it among those of its receiver.
+    notices.c.happened_at == bindparam("at", type_=UtcDateTime),
+    notices.c.consent_id == bindparam("of_consent"),
+    notices.c.type == literal_column(f"'{NoticeType.CONSENT_REVOKED}'"),
+    not_(_IS_DISABLED),
+)
 
 
 @cache

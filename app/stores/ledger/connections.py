@@ -21,6 +21,7 @@ from app.stores.ledger.connection_queries import (
     AT_ONCE,
     BINDS,
     CONNECTION,
+    END_TO_TELL,
     ENDED,
     ENDED_OLDER,
     HISTORY,
@@ -205,6 +206,16 @@ class ConnectionStore:
     def history_without_use(self, consent_id: str) -> list[Event]:
         """The same without the uses of tokens, of which each day of use has an event."""
         return self._events(HISTORY_WITHOUT_USE, consent_id)
+
+    def is_end_to_be_told(self, ended: ConsentGrant) -> bool:
+        """Whether the recipient is still to be told that this grant was ended.
+
+        It is not where it has taken or refused the notice, nor while nothing is sent to it since its address
+        is gone.
+        """
+        whose = {"to_client": ended.client_id, "of_consent": ended.consent_id, "at": ended.ended_at}
+        with self._database.reading() as connection:
+            return connection.first(END_TO_TELL, **whose) is not None
 
     def withdraw(
         self,

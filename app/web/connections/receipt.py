@@ -102,11 +102,16 @@ class ShownConnection:
         ending = self.connection.ending
         return ending is not None and ending.kind is EventKind.WITHDRAWN and ending.actor is Actor.CUSTOMER
 
-    def is_telling_at(self, now: datetime) -> bool:
-        """Whether the recipient listens, and is being told that the customer has stopped."""
-        listens = self.client is not None and self.client.notices is not None
+    def may_be_telling_at(self, now: datetime) -> bool:
+        """Whether the recipient listens and the customer has stopped lately, so that it may be told now.
+
+        One that is suspended is sent notices, and cannot ask for them.
+        """
+        client = self.client
         return (
-            listens
+            client is not None
+            and client.notices is not None
+            and (client.notice_address is not None or not client.is_suspended)
             and self.was_stopped_by_customer
             and self.ended_at is not None
             and now - self.ended_at < TELLING

@@ -66,7 +66,9 @@ def show_connection(consent_id: str) -> str:
         return stop_page(shown, stopping, session_id=browser().id, waiting=_waiting_request())
     # The history leaves out refreshes, of which there may be one on every day.
     history = services().connections.history_without_use(consent_id)
-    is_telling = shown.is_telling_at(services().clock())
+    is_telling = shown.may_be_telling_at(services().clock()) and services().connections.is_end_to_be_told(
+        shown.grant
+    )
     return detail_page(shown, history, is_telling=is_telling, waiting=_waiting_request())
 
 

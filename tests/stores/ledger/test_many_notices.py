@@ -49,6 +49,11 @@ ASKED: dict[str, Do] = {
         ConnectionStore(ledger.database).withdraw("consent-1", None, actor=Actor.CUSTOMER, now=NOON)
         is not None
     ),
+    "an end that is to be told": lambda ledger: (
+        not ConnectionStore(ledger.database).is_end_to_be_told(
+            a_grant(client_id="asks", ended_at=NOON + MINUTE)
+        )
+    ),
     "nothing to forget": lambda ledger: NoticeStore(ledger.database).forget_older(NOON) == 0,
 }
 

@@ -11,8 +11,10 @@ from app.development.embedded import EmbeddedValkey
 from app.domain.history import Actor, EventKind, Reason
 from app.domain.notice_registration import NoticeType
 from app.stores.ledger.connections import ConnectionStore
+from app.stores.ledger.deliveries import DeliveryStore
 from app.stores.ledger.events import append_events
 from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.notices import NoticeStore
 from app.stores.ledger.renewals import RenewalStore
 from app.stores.ledger.rows import event_row
 from tests.support import texts
@@ -336,6 +338,34 @@ def test_an_update_that_was_taken_late_is_not_the_notice_that_the_customer_stopp
     page = detail_page(customer, consent_id, "en", "ended")
     assert TELLING["en"] in page.text
     assert page.text.count(TOLD["en"]) == 1, "in the history"
+
+
+def test_who_has_refused_the_notice_or_is_away_is_not_being_told(
+    register: Serve, recorded: LedgerTables, ledger: Ledger, clock: Clock, lang: str
+) -> None:
+    client = register(LISTENS)
+    customer = BrowserCustomer(client)
+    consent_id = stop_loans(customer, lang)
+    deliveries, notices = DeliveryStore(ledger.database), NoticeStore(ledger.database)
+    deliveries.disable_endpoint("dc-loans", "410 Gone", now=clock.now)
+    assert TELLING[lang] not in detail_page(customer, consent_id, lang, "ended").text
+    assert notices.enable("dc-loans")
+    assert TELLING[lang] in detail_page(customer, consent_id, lang, "ended").text
+    admin = admin_token(client, LOANS)
+    poll(client, admin, setErrs={row["notice_id"]: {"err": "jwtAud"} for row in recorded["notices"]})
+    page = detail_page(customer, consent_id, lang, "ended")
+    assert TELLING[lang] not in page.text
+    assert TOLD[lang] not in page.text
+
+
+@pytest.mark.parametrize("listens", ["{}", '{ address = "https://loans.example/notices" }'])
+def test_who_is_suspended_is_sent_its_notices_and_cannot_ask_for_them(register: Serve, listens: str) -> None:
+    before = register(LISTENS)
+    consent_id = stop_loans(BrowserCustomer(before), "en")
+    suspended = f'client_id = "dc-loans"\nsuspended = true\nnotices = {listens}\n'
+    client = register((LISTENS[0], suspended), browser=before)
+    page = detail_page(BrowserCustomer(client), consent_id, "en", "ended")
+    assert (TELLING["en"] in page.text) is ("address" in listens)
 
 
 def test_nobody_is_said_to_be_told_who_does_not_listen(customer: BrowserCustomer, lang: str) -> None:
