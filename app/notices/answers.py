@@ -20,7 +20,8 @@ BACK_OFF: Final = (
 """How long a notice waits after its first failure, its second, and so on; after that for a day each time."""
 DAILY: Final = timedelta(days=1)
 TRIED_FOR: Final = timedelta(days=7)
-"""Since what it tells has happened. After that, and once it is tried daily, it is sent no more."""
+"""Since what it tells has happened. After that, and once it is tried daily, a notice is sent no more; and at
+once where its receiver is paused, as notices are then tried one for all."""
 SPREAD: Final = 0.2
 """The part of a wait by which it is longer or shorter, so that not all notices come back at once."""
 LONGEST_RETRY_AFTER: Final = DAILY

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from app.domain.notice_registration import naming
-from app.notices.answers import DAILY, Failed, Gone, Meaning, next_try, pause_after
+from app.notices.answers import DAILY, TRIED_FOR, Failed, Gone, Meaning, next_try, pause_after
 from app.notices.patience import Patience
 from app.stores.ledger.deliveries import (
     PAUSED_AFTER,
@@ -92,7 +92,16 @@ class Outcomes:
         if failures >= PAUSED_AFTER:
             seconds = int(pause.total_seconds())
             _log.warning("notice_endpoint_paused", **naming(receiver), failures=failures, seconds=seconds)
+            self._give_up_old_ones(receiver, failed, now)
         return failures
+
+    def _give_up_old_ones(self, receiver: str, failed: Failed, now: datetime) -> None:
+        """What could not be sent for so long is sent no more; in portions, one after each failure."""
+        given_up = self._patience.ask(
+            lambda: self._store.give_up_older(receiver, now - TRIED_FOR, failed.outcome, now=now)
+        )
+        for notice in given_up or ():
+            _log.error("notice_given_up", **notice.facts, outcome=failed.outcome)
 
 
 def _say(lease: Lease, became: Became, *, settled: bool | None, now: datetime) -> None:

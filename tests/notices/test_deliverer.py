@@ -197,6 +197,27 @@ def test_a_recipient_that_is_away_costs_one_request_for_each_pause(
     assert "notice_endpoint_paused" in [entry["event"] for entry in logged()]
 
 
+def test_what_a_recipient_that_is_away_has_not_taken_for_a_week_is_given_up(
+    deliver: Deliver, database: LedgerTables, clock: Clock, logged: Logged
+) -> None:
+    """Although most of it was never tried: one notice at a time is tried for all."""
+    put_due(database, *(f"n{number:02}" for number in range(60)))
+    with Receiver(answer(503)) as recipient:
+        delivering = deliver(client_told_at(recipient))
+        for _ in range(PAUSED_AFTER // IN_FLIGHT):
+            delivering.once()
+        for _ in range(13):
+            clock.advance(timedelta(hours=12))
+            delivering.once()
+        assert states(database) == ["waiting"] * 60
+        clock.advance(timedelta(hours=12))
+        delivering.once()
+    assert states(database) == ["dead"] * 60
+    given_up = [entry for entry in logged() if entry["event"] == "notice_given_up"]
+    assert len({entry["notice_id"] for entry in given_up}) == 60
+    assert {entry["outcome"] for entry in given_up} == {"503"}
+
+
 def test_a_recipient_that_hangs_does_not_keep_the_others_waiting(
     deliver: Deliver, database: LedgerTables
 ) -> None:

@@ -29,13 +29,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.domain.notices import DeliveryMethod, Notice
 from app.stores.ledger.database import Database
 from app.stores.ledger.events import append_events
-from app.stores.ledger.notice_rows import DEAD, DELIVERED, IS_WAITING, notice_from
+from app.stores.ledger.notice_rows import DEAD, DELIVERED, IS_UNSETTLED, IS_WAITING, notice_from
 from app.stores.ledger.notifying import notified_rows
 from app.stores.ledger.schema import UtcDateTime, notice_endpoints, notices
 from app.stores.ledger.statements import DatabaseConnection
 
 PAUSED_AFTER: Final = 10
-"""Failures running after which a receiver is tried with one notice at a time."""
+"""Failures running after which a receiver is tried with one notice at a time: docs/notices.md says so."""
+_MOST_GIVEN_UP: Final = 1000
+"""Notices that one transaction gives up, so that it is over in a fraction of a second: a judgement."""
 
 _AT = bindparam("at", type_=UtcDateTime)
 _UNTIL = bindparam("until", type_=UtcDateTime)
@@ -157,6 +159,16 @@ class DeliveryStore:
             row = connection.first(_FAILED[connection.kind], to_receiver=receiver, until=now + pause)
             return int(row.failures) if row is not None else 0
 
+    def give_up_older(self, receiver: str, than: datetime, why: str, *, now: datetime) -> list[Notice]:
+        """Gives up a portion of what waits for a receiver of what happened before `than`; returns these.
+
+        It is for a receiver that is paused: its notices are tried one at a time, for all of them, and most
+        have never been tried themselves. `why` is for operators.
+        """
+        with self._database.writing() as connection:
+            values = {"to_receiver": receiver, "before": than, "at": now, "said": why[:64]}
+            return [notice_from(row) for row in connection.rows(_GIVE_UP_OLDER, **values)]
+
     def disable_endpoint(self, receiver: str, why: str, *, now: datetime) -> None:
         """Sends nothing more to the receiver until it is enabled again; `why` is for operators."""
         with self._database.writing() as connection:
@@ -204,6 +216,26 @@ _TRY_AGAIN = (
 )
 _GIVE_UP = (
     update(notices).where(*_IS_OURS).values(state=DEAD, last_outcome=bindparam("said"), leased_until=None)
+)
+_OLDER = (
+    select(notices.c.notice_id)
+    .where(
+        notices.c.client_id == _TO_RECEIVER,
+        IS_UNSETTLED,
+        IS_WAITING,
+        notices.c.happened_at < bindparam("before", type_=UtcDateTime),
+        or_(notices.c.leased_until.is_(None), notices.c.leased_until <= _AT),
+    )
+    .order_by(notices.c.happened_at, notices.c.notice_id)  # as in the index of what is unsettled
+    .limit(_MOST_GIVEN_UP)
+    .with_for_update(skip_locked=True)
+    .cte("older")  # it locks, so that PostgreSQL runs it once
+)
+_GIVE_UP_OLDER = (
+    update(notices)
+    .where(notices.c.notice_id.in_(select(_OLDER.c.notice_id)))
+    .values(state=DEAD, last_outcome=bindparam("said"), leased_until=None)
+    .returning(notices)
 )
 _IS_DUE = (IS_WAITING, notices.c.next_try_at <= _AT)
 # A claimed notice is due again when its lease is over: so what is claimed does not stand in the way.

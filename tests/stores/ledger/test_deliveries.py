@@ -172,6 +172,23 @@ def test_a_client_that_fails_ten_times_running_is_paused_and_then_tried_with_one
     assert fail(deliveries, 1) == [1]
 
 
+def test_what_is_old_is_given_up_of_the_receiver_that_is_named(
+    deliveries: DeliveryStore, database: LedgerTables
+) -> None:
+    put_notices(database, "old", "older", happened_at=NOON - DAY)
+    put_notices(database, "settled", happened_at=NOON - DAY, state="delivered", settled_at=NOON)
+    put_notices(database, "leased", happened_at=NOON - DAY, leased_until=NOON + SECOND)
+    put_notices(database, "new")
+    put_notices(database, "other", client_id="other", happened_at=NOON - DAY)
+    given_up = deliveries.give_up_older("dc-budget", NOON - SECOND, "x" * 99, now=NOON)
+    assert {notice.notice_id for notice in given_up} == {"old", "older"}
+    assert {row["notice_id"] for row in database.rows("notices", state="dead")} == {"old", "older"}
+    assert {(row["last_outcome"], row["settled_at"]) for row in database.rows("notices", state="dead")} == {
+        ("x" * 64, None)
+    }
+    assert deliveries.give_up_older("dc-budget", NOON - SECOND, "timeout", now=NOON) == []
+
+
 def test_a_client_is_paused_again_after_a_probe_whose_process_died(
     deliveries: DeliveryStore, database: LedgerTables
 ) -> None:

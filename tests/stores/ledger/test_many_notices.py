@@ -54,6 +54,9 @@ ASKED: dict[str, Do] = {
             a_grant(client_id="asks", ended_at=NOON + MINUTE)
         )
     ),
+    "nothing to give up": lambda ledger: (
+        DeliveryStore(ledger.database).give_up_older("paused", NOON, "timeout", now=NOON) == []
+    ),
     "nothing to forget": lambda ledger: NoticeStore(ledger.database).forget_older(NOON) == 0,
 }
 
