@@ -168,7 +168,8 @@ def _start_counting(settings: Settings, parts: Parts, clock: Callable[[], dateti
         ) from error
     logs.set_up_logging(metrics.count_event)
     metrics.expose(loaded.LoadedMetrics(settings, parts.registry, parts.keys))
-    metrics.expose(WaitingNotices(NoticeStore(parts.ledger.database), parts.registry, clock))
+    with_address = parts.registry.receivers_with_address
+    metrics.expose(WaitingNotices(NoticeStore(parts.ledger.database), with_address, clock))
     return metrics
 
 

@@ -77,17 +77,20 @@ def deliver(address: tuple[str, int] | None) -> None:
         return signals.is_stopping
 
     _say_what_was_loaded(deliverer)
-    with nullcontext() if address is None else metrics_served(_counting(parts), address):
+    with nullcontext() if address is None else metrics_served(_counting(parts, deliverer), address):
         deliverer.run(is_stopping)
     parts.ledger.close()
     _log.info("deliverer_stopped")
 
 
-def _counting(parts: Parts) -> Metrics:
+def _counting(parts: Parts, deliverer: Deliverer) -> Metrics:
     """The metrics of this process, which count events of the log from now on."""
     database = parts.ledger.database
     metrics = Metrics(parts.registry, {"ledger": database.connections_in_use}, lost_lines=lambda: OUTPUT.lost)
-    metrics.expose(WaitingNotices(NoticeStore(database), parts.registry, utc_now))
+    # The registry of now: it may be read again while the process runs.
+    metrics.expose(
+        WaitingNotices(NoticeStore(database), lambda: deliverer.registry.receivers_with_address(), utc_now)
+    )
     set_up_logging(metrics.count_event)
     return metrics
 

@@ -23,7 +23,7 @@ from tests.support.ledger_tables import LedgerTables
 from tests.support.notices import put_notices
 from tests.support.ports import free_port
 from tests.support.receiver import TAKE, Receiver, ReceiverHandler
-from tests.support.registrations import told_at
+from tests.support.registrations import told_at, with_notices
 from tests.support.repository import ROOT
 from tests.support.waiting import wait_until
 
@@ -121,6 +121,36 @@ def test_it_reads_the_registration_again_and_finishes_what_is_under_way_when_ask
     assert set(waiting) == {0}
     assert '"deliverer_stopped"' in said
     assert "Traceback" not in said
+
+
+def test_the_metrics_are_of_those_that_are_registered_now(
+    environment: dict[str, str], database: LedgerTables
+) -> None:
+    registry, metrics = Path(environment["ACCORD_REGISTRY"]), f"127.0.0.1:{free_port()}"
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    put_notices(database, "a", client_id="dc-loans", next_try_at=tomorrow)
+
+    def is_said(line: str) -> bool:
+        return line in requests.get(f"http://{metrics}/metrics", timeout=20).text
+
+    registry.write_text(with_notices("{}", of="dc-loans"), encoding="utf-8")
+    with delivering(environment, "--metrics", metrics) as process:
+        assert process.stderr is not None
+        assert '"deliverer_loaded"' in process.stderr.readline()
+        wait_until(lambda: is_answering(metrics))
+        assert is_said("accord_notices_waiting 0.0")
+        registry.write_text(told_at("http://localhost:1/notices", of="dc-loans"), encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        assert '"deliverer_loaded"' in process.stderr.readline()
+        assert is_said("accord_notices_waiting 1.0")
+
+
+def is_answering(address: str) -> bool:
+    try:
+        requests.get(f"http://{address}/", timeout=20)
+    except requests.ConnectionError:
+        return False
+    return True
 
 
 def test_killed_between_sending_and_recording_the_next_sends_it_again_with_the_same_name(

@@ -37,7 +37,7 @@ def test_what_waits_for_those_that_are_sent_it_is_counted_with_its_age(
     put_notices(database, "f", client_id=receiver_of_bank("2000"), happened_at=NOON - timedelta(days=9))
     clock.now = NOON + timedelta(minutes=15)
     with closing(ledger):
-        collector = WaitingNotices(NoticeStore(ledger.database), REGISTRY, clock)
+        collector = WaitingNotices(NoticeStore(ledger.database), REGISTRY.receivers_with_address, clock)
         assert values(collector) == {"accord_notices_waiting": 3, "accord_notices_oldest_seconds": 900}
         NoticeStore(ledger.database).settle("dc-budget", taken=["a", "b"], refused={}, now=clock())
         assert values(collector) == {"accord_notices_waiting": 1, "accord_notices_oldest_seconds": 600}
@@ -45,4 +45,20 @@ def test_what_waits_for_those_that_are_sent_it_is_counted_with_its_age(
 
 def test_a_ledger_that_does_not_answer_leaves_the_other_metrics_alone(tmp_path: Path, clock: Clock) -> None:
     with closing(Ledger(f"sqlite:///{tmp_path}/no-such-folder/x", timeout=timedelta(seconds=1))) as ledger:
-        assert values(WaitingNotices(NoticeStore(ledger.database), REGISTRY, clock)) == {}
+        assert (
+            values(WaitingNotices(NoticeStore(ledger.database), REGISTRY.receivers_with_address, clock)) == {}
+        )
+
+
+def test_a_registration_that_was_read_again_counts_from_then_on(
+    ledger: Ledger, database: LedgerTables, clock: Clock
+) -> None:
+    put_notices(database, "a", "b")
+    registries = [a_registry(a_client(notices=ADDRESS)), a_registry(a_client(notices=NoticesRegistration()))]
+    with closing(ledger):
+        collector = WaitingNotices(
+            NoticeStore(ledger.database), lambda: registries[0].receivers_with_address(), clock
+        )
+        assert values(collector)["accord_notices_waiting"] == 2
+        del registries[0]
+        assert values(collector)["accord_notices_waiting"] == 0
