@@ -7,7 +7,7 @@ from app.commands.journal import record_operation
 from app.commands.notices_deliver import deliver
 from app.commands.open_stores import ledger_option, open_database
 from app.domain.notice_registration import naming
-from app.stores.ledger.notices import NoticeCounts, NoticeStore
+from app.stores.ledger.notices import Endpoint, NoticeCounts, NoticeStore
 
 
 @click.group()
@@ -39,20 +39,27 @@ def list_notices(url: str, receiver: str | None) -> None:
 @ledger_option
 @click.argument("receiver")
 def retry(url: str, receiver: str) -> None:
-    """Makes due at once what RECEIVER has not taken, also what it refused or what was given up."""
+    """Makes due at once what RECEIVER has not taken, also what it refused or what was given up.
+
+    While it is paused or disabled, nothing is sent there before that is over, or `enable` ends it.
+    """
     with open_database(url) as database:
-        count = NoticeStore(database).retry(receiver, now=utc_now())
+        store = NoticeStore(database)
+        count = store.retry(receiver, now=utc_now())
+        endpoint = store.counts_of(receiver).endpoint
     record_operation("notices_retried", **naming(receiver), notices=count)
     click.echo(f"{count} notices to {receiver} are due now")
+    if endpoint is not None and (endpoint.disabled_at is not None or endpoint.paused_until is not None):
+        click.echo(f"not sent yet, since it is {_state_of(endpoint)}; flask notices enable {receiver}")
 
 
 @notices.command()
 @ledger_option
 @click.argument("receiver")
 def enable(url: str, receiver: str) -> None:
-    """Sends notices to RECEIVER again after its server was disabled (410) or paused."""
+    """Sends notices to RECEIVER again, at once, after its server was disabled (410) or paused."""
     with open_database(url) as database:
-        if not NoticeStore(database).enable(receiver):
+        if not NoticeStore(database).enable(receiver, now=utc_now()):
             raise click.ClickException(f"{receiver}: nothing has failed there")
     record_operation("notices_enabled", **naming(receiver))
     click.echo(f"{receiver} is sent notices again")
@@ -63,14 +70,17 @@ def _in_words(counts: NoticeCounts) -> str:
     parts = [states or "no notices"]
     if counts.oldest_unsettled_at is not None:
         parts.append(f"the oldest that it has not taken is of {counts.oldest_unsettled_at.isoformat()}")
-    endpoint = counts.endpoint
-    if endpoint is not None and endpoint.disabled_at is not None:
-        parts.append(f"disabled since {endpoint.disabled_at.isoformat()} ({endpoint.disabled_why})")
-    elif endpoint is not None and endpoint.paused_until is not None:
-        parts.append(f"paused until {endpoint.paused_until.isoformat()} after {endpoint.failures} failures")
-    elif endpoint is not None:
-        parts.append(f"{endpoint.failures} failures running")
+    if counts.endpoint is not None:
+        parts.append(_state_of(counts.endpoint))
     return "; ".join(parts)
+
+
+def _state_of(endpoint: Endpoint) -> str:
+    if endpoint.disabled_at is not None:
+        return f"disabled since {endpoint.disabled_at.isoformat()} ({endpoint.disabled_why})"
+    if endpoint.paused_until is not None:
+        return f"paused until {endpoint.paused_until.isoformat()} after {endpoint.failures} failures"
+    return f"{endpoint.failures} failures running"
 
 
 notices.add_command(deliver)

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Integer,
     and_,
     bindparam,
@@ -156,17 +157,27 @@ class NoticeStore:
         What the end of its consent has overtaken is no news any more. It is done in portions, each in a
         transaction of its own.
         """
+        return self._in_portions(_RETRY, receiver, now)
+
+    def enable(self, receiver: str, *, now: datetime) -> bool:
+        """Forgets the failures of a receiver, and makes due what waits for it; False where there were none.
+
+        It would otherwise wait as long as the failures have put it off, for a day after 410.
+        """
+        with self._database.reading() as connection:
+            if connection.first(_ENDPOINT_OF, to_receiver=receiver) is None:
+                return False
+        self._in_portions(_MAKE_DUE, receiver, now)
+        with self._database.writing() as connection:
+            return connection.change(_ENABLE, to_receiver=receiver) == 1
+
+    def _in_portions(self, statement: ReturningUpdate[Any], receiver: str, now: datetime) -> int:
         count, portion = 0, None
         while portion != 0:
             with self._database.writing() as connection:
-                portion = connection.change(_RETRY, to_receiver=receiver, at=now)
+                portion = len(connection.rows(statement, to_receiver=receiver, at=now))
             count += portion
         return count
-
-    def enable(self, receiver: str) -> bool:
-        """Forgets the failures of a receiver; False where there were none."""
-        with self._database.writing() as connection:
-            return connection.change(_ENABLE, to_receiver=receiver) == 1
 
     def count_older(self, than: datetime) -> int:
         """How many notices `forget_older` would delete."""
@@ -180,7 +191,7 @@ class NoticeStore:
         That one has arrived is an event, which stays.
         """
         with self._database.writing() as connection:
-            return connection.change(_FORGET, before=than)
+            return len(connection.rows(_FORGET, before=than))
 
 
 def _is_id(text: str) -> bool:
@@ -210,29 +221,44 @@ _WITH_ENDPOINT = select(notice_endpoints.c.client_id)
 _ENDPOINT_OF = select(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_receiver"))
 _ENABLE = delete(notice_endpoints).where(notice_endpoints.c.client_id == bindparam("to_receiver"))
 _has_ended = exists().where(grants.c.consent_id == notices.c.consent_id, grants.c.ended_at.is_not(None))
-_LATER = (
-    select(notices.c.notice_id)
-    .where(
-        _OF_RECEIVER,
-        or_(and_(IS_WAITING, notices.c.next_try_at > _AT), notices.c.state == literal_column(f"'{DEAD}'")),
-        or_(notices.c.leased_until.is_(None), notices.c.leased_until <= _AT),
-        # An end overtakes what is unsettled; what was refused before it is passed over here.
-        not_(and_(IS_OVERTAKEN_BY_AN_END, _has_ended)),
+_IS_NOT_LEASED = or_(notices.c.leased_until.is_(None), notices.c.leased_until <= _AT)
+_IS_LATER = and_(IS_WAITING, notices.c.next_try_at > _AT)
+
+
+def _some_of(*wanted: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a notice is one of a portion of those that are `wanted` and that nobody is working on.
+
+    Rows that are changed have to be returned: of a statement that begins with WITH, the driver of SQLite does
+    not count them.
+    """
+    some = (
+        select(notices.c.notice_id)
+        .where(*wanted)
+        .limit(MOST_AT_ONCE)
+        .with_for_update(skip_locked=True)  # what somebody else has locked is being settled or overtaken
+        .cte("some")  # it locks, so that PostgreSQL runs it once
     )
-    .limit(MOST_AT_ONCE)
-    .with_for_update(skip_locked=True)  # what somebody else has locked is being settled or overtaken
-    .cte("later")  # it locks, so that PostgreSQL runs it once
+    return notices.c.notice_id.in_(select(some.c.notice_id))
+
+
+_MAKE_DUE = (
+    update(notices)
+    .where(_some_of(_OF_RECEIVER, _IS_LATER, _IS_NOT_LEASED))
+    .values(next_try_at=_AT, leased_until=None)
+    .returning(notices.c.notice_id)
 )
+_IS_REFUSED_OR_GIVEN_UP = notices.c.state == literal_column(f"'{DEAD}'")
+# An end overtakes what is unsettled. What was refused before it is overtaken as well.
+_IS_NEWS = not_(and_(IS_OVERTAKEN_BY_AN_END, _has_ended))
 _RETRY = (
     update(notices)
-    .where(notices.c.notice_id.in_(select(_LATER.c.notice_id)))
+    .where(_some_of(_OF_RECEIVER, or_(_IS_LATER, _IS_REFUSED_OR_GIVEN_UP), _IS_NOT_LEASED, _IS_NEWS))
     .values(state=WAITING, attempts=0, next_try_at=_AT, leased_until=None, settled_at=None)
+    .returning(notices.c.notice_id)
 )
 _IS_OLDER = notices.c.happened_at < bindparam("before", type_=UtcDateTime)
 _COUNT_OLDER = select(func.count().label("many")).select_from(notices).where(_IS_OLDER)
-_FORGET = delete(notices).where(
-    notices.c.notice_id.in_(select(notices.c.notice_id).where(_IS_OLDER).limit(MOST_AT_ONCE))
-)
+_FORGET = delete(notices).where(_some_of(_IS_OLDER)).returning(notices.c.notice_id)
 
 
 def _portions(of: Sequence[T]) -> Iterator[Sequence[T]]:

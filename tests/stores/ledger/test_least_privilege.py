@@ -75,7 +75,7 @@ def check_delivery(ledger: Ledger) -> None:
     deliveries.disable_endpoint(client_id, "410", now=NOON)
     notices = NoticeStore(ledger.database)
     assert notices.settle(client_id, taken=[lease.notice.notice_id], refused={}, now=NOON) == ([], [])
-    assert notices.enable(client_id)
+    assert notices.enable(client_id, now=NOON)
 
 
 @pytest.mark.parametrize("statement", REWRITING)

@@ -334,4 +334,4 @@ def test_a_bank_that_fails_is_paused_and_disabled_by_itself(ledger: Ledger, data
     assert deliveries.settle(probe, Delivered(), now=NOON + HOUR)
     deliveries.disable_endpoint(BANK, "410 Gone", now=NOON)
     assert [row["client_id"] for row in database["notice_endpoints"]] == [BANK]
-    assert NoticeStore(ledger.database).enable(BANK)
+    assert NoticeStore(ledger.database).enable(BANK, now=NOON)

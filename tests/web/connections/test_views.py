@@ -349,7 +349,7 @@ def test_who_has_refused_the_notice_or_is_away_is_not_being_told(
     deliveries, notices = DeliveryStore(ledger.database), NoticeStore(ledger.database)
     deliveries.disable_endpoint("dc-loans", "410 Gone", now=clock.now)
     assert TELLING[lang] not in detail_page(customer, consent_id, lang, "ended").text
-    assert notices.enable("dc-loans")
+    assert notices.enable("dc-loans", now=clock.now)
     assert TELLING[lang] in detail_page(customer, consent_id, lang, "ended").text
     admin = admin_token(client, LOANS)
     poll(client, admin, setErrs={row["notice_id"]: {"err": "jwtAud"} for row in recorded["notices"]})
