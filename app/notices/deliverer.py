@@ -20,7 +20,7 @@ from app.domain.networks import Network, may_be_reached
 from app.domain.notices import notice_claims
 from app.domain.registry import Registry
 from app.notices.answers import Failed, Meaning, meaning_of
-from app.notices.outcomes import Outcomes
+from app.notices.outcomes import Outcomes, stops
 from app.notices.patience import IDLE, Patience
 from app.notices.sending import push
 from app.outgoing import CallFailed
@@ -45,12 +45,16 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Line:
-    """What this process has claimed for one receiver. `failures` are those running that it knows of."""
+    """What this process has claimed for one receiver. `failures` are those running that it knows of.
+
+    It `is_stopped` from an answer after which the receiver is paused or disabled, until more is claimed.
+    """
 
     bulkhead: Bulkhead
     waiting: deque[Lease] = field(default_factory=deque)
     in_flight: int = 0
     takes_notices: bool = False
+    is_stopped: bool = False
     failures: int = 0
 
     def room(self) -> int:
@@ -121,7 +125,9 @@ class Deliverer:
             lambda: self._store.claim(room, now=now, limit=MOST_CLAIMED - held, lease=LEASE)
         )
         for lease in claimed or ():
-            self._line(lease.notice.receiver).waiting.append(lease)
+            line = self._line(lease.notice.receiver)
+            line.is_stopped = False
+            line.waiting.append(lease)
         return len(claimed or ())
 
     def _addressed(self) -> list[str]:
@@ -143,7 +149,7 @@ class Deliverer:
         for receiver, line in self._lines.items():
             is_too_much = not line.takes_notices and len(line.waiting) > IN_FLIGHT
             is_late = bool(line.waiting) and line.waiting[0].until < last
-            if is_too_much or is_late or self.registry.notice_address_of(receiver) is None:
+            if line.is_stopped or is_too_much or is_late or self.registry.notice_address_of(receiver) is None:
                 stale += _emptied(line)
         return stale
 
@@ -158,7 +164,11 @@ class Deliverer:
         with self._changed:
             free = THREADS - sum(line.in_flight for line in self._lines.values())
             while free > 0:
-                able = [line for line in self._lines.values() if line.waiting and line.in_flight < IN_FLIGHT]
+                able = [
+                    line
+                    for line in self._lines.values()
+                    if line.waiting and line.in_flight < IN_FLIGHT and not line.is_stopped
+                ]
                 if not able:
                     return
                 for line in able[:free]:
@@ -173,6 +183,7 @@ class Deliverer:
             meaning = self._send(line, lease)
             line.takes_notices = isinstance(meaning, Delivered | Refused)
             line.failures = self._outcomes.record(lease, meaning, failures_before=line.failures)
+            line.is_stopped = stops(meaning, line.failures)
         except Exception as error:  # noqa: BLE001  # the lease runs out, and it is sent again
             _log.error("unexpected", exc_info=error)
         finally:

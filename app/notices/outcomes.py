@@ -86,12 +86,15 @@ class Outcomes:
         receiver = lease.notice.receiver
         pause = pause_after(failures, paused_after=PAUSED_AFTER, wait=failed.wait)
         counted = self._patience.ask_until(
-            lease.until, lambda: self._store.endpoint_failed(receiver, now=now, pause=pause)
+            lease.until,
+            lambda: self._store.endpoint_failed(receiver, now=now, pause=pause, wait=failed.wait),
         )
         failures = counted or failures
-        if failures >= PAUSED_AFTER:
-            seconds = int(pause.total_seconds())
+        lasts = pause if failures >= PAUSED_AFTER else failed.wait
+        if lasts is not None:
+            seconds = int(lasts.total_seconds())
             _log.warning("notice_endpoint_paused", **naming(receiver), failures=failures, seconds=seconds)
+        if failures >= PAUSED_AFTER:
             self._give_up_old_ones(receiver, failed, now)
         return failures
 
@@ -102,6 +105,17 @@ class Outcomes:
         )
         for notice in given_up or ():
             _log.error("notice_given_up", **notice.facts, outcome=failed.outcome)
+
+
+def stops(meaning: Meaning, failures: int) -> bool:
+    """Whether the receiver is paused or disabled after this answer, and so many failures running."""
+    match meaning:
+        case Gone():
+            return True
+        case Failed():
+            return meaning.wait is not None or failures >= PAUSED_AFTER
+        case _:
+            return False
 
 
 def _say(lease: Lease, became: Became, *, settled: bool | None, now: datetime) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from joserfc import jwt
@@ -167,11 +167,45 @@ def test_an_address_that_is_gone_is_sent_nothing_until_an_operator_says_so(
     assert "notice_endpoint_disabled" in [entry["event"] for entry in logged()]
 
 
-def test_who_asks_for_time_gets_it(deliver: Deliver, database: LedgerTables) -> None:
-    put_due(database, "a")
+def test_who_asks_for_time_gets_it(
+    deliver: Deliver, database: LedgerTables, clock: Clock, logged: Logged
+) -> None:
+    """Of its server, not of one notice."""
+    put_due(database, *(f"n{number}" for number in range(9)))
     with Receiver(answer(429, Retry_After="3600")) as recipient:
-        deliver(client_told_at(recipient)).once()
-    assert [row["next_try_at"] for row in database["notices"]] == [NOON + timedelta(hours=1)]
+        delivering = deliver(client_told_at(recipient))
+        delivering.once()
+        sent = len(recipient.sent)
+        assert sent <= IN_FLIGHT
+        clock.advance(timedelta(minutes=59))
+        delivering.once()
+        assert len(recipient.sent) == sent
+        recipient.answers = TAKE
+        clock.advance(timedelta(minutes=1))
+        delivering.once()
+        assert states(database).count("delivered") == 1
+        delivering.once()
+    assert states(database).count("delivered") > 1
+    paused = [entry["seconds"] for entry in logged() if entry["event"] == "notice_endpoint_paused"]
+    assert set(paused) == {3600}
+
+
+def test_what_was_claimed_for_who_asks_for_time_is_given_back(
+    deliver: Deliver, database: LedgerTables
+) -> None:
+    put_due(database, *(f"n{number:02}" for number in range(2 * AHEAD)))
+
+    def ask_for_time(handler: ReceiverHandler) -> None:
+        """After it has taken so many that more are claimed for it ahead."""
+        (TAKE if len(handler.receiver.sent) <= AHEAD else answer(503, Retry_After="60"))(handler)
+
+    with Receiver(ask_for_time) as recipient, deliver(client_told_at(recipient)).running():
+        wait_until(lambda: database["notice_endpoints"] and not any(leases_of(database)))
+        assert len(recipient.sent) <= AHEAD + 2 * IN_FLIGHT
+
+
+def leases_of(database: LedgerTables) -> list[datetime | None]:
+    return [row["leased_until"] for row in database["notices"]]
 
 
 def test_a_recipient_that_is_away_costs_one_request_for_each_pause(

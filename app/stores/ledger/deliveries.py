@@ -153,10 +153,16 @@ class DeliveryStore:
                 connection.change(_IS_WELL, to_receiver=notice.receiver)
         return settled == 1
 
-    def endpoint_failed(self, receiver: str, *, now: datetime, pause: timedelta) -> int:
-        """Counts a failure, and returns how many there were running; from PAUSED_AFTER on, it is paused."""
+    def endpoint_failed(
+        self, receiver: str, *, now: datetime, pause: timedelta, wait: timedelta | None = None
+    ) -> int:
+        """Counts a failure, and returns how many there were running; from PAUSED_AFTER on, it is paused.
+
+        Where its server has asked for time (`wait`), it is paused for that long whatever the count.
+        """
+        values = {"at": now, "until": now + pause, "asked_for": None if wait is None else now + wait}
         with self._database.writing() as connection:
-            row = connection.first(_FAILED[connection.kind], to_receiver=receiver, until=now + pause)
+            row = connection.first(_FAILED[connection.kind], to_receiver=receiver, **values)
             return int(row.failures) if row is not None else 0
 
     def give_up_older(self, receiver: str, than: datetime, why: str, *, now: datetime) -> list[Notice]:
@@ -288,10 +294,16 @@ _PROBE = (
 )
 _IS_WELL = delete(notice_endpoints).where(_IS_RECEIVER, notice_endpoints.c.disabled_at.is_(None))
 _ONE_MORE = notice_endpoints.c.failures + 1
-_FAILURE = {"client_id": _TO_RECEIVER, "failures": literal_column("1")}
+_ASKED_FOR = bindparam("asked_for", type_=UtcDateTime)
+_FAILURE = {"client_id": _TO_RECEIVER, "failures": literal_column("1"), "paused_until": _ASKED_FOR}
+_PAUSE = case((literal_column(str(PAUSED_AFTER)) <= _ONE_MORE, _UNTIL), else_=_ASKED_FOR)
 _COUNTED = {
     "failures": _ONE_MORE,
-    "paused_until": case((literal_column(str(PAUSED_AFTER)) <= _ONE_MORE, _UNTIL)),
+    # Of two answers at the same time, the one that asks for more holds.
+    "paused_until": case(
+        (notice_endpoints.c.paused_until > func.coalesce(_PAUSE, _AT), notice_endpoints.c.paused_until),
+        else_=_PAUSE,
+    ),
 }
 _FAILED = {
     name: make(notice_endpoints)

@@ -172,6 +172,30 @@ def test_a_client_that_fails_ten_times_running_is_paused_and_then_tried_with_one
     assert fail(deliveries, 1) == [1]
 
 
+def test_who_has_asked_for_time_is_sent_nothing_until_then_however_often_it_has_failed(
+    deliveries: DeliveryStore, database: LedgerTables
+) -> None:
+    put_notices(database, "a", "b")
+    waits = {"pause": MINUTE, "wait": 10 * MINUTE}
+    assert deliveries.endpoint_failed("dc-budget", now=NOON, **waits) == 1
+    assert deliveries.endpoint_failed("dc-budget", now=NOON, pause=MINUTE) == 2, "at the same time"
+    assert deliveries.endpoint_failed("dc-budget", now=NOON, pause=MINUTE, wait=5 * MINUTE) == 3
+    assert deliveries.claim({"dc-budget": 5}, now=NOON + 10 * MINUTE - SECOND) == []
+    (probe,) = deliveries.claim({"dc-budget": 5}, now=NOON + 10 * MINUTE)
+    assert deliveries.settle(probe, Delivered(), now=NOON + 10 * MINUTE)
+    assert database["notice_endpoints"] == []
+
+
+def test_a_failure_without_such_a_wish_pauses_nobody(
+    deliveries: DeliveryStore, database: LedgerTables
+) -> None:
+    put_notices(database, "a", "b")
+    deliveries.endpoint_failed("dc-budget", now=NOON, pause=MINUTE, wait=MINUTE)
+    deliveries.endpoint_failed("dc-budget", now=NOON + MINUTE, pause=MINUTE)
+    assert [row["paused_until"] for row in database["notice_endpoints"]] == [None]
+    assert len(deliveries.claim({"dc-budget": 5}, now=NOON + MINUTE)) == 2
+
+
 def test_what_is_old_is_given_up_of_the_receiver_that_is_named(
     deliveries: DeliveryStore, database: LedgerTables
 ) -> None:
