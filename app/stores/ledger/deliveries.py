@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     literal_column,
     or_,
@@ -289,7 +290,13 @@ _STOPPED = (
 _IS_RECEIVER = notice_endpoints.c.client_id == _TO_RECEIVER
 _PROBE = (
     update(notice_endpoints)
-    .where(_IS_RECEIVER, notice_endpoints.c.disabled_at.is_(None), notice_endpoints.c.paused_until <= _AT)
+    .where(
+        _IS_RECEIVER,
+        notice_endpoints.c.disabled_at.is_(None),
+        notice_endpoints.c.paused_until <= _AT,
+        # Without a notice to probe with, the pause would begin again, and the next one would wait for it.
+        exists().where(notices.c.client_id == _TO_RECEIVER, *_IS_DUE),
+    )
     .values(paused_until=_UNTIL)
 )
 _IS_WELL = delete(notice_endpoints).where(_IS_RECEIVER, notice_endpoints.c.disabled_at.is_(None))

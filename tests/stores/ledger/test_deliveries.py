@@ -213,6 +213,16 @@ def test_what_is_old_is_given_up_of_the_receiver_that_is_named(
     assert deliveries.give_up_older("dc-budget", NOON - SECOND, "timeout", now=NOON) == []
 
 
+def test_a_pause_that_is_over_ends_with_the_first_notice_that_is_due(
+    deliveries: DeliveryStore, database: LedgerTables
+) -> None:
+    """Whoever asked for a probe before there was one has cost nothing."""
+    put_notices(database, "a", next_try_at=NOON + 5 * MINUTE)
+    fail(deliveries, PAUSED_AFTER)
+    assert deliveries.claim({"dc-budget": 5}, now=NOON + 5 * MINUTE - SECOND) == []
+    assert ids_of(deliveries.claim({"dc-budget": 5}, now=NOON + 5 * MINUTE)) == {"a"}
+
+
 def test_a_client_is_paused_again_after_a_probe_whose_process_died(
     deliveries: DeliveryStore, database: LedgerTables
 ) -> None:
