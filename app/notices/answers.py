@@ -18,6 +18,8 @@ BACK_OFF: Final = (
     timedelta(hours=12),
 )
 """How long a notice waits after its first failure, its second, and so on; after that for a day each time."""
+POSTPONED_FOR: Final = timedelta(seconds=5)
+"""How long a notice waits that this process could not send: a judgement."""
 DAILY: Final = timedelta(days=1)
 TRIED_FOR: Final = timedelta(days=7)
 """Since what it tells has happened. After that, and once it is tried daily, a notice is sent no more; and at
@@ -45,7 +47,14 @@ class Failed:
     wait: timedelta | None = None
 
 
-Meaning = Delivered | Refused | Gone | Failed
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """This process could not send it, for this reason, which says nothing about the receiver."""
+
+    outcome: str
+
+
+Meaning = Delivered | Refused | Gone | Failed | NotSent
 
 
 def meaning_of(answer: PushAnswer, *, now: datetime) -> Meaning:

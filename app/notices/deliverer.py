@@ -19,7 +19,7 @@ import structlog
 from app.domain.networks import Network, may_be_reached
 from app.domain.notices import notice_claims
 from app.domain.registry import Registry
-from app.notices.answers import Failed, Meaning, meaning_of
+from app.notices.answers import Failed, Meaning, NotSent, meaning_of
 from app.notices.outcomes import Outcomes, stops
 from app.notices.patience import IDLE, Patience
 from app.notices.sending import push
@@ -181,7 +181,8 @@ class Deliverer:
     def _deliver(self, line: _Line, lease: Lease) -> None:
         try:
             meaning = self._send(line, lease)
-            line.takes_notices = isinstance(meaning, Delivered | Refused)
+            if not isinstance(meaning, NotSent):
+                line.takes_notices = isinstance(meaning, Delivered | Refused)
             line.failures = self._outcomes.record(lease, meaning, failures_before=line.failures)
             line.is_stopped = stops(meaning, line.failures)
         except Exception as error:  # noqa: BLE001  # the lease runs out, and it is sent again
@@ -195,14 +196,14 @@ class Deliverer:
         notice = lease.notice
         address = self.registry.notice_address_of(notice.receiver)
         if address is None:
-            return Failed("no_address")
+            return NotSent("no_address")
         token = self._keys.sign_event(notice_claims(notice, issuer=self._issuer, now=self._clock()))
         try:
             answer = line.bulkhead.wait_for(
                 lambda deadline: push(address, token, deadline=deadline, may_connect=self._may_connect)
             )
         except CallFailed as failed:
-            return Failed(failed.detail)
+            return NotSent(failed.detail) if failed.is_busy else Failed(failed.detail)
         return meaning_of(answer, now=self._clock())
 
 

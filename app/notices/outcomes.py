@@ -7,7 +7,17 @@ from typing import Any
 import structlog
 
 from app.domain.notice_registration import naming
-from app.notices.answers import DAILY, TRIED_FOR, Failed, Gone, Meaning, next_try, pause_after
+from app.notices.answers import (
+    DAILY,
+    POSTPONED_FOR,
+    TRIED_FOR,
+    Failed,
+    Gone,
+    Meaning,
+    NotSent,
+    next_try,
+    pause_after,
+)
 from app.notices.patience import Patience
 from app.stores.ledger.deliveries import (
     PAUSED_AFTER,
@@ -16,6 +26,7 @@ from app.stores.ledger.deliveries import (
     DeliveryStore,
     GaveUp,
     Lease,
+    Postponed,
     Refused,
     TryAgain,
 )
@@ -54,6 +65,8 @@ class Outcomes:
                 return failures_before + 1
             case Failed():
                 return self._count_failure(lease, meaning, failures_before + 1, now)
+            case NotSent():
+                return failures_before
             case _:
                 return 0
 
@@ -63,6 +76,8 @@ class Outcomes:
                 return meaning
             case Gone():
                 return TryAgain("410", now + DAILY)
+            case NotSent(outcome):
+                return Postponed(outcome, now + POSTPONED_FOR)
             case Failed():
                 return next_try(
                     meaning,
@@ -136,3 +151,5 @@ def _say(lease: Lease, became: Became, *, settled: bool | None, now: datetime) -
             _log.warning("notice_failed", **facts, outcome=outcome, next_try_at=at.isoformat())
         case GaveUp(outcome):
             _log.error("notice_given_up", **facts, outcome=outcome)
+        case Postponed(outcome, at):
+            _log.warning("notice_postponed", **facts, outcome=outcome, next_try_at=at.isoformat())

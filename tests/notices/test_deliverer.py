@@ -1,12 +1,15 @@
 """Notices that are due reach the recipients that have registered an address, whatever these do."""
 
 import contextlib
+import socket
 import sqlite3
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -264,6 +267,39 @@ def test_a_recipient_that_hangs_does_not_keep_the_others_waiting(
             assert len(hangs.sent) < 9, "it has waited for the other"
             stack.close()
     assert sorted(works.ids()) == sorted(f"w{number}" for number in range(30))
+
+
+def test_what_this_process_cannot_send_is_no_failure_of_the_receiver(
+    deliver: Deliver, database: LedgerTables, clock: Clock, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Look-ups of a name that hang hold the calls to its receiver for longer than these are waited for."""
+    put_due(database, "a", "b", "c")
+    looked_up, find = threading.Event(), socket.getaddrinfo
+
+    def hang_at_first(*args: Any, **options: Any) -> Any:
+        looked_up.wait(20)
+        return find(*args, **options)
+
+    monkeypatch.setattr("app.notices.deliverer.PUSH", timedelta(seconds=0.2))
+    monkeypatch.setattr(socket, "getaddrinfo", hang_at_first)
+    with Receiver() as recipient:
+        delivering = deliver(client_told_at(recipient))
+        delivering.once()
+        delivering.once()
+        rows = {row["notice_id"]: row for row in database["notices"]}
+        assert [rows[name]["last_outcome"] for name in "abc"] == ["timeout", "timeout", "no_slot"]
+        assert rows["c"]["attempts"] == 0
+        assert [row["failures"] for row in database["notice_endpoints"]] == [IN_FLIGHT]
+        (line,) = (entry for entry in logged() if entry["event"] == "notice_postponed")
+        assert (line["notice_id"], line["outcome"]) == ("c", "no_slot")
+        looked_up.set()
+
+        def is_delivered_later() -> bool:
+            clock.advance(timedelta(seconds=10))
+            delivering.once()
+            return "delivered" in states(database)
+
+        wait_until(is_delivered_later)
 
 
 def test_one_that_nobody_answers_for_is_a_failure_like_any_other(

@@ -81,7 +81,15 @@ class GaveUp:
     outcome: str
 
 
-Became = Delivered | Refused | TryAgain | GaveUp
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """It was not sent after all, and waits until `at`; the attempt does not count. `outcome` says why."""
+
+    outcome: str
+    at: datetime
+
+
+Became = Delivered | Refused | TryAgain | GaveUp | Postponed
 
 
 class DeliveryStore:
@@ -150,6 +158,8 @@ class DeliveryStore:
                     settled = connection.change(_TRY_AGAIN, **_of(lease), at=at, said=outcome[:64])
                 case GaveUp(outcome):
                     settled = connection.change(_GIVE_UP, **_of(lease), said=outcome[:64])
+                case Postponed(outcome, at):
+                    settled = connection.change(_POSTPONE, **_of(lease), at=at, said=outcome[:64])
             if isinstance(became, Delivered | Refused):
                 connection.change(_IS_WELL, to_receiver=notice.receiver)
         return settled == 1
@@ -220,6 +230,16 @@ _TRY_AGAIN = (
     update(notices)
     .where(*_IS_OURS)
     .values(next_try_at=_AT, last_outcome=bindparam("said"), leased_until=None)
+)
+_POSTPONE = (
+    update(notices)
+    .where(*_IS_OURS)
+    .values(
+        attempts=notices.c.attempts - 1,
+        next_try_at=_AT,
+        last_outcome=bindparam("said"),
+        leased_until=None,
+    )
 )
 _GIVE_UP = (
     update(notices).where(*_IS_OURS).values(state=DEAD, last_outcome=bindparam("said"), leased_until=None)

@@ -15,6 +15,7 @@ from app.stores.ledger.deliveries import (
     DeliveryStore,
     GaveUp,
     Lease,
+    Postponed,
     Refused,
     TryAgain,
 )
@@ -115,8 +116,9 @@ def test_what_is_released_is_due_at_once_and_was_not_tried(
         (TryAgain("timeout", NOON + DAY), "waiting", "timeout", False),
         (GaveUp("503"), "dead", "503", False),
         (TryAgain("x" * 99, NOON + DAY), "waiting", "x" * 64, False),
+        (Postponed("no_slot", NOON + DAY), "waiting", "no_slot", False),
     ],
-    ids=["delivered", "refused", "try again", "gave up", "a long outcome"],
+    ids=["delivered", "refused", "try again", "gave up", "a long outcome", "postponed"],
 )
 def test_what_became_of_a_try_is_on_record(
     deliveries: DeliveryStore,
@@ -134,7 +136,8 @@ def test_what_became_of_a_try_is_on_record(
     assert len(database.rows("events", kind="notified")) == (1 if isinstance(became, Delivered) else 0)
     assert deliveries.claim({"dc-budget": 1}, now=NOON + DAY - SECOND) == []
     due = deliveries.claim({"dc-budget": 1}, now=NOON + DAY)
-    assert [lease.attempts for lease in due] == ([2] if state == "waiting" else [])
+    attempts = 1 if isinstance(became, Postponed) else 2
+    assert [lease.attempts for lease in due] == ([attempts] if state == "waiting" else [])
 
 
 def test_what_was_overtaken_while_it_was_sent_is_not_settled(
