@@ -299,6 +299,10 @@ def test_what_became_of_notices_is_counted_by_their_type() -> None:
         "notice_given_up",
     ):
         metrics.count_event({"event": event, "type": "CONSENT_REVOKED"})
+    for unrecorded in (False, None):  # a poll has settled it before, or it is sent again
+        metrics.count_event(
+            {"event": "notice_delivered", "type": "CONSENT_REVOKED", "is_recorded": unrecorded}
+        )
     metrics.count_event({"event": "notice_delivered", "type": "who knows"})
     said = metrics.exposition().decode()
     for outcome in ("acknowledged", "delivered", "refused", "failed", "given_up"):

@@ -117,8 +117,10 @@ class EventCounts:
         self._to.list_seconds.labels(provider_id).observe(float(entry["seconds"]))
 
     def _count_notice(self, entry: Entry) -> None:
-        outcome = _NOTICE_OUTCOMES[entry["event"]]
-        self._to.notices.labels(_known(entry.get("type"), _NOTICE_TYPES), outcome).inc()
+        """What is not recorded was settled in another way, or is sent again, and is counted then."""
+        if entry.get("is_recorded", True):
+            outcome = _NOTICE_OUTCOMES[entry["event"]]
+            self._to.notices.labels(_known(entry.get("type"), _NOTICE_TYPES), outcome).inc()
 
     def _client(self, entry: Entry) -> str:
         return _known(entry.get("client_id"), self._clients)

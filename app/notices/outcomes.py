@@ -30,6 +30,7 @@ from app.stores.ledger.deliveries import (
     Refused,
     TryAgain,
 )
+from app.stores.unavailable import StoreUnavailable
 
 _log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class Outcomes:
         """
         now = self._clock()
         became = self._became(lease, meaning, now)
-        settled = self._patience.ask_until(lease.until, lambda: self._store.settle(lease, became, now=now))
+        settled = self._settle(lease, became, now)
         _say(lease, became, settled=settled, now=now)
         match meaning:
             case Gone():
@@ -69,6 +70,20 @@ class Outcomes:
                 return failures_before
             case _:
                 return 0
+
+    def _settle(self, lease: Lease, became: Became, now: datetime) -> bool | None:
+        """Whether it was recorded; None where the ledger did not answer."""
+        is_settled_perhaps = False
+
+        def settle() -> bool:
+            nonlocal is_settled_perhaps
+            try:
+                return self._store.settle(lease, became, now=now) or is_settled_perhaps
+            except StoreUnavailable as error:
+                is_settled_perhaps = is_settled_perhaps or error.is_committed_perhaps
+                raise
+
+        return self._patience.ask_until(lease.until, settle)
 
     def _became(self, lease: Lease, meaning: Meaning, now: datetime) -> Became:
         match meaning:

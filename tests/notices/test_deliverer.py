@@ -15,11 +15,13 @@ from joserfc.jwk import KeySet
 
 from app.domain.history import Actor
 from app.domain.notice_registration import NoticesRegistration, receiver_of_bank
+from app.notices import deliverer
 from app.notices.deliverer import AHEAD, IN_FLIGHT
 from app.stores.key_rotation import PUBLISHED_BEFORE, rotate_signing_keys
 from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.deliveries import PAUSED_AFTER, DeliveryStore
 from app.stores.ledger.ledger import Ledger
+from app.stores.ledger.statements import DatabaseConnection
 from app.stores.signing_keys import SigningKeys
 from tests.notices.conftest import Deliver
 from tests.support.applications import Clock, Logged
@@ -280,7 +282,7 @@ def test_what_this_process_cannot_send_is_no_failure_of_the_receiver(
         looked_up.wait(20)
         return find(*args, **options)
 
-    monkeypatch.setattr("app.notices.deliverer.PUSH", timedelta(seconds=0.2))
+    monkeypatch.setattr(deliverer, "PUSH", timedelta(seconds=0.2))
     monkeypatch.setattr(socket, "getaddrinfo", hang_at_first)
     with Receiver() as recipient:
         delivering = deliver(client_told_at(recipient))
@@ -325,6 +327,33 @@ def test_a_deliverer_that_dies_between_sending_and_recording_sends_it_twice_with
         delivering.once()
     assert recipient.ids() == ["a"]
     assert [(row["state"], row["attempts"]) for row in database["notices"]] == [("delivered", 2)]
+    assert len(database.rows("events", kind="notified")) == 1
+
+
+def test_a_commit_whose_answer_was_lost_has_recorded_it(
+    deliver: Deliver, database: LedgerTables, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_due(database, "a")
+    commit, is_lost = DatabaseConnection.commit, threading.Event()
+
+    def lose_the_answer(connection: DatabaseConnection) -> None:
+        commit(connection)
+        if states(database) == ["delivered"] and not is_lost.is_set():
+            is_lost.set()
+            raise sqlite3.OperationalError("lost")
+
+    monkeypatch.setattr(DatabaseConnection, "commit", lose_the_answer)
+    lines: list[dict[str, object]] = []
+
+    def is_said() -> bool:
+        lines.extend(entry for entry in logged() if entry["event"] == "notice_delivered")
+        return bool(lines)
+
+    with Receiver() as recipient, deliver(client_told_at(recipient)).running():
+        wait_until(is_said)
+    assert is_lost.is_set()
+    (line,) = lines
+    assert "is_recorded" not in line
     assert len(database.rows("events", kind="notified")) == 1
 
 
