@@ -10,7 +10,7 @@ import click
 import structlog
 
 from app.clock import utc_now
-from app.commands.notices_metrics import Address, metrics_served
+from app.commands.notices_metrics import Address, MetricsServer, metrics_served
 from app.log_output import OUTPUT
 from app.logs import fault_line, set_up_logging
 from app.metrics import Metrics
@@ -52,6 +52,7 @@ def deliver(address: tuple[str, int] | None) -> None:
     try:
         settings = Settings()
         parts = open_parts(settings)
+        server = None if address is None else _listen(address)
     except ConfigurationError as error:
         for fault in str(error).splitlines():
             OUTPUT.write(fault_line(fault))
@@ -77,10 +78,20 @@ def deliver(address: tuple[str, int] | None) -> None:
         return signals.is_stopping
 
     _say_what_was_loaded(deliverer)
-    with nullcontext() if address is None else metrics_served(_counting(parts, deliverer), address):
+    with nullcontext() if server is None else metrics_served(_counting(parts, deliverer), server):
         deliverer.run(is_stopping)
     parts.ledger.close()
     _log.info("deliverer_stopped")
+
+
+def _listen(address: tuple[str, int]) -> MetricsServer:
+    """Raises ConfigurationError."""
+    try:
+        return MetricsServer(address)
+    except (OSError, UnicodeError) as error:  # UnicodeError: the part of a name between two dots is too long
+        host, port = address
+        reason = getattr(error, "strerror", None) or "no such name"
+        raise ConfigurationError(f"--metrics: cannot listen at {host}, port {port}: {reason}") from error
 
 
 def _counting(parts: Parts, deliverer: Deliverer) -> Metrics:

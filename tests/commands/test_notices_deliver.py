@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,9 +16,11 @@ import requests
 from click.testing import CliRunner
 
 from app.commands.notices import notices
+from app.commands.notices_metrics import Address, MetricsServer, metrics_served
+from app.metrics import Metrics
 from app.notices.deliverer import IN_FLIGHT
 from app.stores.ledger.ledger import Ledger
-from tests.support.builders import SECRET_KEY
+from tests.support.builders import SECRET_KEY, a_registry
 from tests.support.delivering import a_deliverer, client_told_at
 from tests.support.ledger_tables import LedgerTables
 from tests.support.notices import put_notices
@@ -174,7 +177,9 @@ def test_killed_between_sending_and_recording_the_next_sends_it_again_with_the_s
     assert len(database.rows("events", kind="notified")) == 1
 
 
-@pytest.mark.parametrize("address", ["9101", "127.0.0.1:", "127.0.0.1:no", "127.0.0.1:65536"])
+@pytest.mark.parametrize(
+    "address", ["9101", "127.0.0.1:", "127.0.0.1:no", "127.0.0.1:65536", "::1:9101", "[::1]", "[]:9101"]
+)
 def test_an_address_of_metrics_that_is_none_is_refused(environment: dict[str, str], address: str) -> None:
     ended = CliRunner().invoke(notices, ["deliver", "--metrics", address], env=environment)
     assert ended.exit_code == 2
@@ -185,3 +190,22 @@ def test_with_a_faulty_configuration_it_ends_and_says_why(environment: dict[str,
     ended = CliRunner().invoke(notices, ["deliver"], env={**environment, "SECRET_KEY": "short"})
     assert ended.exit_code == 78
     assert "SECRET_KEY must have at least 32 bytes" in ended.stderr
+
+
+def test_where_metrics_cannot_be_served_it_ends_and_says_why(environment: dict[str, str]) -> None:
+    Path(environment["ACCORD_REGISTRY"]).write_text(told_at("http://localhost:1/"), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = f"127.0.0.1:{listening.getsockname()[1]}"
+        for address in (taken, "999.1.1.1:9", f"{'a' * 70}.example:9", "[fe80::1:2:3:4]:9"):
+            ended = CliRunner().invoke(notices, ["deliver", "--metrics", address], env=environment)
+            assert ended.exit_code == 78, address
+            (line,) = ended.stderr.splitlines()
+            assert "--metrics: cannot listen at" in line
+
+
+def test_metrics_are_served_on_ipv6_too() -> None:
+    metrics = Metrics(a_registry(), {}, lost_lines=lambda: 0)
+    address = Address().convert(f"[::1]:{free_port()}", None, None)
+    with metrics_served(metrics, MetricsServer(address)):
+        said = requests.get(f"http://[::1]:{address[1]}/metrics", timeout=20).text
+    assert "accord_notices" in said
