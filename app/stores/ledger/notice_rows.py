@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import literal_column
+from sqlalchemy import ColumnElement, LargeBinary, cast, literal_column, select
 
 from app.domain.consent import ConsentGrant, GrantStatus
 from app.domain.notice_registration import NoticeType
@@ -28,6 +28,19 @@ IS_OVERTAKEN_BY_AN_END = notices.c.type.in_(
     [literal_column(f"'{said}'") for said in (NoticeType.CONSENT_UPDATED, NoticeType.RENEWAL_DUE)]
 )
 """Whether it is no news any more once the consent has ended."""
+
+
+IN_LOCKING_ORDER: Final = cast(notices.c.notice_id, LargeBinary)
+"""The order in which a transaction locks several notices: otherwise two would wait for each other.
+
+It is that of bytes, in which Python sorts as well, whatever the collation of the database.
+"""
+
+
+def is_one_of_locked(*wanted: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a notice is `wanted`, for a statement that changes these; they are locked in their order."""
+    locked = select(notices.c.notice_id).where(*wanted).order_by(IN_LOCKING_ORDER).with_for_update()
+    return notices.c.notice_id.in_(locked)
 
 
 def notice_row(grant: ConsentGrant, receiver: str, news: News, happened_at: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from app.stores.ledger.notice_rows import (
     IS_UNSETTLED,
     IS_WAITING,
     WAITING,
+    is_one_of_locked,
     notice_from,
 )
 from app.stores.ledger.notifying import notified_rows
@@ -98,21 +100,18 @@ class NoticeStore:
         """
         acknowledged: list[Notice] = []
         rejected: list[Notice] = []
-        if not taken and not refused:
+        said = {**refused, **dict.fromkeys(taken)}
+        if not said:
             return acknowledged, rejected
         with self._database.writing() as connection:
-            values = {"to_receiver": receiver, "at": now}
-            for ids in _portions(sorted(filter(_is_id, taken))):
-                statement = _settled(len(ids))
-                rows = connection.rows(statement, **values, became=ACKNOWLEDGED, said="ack", **_numbered(ids))
-                acknowledged += [notice_from(row) for row in rows]
-            for notice_id, err in sorted(refused.items()):
-                if not _is_id(notice_id):
-                    continue
-                rows = connection.rows(
-                    _settled(1), **values, became=DEAD, said=err[:64], **_numbered([notice_id])
-                )
-                rejected += [notice_from(row) for row in rows]
+            # In the order in which notices are locked, also where some are taken and others refused.
+            for err, of_it in groupby(sorted(filter(_is_id, said)), key=said.__getitem__):
+                became, outcome = (ACKNOWLEDGED, "ack") if err is None else (DEAD, err[:64])
+                values = {"to_receiver": receiver, "at": now, "became": became, "said": outcome}
+                settled = acknowledged if err is None else rejected
+                for ids in _portions(list(of_it)):
+                    rows = connection.rows(_settled(len(ids)), **values, **_numbered(ids))
+                    settled += [notice_from(row) for row in rows]
             for some in _portions(notified_rows(acknowledged, DeliveryMethod.POLL, now)):
                 append_events(connection, *some)
         return acknowledged, rejected
@@ -272,7 +271,7 @@ def _settled(count: int) -> ReturningUpdate[Any]:
     ids: list[BindParameter[str]] = [bindparam(f"notice_{number}") for number in range(count)]
     return (
         update(notices)
-        .where(_OF_RECEIVER, notices.c.notice_id.in_(ids), IS_UNSETTLED)
+        .where(is_one_of_locked(_OF_RECEIVER, notices.c.notice_id.in_(ids), IS_UNSETTLED))
         .values(state=bindparam("became"), last_outcome=bindparam("said"), settled_at=_AT, leased_until=None)
         .returning(notices)
     )

@@ -15,14 +15,24 @@ from app.domain.history import ENDINGS, Actor, EventKind, Reason
 from app.domain.notice_registration import EventsAsked, receiver_of_bank
 from app.domain.notices import DeliveryMethod, News, Notice, arrival_detail, news_for_bank, news_of
 from app.stores.ledger.inserting import insert_rows
-from app.stores.ledger.notice_rows import IS_OVERTAKEN_BY_AN_END, IS_UNSETTLED, OVERTAKEN, notice_row
+from app.stores.ledger.notice_rows import (
+    IS_OVERTAKEN_BY_AN_END,
+    IS_UNSETTLED,
+    OVERTAKEN,
+    is_one_of_locked,
+    notice_row,
+)
 from app.stores.ledger.rows import EventRow, event_row
 from app.stores.ledger.schema import UtcDateTime, notices
 from app.stores.ledger.statements import Change, DatabaseConnection
 
 _OVERTAKE: Final = (
     update(notices)
-    .where(notices.c.consent_id == bindparam("of_consent"), IS_UNSETTLED, IS_OVERTAKEN_BY_AN_END)
+    .where(
+        is_one_of_locked(
+            notices.c.consent_id == bindparam("of_consent"), IS_UNSETTLED, IS_OVERTAKEN_BY_AN_END
+        )
+    )
     .values(state=OVERTAKEN, settled_at=bindparam("at", type_=UtcDateTime))
 )
 

@@ -1,7 +1,8 @@
 """Who ends or narrows a consent writes a notice in the same transaction: of each event the one that belongs to it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,8 @@ from app.stores.ledger.notices import NoticeStore
 from app.stores.unavailable import StoreUnavailable
 from tests.support.builders import BASIC, NOON, YEAR, a_decision, a_grant
 from tests.support.ledger_tables import LedgerTables
+from tests.support.notices import put_notices
+from tests.support.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 BOTH = BASIC | {DataCluster.TRANSACTIONS}
@@ -217,6 +220,38 @@ def test_a_refused_update_is_not_sent_again_once_the_consent_has_ended(
     assert refuse() == ["CONSENT_REVOKED"]
     assert store.retry("dc-budget", now=NOON + HOUR) == 1, "the end itself is news"
     assert refuse() == ["CONSENT_REVOKED"]
+
+
+def test_a_stop_and_a_poll_that_settles_updates_of_the_same_consent_do_not_wait_for_each_other(
+    postgres_ledger: LedgerTables,
+) -> None:
+    """Both lock several notices. They come one after the other, whatever a third holds meanwhile."""
+    postgres_ledger.clear()
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    engine = create_engine(postgres_ledger.url, poolclass=NullPool)
+    with (
+        closing(Ledger(postgres_ledger.url, timeout=timedelta(seconds=10))) as ledger,
+        ThreadPoolExecutor(2) as pool,
+        engine.execution_options(isolation_level="AUTOCOMMIT").connect() as watching,
+    ):
+        approve(ledger)
+        update: dict[str, Any] = {"type": "CONSENT_UPDATED", "status": "ACTIVE", "consent_id": "consent-1"}
+        put_notices(postgres_ledger, "a", "b", **update)
+
+        def wait_for(many: int) -> None:
+            wait_until(lambda: watching.execute(waiting).scalar() == many)
+
+        with engine.begin() as third:
+            third.execute(text("SELECT 1 FROM notices WHERE notice_id = 'a' FOR UPDATE"))
+            stop = pool.submit(withdraw(Actor.CUSTOMER), ledger)
+            wait_for(1)
+            settle = NoticeStore(ledger.database).settle
+            poll = pool.submit(settle, "dc-budget", taken=["b"], refused={"a": "jwtAud"}, now=NOON)
+            wait_for(2)
+        assert stop.result() is not None
+        assert poll.result() == ([], []), "the end has overtaken both"
 
 
 @pytest.mark.parametrize("missing", ["notices", "events"])
