@@ -1,12 +1,15 @@
 """The rules for registered addresses: redirect URIs, issuers, and which addresses the network cannot read."""
 
 import re
+from ipaddress import IPv6Address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 _LOOPBACK_HOSTS = ("127.0.0.1", "::1")
 _OUR_PARAMETERS = {"code", "state", "error", "error_description", "iss"}
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()+,;=%\[\]]+", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)  # the last label of an IPv4 address in any notation
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
+_LONGEST_NAME = 253  # as text, of the 255 bytes of RFC 1035 2.3.4
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
 
 
@@ -56,7 +59,7 @@ def fault_in_bank_address(address: str) -> str | None:
         return "is not a URL"
     if not is_protected(address):
         return "must be an https URL, or http on loopback"
-    return "has user information" if "@" in parts.netloc else None
+    return "has user information" if "@" in parts.netloc else fault_in_host(parts)
 
 
 def fault_in_notice_address(address: str) -> str | None:
@@ -72,6 +75,23 @@ def fault_in_notice_address(address: str) -> str | None:
     host = (parts.hostname or "").rstrip(".")
     if parts.scheme == "https" and (":" in host or _NUMBER.fullmatch(host.rpartition(".")[2])):
         return "must name a host, and not an IP address"
+    return None
+
+
+def fault_in_host(parts: SplitResult) -> str | None:
+    """The reason why nobody can be at this host and port (RFC 1035 2.3.4, RFC 3986 3.2.2), or None."""
+    host = parts.hostname or ""
+    try:
+        if parts.port == 0:
+            return "has port 0, at which nothing can listen"
+        if "[" in parts.netloc:
+            IPv6Address(host)
+            return None
+    except ValueError:
+        return "has a host that is neither a name nor an IP address"
+    labels = host.removesuffix(".").split(".")
+    if len(host) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
+        return "has a host that is neither a name nor an IP address"
     return None
 
 
@@ -91,10 +111,10 @@ def _fault_in_scheme(parts: SplitResult) -> str | None:
     if "@" in parts.netloc or "\\" in parts.netloc:
         return "has user information"
     if parts.scheme == "https":
-        return None if parts.hostname else "has no host"
+        return fault_in_host(parts) if parts.hostname else "has no host"
     if parts.scheme == "http":
         if parts.hostname in (*_LOOPBACK_HOSTS, "localhost"):
-            return None
+            return fault_in_host(parts)
         return "is http on a host other than loopback; use https"
     if _PRIVATE_SCHEME.fullmatch(parts.scheme) is None:
         return "has a scheme that is neither https nor a private one in reverse domain order (RFC 8252 7.1)"

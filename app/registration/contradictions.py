@@ -1,5 +1,6 @@
 """Faults that concern several entries of the registration, such as an identifier that two of them have."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from app.registration.locations import Fault, Location, entries_in
 
 _KEYS_OF_A_BANK_SECRET = {"client_secret_env", "client_secret_file", "demo_client_secret"}
 _ADDRESSES_OF_A_BANK = ("issuer", "address", "token_address")
+_LOCALHOST = re.compile(r"https://(?:[^/?#]*\.)?localhost\.?(?:[:/?#]|$)", re.IGNORECASE)
 
 
 def contradictions(document: dict[str, Any]) -> Iterator[Fault]:
@@ -114,6 +116,8 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
             previous = entry.get("previous_secret")
             if isinstance(previous, dict) and previous.get("sha256") in DEMO_HASHES:
                 yield (*location, "previous_secret"), "a demo secret does not work in production"
+            if _is_on_this_machine(entry.get("jwks_uri")):
+                yield (*location, "jwks_uri"), "localhost does not work in production"
             yield from _demo_faults_of_notices(location, entry)
     for location, provider in entries_in(document, ("providers",)):
         if str(provider.get("audience")).lower().startswith("http:"):
@@ -127,8 +131,17 @@ def demo_faults(document: dict[str, Any]) -> Iterator[Fault]:
 
 def _demo_faults_of_notices(location: Location, entry: dict[str, Any]) -> Iterator[Fault]:
     notices = entry.get("notices")
-    if isinstance(notices, dict) and str(notices.get("address")).lower().startswith("http:"):
+    if not isinstance(notices, dict):
+        return
+    if str(notices.get("address")).lower().startswith("http:"):
         yield (*location, "notices", "address"), "http does not work in production"
+    elif _is_on_this_machine(notices.get("address")):
+        yield (*location, "notices", "address"), "localhost does not work in production"
+
+
+def _is_on_this_machine(address: Any) -> bool:
+    """Whether a recipient's address names the machine that would ask there."""
+    return isinstance(address, str) and _LOCALHOST.match(address) is not None
 
 
 def _demo_faults_of_bank(location: Location, table: Any) -> Iterator[Fault]:

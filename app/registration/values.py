@@ -17,6 +17,7 @@ from pydantic import (
 from app.domain.account_sources import fault_in_address_with_subject
 from app.domain.addresses import (
     fault_in_bank_address,
+    fault_in_host,
     fault_in_issuer,
     fault_in_notice_address,
     fault_in_redirect_uri,
@@ -64,6 +65,9 @@ def _https(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
         raise ValueError("must be an https address")
+    fault = fault_in_host(parts)
+    if fault is not None:
+        raise ValueError(fault)
     return uri
 
 

@@ -107,6 +107,16 @@ def test_keys_may_be_published_at_an_https_address(tmp_path: Path) -> None:
     assert (client.jwks_uri, client.keys) == ("https://aurora.example/jwks.json", ())
     (fault,) = faults_after(tmp_path, (table, ""), (PROFILE, PROFILE + address.replace("https", "http")))
     assert fault == "recipients[dc-fapi].jwks_uri: must be an https address"
+    nowhere = 'jwks_uri = "https://aurora..example/jwks.json"\n'
+    (fault,) = faults_after(tmp_path, (table, ""), (PROFILE, PROFILE + nowhere))
+    assert fault == "recipients[dc-fapi].jwks_uri: has a host that is neither a name nor an IP address"
+    here = edited(tmp_path, (table, ""), (PROFILE, PROFILE + 'jwks_uri = "https://localhost/jwks.json"\n'))
+    read_registry(here, allow_demo=True)
+    with pytest.raises(RegistryError) as raised:
+        read_registry(here, allow_demo=False)
+    assert any(
+        "[dc-fapi].jwks_uri: localhost does not work in production" in line for line in raised.value.faults
+    )
 
 
 def test_a_recipient_of_the_profile_has_no_secret(tmp_path: Path) -> None:

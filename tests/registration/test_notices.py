@@ -85,6 +85,10 @@ def test_who_says_nothing_is_told_what_all_are_told() -> None:
         ("https://me:secret@budget.example/", "has user information"),
         ("https://budget.example/#a", "has a fragment, or a character that does not belong in a URL"),
         ("https:///notices", "must be an https URL, or http on loopback"),
+        ("https://budget.example:0/", "has port 0, at which nothing can listen"),
+        ("https://budget..example/", "has a host that is neither a name nor an IP address"),
+        (f"https://{'a' * 70}.example/", "has a host that is neither a name nor an IP address"),
+        ("https://[v1.a]/", "has a host that is neither a name nor an IP address"),
     ],
 )
 def test_an_address_names_a_host_that_is_reached_by_https(tmp_path: Path, address: str, reason: str) -> None:
@@ -97,6 +101,16 @@ def test_http_is_for_development(tmp_path: Path, host: str) -> None:
     assert fault_of(tmp_path, notices, allow_demo=False) == (
         "notices.address: http does not work in production"
     )
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8443", "a.localhost", "localhost."])
+def test_localhost_is_for_development(tmp_path: Path, host: str) -> None:
+    """Accord would ask the machine that it is on, which no network of recipients is."""
+    notices = f'{{ address = "https://{host}/notices" }}'
+    assert fault_of(tmp_path, notices, allow_demo=False) == (
+        "notices.address: localhost does not work in production"
+    )
+    read_registry(registration(tmp_path, notices), allow_demo=True)
 
 
 @pytest.mark.parametrize(
