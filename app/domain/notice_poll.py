@@ -1,18 +1,16 @@
 """A recipient's request for its notices (RFC 8936 2.2): how many it wants, has taken, and refuses."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.domain.errors import ErrorCode, OAuthError
+from app.domain.notices import is_error_code
 
 MOST_GIVEN: Final = 100
 """Notices in one answer, some 150 kB: a judgement."""
 MOST_SETTLED: Final = 1000
 """Notices that one request acknowledges or refuses: ten answers' worth."""
-
-_ERR: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)  # such as those that IANA registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def _errors(errors: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for jti, error in errors.items():
         err = error.get("err") if isinstance(error, dict) else None
-        if not isinstance(err, str) or _ERR.fullmatch(err) is None:
+        if not is_error_code(err):
             raise _malformed("setErrs must have an err for each jti")
         found[jti] = err
     return found

@@ -5,10 +5,11 @@ A notice is thin: it names a consent, and no customer, no account and no person.
 record of the consent.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict, TypeGuard
 
 from app.domain.consent import GrantStatus
 from app.domain.fdx import Party, provider_party, recipient_party, timestamp
@@ -127,6 +128,14 @@ class Notice:
             "correlation_id": self.correlation_id,
             "notice_id": self.notice_id,
         }
+
+
+_ERROR_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+
+def is_error_code(err: object) -> TypeGuard[str]:
+    """Whether a receiver can refuse a notice with `err`, such as those that IANA registers (RFC 8935 2.4)."""
+    return isinstance(err, str) and _ERROR_CODE.fullmatch(err) is not None
 
 
 class DeliveryMethod(StrEnum):

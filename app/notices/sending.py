@@ -6,18 +6,16 @@ gives a meaning.
 """
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.domain.notices import is_error_code
 from app.outgoing.deadline import Deadline
 from app.outgoing.http import MayConnect, answering, read_at_most
 
 MEDIA_TYPE: Final = "application/secevent+jwt"  # RFC 8417 7.2
 LARGEST_ANSWER: Final = 4096
 """Bytes of a body that are read at most. RFC 8935 has one of two short members."""
-
-_ERR: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)  # as IANA's registry of these codes has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +52,4 @@ def _err_in(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None
     err = found.get("err") if isinstance(found, dict) else None
-    return err if isinstance(err, str) and _ERR.fullmatch(err) else None
+    return err if is_error_code(err) else None

@@ -19,6 +19,7 @@ from app.domain.notice_poll import Poll, parse_poll
             {"setErrs": {"a": {"err": "invalid_key", "description": "who knows"}}},
             Poll(100, frozenset(), {"a": "invalid_key"}),
         ),
+        ({"setErrs": {"a": {"err": "our.own-code_1"}}}, Poll(100, frozenset(), {"a": "our.own-code_1"})),
     ],
 )
 def test_what_is_of_its_shape_is_understood(document: dict[str, Any], poll: Poll) -> None:

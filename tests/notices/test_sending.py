@@ -47,6 +47,7 @@ def test_a_notice_is_posted_as_the_security_event_that_it_is() -> None:
     [
         (b'{"err": "invalid_audience", "description": "not us"}', "invalid_audience"),
         (b'{"err": "jwtParse"}', "jwtParse"),
+        (b'{"err": "our.own-code_1"}', "our.own-code_1"),
         (b'{"err": ""}', None),
         (b'{"err": "a word\\nwith more"}', None),
         (b'{"err": 5}', None),
