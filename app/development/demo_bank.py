@@ -19,12 +19,12 @@ _TIMEOUT = timedelta(seconds=1)  # of a call to the ledger
 class DemoBanks:
     """All banks of a registration that have test customers."""
 
-    def __init__(self, registry: Path, connections: ConnectionStore) -> None:
-        providers = read_registry(registry, allow_demo=True).providers
-        self._connections = connections
+    def __init__(self, registry: Path, database: Database) -> None:
+        registered = read_registry(registry, allow_demo=True)
+        self._connections = ConnectionStore(database, registered.events_asked)
         self._customers = [
             (provider.provider_id, customer.subject)
-            for provider in providers.values()
+            for provider in registered.providers.values()
             for customer in provider.sandbox_customers
             if customer.trouble is SandboxTrouble.ENDED
         ]
@@ -47,6 +47,6 @@ def demo_banks(registry: Path, ledger_url: str) -> Iterator[DemoBanks]:
     """The banks of a demo, with a connection to its ledger, which must be migrated already."""
     database = Database(ledger_url, timeout=_TIMEOUT)
     try:
-        yield DemoBanks(registry, ConnectionStore(database))
+        yield DemoBanks(registry, database)
     finally:
         database.close()

@@ -1,15 +1,15 @@
 """The demo's banks: they end what a test customer shares for whom that goes wrong, and nothing else."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from app.development.demo_bank import ENDED_AFTER, DemoBanks
-from app.stores.ledger.connections import ConnectionStore
 from app.stores.ledger.ledger import Ledger
 from tests.support.applications import Clock
 from tests.support.customer import BrowserCustomer
 from tests.support.ledger_tables import LedgerTables
 from tests.support.machine_requests import admin_token, connect, record
-from tests.support.registrations import DEMO_REGISTRY
+from tests.support.registrations import DEMO_REGISTRY, with_bank_told
 
 
 def as_customer(customer: BrowserCustomer, user_name: str) -> dict[str, str]:
@@ -22,7 +22,7 @@ def as_customer(customer: BrowserCustomer, user_name: str) -> dict[str, str]:
 def test_a_bank_ends_what_its_customer_shared_ten_seconds_ago(
     customer: BrowserCustomer, ledger: Ledger, recorded: LedgerTables, clock: Clock
 ) -> None:
-    banks = DemoBanks(DEMO_REGISTRY, ConnectionStore(ledger.database))
+    banks = DemoBanks(DEMO_REGISTRY, ledger.database)
     ended = as_customer(customer, "ended")
     clock.advance(ENDED_AFTER - timedelta(seconds=1))
     banks.end_connections(now=clock.now)
@@ -37,8 +37,19 @@ def test_a_bank_ends_what_its_customer_shared_ten_seconds_ago(
 
 
 def test_nobody_elses_connection_is_ended(customer: BrowserCustomer, ledger: Ledger, clock: Clock) -> None:
-    banks = DemoBanks(DEMO_REGISTRY, ConnectionStore(ledger.database))
+    banks = DemoBanks(DEMO_REGISTRY, ledger.database)
     tokens = as_customer(customer, "alex")
     clock.advance(timedelta(minutes=1))
     banks.end_connections(now=clock.now)
     assert customer.refresh(tokens["refresh_token"]).status_code == 200
+
+
+def test_whoever_is_told_in_the_registration_is_told_of_it(
+    customer: BrowserCustomer, ledger: Ledger, recorded: LedgerTables, clock: Clock, tmp_path: Path
+) -> None:
+    registry = tmp_path / "registry.toml"
+    registry.write_text(with_bank_told(), encoding="utf-8")
+    as_customer(customer, "ended")
+    clock.advance(ENDED_AFTER)
+    DemoBanks(registry, ledger.database).end_connections(now=clock.now)
+    assert {row["client_id"] for row in recorded["notices"]} == {"dc-budget", "provider:1000"}
