@@ -30,7 +30,7 @@ ELSEWHERE = {
     "domain/single_use.py": "stores/redis/test_once.py",
     "metrics/*.py": "test_metrics.py",
     "notices/outcomes.py": "notices/test_deliverer.py",
-    "notices/patience.py": "notices/test_deliverer.py",
+    "notices/ledger_retry.py": "notices/test_deliverer.py",
     "registration/*.py": "registration/test_file.py",
     "sign_in/__init__.py": "sign_in/test_sandbox.py",
     "stores/ledger/connection_queries.py": "stores/ledger/test_connections.py",

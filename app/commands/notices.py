@@ -6,7 +6,7 @@ from app.clock import utc_now
 from app.commands.journal import record_operation
 from app.commands.notices_deliver import deliver
 from app.commands.open_stores import ledger_option, open_database
-from app.domain.notice_registration import naming
+from app.domain.notice_registration import log_fields
 from app.stores.ledger.notices import Endpoint, NoticeCounts, NoticeStore
 
 
@@ -47,7 +47,7 @@ def retry(url: str, receiver: str) -> None:
         store = NoticeStore(database)
         count = store.retry(receiver, now=utc_now())
         endpoint = store.counts_of(receiver).endpoint
-    record_operation("notices_retried", **naming(receiver), notices=count)
+    record_operation("notices_retried", **log_fields(receiver), notices=count)
     click.echo(f"{count} notices to {receiver} are due now")
     if endpoint is not None and (endpoint.disabled_at is not None or endpoint.paused_until is not None):
         click.echo(f"not sent yet, since it is {_state_of(endpoint)}; flask notices enable {receiver}")
@@ -61,7 +61,7 @@ def enable(url: str, receiver: str) -> None:
     with open_database(url) as database:
         if not NoticeStore(database).enable(receiver, now=utc_now()):
             raise click.ClickException(f"{receiver}: nothing has failed there")
-    record_operation("notices_enabled", **naming(receiver))
+    record_operation("notices_enabled", **log_fields(receiver))
     click.echo(f"{receiver} is sent notices again")
 
 

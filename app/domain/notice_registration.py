@@ -52,7 +52,7 @@ def bank_of(receiver: str) -> str | None:
     return receiver.removeprefix(_BANK) if receiver.startswith(_BANK) else None
 
 
-def naming(receiver: str) -> dict[str, str]:
+def log_fields(receiver: str) -> dict[str, str]:
     """The receiver by the name that the log has for it: its `client_id`, or a bank's `provider_id`."""
     provider_id = bank_of(receiver)
     return {"client_id": receiver} if provider_id is None else {"provider_id": provider_id}

@@ -14,7 +14,7 @@ from typing import Any, Final, NotRequired, TypedDict, TypeGuard
 from app.domain.consent import GrantStatus
 from app.domain.fdx import Party, provider_party, recipient_party, timestamp
 from app.domain.history import Actor, Event, EventKind, Reason
-from app.domain.notice_registration import NoticeType, bank_of, naming
+from app.domain.notice_registration import NoticeType, bank_of, log_fields
 
 EVENT_PATH: Final = "/events/consent"
 """The path under the issuer of the URI of our events (RFC 8417 2.2), until a standard names one."""
@@ -24,7 +24,8 @@ EVENT_PATH: Final = "/events/consent"
 class News:
     """What a notice says of an event, in the words of FDX.
 
-    `reason` OTHER is that of a successor, unless it is a recipient's who said no more.
+    The `reason` OTHER means that a newer consent has replaced this one, or, where the recipient ended it,
+    that the recipient gave no other reason.
     """
 
     type: NoticeType
@@ -123,7 +124,7 @@ class Notice:
         return {
             "type": self.type.value,
             "provider_id": self.provider_id,
-            **naming(self.receiver),
+            **log_fields(self.receiver),
             "consent_id": self.consent_id,
             "correlation_id": self.correlation_id,
             "notice_id": self.notice_id,

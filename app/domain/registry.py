@@ -239,7 +239,7 @@ class Registry:
     def find_provider(self, provider_id: str) -> DataProvider | None:
         return self.providers.get(provider_id)
 
-    def find_told_bank(self, server: ResourceServer) -> DataProvider | None:
+    def find_bank_with_notices(self, server: ResourceServer) -> DataProvider | None:
         """The bank with registered notices whose API this is; None where there is none.
 
         No two banks with registered notices have the same audience.

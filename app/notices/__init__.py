@@ -1,1 +1,4 @@
-"""Delivering notices: sending them to the addresses of recipients and banks, until they are taken."""
+"""Delivering notices: sending them to the addresses of receivers, until they are taken.
+
+A receiver is whoever is told of consents: a recipient, or a bank.
+"""

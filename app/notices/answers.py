@@ -1,4 +1,4 @@
-"""What a recipient's answer to a notice means, and when the notice is sent again (RFC 8935 2.2 to 2.4)."""
+"""What a receiver's answer to a notice means, and when the notice is sent again (RFC 8935 2.2 to 2.4)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Final
 from app.notices.sending import PushAnswer
 from app.stores.ledger.deliveries import Delivered, GaveUp, Refused, TryAgain
 
+# docs/notices.md promises all but POSTPONED_FOR and PAUSES, which are judgements.
 BACK_OFF: Final = (
     timedelta(seconds=5),
     timedelta(minutes=1),
@@ -19,7 +20,7 @@ BACK_OFF: Final = (
 )
 """How long a notice waits after its first failure, its second, and so on; after that for a day each time."""
 POSTPONED_FOR: Final = timedelta(seconds=5)
-"""How long a notice waits that this process could not send: a judgement."""
+"""How long a notice waits that this process could not send."""
 DAILY: Final = timedelta(days=1)
 TRIED_FOR: Final = timedelta(days=7)
 """Since what it tells has happened. After that, and once it is tried daily, a notice is sent no more; and at
@@ -27,8 +28,9 @@ once where its receiver is paused, as notices are then tried one for all."""
 SPREAD: Final = 0.2
 """The part of a wait by which it is longer or shorter, so that not all notices come back at once."""
 LONGEST_RETRY_AFTER: Final = DAILY
+"""The longest wait that a receiver can ask for."""
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
-"""How long a recipient is left alone after each failure once it is paused; the last one from then on."""
+"""How long a receiver is left alone after each failure once it is paused; the last one from then on."""
 
 _GONE: Final = 410
 _ASK_FOR_TIME: Final = (429, 503)
@@ -41,7 +43,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It has not been taken, for this reason. `wait` is what the recipient has asked for."""
+    """It has not been taken, for this reason. `wait` is what the receiver has asked for."""
 
     outcome: str
     wait: timedelta | None = None
@@ -70,20 +72,21 @@ def meaning_of(answer: PushAnswer, *, now: datetime) -> Meaning:
 
 
 def next_try(
-    failed: Failed, *, attempts: int, happened_at: datetime, now: datetime, drawn: float
+    failed: Failed, *, attempts: int, happened_at: datetime, now: datetime, jitter: float
 ) -> TryAgain | GaveUp:
-    """When it is sent again after `attempts` tries, this one included. `drawn` is by lot, from -1 to 1.
+    """When it is sent again after `attempts` tries, this one included.
 
-    A wait that the recipient has asked for is kept exactly.
+    `jitter`, from -1 to 1, makes the wait shorter or longer, by up to SPREAD of it. A wait that the receiver
+    has asked for is kept exactly.
     """
-    wait = failed.wait or _back_off(attempts) * (1 + SPREAD * drawn)
+    wait = failed.wait or _back_off(attempts) * (1 + SPREAD * jitter)
     if attempts > len(BACK_OFF) and now + wait > happened_at + TRIED_FOR:
         return GaveUp(failed.outcome)
     return TryAgain(failed.outcome, now + wait)
 
 
 def pause_after(failures: int, *, paused_after: int, wait: timedelta | None) -> timedelta:
-    """How long a recipient is paused that has failed so often running; at least the `wait` it asks for."""
+    """How long a receiver is paused that has failed so often running; at least the `wait` it asks for."""
     beyond = max(0, failures - paused_after)
     return max(PAUSES[min(beyond, len(PAUSES) - 1)], wait or timedelta())
 

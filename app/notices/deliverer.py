@@ -1,7 +1,7 @@
 """The loop of `flask notices deliver`: claims notices that are due, sends each, records what became of it.
 
 No transaction is open while a notice is under way. A process that dies between sending and recording leaves
-a lease that runs out, after which the notice is sent again: at least once. Recipients know it by its `jti`.
+a lease that runs out, after which the notice is sent again: at least once. Receivers know it by its `jti`.
 """
 
 import random
@@ -20,14 +20,15 @@ from app.domain.networks import Network, may_be_reached
 from app.domain.notices import notice_claims
 from app.domain.registry import Registry
 from app.notices.answers import Failed, Meaning, NotSent, meaning_of
+from app.notices.ledger_retry import IDLE, LedgerRetry
 from app.notices.outcomes import Outcomes, stops
-from app.notices.patience import IDLE, Patience
 from app.notices.sending import push
 from app.outgoing import CallFailed
 from app.outgoing.bulkhead import Bulkhead
 from app.stores.ledger.deliveries import Delivered, DeliveryStore, Lease, Refused
 from app.stores.signing_keys import SigningKeys
 
+# All but PUSH are judgements. docs/operating.md names THREADS and IN_FLIGHT.
 THREADS: Final = 8
 """Notices under way at the same time."""
 IN_FLIGHT: Final = 2
@@ -35,16 +36,18 @@ IN_FLIGHT: Final = 2
 AHEAD: Final = 16
 """Notices that are claimed at a time for a receiver that takes them: a claim costs as much as a notice."""
 MOST_CLAIMED: Final = 50
+"""Notices that a process holds at a time: what it cannot send soon, others may."""
 LEASE: Final = timedelta(seconds=60)
+"""How long nobody else sends what was claimed. A process that dies delays its notices by so much."""
 PUSH: Final = timedelta(seconds=10)
-"""For one notice, from the look-up of the name to the answer."""
+"""For one notice, from the look-up of the name to the answer: docs/notices.md promises it."""
 _TIME_TO_RECORD: Final = timedelta(seconds=5)  # of a lease, after the answer: a judgement
 
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class _Line:
+class _Outbox:
     """What this process has claimed for one receiver. `failures` are those running that it knows of.
 
     It `is_stopped` from an answer after which the receiver is paused or disabled, until more is claimed.
@@ -57,21 +60,21 @@ class _Line:
     is_stopped: bool = False
     failures: int = 0
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many more may be claimed: none before half of what it had is gone, so that claims are few."""
         most = AHEAD if self.takes_notices else IN_FLIGHT
         held = self.in_flight + len(self.waiting)
         return most - held if held <= most // 2 else 0
 
 
-def _by_lot() -> float:
+def _random_jitter() -> float:
     return random.uniform(-1, 1)  # noqa: S311  # nothing secret
 
 
 class Deliverer:
     """Sends notices to the recipients and banks of `registry`, which may be replaced while it runs.
 
-    `draw` gives numbers from -1 to 1 by lot.
+    `jitter` gives random numbers from -1 to 1.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Deliverer:
         issuer: str,
         opened: tuple[Network, ...],
         clock: Callable[[], datetime],
-        draw: Callable[[], float] = _by_lot,
+        jitter: Callable[[], float] = _random_jitter,
     ) -> None:
         self.registry = registry
         self._store = store
@@ -91,14 +94,14 @@ class Deliverer:
         self._issuer = issuer
         self._may_connect = partial(may_be_reached, opened=opened)
         self._clock = clock
-        self._patience = Patience(clock)
-        self._outcomes = Outcomes(store, self._patience, clock=clock, draw=draw)
-        self._lines: dict[str, _Line] = {}
+        self._ledger = LedgerRetry(clock)
+        self._outcomes = Outcomes(store, self._ledger, clock=clock, jitter=jitter)
+        self._outboxes: dict[str, _Outbox] = {}
         self._changed = Condition()
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Works until `is_stopping`, then waits for what is under way and gives back what has not begun."""
-        self._patience.is_over = False
+        self._ledger.is_over = False
         with ThreadPoolExecutor(THREADS, thread_name_prefix="notice") as pool:
             while not is_stopping():
                 self._give_back(self._stale())
@@ -107,27 +110,27 @@ class Deliverer:
                 if not claimed and not is_stopping():
                     with self._changed:
                         self._changed.wait(IDLE)
-            self._patience.is_over = True
-            self._give_back(lease for line in self._lines.values() for lease in _emptied(line))
+            self._ledger.is_over = True
+            self._give_back(lease for outbox in self._outboxes.values() for lease in _emptied(outbox))
 
     # What is claimed
 
     def _claim(self) -> int:
-        """Claims what there is room for; how many notices that were."""
+        """Claims what there is capacity for; how many notices that were."""
         with self._changed:
-            room = {receiver: self._line(receiver).room() for receiver in self._addressed()}
-            held = sum(line.in_flight + len(line.waiting) for line in self._lines.values())
-        room = {receiver: most for receiver, most in room.items() if most > 0}
-        if not room or held >= MOST_CLAIMED:
+            capacity = {receiver: self._outbox_of(receiver).capacity() for receiver in self._addressed()}
+            held = sum(outbox.in_flight + len(outbox.waiting) for outbox in self._outboxes.values())
+        capacity = {receiver: most for receiver, most in capacity.items() if most > 0}
+        if not capacity or held >= MOST_CLAIMED:
             return 0
         now = self._clock()
-        claimed = self._patience.ask(
-            lambda: self._store.claim(room, now=now, limit=MOST_CLAIMED - held, lease=LEASE)
+        claimed = self._ledger.once(
+            lambda: self._store.claim(capacity, now=now, limit=MOST_CLAIMED - held, lease=LEASE)
         )
         for lease in claimed or ():
-            line = self._line(lease.notice.receiver)
-            line.is_stopped = False
-            line.waiting.append(lease)
+            outbox = self._outbox_of(lease.notice.receiver)
+            outbox.is_stopped = False
+            outbox.waiting.append(lease)
         return len(claimed or ())
 
     def _addressed(self) -> list[str]:
@@ -136,70 +139,75 @@ class Deliverer:
         first = random.randrange(len(found)) if found else 0  # noqa: S311  # nothing secret
         return found[first:] + found[:first]
 
-    def _line(self, receiver: str) -> _Line:
-        line = self._lines.get(receiver)
-        if line is None:
-            line = self._lines[receiver] = _Line(Bulkhead(slots=IN_FLIGHT, timeout=PUSH))
-        return line
+    def _outbox_of(self, receiver: str) -> _Outbox:
+        outbox = self._outboxes.get(receiver)
+        if outbox is None:
+            outbox = self._outboxes[receiver] = _Outbox(Bulkhead(slots=IN_FLIGHT, timeout=PUSH))
+        return outbox
 
     def _stale(self) -> list[Lease]:
         """Takes out what can no longer be sent within its lease, or to a receiver that takes nothing now."""
         last = self._clock() + PUSH + _TIME_TO_RECORD
         stale: list[Lease] = []
-        for receiver, line in self._lines.items():
-            is_too_much = not line.takes_notices and len(line.waiting) > IN_FLIGHT
-            is_late = bool(line.waiting) and line.waiting[0].until < last
-            if line.is_stopped or is_too_much or is_late or self.registry.notice_address_of(receiver) is None:
-                stale += _emptied(line)
+        for receiver, outbox in self._outboxes.items():
+            is_too_much = not outbox.takes_notices and len(outbox.waiting) > IN_FLIGHT
+            is_late = bool(outbox.waiting) and outbox.waiting[0].until < last
+            if (
+                outbox.is_stopped
+                or is_too_much
+                or is_late
+                or self.registry.notice_address_of(receiver) is None
+            ):
+                stale += _emptied(outbox)
         return stale
 
     def _give_back(self, leases: Iterable[Lease]) -> None:
         """Others may send these at once. Where the ledger does not answer, their leases run out."""
         leases = list(leases)
         if leases:
-            self._patience.ask(lambda: self._store.release(leases))
+            self._ledger.once(lambda: self._store.release(leases))
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         """Begins to send as many as may be under way, of each receiver in turn."""
         with self._changed:
-            free = THREADS - sum(line.in_flight for line in self._lines.values())
+            free = THREADS - sum(outbox.in_flight for outbox in self._outboxes.values())
             while free > 0:
                 able = [
-                    line
-                    for line in self._lines.values()
-                    if line.waiting and line.in_flight < IN_FLIGHT and not line.is_stopped
+                    outbox
+                    for outbox in self._outboxes.values()
+                    if outbox.waiting and outbox.in_flight < IN_FLIGHT and not outbox.is_stopped
                 ]
                 if not able:
                     return
-                for line in able[:free]:
-                    line.in_flight += 1
+                for outbox in able[:free]:
+                    outbox.in_flight += 1
                     free -= 1
-                    pool.submit(self._deliver, line, line.waiting.popleft())
+                    pool.submit(self._deliver, outbox, outbox.waiting.popleft())
 
     # What is sent: in a thread of the pool
 
-    def _deliver(self, line: _Line, lease: Lease) -> None:
+    def _deliver(self, outbox: _Outbox, lease: Lease) -> None:
         try:
-            meaning = self._send(line, lease)
+            meaning = self._send(outbox, lease)
             if not isinstance(meaning, NotSent):
-                line.takes_notices = isinstance(meaning, Delivered | Refused)
-            line.failures = self._outcomes.record(lease, meaning, failures_before=line.failures)
-            line.is_stopped = stops(meaning, line.failures)
+                outbox.takes_notices = isinstance(meaning, Delivered | Refused)
+            outbox.failures = self._outcomes.record(lease, meaning, failures_before=outbox.failures)
+            outbox.is_stopped = stops(meaning, outbox.failures)
         except Exception as error:  # noqa: BLE001  # the lease runs out, and it is sent again
             _log.error("unexpected", exc_info=error)
         finally:
             with self._changed:
-                line.in_flight -= 1
+                outbox.in_flight -= 1
                 self._changed.notify()
 
-    def _send(self, line: _Line, lease: Lease) -> Meaning:
+    def _send(self, outbox: _Outbox, lease: Lease) -> Meaning:
         notice = lease.notice
         address = self.registry.notice_address_of(notice.receiver)
         if address is None:
             return NotSent("no_address")
         token = self._keys.sign_event(notice_claims(notice, issuer=self._issuer, now=self._clock()))
         try:
-            answer = line.bulkhead.wait_for(
+            answer = outbox.bulkhead.wait_for(
                 lambda deadline: push(address, token, deadline=deadline, may_connect=self._may_connect)
             )
         except CallFailed as failed:
@@ -207,7 +215,7 @@ class Deliverer:
         return meaning_of(answer, now=self._clock())
 
 
-def _emptied(line: _Line) -> list[Lease]:
-    leases = list(line.waiting)
-    line.waiting.clear()
+def _emptied(outbox: _Outbox) -> list[Lease]:
+    leases = list(outbox.waiting)
+    outbox.waiting.clear()
     return leases

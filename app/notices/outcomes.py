@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from app.domain.notice_registration import naming
+from app.domain.notice_registration import log_fields
 from app.notices.answers import (
     DAILY,
     POSTPONED_FOR,
@@ -18,7 +18,7 @@ from app.notices.answers import (
     next_try,
     pause_after,
 )
-from app.notices.patience import Patience
+from app.notices.ledger_retry import LedgerRetry
 from app.stores.ledger.deliveries import (
     PAUSED_AFTER,
     Became,
@@ -36,20 +36,20 @@ _log = structlog.get_logger()
 
 
 class Outcomes:
-    """`draw` gives numbers from -1 to 1 by lot."""
+    """`jitter` gives random numbers from -1 to 1, as `next_try` takes them."""
 
     def __init__(
         self,
         store: DeliveryStore,
-        patience: Patience,
+        ledger: LedgerRetry,
         *,
         clock: Callable[[], datetime],
-        draw: Callable[[], float],
+        jitter: Callable[[], float],
     ) -> None:
         self._store = store
-        self._patience = patience
+        self._ledger = ledger
         self._clock = clock
-        self._draw = draw
+        self._jitter = jitter
 
     def record(self, lease: Lease, meaning: Meaning, *, failures_before: int) -> int:
         """Records it while the lease lasts; the failures of this receiver that are running now.
@@ -83,7 +83,7 @@ class Outcomes:
                 is_settled_perhaps = is_settled_perhaps or error.is_committed_perhaps
                 raise
 
-        return self._patience.ask_until(lease.until, settle)
+        return self._ledger.until(lease.until, settle)
 
     def _became(self, lease: Lease, meaning: Meaning, now: datetime) -> Became:
         match meaning:
@@ -99,7 +99,7 @@ class Outcomes:
                     attempts=lease.attempts,
                     happened_at=lease.notice.happened_at,
                     now=now,
-                    drawn=self._draw(),
+                    jitter=self._jitter(),
                 )
 
     def _disable(self, lease: Lease, now: datetime) -> None:
@@ -109,13 +109,13 @@ class Outcomes:
             self._store.disable_endpoint(receiver, "410 Gone", now=now)
             return True
 
-        self._patience.ask_until(lease.until, disable)
-        _log.error("notice_endpoint_disabled", **naming(receiver))
+        self._ledger.until(lease.until, disable)
+        _log.error("notice_endpoint_disabled", **log_fields(receiver))
 
     def _count_failure(self, lease: Lease, failed: Failed, failures: int, now: datetime) -> int:
         receiver = lease.notice.receiver
         pause = pause_after(failures, paused_after=PAUSED_AFTER, wait=failed.wait)
-        counted = self._patience.ask_until(
+        counted = self._ledger.until(
             lease.until,
             lambda: self._store.endpoint_failed(receiver, now=now, pause=pause, wait=failed.wait),
         )
@@ -123,14 +123,14 @@ class Outcomes:
         lasts = pause if failures >= PAUSED_AFTER else failed.wait
         if lasts is not None:
             seconds = int(lasts.total_seconds())
-            _log.warning("notice_endpoint_paused", **naming(receiver), failures=failures, seconds=seconds)
+            _log.warning("notice_endpoint_paused", **log_fields(receiver), failures=failures, seconds=seconds)
         if failures >= PAUSED_AFTER:
             self._give_up_old_ones(receiver, failed, now)
         return failures
 
     def _give_up_old_ones(self, receiver: str, failed: Failed, now: datetime) -> None:
         """What could not be sent for so long is sent no more; in portions, one after each failure."""
-        given_up = self._patience.ask(
+        given_up = self._ledger.once(
             lambda: self._store.give_up_older(receiver, now - TRIED_FOR, failed.outcome, now=now)
         )
         for notice in given_up or ():

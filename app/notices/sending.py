@@ -1,6 +1,6 @@
-"""One Security Event Token on its way to a recipient: push-based delivery over HTTP (RFC 8935).
+"""One Security Event Token on its way to a receiver: push-based delivery over HTTP (RFC 8935).
 
-The address is the recipient's own, so that nothing in the answer is trusted: it is read for as long as the
+The address is the receiver's own, so that nothing in the answer is trusted: it is read for as long as the
 deadline allows and up to a size, redirects are not followed, and no more of it is kept than what RFC 8935
 gives a meaning.
 """
@@ -20,7 +20,7 @@ LARGEST_ANSWER: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """What a recipient has answered. `err` is the code with which it refuses what it will never take.
+    """What a receiver has answered. `err` is the code with which it refuses what it will never take.
 
     `retry_after` is the header as it came (RFC 9110 10.2.3).
     """

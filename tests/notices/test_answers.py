@@ -24,7 +24,7 @@ from tests.support.builders import NOON
 
 SECOND = timedelta(seconds=1)
 ATTEMPTS = st.integers(1, 500)
-DRAWN = st.floats(-1, 1)
+JITTER = st.floats(-1, 1)
 
 
 @pytest.mark.parametrize(
@@ -88,27 +88,27 @@ def test_every_answer_has_a_meaning(status: int, err: str | None, retry_after: s
         assert timedelta() < meaning.wait <= DAILY
 
 
-@given(ATTEMPTS, DRAWN)
-def test_each_wait_is_that_of_its_try_a_fifth_more_or_less(attempts: int, drawn: float) -> None:
-    tried = next_try(Failed("503"), attempts=attempts, happened_at=NOON, now=NOON, drawn=drawn)
+@given(ATTEMPTS, JITTER)
+def test_each_wait_is_that_of_its_try_a_fifth_more_or_less(attempts: int, jitter: float) -> None:
+    tried = next_try(Failed("503"), attempts=attempts, happened_at=NOON, now=NOON, jitter=jitter)
     assert isinstance(tried, TryAgain)
     planned = BACK_OFF[attempts - 1] if attempts <= len(BACK_OFF) else DAILY
     assert planned * 0.8 - SECOND <= tried.at - NOON <= planned * 1.2 + SECOND
     assert tried.outcome == "503"
 
 
-@given(ATTEMPTS, DRAWN, st.integers(1, 86400))
-def test_a_wait_that_was_asked_for_is_kept_exactly(attempts: int, drawn: float, seconds: int) -> None:
+@given(ATTEMPTS, JITTER, st.integers(1, 86400))
+def test_a_wait_that_was_asked_for_is_kept_exactly(attempts: int, jitter: float, seconds: int) -> None:
     failed = Failed("429", seconds * SECOND)
-    tried = next_try(failed, attempts=attempts, happened_at=NOON, now=NOON, drawn=drawn)
+    tried = next_try(failed, attempts=attempts, happened_at=NOON, now=NOON, jitter=jitter)
     assert tried == TryAgain("429", NOON + seconds * SECOND)
 
 
-@given(DRAWN)
-def test_after_seven_days_it_is_sent_no_more(drawn: float) -> None:
+@given(JITTER)
+def test_after_seven_days_it_is_sent_no_more(jitter: float) -> None:
     now: datetime = NOON
     for attempts in range(1, 100):
-        tried = next_try(Failed("timeout"), attempts=attempts, happened_at=NOON, now=now, drawn=drawn)
+        tried = next_try(Failed("timeout"), attempts=attempts, happened_at=NOON, now=now, jitter=jitter)
         if isinstance(tried, GaveUp):
             break
         now = tried.at
@@ -121,7 +121,7 @@ def test_what_was_kept_back_for_long_is_still_tried_a_few_times() -> None:
     """While a recipient is paused its notices wait untried, and an operator may have one sent again later."""
     for attempts in range(1, len(BACK_OFF) + 1):
         late = NOON + timedelta(days=30)
-        tried = next_try(Failed("503"), attempts=attempts, happened_at=NOON, now=late, drawn=0)
+        tried = next_try(Failed("503"), attempts=attempts, happened_at=NOON, now=late, jitter=0)
         assert tried == TryAgain("503", late + BACK_OFF[attempts - 1])
 
 

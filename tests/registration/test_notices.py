@@ -172,7 +172,7 @@ def test_a_bank_says_where_and_of_what_it_is_told(
     assert registry.events_asked(receiver) == registered.events
     assert registry.notice_address_of(receiver) == registered.address
     assert (receiver in registry.receivers_with_address()) is (registered.address is not None)
-    assert registry.find_told_bank(registry.resource_servers["maple-api"]) == bank
+    assert registry.find_bank_with_notices(registry.resource_servers["maple-api"]) == bank
 
 
 def test_a_bank_that_says_nothing_is_told_nothing() -> None:
@@ -181,7 +181,9 @@ def test_a_bank_that_says_nothing_is_told_nothing() -> None:
         receiver = receiver_of_bank(provider_id)
         assert registry.events_asked(receiver) == frozenset()
         assert registry.notice_address_of(receiver) is None
-    assert {registry.find_told_bank(server) for server in registry.resource_servers.values()} == {None}
+    assert {registry.find_bank_with_notices(server) for server in registry.resource_servers.values()} == {
+        None
+    }
 
 
 @pytest.mark.parametrize(

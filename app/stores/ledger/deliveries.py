@@ -103,21 +103,21 @@ class DeliveryStore:
 
     def claim(
         self,
-        room: Mapping[str, int],
+        capacity: Mapping[str, int],
         *,
         now: datetime,
         limit: int = 50,
         lease: timedelta = timedelta(seconds=60),
     ) -> list[Lease]:
-        """Claims due notices until `now + lease`, at most `room[receiver]` for each and `limit` in all.
+        """Claims due notices until `now + lease`, at most `capacity[receiver]` for each and `limit` in all.
 
-        Receivers are served in the order of `room`, and of each what has been due for longest. Nothing is
+        Receivers are served in the order of `capacity`, and of each what has been due for longest. Nothing is
         claimed for one that is disabled, or paused; when the pause is over, one of all callers gets one
         notice, with which to find out whether it answers again.
         """
         until = now + lease
         with self._database.writing() as connection:
-            wanted = self._allowed(connection, room, now, until)
+            wanted = self._allowed(connection, capacity, now, until)
             if not wanted:
                 return []
             values = {"at": now, "until": until}
@@ -193,10 +193,10 @@ class DeliveryStore:
             connection.change(_DISABLE[connection.kind], to_receiver=receiver, at=now, why=why[:64])
 
     def _allowed(
-        self, connection: DatabaseConnection, room: Mapping[str, int], now: datetime, until: datetime
+        self, connection: DatabaseConnection, capacity: Mapping[str, int], now: datetime, until: datetime
     ) -> dict[str, int]:
         """How many of each receiver may be claimed, those that are paused or disabled considered."""
-        allowed = {receiver: most for receiver, most in room.items() if most > 0}
+        allowed = {receiver: most for receiver, most in capacity.items() if most > 0}
         for row in connection.rows(_STOPPED):
             if row.client_id not in allowed:
                 continue

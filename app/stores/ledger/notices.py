@@ -41,11 +41,11 @@ from app.stores.ledger.notifying import notified_rows
 from app.stores.ledger.schema import UtcDateTime, grants, notice_endpoints, notices
 
 _AT_ONCE: Final = 50
-"""Rows that one statement settles: it is compiled for each number of rows, and these are few."""
+"""Rows that one statement settles: it is compiled for each number of rows, and these are few. A judgement."""
 MOST_AT_ONCE: Final = 1000
-"""Rows that one transaction deletes or makes due, so that it is over in a fraction of a second."""
+"""Rows that one transaction deletes or makes due, to be over in a fraction of a second: a judgement."""
 MOST_COUNTED: Final = 100_000
-"""How far waiting notices are counted: where there are more, their number is no longer what matters."""
+"""How far waiting notices are counted: beyond it the number no longer matters. docs/operating.md says so."""
 
 T = TypeVar("T")
 
@@ -94,13 +94,13 @@ class NoticeStore:
     ) -> tuple[list[Notice], list[Notice]]:
         """Settles what the receiver says that it has `taken`, or `refused` with an error.
 
-        That each was taken becomes an event of its consent, where it is evidence. Those that are unknown,
-        another's or settled are ignored (RFC 8936 2.2); those of which that is new are returned, of both
-        kinds.
+        An event of the consent says that a notice was taken, where that is evidence. Notices that are
+        unknown, another's or settled are ignored (RFC 8936 2.2). Returns those that were settled now: the
+        taken ones, and the refused ones.
         """
         acknowledged: list[Notice] = []
         rejected: list[Notice] = []
-        said = {**refused, **dict.fromkeys(taken)}
+        said: dict[str, str | None] = {**refused, **dict.fromkeys(taken)}
         if not said:
             return acknowledged, rejected
         with self._database.writing() as connection:
@@ -185,9 +185,9 @@ class NoticeStore:
             return 0 if row is None else int(row.many)
 
     def forget_older(self, than: datetime) -> int:
-        """Deletes a portion of the notices of what happened before `than`; 0 where there are none.
+        """Deletes a portion of the notices of what happened before `than`; returns how many.
 
-        That one has arrived is an event, which stays.
+        The event that a notice was taken stays.
         """
         with self._database.writing() as connection:
             return len(connection.rows(_FORGET, before=than))

@@ -114,7 +114,7 @@ def authenticated_bank() -> DataProvider:
         bind_secret_used(used)
     if isinstance(asker, Client):
         raise invalid_token()
-    bank = services().registry.find_told_bank(asker)
+    bank = services().registry.find_bank_with_notices(asker)
     if bank is None:
         raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, _NOT_TOLD)
     bind_parties(None, bank.provider_id)

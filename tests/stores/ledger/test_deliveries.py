@@ -163,10 +163,10 @@ def test_a_client_that_fails_ten_times_running_is_paused_and_then_tried_with_one
     assert fail(deliveries, PAUSED_AFTER - 1) == list(range(1, PAUSED_AFTER))
     assert len(deliveries.claim({"dc-budget": 1}, now=NOON)) == 1, "not yet"
     assert fail(deliveries, 1) == [PAUSED_AFTER]
-    room = {"dc-budget": 5, "other": 5}
-    assert ids_of(deliveries.claim(room, now=NOON + MINUTE - SECOND)) == {"other"}
-    (probe,) = deliveries.claim(room, now=NOON + MINUTE)
-    assert deliveries.claim(room, now=NOON + MINUTE + SECOND) == [], "one probe, whoever asks"
+    capacity = {"dc-budget": 5, "other": 5}
+    assert ids_of(deliveries.claim(capacity, now=NOON + MINUTE - SECOND)) == {"other"}
+    (probe,) = deliveries.claim(capacity, now=NOON + MINUTE)
+    assert deliveries.claim(capacity, now=NOON + MINUTE + SECOND) == [], "one probe, whoever asks"
     assert deliveries.settle(probe, TryAgain("timeout", NOON + DAY), now=NOON + MINUTE)
     assert fail(deliveries, 1) == [PAUSED_AFTER + 1]
     (probe,) = deliveries.claim({"dc-budget": 5}, now=NOON + 3 * MINUTE)

@@ -61,9 +61,9 @@ ASKED: dict[str, Do] = {
 }
 
 
-def claimed(ledger: Ledger, **room: int) -> list[str]:
+def claimed(ledger: Ledger, **capacity: int) -> list[str]:
     """Whose notices were claimed."""
-    leases = DeliveryStore(ledger.database).claim(room, now=NOON + MINUTE)
+    leases = DeliveryStore(ledger.database).claim(capacity, now=NOON + MINUTE)
     return [lease.notice.receiver for lease in leases]
 
 

@@ -137,8 +137,8 @@ def test_a_retry_makes_due_what_was_not_taken_and_an_enabled_recipient_gets_it(
     store: NoticeStore, deliveries: DeliveryStore, database: LedgerTables
 ) -> None:
     put_notices(database, "due", "later", "refused", "given up", "delivered", "in flight", "foreign")
-    room = {"dc-budget": 9}
-    leases = {lease.notice.notice_id: lease for lease in deliveries.claim(room, now=NOON + SECOND)}
+    capacity = {"dc-budget": 9}
+    leases = {lease.notice.notice_id: lease for lease in deliveries.claim(capacity, now=NOON + SECOND)}
     deliveries.release([leases["due"]])
     deliveries.settle(leases["refused"], Refused("jwtAud"), now=NOON + SECOND)
     deliveries.settle(leases["given up"], GaveUp("timeout"), now=NOON + SECOND)
@@ -147,10 +147,10 @@ def test_a_retry_makes_due_what_was_not_taken_and_an_enabled_recipient_gets_it(
     deliveries.release([leases["later"], leases["foreign"]])
     assert store.retry("dc-loans", now=NOON + 2 * SECOND) == 0
     assert store.retry("dc-budget", now=NOON + 2 * SECOND) == 2
-    assert deliveries.claim(room, now=NOON + 2 * SECOND) == []
+    assert deliveries.claim(capacity, now=NOON + 2 * SECOND) == []
     assert store.enable("dc-budget", now=NOON + 2 * SECOND)
     assert not store.enable("dc-budget", now=NOON + 2 * SECOND)
-    claimed = deliveries.claim(room, now=NOON + 2 * SECOND)
+    claimed = deliveries.claim(capacity, now=NOON + 2 * SECOND)
     assert {lease.notice.notice_id for lease in claimed} == {"due", "later", "foreign", "refused", "given up"}
     assert {lease.attempts for lease in claimed} == {1}
 
@@ -160,14 +160,14 @@ def test_who_is_enabled_gets_what_its_failures_have_put_off(
 ) -> None:
     put_notices(database, "gone", "in flight", "given up")
     put_notices(database, "other", client_id="other", next_try_at=NOON + DAY)
-    room = {"dc-budget": 9, "other": 9}
-    leases = {lease.notice.notice_id: lease for lease in deliveries.claim(room, now=NOON + SECOND)}
+    capacity = {"dc-budget": 9, "other": 9}
+    leases = {lease.notice.notice_id: lease for lease in deliveries.claim(capacity, now=NOON + SECOND)}
     deliveries.settle(leases["gone"], TryAgain("410", NOON + DAY), now=NOON + SECOND)
     deliveries.settle(leases["given up"], GaveUp("410"), now=NOON + SECOND)
     assert not store.enable("dc-budget", now=NOON + 2 * SECOND), "it has not failed"
     deliveries.disable_endpoint("dc-budget", "410", now=NOON)
     assert store.enable("dc-budget", now=NOON + 2 * SECOND)
-    (again,) = deliveries.claim(room, now=NOON + 2 * SECOND)
+    (again,) = deliveries.claim(capacity, now=NOON + 2 * SECOND)
     assert (again.notice.notice_id, again.attempts) == ("gone", 2)
     assert deliveries.settle(leases["in flight"], Delivered(), now=NOON + 2 * SECOND)
 

@@ -328,8 +328,8 @@ def test_a_bank_that_fails_is_paused_and_disabled_by_itself(ledger: Ledger, data
     deliveries = DeliveryStore(ledger.database)
     for _ in range(PAUSED_AFTER):
         deliveries.endpoint_failed(BANK, now=NOON, pause=HOUR)
-    room = {BANK: 1, "1000": 1}
-    assert [lease.notice.notice_id for lease in deliveries.claim(room, now=NOON)] == ["recipients"]
+    capacity = {BANK: 1, "1000": 1}
+    assert [lease.notice.notice_id for lease in deliveries.claim(capacity, now=NOON)] == ["recipients"]
     (probe,) = deliveries.claim({BANK: 9}, now=NOON + HOUR)
     assert deliveries.settle(probe, Delivered(), now=NOON + HOUR)
     deliveries.disable_endpoint(BANK, "410 Gone", now=NOON)

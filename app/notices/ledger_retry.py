@@ -1,4 +1,7 @@
-"""A ledger that does not answer is waited for: what a deliverer does meanwhile, and what it says of it."""
+"""Repeats a ledger call until the ledger answers.
+
+It logs one line when an outage begins and one when it ends.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,17 +13,17 @@ import structlog
 from app.stores.unavailable import StoreUnavailable
 
 IDLE: Final = 1.0
-"""Seconds until the ledger is asked again when nothing is due, or when it did not answer."""
+"""Seconds until the ledger is asked again when nothing is due, or when it did not answer: a judgement."""
 
 Found = TypeVar("Found")
 
 _log = structlog.get_logger()
 
 
-class Patience:
-    """Asks the ledger on behalf of all threads. An outage is one line in the log, and its end another.
+class LedgerRetry:
+    """Calls of the ledger by all threads of a deliverer, which share what they know of an outage.
 
-    Once it `is_over`, since the process is to end, nothing is asked a second time.
+    Once it `is_over`, since the process is to end, no call is repeated.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -28,10 +31,10 @@ class Patience:
         self._clock = clock
         self._has_answered = True
 
-    def ask(self, question: Callable[[], Found]) -> Found | None:
-        """What the ledger answers; None where it does not."""
+    def once(self, call: Callable[[], Found]) -> Found | None:
+        """What `call` returns; None where the ledger does not answer."""
         try:
-            found = question()
+            found = call()
         except StoreUnavailable as error:
             if self._has_answered:
                 self._has_answered = False
@@ -42,8 +45,8 @@ class Patience:
             _log.info("store_available_again", store="ledger")
         return found
 
-    def ask_until(self, until: datetime, question: Callable[[], Found]) -> Found | None:
-        """The same, again and again until a moment; None where it has not answered by then."""
-        while (found := self.ask(question)) is None and not self.is_over and self._clock() < until:
+    def until(self, moment: datetime, call: Callable[[], Found]) -> Found | None:
+        """The same, repeated until `moment`; None where the ledger has not answered by then."""
+        while (found := self.once(call)) is None and not self.is_over and self._clock() < moment:
             time.sleep(IDLE)
         return found
