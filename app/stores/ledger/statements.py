@@ -118,9 +118,16 @@ class DatabaseConnection:
         return rows[0] if rows else None
 
     def change(self, statement: Executable, **values: Any) -> int:
-        """Runs a statement; returns how many rows it has inserted, updated or deleted."""
+        """Runs a statement; returns how many rows it has inserted, updated or deleted.
+
+        Raises TypeError where the driver does not count them, as that of SQLite after WITH: such a statement
+        has to return its rows.
+        """
         self._execute(self._compiled.compile_once(statement, values), values)
-        return int(self._cursor.rowcount)
+        count = int(self._cursor.rowcount)
+        if count < 0:
+            raise TypeError("the driver does not count the rows of this statement")
+        return count
 
     def begin(self, after: str | None = None) -> None:
         """Begins a transaction, when no other `after` the same name is under way.

@@ -92,6 +92,22 @@ def test_a_change_says_how_many_rows_it_has_changed(opened: Database) -> None:
         assert connection.change(delete(screens).where(screens.c.screen_hash == "a")) == 0
 
 
+def test_a_change_whose_rows_the_driver_does_not_count_is_an_error_and_happens_not_at_all(
+    opened: Database,
+) -> None:
+    """A count of -1 would be read as rows that are left: whoever works in portions would never end."""
+    some = select(screens.c.screen_hash).limit(2).cte("some")
+    is_one_of_them = screens.c.screen_hash.in_(select(some.c.screen_hash))
+    if opened.kind == "sqlite":
+        with pytest.raises(TypeError, match="does not count"), opened.writing() as connection:
+            connection.change(delete(screens).where(is_one_of_them))
+    with opened.writing() as connection:
+        returning = delete(screens).where(is_one_of_them).returning(screens.c.screen_hash)
+        assert len(connection.rows(returning)) == 2
+    with opened.reading() as connection:
+        assert len(connection.rows(select(screens.c.screen_hash))) == 1
+
+
 def test_what_lives_as_long_as_the_process_is_compiled_once_and_nothing_else_is_kept() -> None:
     compiled = CompiledStatements(create_engine("sqlite://").dialect)
     assert compiled.compile_once(BY_HASH, {"of_hash": "a"}) is compiled.compile_once(
