@@ -1,4 +1,4 @@
-"""What a customer asks to stop, by the parameter `stop` of a page's address, and what is left then."""
+"""What a customer asks to stop, by the parameter `stop` of a page, and what of the connection is left."""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Stopping:
 
     @property
     def clusters(self) -> Scope:
-        """The clusters that nobody gets any more: those of the only account that has them, too."""
+        """The clusters that end, also because only the stopped account has them."""
         return self.grant.granted_scope - (self.left.granted_scope if self.left else frozenset())
 
     @property
@@ -31,7 +31,7 @@ class Stopping:
 
     @property
     def part(self) -> Withdrawn | None:
-        """What to withdraw: a part, or everything (None)."""
+        """The part to withdraw; None for all of it."""
         return None if self.left is None else self.withdrawn
 
     @property
@@ -46,7 +46,7 @@ class Stopping:
 
 
 def find_stopping(grant: ConsentGrant, status: GrantStatus, asked: str | None) -> Stopping | None:
-    """What `asked` names: `all`, a cluster, or an account. None for what is not shared, or no longer."""
+    """The part that `asked` names: `all`, a cluster, or an account. None where that is not shared now."""
     if asked is None or status is not GrantStatus.ACTIVE:
         return None
     withdrawn = _withdrawn(grant, asked)
@@ -56,7 +56,7 @@ def find_stopping(grant: ConsentGrant, status: GrantStatus, asked: str | None) -
 
 
 def account_parameter(consent_id: str, account_id: str) -> str:
-    """The parameter that asks for one account. Its id itself stands in no address, and so in no log."""
+    """The parameter for one account: a hash, since the id itself must be in no address, and so in no log."""
     named = hashlib.sha256(f"{consent_id}{account_id}".encode()).hexdigest()
     return f"{_ACCOUNT}{named[:16]}"
 
