@@ -238,7 +238,7 @@ class ConsentFlow:
             return AlreadyAnswered(standing.decision)
         if standing.grant is None:
             self._forget_pushed(pending)
-            return self._deny_again(standing.decision, now)
+            return self._denied(standing.decision, now)
         if not _is_on_record(decision, standing) and not self._may_mint(pending, standing.grant, now):
             return AlreadyAnswered(standing.decision)
         return self._mint(pending, client, standing.decision, standing.grant, now)
@@ -249,7 +249,8 @@ class ConsentFlow:
             with suppress(StoreUnavailable):
                 self.pushed.forget(pending.pushed_id)
 
-    def _deny_again(self, standing: ConsentDecision, now: datetime) -> Denied | AlreadyAnswered:
+    def _denied(self, standing: ConsentDecision, now: datetime) -> Denied | AlreadyAnswered:
+        """The result of a denial, also of the same one again, for as long as a code would live."""
         if now - standing.decided_at > self.code_lifetime:
             return AlreadyAnswered(standing)
         return Denied(standing)
@@ -308,8 +309,8 @@ def _decision(
         agreement=make_agreement(parties.client, parties.provider),
         accounts=sent.accounts,
         consent_id=str(uuid.uuid4()),
-        # The clock of the machine that began the request may be ahead of this one's. A consent that was
-        # answered before it was asked for would last longer than it may.
+        # The clock of the machine that began the request may be ahead of this one's. Otherwise the consent
+        # could last over 365 days, because `consent_ends_at` comes from the other clock.
         now=max(now, pending.begun_at),
     )
 

@@ -36,7 +36,7 @@ def authorize() -> BaseResponse:
     language.set_language(requested_language(request.args.get("lang"), request.args.get("ui_locales")))
     params = parse_params(request.query_string)
     set_correlation_id(find_correlation_id(params) or fresh_correlation_id)
-    _bind_parties(params)
+    _bind_registered_parties(params)
     limit_address()
     asked, pushed_id = _asked(params, fresh_correlation_id)
     parties = _parties(asked)
@@ -91,7 +91,7 @@ def _parties(asked: AuthorizationRequest) -> Parties:
     return parties
 
 
-def _bind_parties(params: Params) -> None:
+def _bind_registered_parties(params: Params) -> None:
     """Adds the client and the provider to the log lines of this request, if they are registered."""
     registry = services().registry
     client_id, provider_id = params.single("client_id"), params.single("provider_id")
