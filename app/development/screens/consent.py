@@ -32,7 +32,7 @@ from app.web.consent.accounts_page import (
     accounts_with_placeholders,
 )
 from app.web.consent.form_text import Shared, WhatIsAsked, form_with_placeholders
-from app.web.consent.view import Notice, View, Way
+from app.web.consent.view import Banner, RepeatView, View
 from app.web.edge import language
 from app.web.text.account_words import account_lines
 from app.web.text.form_cache import CachedForm
@@ -56,12 +56,12 @@ def _form(
     shared: Scope | None = None,
     left: timedelta = timedelta(minutes=14),
     host: str = "budget.example",
-    notice: Notice | None = None,
-    way: Way | None = None,
+    banner: Banner | None = None,
+    repeat: RepeatView | None = None,
     accounts: AccountsOnForm = AccountsOnForm(),  # noqa: B008  # a value
 ) -> str:
     who = fixtures.parties(client, requested=requested, provider=provider)
-    view = View(way, notice)
+    view = View(repeat, banner)
     asked = WhatIsAsked(
         client_id=client.client_id,
         provider_id=provider.provider_id,
@@ -103,14 +103,14 @@ def _accounts(
     checked: tuple[Account, ...] = (),
     standing: ConsentGrant | None = None,
     requested: Scope = EVERYTHING,
-    notice: Notice | None = None,
+    banner: Banner | None = None,
 ) -> str:
     who = fixtures.parties(client, requested=requested, provider=provider)
     asked = WhichAccounts(
         client_id=client.client_id,
         provider_id=provider.provider_id,
         language=language.current_language(),
-        view=View(None, notice),
+        view=View(None, banner),
         names_customer=True,
         asks_about_the_person=bool(requested & CUSTOMER_LEVEL),
     )
@@ -191,15 +191,15 @@ SCREENS = [
     ExamplePage(
         "accounts-missing",
         "None was checked",
-        partial(_accounts, notice=Notice.MISSING, requested=_THREE),
+        partial(_accounts, banner=Banner.MISSING, requested=_THREE),
     ),
     ExamplePage(
-        "accounts-changed", "The list has changed", partial(_accounts, checked=_CHOSEN, notice=Notice.CHANGED)
+        "accounts-changed", "The list has changed", partial(_accounts, checked=_CHOSEN, banner=Banner.CHANGED)
     ),
     ExamplePage(
         "accounts-investments",
         "The recipient needs investments",
-        partial(_accounts, checked=_CHOSEN, notice=Notice.INVESTMENTS),
+        partial(_accounts, checked=_CHOSEN, banner=Banner.INVESTMENTS),
     ),
     ExamplePage(
         "accounts-hostile",
@@ -236,15 +236,15 @@ SCREENS = [
     ExamplePage(
         "form-checked", "Boxes checked", partial(_form, checked=frozenset({_TRANSACTIONS, _STATEMENTS}))
     ),
-    ExamplePage("form-unchecked", "No box was checked", partial(_form, notice=Notice.UNCHECKED)),
+    ExamplePage("form-unchecked", "No box was checked", partial(_form, banner=Banner.UNCHECKED)),
     ExamplePage(
         "form-renewal",
         "A repeat request that asks for nothing new",
-        partial(_form, shared=frozenset({_BASIC, _TRANSACTIONS, _STATEMENTS}), way=Way.RENEW),
+        partial(_form, shared=frozenset({_BASIC, _TRANSACTIONS, _STATEMENTS}), repeat=RepeatView.RENEW),
     ),
-    ExamplePage("form-undecided", "It came back without an answer", partial(_form, notice=Notice.MISSING)),
+    ExamplePage("form-undecided", "It came back without an answer", partial(_form, banner=Banner.MISSING)),
     ExamplePage(
-        "form-changed", "It came back since what is asked has changed", partial(_form, notice=Notice.CHANGED)
+        "form-changed", "It came back since what is asked has changed", partial(_form, banner=Banner.CHANGED)
     ),
     ExamplePage("form-running-out", "One minute is left", partial(_form, left=timedelta(seconds=50))),
     ExamplePage("form-run-out", "The time ran out while it was read", partial(_form, left=timedelta(0))),

@@ -1,4 +1,4 @@
-"""The list of the customer's accounts that a page of a request needs, from where it is to be had."""
+"""Finds the customer's list of accounts for a page: in the session, or at the bank."""
 
 from dataclasses import dataclass
 

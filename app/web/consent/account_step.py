@@ -12,13 +12,13 @@ from app.domain.consent import ConsentOffer
 from app.domain.pending_request import PendingRequest
 from app.web.consent.account_list import AtTheBank, NoList, find_accounts
 from app.web.consent.open_request import OpenRequest
-from app.web.consent.view import Notice, View
+from app.web.consent.view import Banner, View
 from app.web.edge import problems
 from app.web.text.account_words import account_lines
 
 
-class Elsewhere(Exception):
-    """Before the form, something else comes: the browser goes to `address`."""
+class RedirectInstead(Exception):
+    """The page cannot be shown yet: redirect the browser to `address`."""
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
@@ -60,15 +60,16 @@ class AccountsOnForm:
 
 
 def list_of_accounts(opened: OpenRequest) -> AccountList | None:
-    """What the customer can choose from; None at a bank whose consents are not by account.
+    """The accounts that the customer can choose from; None at a bank whose consents are not by account.
 
-    Raises Elsewhere where the bank gives its list at the sign-in, and Problem (503) where it gives none.
+    Raises RedirectInstead where the bank gives its list at the sign-in, and Problem (503) where it gives
+    none.
     """
     if opened.parties.provider.accounts is None:
         return None
     match find_accounts(opened):
         case AtTheBank(address):
-            raise Elsewhere(address)
+            raise RedirectInstead(address)
         case NoList(retry):
             raise problems.accounts_unavailable(
                 opened.parties.client, opened.parties.provider, opened.denied_uri, retry=retry
@@ -78,10 +79,10 @@ def list_of_accounts(opened: OpenRequest) -> AccountList | None:
 
 
 def list_at_hand(opened: OpenRequest, view: View, *, may_ask: bool = True) -> AccountList | None:
-    """The same for what was sent from a page, which leads nobody to the bank.
+    """The same list for a form that was sent, which must not lead the customer to the bank.
 
-    `may_ask` says whether a bank that tells the list to anybody is asked when the list has run out. Raises
-    Elsewhere where there is no list: to the form, which says so or leads there.
+    `may_ask` says whether the bank may be asked when the list has run out, where that needs no sign-in.
+    Raises RedirectInstead where there is no list: to the form, which says so, or leads to the bank.
     """
     registered = opened.parties.provider.accounts
     if registered is None:
@@ -90,12 +91,12 @@ def list_at_hand(opened: OpenRequest, view: View, *, may_ask: bool = True) -> Ac
     if found is None and may_ask and not registered.needs_sign_in:
         found = find_accounts(opened)
     if not isinstance(found, AccountList):
-        raise Elsewhere(replace(view, notice=Notice.CHANGED).address(opened.pending.request_id))
+        raise RedirectInstead(replace(view, banner=Banner.CHANGED).address(opened.pending.request_id))
     return found
 
 
 def accounts_chosen(opened: OpenRequest, listed: AccountList | None, view: View) -> AccountsOnForm:
-    """What the customer has chosen. Raises Elsewhere where they have yet to, or have to again."""
+    """The accounts that the customer has chosen. Raises RedirectInstead where they must choose, or again."""
     pending, offer = opened.pending, opened.parties.offer
     if listed is None:
         return AccountsOnForm()
@@ -107,15 +108,15 @@ def accounts_chosen(opened: OpenRequest, listed: AccountList | None, view: View)
         raise _to_choose(pending, view)
     accounts = accounts_named(listed, pending.checked_accounts)
     if len(accounts) < len(pending.checked_accounts) or not accounts:
-        raise _to_choose(pending, view, Notice.CHANGED)
+        raise _to_choose(pending, view, Banner.CHANGED)
     if not is_enough(offer, accounts):
-        raise _to_choose(pending, view, Notice.INVESTMENTS)
+        raise _to_choose(pending, view, Banner.INVESTMENTS)
     return AccountsOnForm(choose(listed, accounts))
 
 
-def _to_choose(pending: PendingRequest, view: View, notice: Notice | None = None) -> Elsewhere:
+def _to_choose(pending: PendingRequest, view: View, banner: Banner | None = None) -> RedirectInstead:
     """The way to the page of the accounts, with the reason why they are asked for again."""
-    return Elsewhere(View(view.way, notice).accounts_address(pending.request_id))
+    return RedirectInstead(View(view.repeat, banner).accounts_address(pending.request_id))
 
 
 def can_be_asked(listed: AccountList, offer: ConsentOffer) -> bool:

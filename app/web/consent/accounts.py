@@ -13,13 +13,13 @@ from app.domain.consent import Answer, ShownConsent
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import SentAnswer
 from app.sign_in import Customer
-from app.web.consent.account_step import Elsewhere, can_be_asked, list_of_accounts
+from app.web.consent.account_step import RedirectInstead, can_be_asked, list_of_accounts
 from app.web.consent.accounts_form import AccountsForm
 from app.web.consent.accounts_page import accounts_page, accounts_screen, no_account_page
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import page_instead
 from app.web.consent.renewal import find_standing, what_is_kept
-from app.web.consent.view import Notice, View
+from app.web.consent.view import Banner, View
 from app.web.consent.way_back import respond
 from app.web.current import services
 from app.web.edge import language, problems
@@ -45,13 +45,13 @@ def show_accounts(request_id: str) -> BaseResponse | str:
     view = View.of_address()
     try:
         listed = list_of_accounts(opened)
-    except Elsewhere as elsewhere:
-        return redirect(elsewhere.address, 302)
+    except RedirectInstead as redirected:
+        return redirect(redirected.address, 302)
     if listed is not None and not can_be_asked(listed, opened.parties.offer):
         _log.info("accounts_none", outcome="no_account")
         return no_account_page(opened, customer, listed)
     if listed is None or listed.has_one_choice:
-        return redirect(replace(view, notice=None).address(request_id), 302)
+        return redirect(replace(view, banner=None).address(request_id), 302)
     standing = find_standing(opened, customer)
     if view == View() and what_is_kept(opened, standing, listed) is not None:
         return redirect(view.address(request_id), 302)  # which keeps the accounts with one press
@@ -71,7 +71,7 @@ def choose_accounts(request_id: str) -> BaseResponse | str:
     # What was read decides in which language it goes on, whatever another tab has switched to since.
     language.set_language(form.language)
     opened = replace(opened, pending=opened.pending.in_language(form.language))
-    view = replace(View.of_form(), notice=None)
+    view = replace(View.of_form(), banner=None)
     if form.denies:
         return _deny(opened, customer, form)
     instead = page_instead(opened)
@@ -95,9 +95,9 @@ def _choose(opened: OpenRequest, form: AccountsForm, listed: AccountList, view: 
         services().flow.extend(_with(opened, checked, has_chosen=False))
         return redirect(view.accounts_address(request_id, "time-left"), 303)
     if not form.continues or not checked:
-        return _bring_back(opened, checked, replace(view, notice=Notice.MISSING))
+        return _bring_back(opened, checked, replace(view, banner=Banner.MISSING))
     if not is_enough(opened.parties.offer, checked):
-        return _bring_back(opened, checked, replace(view, notice=Notice.INVESTMENTS))
+        return _bring_back(opened, checked, replace(view, banner=Banner.INVESTMENTS))
     services().flow.keep(_with(opened, checked, has_chosen=True))
     return redirect(view.address(request_id), 303)
 
@@ -111,7 +111,7 @@ def _list_again(opened: OpenRequest, form: AccountsForm, view: View) -> BaseResp
         services().flow.extend(opened.pending)
     else:
         services().flow.keep(opened.pending)
-    return redirect(replace(view, notice=Notice.CHANGED).accounts_address(opened.pending.request_id), 303)
+    return redirect(replace(view, banner=Banner.CHANGED).accounts_address(opened.pending.request_id), 303)
 
 
 def _deny(opened: OpenRequest, customer: Customer, form: AccountsForm) -> BaseResponse | str:
@@ -121,7 +121,7 @@ def _deny(opened: OpenRequest, customer: Customer, form: AccountsForm) -> BaseRe
     sent = SentAnswer(answer=Answer.DENY, subject=customer.subject, screen_hash=form.screen_hash)
     shown = ShownConsent(accounts_screen(opened, customer, View.of_form()), grant)
     result = services().flow.answer(opened.pending, opened.parties, sent, shown)
-    ask_again = View(notice=Notice.CHANGED).accounts_address(opened.pending.request_id)
+    ask_again = View(banner=Banner.CHANGED).accounts_address(opened.pending.request_id)
     return respond(opened, result, lambda: redirect(ask_again, 303))
 
 

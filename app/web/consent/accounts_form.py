@@ -31,7 +31,7 @@ class AccountsForm(ScreenForm):
 
     @property
     def checks_at_once(self) -> bool:
-        """Whether the button was one that checks or unchecks many boxes, which no script has seen to."""
+        """Whether the button was one that checks or unchecks many boxes, in a browser that runs no script."""
         return request.form.get("check", "") in {"all", "none", *_KINDS}
 
     def checked_at_once(self, listed: AccountList) -> tuple[Account, ...]:

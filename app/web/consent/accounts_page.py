@@ -28,9 +28,7 @@ from app.web.text.template_filters import isolated_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhichAccounts:
-    """All that decides what the page says, but for the accounts: two customers who are asked the same see
-    the same.
-    """
+    """Everything that decides the text of the page, except the accounts: equal values give equal pages."""
 
     client_id: str
     provider_id: str
@@ -55,7 +53,7 @@ PLACEHOLDERS = (
 def accounts_page(
     opened: OpenRequest, customer: Customer, listed: AccountList, view: View, standing: ConsentGrant | None
 ) -> str:
-    """The customer's accounts, with a box for each that can be shared, and a notice where it came back.
+    """The customer's accounts, with a box for each that can be shared, and a banner where it came back.
 
     Those of the connection in force, `standing`, are marked.
     """
@@ -99,7 +97,7 @@ def accounts_with_placeholders(asked: WhichAccounts, parties: Parties) -> str:
         "consent/accounts.html",
         client=parties.client,
         provider=parties.provider,
-        notice=asked.view.notice,
+        banner=asked.view.banner,
         view_fields=asked.view.fields,
         names_customer=asked.names_customer,
         asks_about_the_person=asked.asks_about_the_person,

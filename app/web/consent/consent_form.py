@@ -4,7 +4,7 @@ import structlog
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.web.consent.account_step import Elsewhere
+from app.web.consent.account_step import RedirectInstead
 from app.web.consent.open_request import open_request
 from app.web.consent.pages import consent_page, page_instead
 from app.web.consent.view import View
@@ -27,7 +27,7 @@ def show_consent_form(request_id: str) -> BaseResponse | str:
         return Response()  # for which no bank is asked for its list of accounts
     try:
         page = consent_page(opened, customer, View.of_address())
-    except Elsewhere as elsewhere:
-        return redirect(elsewhere.address, 302)
+    except RedirectInstead as redirected:
+        return redirect(redirected.address, 302)
     _log.info("shown", language=opened.pending.language.value, outcome="form")
     return page

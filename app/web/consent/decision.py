@@ -9,7 +9,7 @@ from app.domain.consent import Answer
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import SentAnswer
 from app.sign_in import Customer
-from app.web.consent.account_step import AccountsOnForm, Elsewhere
+from app.web.consent.account_step import AccountsOnForm, RedirectInstead
 from app.web.consent.open_request import OpenRequest, open_request
 from app.web.consent.pages import (
     ShownNow,
@@ -17,7 +17,7 @@ from app.web.consent.pages import (
     page_instead,
     shown_now,
 )
-from app.web.consent.view import Notice, View, Way
+from app.web.consent.view import Banner, RepeatView, View
 from app.web.consent.way_back import respond
 from app.web.current import services
 from app.web.edge import language, problems
@@ -47,7 +47,7 @@ def decide(request_id: str) -> BaseResponse | str:
         return _show_again(chosen, view)
     if form.asks_to_change:
         services().flow.keep(chosen)
-        return _show_again(chosen, View(Way.CHANGE))
+        return _show_again(chosen, View(RepeatView.CHANGE))
     if form.answer is None or form.asks_for_time or form.checks_at_once:
         return page_instead(opened) or _without_an_answer(opened, customer, form, view)
     return _answer(opened, customer, form, form.answer, view)
@@ -56,9 +56,9 @@ def decide(request_id: str) -> BaseResponse | str:
 def _without_an_answer(
     opened: OpenRequest, customer: Customer, form: DecisionForm, view: View
 ) -> BaseResponse:
-    """What another button than the two answers does; where none was pressed, the form asks for an answer.
+    """Handles every button but the two answers. Without a button, the form comes back and asks for an answer.
 
-    What no button says was sent by no browser, and is refused.
+    An answer that no button sends is refused (400).
     """
     if form.checks_at_once:
         chosen = replace(opened.pending, checked_clusters=form.checked_at_once(opened.parties.offer.optional))
@@ -68,21 +68,23 @@ def _without_an_answer(
         services().flow.extend(opened.pending)
         return _show_again(opened.pending, view, "time-left")
     if form.is_malformed:
-        return Response(consent_page(opened, customer, replace(view, notice=Notice.MISSING)), 400)
-    return _bring_back(opened, view, Notice.MISSING)
+        return Response(consent_page(opened, customer, replace(view, banner=Banner.MISSING)), 400)
+    return _bring_back(opened, view, Banner.MISSING)
 
 
 def _show_again(chosen: PendingRequest, view: View, anchor: str | None = None) -> BaseResponse:
-    """The form once more, by a redirect: nothing of ours is in a cache, so nobody can go back to a page that
-    answers a POST.
+    """Redirects to the form.
+
+    It is not rendered here: no page of ours is in a cache, so a browser cannot go back to one that answers a
+    POST.
     """
     return redirect(view.address(chosen.request_id, anchor), 303)
 
 
-def _bring_back(opened: OpenRequest, view: View, notice: Notice) -> BaseResponse:
-    """The form once more, with its boxes, saying why."""
+def _bring_back(opened: OpenRequest, view: View, banner: Banner) -> BaseResponse:
+    """Keeps the boxes, and redirects to the form, which says why it came back."""
     services().flow.keep(opened.pending)
-    return _show_again(opened.pending, replace(view, notice=notice))
+    return _show_again(opened.pending, replace(view, banner=banner))
 
 
 def _answer(
@@ -90,12 +92,12 @@ def _answer(
 ) -> BaseResponse | str:
     try:
         now = shown_now(opened, customer, view, may_ask=answer is Answer.APPROVE)
-    except Elsewhere as elsewhere:
-        return _answer_without_accounts(opened, customer, form, answer, view, elsewhere)
+    except RedirectInstead as instead:
+        return _answer_without_accounts(opened, customer, form, answer, view, instead)
     opened = replace(opened, parties=replace(opened.parties, offer=now.offer))
-    notice = _reason_to_ask_again(form, view, now) if answer is Answer.APPROVE else None
-    if notice is not None and _is_first(opened):
-        return _bring_back(opened, view, notice)
+    banner = _reason_to_ask_again(form, view, now) if answer is Answer.APPROVE else None
+    if banner is not None and _is_first(opened):
+        return _bring_back(opened, view, banner)
     sent = SentAnswer(
         answer=answer,
         subject=customer.subject,
@@ -104,7 +106,7 @@ def _answer(
         accounts=now.accounts.chosen,
     )
     result = services().flow.answer(opened.pending, opened.parties, sent, now.consent)
-    return respond(opened, result, lambda: _bring_back(opened, view, Notice.CHANGED))
+    return respond(opened, result, lambda: _bring_back(opened, view, Banner.CHANGED))
 
 
 def _answer_without_accounts(
@@ -113,21 +115,22 @@ def _answer_without_accounts(
     form: DecisionForm,
     answer: Answer,
     view: View,
-    elsewhere: Elsewhere,
+    instead: RedirectInstead,
 ) -> BaseResponse | str:
-    """What happens to an answer while the accounts are not at hand.
+    """Handles an answer while there is no list of accounts.
 
-    A first approval leads to where they are; a denial waits for nobody, nor does the same answer again.
+    A first approval is redirected to where the list comes from. A denial needs no list, and neither does the
+    same answer again.
     """
     recorded = services().flow.find_answer(opened.pending)
-    lead_on = redirect(elsewhere.address, 303)
+    lead_on = redirect(instead.address, 303)
     if recorded is None and answer is Answer.APPROVE:
         opened.require_time_left()
         services().flow.keep(opened.pending)
         return lead_on
     answered_for = AccountsOnForm(None if recorded is None else recorded.accounts)
     checked = form.checked
-    if recorded is not None and view.way is Way.RENEW and recorded.screen_hash == form.screen_hash:
+    if recorded is not None and view.repeat is RepeatView.RENEW and recorded.screen_hash == form.screen_hash:
         checked = recorded.granted_scope  # this page had no boxes: it named what an approval of it shares
     sent = SentAnswer(
         answer=answer,
@@ -140,13 +143,13 @@ def _answer_without_accounts(
     return respond(opened, result, lambda: lead_on)
 
 
-def _reason_to_ask_again(form: DecisionForm, view: View, now: ShownNow) -> Notice | None:
-    """The reason why an approval is not taken for what the customer means; None where it is."""
+def _reason_to_ask_again(form: DecisionForm, view: View, now: ShownNow) -> Banner | None:
+    """The reason to ask again before an approval is recorded; None without one."""
     if form.accounts_hash != now.accounts.accounts_hash:
-        return Notice.CHANGED
+        return Banner.CHANGED
     has_boxes = now.consent.keeps is None and now.offer.optional
-    if has_boxes and view.notice is not Notice.UNCHECKED and not form.checked & now.offer.optional:
-        return Notice.UNCHECKED  # it may be an oversight, about which the customer is asked once
+    if has_boxes and view.banner is not Banner.UNCHECKED and not form.checked & now.offer.optional:
+        return Banner.UNCHECKED  # it may be an oversight, about which the customer is asked once
     return None
 
 

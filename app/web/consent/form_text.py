@@ -8,7 +8,7 @@ from app.domain.clusters import DataCluster, Scope, in_order
 from app.domain.consent import ConsentGrant, ConsentOffer, ScopeDifference, compare_scopes
 from app.domain.language import Language
 from app.flow.consent import Parties
-from app.web.consent.view import View, Way
+from app.web.consent.view import RepeatView, View
 from app.web.text.form_cache import placeholder
 from app.web.text.template_filters import long_date
 from app.web.text.wording import ClusterSection
@@ -28,7 +28,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIsAsked:
-    """All that decides what the form says. Two customers who are asked the same see the same."""
+    """Everything that decides the text of the form: equal values give equal forms."""
 
     client_id: str
     provider_id: str
@@ -46,7 +46,7 @@ class WhatIsAsked:
     @property
     def is_renewal(self) -> bool:
         """Whether the page keeps what is shared now, instead of asking with boxes."""
-        return self.view.way is Way.RENEW
+        return self.view.repeat is RepeatView.RENEW
 
 
 def form_with_placeholders(asked: WhatIsAsked, parties: Parties) -> str:
@@ -82,7 +82,7 @@ def form_with_placeholders(asked: WhatIsAsked, parties: Parties) -> str:
         absent=in_order(asked.absent),
         names_accounts=asked.names_accounts,
         names_customer=asked.names_customer,
-        notice=asked.view.notice,
+        banner=asked.view.banner,
         view_fields=asked.view.fields,
         **states,
         **{name: placeholder(name) for name in PLACEHOLDERS},

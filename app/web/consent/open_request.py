@@ -11,7 +11,7 @@ from app.domain.language import Language
 from app.domain.pending_request import PendingRequest
 from app.flow.consent import Parties
 from app.sign_in import Customer
-from app.web.consent.view import View, Way
+from app.web.consent.view import RepeatView, View
 from app.web.current import browser, services
 from app.web.edge import language, problems, pseudo_locale
 from app.web.edge.headers import bind_parties, set_correlation_id
@@ -57,7 +57,7 @@ class OpenRequest:
         request_id, listed = self.pending.request_id, self.accounts
         if listed is None or listed.has_one_choice or self.parties.provider.accounts is None:
             return View().address(request_id)
-        view = View(Way.CHANGE) if self.pending.checked_accounts else View()
+        view = View(RepeatView.CHANGE) if self.pending.checked_accounts else View()
         if self.pending.has_chosen_accounts:
             return view.address(request_id)
         return view.accounts_address(request_id)

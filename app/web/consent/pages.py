@@ -19,7 +19,7 @@ from app.web.consent.cached_page import cached_page, time_values
 from app.web.consent.form_text import Shared, WhatIsAsked, form_with_placeholders
 from app.web.consent.open_request import OpenRequest
 from app.web.consent.renewal import find_standing, what_is_kept
-from app.web.consent.view import View, Way
+from app.web.consent.view import RepeatView, View
 from app.web.current import services
 from app.web.edge import problems
 from app.web.edge.forms import DecisionForm, SignOutForm
@@ -29,12 +29,12 @@ from app.web.text.template_filters import long_date
 
 
 def consent_page(opened: OpenRequest, customer: Customer, view: View) -> str:
-    """The form, with a notice on top when it came back; or what is shared now, where nothing new is asked.
+    """The form, with a banner on top when it came back; or what is shared now, where nothing new is asked.
 
-    Raises Elsewhere where accounts have yet to be chosen, and Problem (503) where the bank lists none.
+    Raises RedirectInstead where accounts have yet to be chosen, and Problem (503) where the bank lists none.
     """
-    if view.way is None:
-        view = replace(view, way=Way.RENEW)
+    if view.repeat is None:
+        view = replace(view, repeat=RepeatView.RENEW)
     prepared = _prepared(opened, customer, view, list_of_accounts(opened))
     allow_answer_to_leave(opened.pending.request.redirect_uri)
     return prepared.page.fill(_values(opened, customer, prepared))
@@ -50,10 +50,10 @@ class ShownNow:
 
 
 def shown_now(opened: OpenRequest, customer: Customer, view: View, *, may_ask: bool) -> ShownNow:
-    """What that page says now, in the language of the request, which boxes do not change.
+    """What that page says now, in the language of the request; the boxes do not change it.
 
-    `may_ask` says whether the bank may be asked for its list of accounts. Raises Elsewhere where the page is
-    not at hand, since accounts have yet to be chosen or to be listed again.
+    `may_ask` says whether the bank may be asked for its list of accounts. Raises RedirectInstead where the
+    page cannot be shown, since accounts have yet to be chosen or to be listed again.
     """
     unchecked = replace(opened, pending=replace(opened.pending, checked_clusters=frozenset()))
     prepared = _prepared(unchecked, customer, view, list_at_hand(opened, view, may_ask=may_ask))
@@ -74,7 +74,7 @@ class _Prepared:
 
     @property
     def is_renewal(self) -> bool:
-        return self.view.way is Way.RENEW
+        return self.view.repeat is RepeatView.RENEW
 
 
 def _prepared(opened: OpenRequest, customer: Customer, view: View, listed: AccountList | None) -> _Prepared:
@@ -82,8 +82,8 @@ def _prepared(opened: OpenRequest, customer: Customer, view: View, listed: Accou
     standing = find_standing(opened, customer)
     kept = what_is_kept(opened, standing, listed)
     if kept is None:
-        view = replace(view, way=None)
-    accounts = kept if kept is not None and view.way is Way.RENEW else None
+        view = replace(view, repeat=None)
+    accounts = kept if kept is not None and view.repeat is RepeatView.RENEW else None
     if accounts is None:
         accounts = accounts_chosen(opened, listed, view)
     asked = WhatIsAsked(
@@ -119,7 +119,7 @@ def _values(opened: OpenRequest, customer: Customer, prepared: _Prepared) -> dic
 
 
 def page_instead(opened: OpenRequest) -> str | None:
-    """What stands in the place of the form once the request has its answer; None while it is open.
+    """The page instead of the form, once the request has its answer; None while it is open.
 
     Raises Problem (410) when it has expired without one.
     """

@@ -1,4 +1,4 @@
-"""How a request is shown: the form, the form with a notice on top, or what is shared now, to be kept."""
+"""How a request is shown: the form, the form with a banner on top, or what is shared now, to be kept."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,8 +6,8 @@ from enum import StrEnum
 from flask import request, url_for
 
 
-class Notice(StrEnum):
-    """Why the form came back, which it says on top."""
+class Banner(StrEnum):
+    """Why the form came back; the page says so on top."""
 
     MISSING = "missing"
     """Neither button was pressed."""
@@ -19,8 +19,8 @@ class Notice(StrEnum):
     """None of the accounts that were chosen has the investments that the recipient needs."""
 
 
-class Way(StrEnum):
-    """What a repeat request shows that asks for nothing new."""
+class RepeatView(StrEnum):
+    """What the page of a repeat request shows, when nothing new is asked."""
 
     RENEW = "renew"
     """What is shared now, to be kept with one press."""
@@ -28,31 +28,36 @@ class Way(StrEnum):
     """The form with its boxes."""
 
 
-_NOTICES = {notice.value: notice for notice in Notice}
-_WAYS = {way.value: way for way in Way}
+_BANNERS = {banner.value: banner for banner in Banner}
+_REPEAT_VIEWS = {view.value: view for view in RepeatView}
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a request is shown. The address of its page says it, and so do hidden fields of its form."""
+    """How a request is shown. The address of its page and hidden fields of its form have both values.
 
-    way: Way | None = None
-    notice: Notice | None = None
+    In an address, `repeat` is the parameter `go`, which is also the name of the button that leads there.
+    """
+
+    repeat: RepeatView | None = None
+    banner: Banner | None = None
 
     @classmethod
     def of_address(cls) -> "View":
         """What this request's address asks for. Values that are unknown ask for nothing."""
-        return cls(_WAYS.get(request.args.get("go", "")), _NOTICES.get(request.args.get("answer", "")))
+        repeat, banner = request.args.get("go", ""), request.args.get("banner", "")
+        return cls(_REPEAT_VIEWS.get(repeat), _BANNERS.get(banner))
 
     @classmethod
     def of_form(cls) -> "View":
         """The view of the page whose form was sent."""
-        return cls(_WAYS.get(request.form.get("way", "")), _NOTICES.get(request.form.get("notice", "")))
+        repeat, banner = request.form.get("repeat", ""), request.form.get("banner", "")
+        return cls(_REPEAT_VIEWS.get(repeat), _BANNERS.get(banner))
 
     @property
     def fields(self) -> dict[str, str]:
         """The hidden fields of the form."""
-        said = {"way": self.way, "notice": self.notice}
+        said = {"repeat": self.repeat, "banner": self.banner}
         return {name: value.value for name, value in said.items() if value is not None}
 
     def address(self, request_id: str, anchor: str | None = None) -> str:
@@ -64,4 +69,4 @@ class View:
         return self._address("accounts.show_accounts", request_id, anchor)
 
     def _address(self, endpoint: str, request_id: str, anchor: str | None) -> str:
-        return url_for(endpoint, request_id=request_id, go=self.way, answer=self.notice, _anchor=anchor)
+        return url_for(endpoint, request_id=request_id, go=self.repeat, banner=self.banner, _anchor=anchor)

@@ -12,7 +12,7 @@ from app.web.consent.pages import answered_page
 from app.web.current import services
 from app.web.edge import language
 
-_ANSWER = ("csrf_token", "way", "notice", "decision", "go", "scope")
+_ANSWER = ("csrf_token", "repeat", "banner", "decision", "go", "scope")
 
 
 def respond(

@@ -354,7 +354,7 @@ def test_the_same_renewal_again_gets_the_same_code_where_the_list_is_gone(
     request_id = customer.begin(provider_id="3000")
     address = f"/consent/{request_id}"
     fields = hidden_fields(parse_page(customer.client.get(address).text), address)
-    assert fields["way"] == "renew"
+    assert fields["repeat"] == "renew"
     code = answer_params(customer.post_answer(request_id, fields, "approve"))["code"]
     redis_client.delete(*redis_client.keys("accounts:*"))
     assert answer_params(customer.post_answer(request_id, fields, "approve"))["code"] == code
