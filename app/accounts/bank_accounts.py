@@ -54,7 +54,7 @@ class BankAccounts:
                 provider, lambda: self._ask_service(provider, registration, source, customer)
             )
         accounts = sandbox_accounts(provider, customer)
-        return AccountList(_withhold(accounts, registration), fetched_at=self._clock())
+        return AccountList(_withhold(accounts, registration), fetched_at=self._clock()).told_apart()
 
     def ask_at_sign_in(
         self, provider: DataProvider, answer: BankAnswer, deadline: Deadline
@@ -133,7 +133,7 @@ class BankAccounts:
             _log.warning("accounts_left_out", provider_id=provider.provider_id, entries=accounts.left_out)
         if look_like_numbers(accounts):
             self._warn_of_numbers(provider)
-        return accounts
+        return accounts.told_apart()
 
     def _warn_of_numbers(self, provider: DataProvider) -> None:
         """Warns at most once an hour, in this process, of a bank whose ids look like numbers of accounts."""

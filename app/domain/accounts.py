@@ -3,8 +3,9 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
@@ -53,8 +54,8 @@ class Account:
 
     `account_id` is the bank's own and opaque (FDX: no account number): it stands in no log, URL, metric or
     JWT. `type` is FDX `accountType`. `name` is what the customer calls it, else the product's name, else
-    empty; `product` tells two with the same name apart. With `others_are_told` the bank may tell the other
-    owners that it is shared.
+    empty; `product` and `holder` tell it apart from others (`AccountList.told_apart`). With `others_are_told`
+    the bank may tell the other owners that it is shared.
     """
 
     account_id: str
@@ -123,6 +124,26 @@ class AccountList:
 
     def is_fresh_at(self, now: datetime) -> bool:
         return now - self.fetched_at < LONGEST_KEPT
+
+    def told_apart(self) -> "AccountList":
+        """The list with no more of each account than tells it apart from the others.
+
+        That is its product where another has the same name, and its holder where there are two or more. It is
+        done once, for the whole list: whatever part of it is shown or recorded later says the same.
+        """
+        names = Counter(account.name for account in self.accounts)
+        has_holders = len({account.holder for account in self.accounts if account.holder}) > 1
+        accounts = tuple(
+            replace(
+                account,
+                product=account.product
+                if names[account.name] > 1 and account.product != account.name
+                else "",
+                holder=account.holder if has_holders else None,
+            )
+            for account in self.accounts
+        )
+        return replace(self, accounts=accounts)
 
     def _all_shareable(self) -> tuple[Account, ...]:
         return tuple(account for account in self.accounts if account.unshareable is None)

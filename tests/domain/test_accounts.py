@@ -1,6 +1,7 @@
 """Accounts: what one is, which can be shared, what a position on the page means, and what was chosen."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -90,6 +91,35 @@ def test_the_hash_of_a_list_changes_with_all_that_is_shown_and_not_with_the_time
         an_account_list(one, an_account(account_id="b", unshareable=Unshareable.RESTRICTED)),
     ]
     assert len({found.list_hash, *(each.list_hash for each in others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("others", "product", "holder"),
+    [
+        ([], "", None),
+        ([{"name": "Savings", "product": "Plus"}], "", None),
+        ([{"product": "Plus"}], "Basic", None),
+        ([{"product": "Plus", "unshareable": Unshareable.CLOSED}], "Basic", None),
+        ([{}], "Basic", None),
+        ([{"name": "Savings", "holder": "Sam"}], "", None),
+        ([{"name": "Savings", "holder": "Zoë"}], "", "Sam"),
+        ([{"name": "Savings", "holder": None}], "", None),
+    ],
+)
+def test_of_an_account_as_much_is_kept_as_tells_it_apart(
+    others: list[dict[str, Any]], product: str, holder: str | None
+) -> None:
+    one = an_account(account_id="one", name="Chequing", product="Basic", holder="Sam")
+    like_it = {"name": "Chequing", "holder": "Sam"}
+    rest = [an_account(account_id=f"a-{n}", **{**like_it, **other}) for n, other in enumerate(others)]
+    found = an_account_list(one, *rest, an_account(account_id="last", name="Chequing account")).told_apart()
+    assert found.accounts[0] == replace(one, product=product, holder=holder)
+    assert found.told_apart() == found
+
+
+def test_a_product_of_the_same_name_tells_nothing_apart() -> None:
+    alike = [an_account(account_id=each, name="Savings", product="Savings") for each in "ab"]
+    assert [account.product for account in an_account_list(*alike).told_apart().accounts] == ["", ""]
 
 
 def test_a_list_is_fresh_for_a_quarter_of_an_hour() -> None:

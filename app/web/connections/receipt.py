@@ -88,7 +88,7 @@ class ShownConnection:
         return None if self.grant.resources is None else self.account_lines(self.grant.account_ids)
 
     def account_lines(self, account_ids: Collection[str]) -> list[AccountLine]:
-        """Some of the accounts that were chosen, as they were shown then, and told apart as they were."""
+        """Some of the accounts that were chosen, as they were shown then."""
         chosen = self.connection.accounts if account_ids else None
         lines = () if chosen is None else account_lines(chosen.chosen)
         return [line for line in lines if line.account.account_id in account_ids]
@@ -211,11 +211,8 @@ def receipt(shown: ShownConnection, spoken: Language) -> Receipt:
 
 def _shared_account(line: AccountLine) -> SharedAccount:
     account = line.account
-    name = account.name or line.type_words
-    return SharedAccount(
-        name=f"{name} ({account.product})" if line.names_product else name,
-        last_digits=account.last_digits,
-    )
+    apart = "".join(f" ({text})" for text in (account.product, account.holder) if text)
+    return SharedAccount(name=f"{account.name or line.type_words}{apart}", last_digits=account.last_digits)
 
 
 def _shared_data(cluster: DataCluster, agreement: Agreement | None, spoken: Language) -> SharedData:

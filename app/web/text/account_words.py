@@ -1,6 +1,5 @@
 """The words for accounts: their kinds and their types, and an account as a line of a page."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -59,18 +58,13 @@ _OTHER_TYPE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLine:
-    """An account as a line of a page. `position` is that of its box; None where it has none.
-
-    With `names_product` another account of the list has the same name.
-    """
+    """An account as a line of a page. `position` is that of its box; None where it has none."""
 
     account: Account
     kind: AccountKind
     position: int | None = None
     is_checked: bool = False
     is_shared: bool = False
-    names_product: bool = False
-    names_holder: bool = False
 
     @property
     def type_words(self) -> str:
@@ -86,8 +80,6 @@ def account_lines(
     shared: Callable[[Account], bool] = lambda _: False,
 ) -> list[AccountLine]:
     """The lines of `accounts`, in their order."""
-    names = Counter(account.name for account in accounts)
-    holders = {account.holder for account in accounts if account.holder}
     return [
         AccountLine(
             account=account,
@@ -95,8 +87,6 @@ def account_lines(
             position=position if have_boxes else None,
             is_checked=account in checked,
             is_shared=shared(account),
-            names_product=names[account.name] > 1 and account.product not in ("", account.name),
-            names_holder=len(holders) > 1 and account.holder is not None,
         )
         for position, account in enumerate(accounts)
     ]

@@ -20,7 +20,7 @@ from tests.support.builders import EVERYTHING
 from tests.support.customer import LOANS_APP_REQUEST, BrowserCustomer, answer_params, hidden_fields
 from tests.support.expected_pages import check_page
 from tests.support.ledger_tables import LedgerTables
-from tests.support.page_contract import ContractClient, Element
+from tests.support.page_contract import ContractClient, Element, parse_page
 from tests.support.repository import ROOT
 
 UNLISTED = ('accounts = { from = "sandbox" }\n', "")
@@ -673,6 +673,39 @@ def test_a_consent_for_chosen_accounts_becomes_one_for_all_in_so_many_words(
     (decision,) = recorded.rows("decisions", consent_id=grant["consent_id"])
     (screen,) = recorded.rows("screens", screen_hash=decision["screen_hash"])
     assert said in " ".join(screen["text"].split()), "and it is on record"
+
+
+def test_two_accounts_of_one_name_stay_told_apart_where_one_of_them_is_named(
+    register: Register, clock: Clock, lang: str
+) -> None:
+    alike = (
+        'name = "Rainy day", last_digits',
+        'name = "Household", product = "High interest", holder = "Sam Nguyen", last_digits',
+    )
+    others = (
+        'product = "Joint chequing", last_digits',
+        'product = "Joint chequing", holder = "Alex Tremblay", last_digits',
+    )
+    customer = ChoosingCustomer(register(alike, others))
+    request_id = customer.begin_as("alex", lang=lang, scope=THREE)
+    page = customer.page(request_id, lang)
+    assert [name for name in names(page) if name.startswith("Household (")] == [
+        f"Household ({product}) ••{digits}{texts.ENDING_IN.of(digits=digits)[lang]}"
+        for product, digits in (("Joint chequing", "0231"), ("High interest", "9143"))
+    ]
+    assert "World Travel Visa" not in page.text, "no other card is called “Travel card”"
+    form = customer.choose(request_id, SAVINGS, CARD, lang=lang)
+    told = "Household (High interest) (Sam Nguyen) ••9143"
+    assert told in form.one("div", id="chosen-accounts").text
+    code = answer_params(customer.press(request_id, form, "approve", "TRANSACTIONS"))["code"]
+    consent_id = customer.redeem(code).get_json()["consent_id"]
+    detail = customer.client.get(f"/connections/{consent_id}")
+    assert parse_page(detail.text).text.count(told) >= 3, "what is shared now, and both receipts"
+    receipt = customer.client.get(f"/connections/{consent_id}/receipt.json").get_json()
+    assert [account["name"] for account in receipt[lang]["accounts"]] == [
+        "Household (High interest) (Sam Nguyen)",
+        "Travel card",
+    ]
 
 
 def test_a_bank_without_a_list_asks_as_before(register: Register, lang: str) -> None:
