@@ -107,7 +107,7 @@ PURPOSE_OF_PRAIRIE_LOANS = {
 
 WHICH_ACCOUNTS = Text("Which accounts do you want to share?")
 NO_ACCOUNT = Text("You have no account that can be shared")
-NO_ACCOUNT_HAS_WHAT_IS_NEEDED = Text("None of your accounts has what %(recipient)s needs")
+NO_ACCOUNT_HAS_WHAT_IS_NEEDED = Text("No account you can share has what %(recipient)s needs")
 SHARE_YOUR_DATA = Text("Share your data with %(recipient)s?")
 KEEP_SHARING_YOUR_DATA = Text("Keep sharing your data with %(recipient)s?")
 ALREADY_ANSWERED = Text("You already answered this request")
@@ -335,6 +335,9 @@ CHECK_ALL_NUMBER = Text("Check all (%(num)s)")
 JOINT_ACCOUNT = Text("Joint account. It also shows what the other owners do.")
 CANNOT_BE_SHARED = Text("Cannot be shared (%(num)s)")
 ACCOUNT_CLOSED = Text("This account is closed.")
+LACKS_INVESTMENTS = Text(
+    "%(recipient)s cannot work without investments, and no account that can be shared has any."
+)
 ACCOUNT_BLOCKED = Text("This account is blocked right now. Contact %(provider)s.")
 CHECK_AT_LEAST_ONE_ACCOUNT = Text("Check at least one account, or choose “Do not share”.")
 NEEDS_INVESTMENTS = Text(

@@ -416,6 +416,20 @@ def test_where_no_account_has_what_is_needed_nothing_is_asked(
     assert customer.client.get(f"/consent/{request_id}").location == f"/consent/{request_id}/accounts"
     page = check_page(customer.client.get(f"/consent/{request_id}/accounts"), "no_investments", lang)
     assert page.one("p", **{"class": "lead"}).text == texts.NOTHING_SHARED[lang]
+    assert texts.LACKS_INVESTMENTS.of(recipient=texts.BUDGET_COMPASS)[lang] in page.text
+    assert recorded.nothing_happened
+
+
+def test_where_the_account_that_is_needed_cannot_be_shared_the_page_says_why(
+    register: Register, recorded: LedgerTables, lang: str
+) -> None:
+    blocked = ('type = "TFSA", name', 'type = "TFSA", unshareable = "RESTRICTED", name')
+    customer = ChoosingCustomer(register(NEEDS_INVESTMENTS, blocked))
+    request_id = customer.begin_as("alex", lang=lang, scope=" ".join(EVERYTHING))
+    page = check_page(customer.client.get(f"/consent/{request_id}/accounts"), "no_investments", lang)
+    assert texts.LACKS_INVESTMENTS.of(recipient=texts.BUDGET_COMPASS)[lang] in page.text
+    assert texts.CANNOT_BE_SHARED.of(num=2)[lang] in page.text
+    assert texts.ACCOUNT_BLOCKED.of(provider=texts.MAPLE)[lang] in page.text
     assert recorded.nothing_happened
 
 
