@@ -194,7 +194,7 @@ def test_a_cluster_is_explained_in_two_sentences_with_what_is_shared_and_what_is
 ) -> None:
     explanation = str(words.explanation)
     assert len(re.findall(r"\.(?= |$)", explanation)) == 2
-    assert set(FIELD.findall(explanation)) <= {"recipient", "provider"}
+    assert set(FIELD.findall(explanation)) <= {"recipient"}
     assert words.shared
     assert words.not_shared
     for text in (words.name, *words.shared, *words.not_shared):

@@ -309,8 +309,8 @@ STATEMENTS = Text("Account statements (PDF)")
 INVESTMENTS = Text("Investments")
 CUSTOMER_CONTACT = Text("Contact information")
 STATEMENTS_REPEAT_OTHERS = Text(
-    "Copies of your account statements. A statement can show your name, address, balances and transactions, "
-    "even if you leave those out here."
+    "Copies of the statements of the accounts you share. A statement can show your name, address, balances "
+    "and transactions, even if you leave those out here."
 )
 CREDIT_LIMIT = Text("Credit limit")
 CURRENCY = Text("Currency")

@@ -1,7 +1,7 @@
 """The names and the explanations of the data clusters, as lazy strings that are translated once a catalogue.
 
-The English sentences are the msgids. Explanations have the fields `recipient` and `provider`; no other text
-has any.
+The English sentences are the msgids. Explanations may have the field `recipient`; no other text has any. They
+are true of one account as of all: which ones are shared stands elsewhere on the form.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,8 +54,7 @@ _BASIC: Final = ClusterWording(
     name=_l("Basic account details"),
     summary=_l("Name, type and last digits of each account."),
     explanation=_l(
-        "The name and type of each of your accounts at %(provider)s. It also covers the last digits of the "
-        "account number."
+        "The name and type of the accounts you share. It also covers the last digits of the account number."
     ),
     shared=(
         _l("Account name or nickname"),
@@ -77,8 +76,8 @@ _DETAILED: Final = ClusterWording(
     name=_l("Balances and account terms"),
     summary=_l("How much you have or owe, limits, due dates, rates."),
     explanation=_l(
-        "How much is in each account, or how much you owe. It also covers credit limits, due dates and "
-        "interest rates."
+        "How much is in each account you share, or how much you owe. It also covers credit limits, due "
+        "dates and interest rates."
     ),
     shared=(
         _l("Current and available balance"),
@@ -103,8 +102,8 @@ _BASIC_WITHIN_DETAILED: Final = ClusterWording(
     name=_l("Account details and balances"),
     summary=_l("Name, type, last digits, how much you have or owe, limits, due dates, rates."),
     explanation=_l(
-        "The name, type and last digits of each of your accounts at %(provider)s. It also covers how much is "
-        "in each one or how much you owe, credit limits, due dates and interest rates."
+        "The name, type and last digits of the accounts you share. It also covers how much is in each one or "
+        "how much you owe, credit limits, due dates and interest rates."
     ),
     shared=_BASIC.shared + _DETAILED.shared,
     not_shared=_DETAILED.not_shared,
@@ -118,8 +117,8 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
         name=_l("Transactions"),
         summary=_l("Money in and out: dates, amounts, who paid or was paid."),
         explanation=_l(
-            "Money that came into or left your accounts. It shows dates, amounts, descriptions, and who paid "
-            "you or who you paid."
+            "Money that came into or left the accounts you share. It shows dates, amounts, descriptions, and "
+            "who paid you or who you paid."
         ),
         shared=(
             # Translators: the day of a transaction.
@@ -138,10 +137,10 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
         name=_l("Account statements (PDF)"),
         summary=_l("Your statements. They also show your name, address, balances and transactions."),
         explanation=_l(
-            "Copies of your account statements. A statement can show your name, address, balances and "
-            "transactions, even if you leave those out here."
+            "Copies of the statements of the accounts you share. A statement can show your name, address, "
+            "balances and transactions, even if you leave those out here."
         ),
-        shared=(_l("Statements of your accounts, just as you get them"),),
+        shared=(_l("Statements, just as you get them"),),
         not_shared=(_l("Statements from other banks"),),
     ),
     DataCluster.INVESTMENTS: ClusterWording(
@@ -150,8 +149,8 @@ WORDING: Final[Mapping[DataCluster, ClusterWording]] = {
         summary=_l("What you hold and what it is worth."),
         # Translators: GIC is the Canadian guaranteed investment certificate (CPG).
         explanation=_l(
-            "What you hold in your investment accounts, such as stocks, funds and GICs. It also covers what "
-            "each one is worth."
+            "What you hold in the investment accounts you share, such as stocks, funds and GICs. It also "
+            "covers what each one is worth."
         ),
         shared=(
             _l("Name and number of units of each holding"),

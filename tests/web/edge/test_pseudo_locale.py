@@ -137,7 +137,7 @@ def test_the_msgids_are_shown_with_their_fields(customer: BrowserCustomer) -> No
     customer.sign_in(request_id)
     text = customer.form(request_id).text
     assert "Share your data with %(recipient)s?" in text
-    assert "The name and type of each of your accounts at %(provider)s." in text
+    assert "%(num)s of yours: %(accounts)s" in text
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "EN", "fr-CA", "de"])
