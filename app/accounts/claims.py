@@ -8,7 +8,7 @@ from app.sign_in import BankAnswer
 
 
 def claimed_accounts(source: ClaimSource, answer: BankAnswer, *, deadline: Deadline) -> object:
-    """What the claim says. Raises AccountsUnavailable, and CallFailed."""
+    """The value of the claim. Raises AccountsUnavailable, and CallFailed."""
     if source.where is ClaimPlace.ID_TOKEN:
         return answer.claims.get(source.claim)
     if answer.userinfo_endpoint is None or answer.access_token is None:

@@ -111,7 +111,7 @@ def _params(expected: Expected) -> dict[str, Any]:
 
 
 def _check_age(claims: Mapping[str, Any], expected: Expected) -> None:
-    """A token that is older than the sign-in cannot be its answer, even where it has not expired."""
+    """Refuses a token that is older than the sign-in: it cannot be its answer, even if it has not expired."""
     if not claims["iat"] >= (expected.begun_at - CLOCK_DIFFERENCE).timestamp():
         raise SignInFailed(Cause.UNPROVEN, "iat")
 

@@ -115,7 +115,7 @@ class OidcServer:
 
 
 def parse_metadata(found: Mapping[str, Any], issuer: str) -> ServerMetadata:
-    """Raises SignInFailed unless it is the issuer's own (Discovery 1.0, 4.3) and its addresses are safe."""
+    """Raises SignInFailed unless they are the issuer's own (Discovery 1.0, 4.3) and have safe addresses."""
     if found.get("issuer") != issuer:
         raise SignInFailed(Cause.UNAVAILABLE, "metadata_of_another")
     methods = found.get("token_endpoint_auth_methods_supported")

@@ -22,7 +22,7 @@ def ask_for_tokens(
 ) -> Mapping[str, Any]:
     """What the endpoint answers to `fields`. Raises SignInFailed, and CallFailed.
 
-    The credentials stand in the header, or in the body for a server that `takes_basic` not (2.3.1).
+    The credentials are in the header if the server `takes_basic`, and otherwise in the body (2.3.1).
     """
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
     if takes_basic:
