@@ -41,7 +41,7 @@ from app.web.edge.session_cookie import RedisSessionInterface
 from app.web.text.catalogues import Catalogues
 from app.web.text.form_cache import FormCache
 
-_STATIC = Path(__file__).resolve().parent.parent / "static"
+STATIC = Path(__file__).resolve().parent.parent / "static"
 
 
 def make_services(
@@ -157,7 +157,7 @@ def make_session_interface(
 
 def _make_assets(settings: Settings, registry: Registry) -> Assets:
     return Assets(
-        _STATIC,
+        STATIC,
         is_live=settings.is_development,
         others=_own_logos(settings.registry, registry),
         themes={provider.colour: theme_css(provider.colour) for provider in registry.providers.values()},

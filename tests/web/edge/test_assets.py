@@ -104,7 +104,7 @@ def test_an_edited_style_sheet_is_on_the_next_page_in_development_and_is_there(
     """On pages whose template is compiled, and on the form, which is prepared, with the new name each time."""
     static = tmp_path / "static"
     shutil.copytree(STATIC, static)
-    monkeypatch.setattr("app.STATIC", static)
+    monkeypatch.setattr("app.composition.STATIC", static)
     client = a_browser(make_app(settings, clock))
     form = f"/consent/{BrowserCustomer(client).signed_in_request()}"
     seen = set()
