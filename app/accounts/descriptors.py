@@ -117,7 +117,9 @@ def _obstacle(
     if "shareable" in extension or reason is not None:
         is_known = isinstance(reason, str) and reason in set(Unshareable)
         return Unshareable(str(reason)) if is_known else Unshareable.OTHER
-    status = entry.get("status", "OPEN")
+    status = entry.get("status")
+    if status is None:  # some programs write null for what they leave out
+        status = "OPEN"
     if not isinstance(status, str):
         raise TypeError
     by_category = Unshareable.TYPE_NOT_SHARED if category in registration.withheld_categories else None

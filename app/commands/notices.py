@@ -44,12 +44,12 @@ def retry(url: str, receiver: str) -> None:
     While it is paused or disabled, nothing is sent there before that is over, or `enable` ends it.
     """
     with open_database(url) as database:
-        store = NoticeStore(database)
-        count = store.retry(receiver, now=utc_now())
+        store, now = NoticeStore(database), utc_now()
+        count = store.retry(receiver, now=now)
         endpoint = store.counts_of(receiver).endpoint
     record_operation("notices_retried", **log_fields(receiver), notices=count)
     click.echo(f"{count} notices to {receiver} are due now")
-    if endpoint is not None and (endpoint.disabled_at is not None or endpoint.paused_until is not None):
+    if endpoint is not None and endpoint.is_stopped_at(now):
         click.echo(f"not sent yet, since it is {_state_of(endpoint)}; flask notices enable {receiver}")
 
 

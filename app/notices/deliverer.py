@@ -50,7 +50,8 @@ _log = structlog.get_logger()
 class _Outbox:
     """What this process has claimed for one receiver. `failures` are those running that it knows of.
 
-    It `is_stopped` from an answer after which the receiver is paused or disabled, until more is claimed.
+    It `is_stopped` from an answer after which the receiver is paused or disabled, until what waits has been
+    given back: an answer to the other notice under way does not start it again.
     """
 
     bulkhead: Bulkhead
@@ -62,6 +63,8 @@ class _Outbox:
 
     def capacity(self) -> int:
         """How many more may be claimed: none before half of what it had is gone, so that claims are few."""
+        if self.is_stopped:
+            return 0
         most = AHEAD if self.takes_notices else IN_FLIGHT
         held = self.in_flight + len(self.waiting)
         return most - held if held <= most // 2 else 0
@@ -128,9 +131,7 @@ class Deliverer:
             lambda: self._store.claim(capacity, now=now, limit=MOST_CLAIMED - held, lease=LEASE)
         )
         for lease in claimed or ():
-            outbox = self._outbox_of(lease.notice.receiver)
-            outbox.is_stopped = False
-            outbox.waiting.append(lease)
+            self._outbox_of(lease.notice.receiver).waiting.append(lease)
         return len(claimed or ())
 
     def _addressed(self) -> list[str]:
@@ -150,14 +151,12 @@ class Deliverer:
         last = self._clock() + PUSH + _TIME_TO_RECORD
         stale: list[Lease] = []
         for receiver, outbox in self._outboxes.items():
+            was_stopped, is_gone = outbox.is_stopped, self.registry.notice_address_of(receiver) is None
+            if was_stopped:
+                outbox.is_stopped = False  # first: a thread that stops it from here on is seen the next time
             is_too_much = not outbox.takes_notices and len(outbox.waiting) > IN_FLIGHT
             is_late = bool(outbox.waiting) and outbox.waiting[0].until < last
-            if (
-                outbox.is_stopped
-                or is_too_much
-                or is_late
-                or self.registry.notice_address_of(receiver) is None
-            ):
+            if was_stopped or is_gone or is_too_much or is_late:
                 stale += _emptied(outbox)
         return stale
 
@@ -192,7 +191,8 @@ class Deliverer:
             if not isinstance(meaning, NotSent):
                 outbox.takes_notices = isinstance(meaning, Delivered | Refused)
             outbox.failures = self._outcomes.record(lease, meaning, failures_before=outbox.failures)
-            outbox.is_stopped = stops(meaning, outbox.failures)
+            if stops(meaning, outbox.failures):
+                outbox.is_stopped = True
         except Exception as error:  # noqa: BLE001  # the lease runs out, and it is sent again
             _log.error("unexpected", exc_info=error)
         finally:

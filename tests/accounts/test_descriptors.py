@@ -199,7 +199,6 @@ def test_a_bank_may_say_whose_an_account_is() -> None:
         {**CHEQUING, "accountId": "acc-2", "accord": {"shareable": True, "except": "TRANSACTIONS"}},
         {**CHEQUING, "accountId": "acc-2", "status": ["CLOSED"]},
         {**CHEQUING, "accountId": "acc-2", "status": 5},
-        {**CHEQUING, "accountId": "acc-2", "status": None},
         {**CHEQUING, "nickname": "The same id again"},
     ],
 )
@@ -209,6 +208,11 @@ def test_an_entry_with_a_fault_is_left_out_and_counted(fault: object) -> None:
     assert [account.account_id for account in found.accounts] == ["acc-1", "acc-9"]
     assert found.accounts[0].name == "Everyday chequing"
     assert found.left_out == 1
+
+
+def test_a_status_that_is_null_is_one_that_is_left_out() -> None:
+    found = read({**CHEQUING, "status": None})
+    assert [account.unshareable for account in found.accounts] == [None]
 
 
 @pytest.mark.parametrize("found", [None, {}, {"accounts": []}, "accounts", 5])

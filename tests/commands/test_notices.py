@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner, Result
 
+from app.clock import utc_now
 from app.commands.notices import notices
 from app.stores.ledger.deliveries import PAUSED_AFTER, DeliveryStore
 from app.stores.ledger.ledger import Ledger
@@ -68,12 +69,13 @@ def test_a_retry_says_where_nothing_is_sent_yet(
     operate: Operate, deliveries: DeliveryStore, recorded: LedgerTables
 ) -> None:
     put_notices(recorded, "a", state="dead")
-    deliveries.endpoint_failed("dc-budget", now=NOON, pause=timedelta(minutes=1))
-    assert operate("retry", "dc-budget").stdout == "1 notices to dc-budget are due now\n"
     for _ in range(PAUSED_AFTER):
         deliveries.endpoint_failed("dc-budget", now=NOON, pause=timedelta(minutes=1))
+    assert operate("retry", "dc-budget").stdout == "1 notices to dc-budget are due now\n", "the pause is over"
+    now = utc_now().replace(microsecond=0)
+    deliveries.endpoint_failed("dc-budget", now=now, pause=timedelta(minutes=30))
     assert operate("retry", "dc-budget").stdout.splitlines()[1] == (
-        "not sent yet, since it is paused until 2026-11-24T12:01:00+00:00 after 11 failures; "
+        f"not sent yet, since it is paused until {(now + timedelta(minutes=30)).isoformat()} after 11 failures; "
         "flask notices enable dc-budget"
     )
     deliveries.disable_endpoint("dc-budget", "410 Gone", now=NOON)

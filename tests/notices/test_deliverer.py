@@ -209,6 +209,27 @@ def test_what_was_claimed_for_who_asks_for_time_is_given_back(
         assert len(recipient.sent) <= AHEAD + 2 * IN_FLIGHT
 
 
+def test_a_notice_that_was_under_way_beside_it_ends_no_pause(
+    deliver: Deliver, database: LedgerTables
+) -> None:
+    """Of the two that are under way to one receiver, one is to be sent later, and then the other is taken."""
+    put_due(database, *(f"n{number:02}" for number in range(2 * AHEAD)))
+
+    def take_one_late(handler: ReceiverHandler) -> None:
+        sent = len(handler.receiver.sent)
+        if sent == AHEAD + 1:
+            answer(503, Retry_After="3600")(handler)
+        else:
+            if sent > AHEAD + 1:
+                wait_until(lambda: database["notice_endpoints"])
+            TAKE(handler)
+
+    with Receiver(take_one_late) as recipient, deliver(client_told_at(recipient)).running():
+        wait_until(lambda: database["notice_endpoints"] and not any(leases_of(database)))
+        assert len(recipient.sent) <= AHEAD + 1 + IN_FLIGHT
+        assert database["notice_endpoints"], "the pause stands"
+
+
 def leases_of(database: LedgerTables) -> list[datetime | None]:
     return [row["leased_until"] for row in database["notices"]]
 

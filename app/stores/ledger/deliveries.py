@@ -162,7 +162,7 @@ class DeliveryStore:
                 case Postponed(outcome, at):
                     settled = connection.change(_POSTPONE, **_of(lease), at=at, said=outcome[:64])
             if isinstance(became, Delivered | Refused):
-                connection.change(_IS_WELL, to_receiver=notice.receiver)
+                connection.change(_IS_WELL, to_receiver=notice.receiver, at=now, until=lease.until)
         return settled == 1
 
     def endpoint_failed(
@@ -320,7 +320,16 @@ _PROBE = (
     )
     .values(paused_until=_UNTIL)
 )
-_IS_WELL = delete(notice_endpoints).where(_IS_RECEIVER, notice_endpoints.c.disabled_at.is_(None))
+# A pause that another notice has met meanwhile stands; that of a probe lasts as its lease does, and is over.
+_IS_WELL = delete(notice_endpoints).where(
+    _IS_RECEIVER,
+    notice_endpoints.c.disabled_at.is_(None),
+    or_(
+        notice_endpoints.c.paused_until.is_(None),
+        notice_endpoints.c.paused_until <= _AT,
+        notice_endpoints.c.paused_until == _UNTIL,
+    ),
+)
 _ONE_MORE = notice_endpoints.c.failures + 1
 _ASKED_FOR = bindparam("asked_for", type_=UtcDateTime)
 _FAILURE = {"client_id": _TO_RECEIVER, "failures": literal_column("1"), "paused_until": _ASKED_FOR}

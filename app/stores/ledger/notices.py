@@ -67,6 +67,11 @@ class Endpoint:
     disabled_at: datetime | None
     disabled_why: str | None
 
+    def is_stopped_at(self, now: datetime) -> bool:
+        """Whether nothing is sent there. After a pause it is tried; `paused_until` stays until it answers."""
+        is_paused = self.paused_until is not None and self.paused_until > now
+        return is_paused or self.disabled_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeCounts:

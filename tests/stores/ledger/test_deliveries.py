@@ -190,6 +190,19 @@ def test_who_has_asked_for_time_is_sent_nothing_until_then_however_often_it_has_
     assert database["notice_endpoints"] == []
 
 
+def test_a_notice_that_is_taken_at_the_same_time_ends_no_pause_that_was_asked_for(
+    deliveries: DeliveryStore, database: LedgerTables
+) -> None:
+    put_notices(database, "a", "b", "c")
+    refused_for_now, taken = deliveries.claim({"dc-budget": 2}, now=NOON + SECOND)
+    later = NOON + 10 * MINUTE
+    assert deliveries.settle(refused_for_now, TryAgain("429", later), now=NOON + SECOND)
+    assert deliveries.endpoint_failed("dc-budget", now=NOON, pause=MINUTE, wait=10 * MINUTE) == 1
+    assert deliveries.settle(taken, Delivered(), now=NOON + 2 * SECOND)
+    assert deliveries.claim({"dc-budget": 5}, now=later - SECOND) == []
+    assert len(deliveries.claim({"dc-budget": 5}, now=later)) == 1
+
+
 def test_a_failure_without_such_a_wish_pauses_nobody(
     deliveries: DeliveryStore, database: LedgerTables
 ) -> None:
