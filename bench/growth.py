@@ -35,7 +35,7 @@ WORKERS: Final = (1, 2, 4, 8)
 PENDING: Final = (10, 1_000, 10_000, 100_000)
 GRANTS: Final = {
     "grants": (10_000, 100_000, 1_000_000, 10_000_000),
-    "accounts": (10_000, 100_000, 1_000_000),
+    "accounts": (10_000, 100_000, 1_000_000, 10_000_000),
 }
 """The sizes of the ledger whose grants name one account, and of the one whose grants name ACCOUNTS."""
 ACCOUNTS: Final = 10
