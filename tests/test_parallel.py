@@ -157,7 +157,7 @@ def test_of_ten_requests_of_one_customer_approved_at_once_one_makes_a_connection
     answers = all_at_once(*[lambda form=form: form.send("approve", "TRANSACTIONS") for form in forms])
     assert Counter(answer.status_code for answer in answers) == {302: 1, 303: 9}
     again = [form for form, answer in zip(forms, answers, strict=True) if answer.status_code == 303]
-    assert locations(answers) >= {f"/consent/{form.request_id}?banner=changed" for form in again}
+    assert locations(answers) >= {f"/consent/{form.request_id}?answer=changed" for form in again}
     assert len(grants_at(recorded, "2000")) == 1
     for form in again:
         form.read(browser)

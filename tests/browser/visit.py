@@ -111,7 +111,7 @@ class Visit:
     def approve(self) -> None:
         """Approves. Asked whether no box at all was meant, the customer says yes."""
         self.press(APPROVE)
-        if "banner=unchecked" in self.page.url:
+        if "answer=unchecked" in self.page.url:
             self.press(f"#pause {APPROVE}")
 
     def deny(self) -> None:

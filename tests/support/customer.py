@@ -85,7 +85,7 @@ class BrowserCustomer:
         """Sends the form. Asked whether no box at all was meant, the customer says yes."""
         data: dict[str, Any] = {**fields, "decision": decision, "scope": list(boxes)}
         response = self.client.post(f"/consent/{request_id}", data=data)
-        if response.status_code != 303 or "banner=unchecked" not in response.location:
+        if response.status_code != 303 or "answer=unchecked" not in response.location:
             return response
         pause = parse_page(self.client.get(response.location).text)
         return self.client.post(

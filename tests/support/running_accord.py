@@ -134,9 +134,9 @@ class ServedForm:
     def send(self, decision: str, *boxes: str) -> requests.Response:
         """The answer, over connections of its own. Asked whether no box at all was meant, they say yes."""
         response = self._post({**self.fields, "decision": decision, "scope": list(boxes)})
-        if not response.headers.get("Location", "").endswith("banner=unchecked"):
+        if not response.headers.get("Location", "").endswith("answer=unchecked"):
             return response
-        pause = requests.get(f"{self.address}?banner=unchecked", cookies=self.cookies, timeout=PATIENCE).text
+        pause = requests.get(f"{self.address}?answer=unchecked", cookies=self.cookies, timeout=PATIENCE).text
         fields = hidden_fields(parse_page(pause), f"/consent/{self.request_id}")
         return self._post({**fields, "decision": decision})
 

@@ -40,7 +40,7 @@ class ReadForm:
         asked = server or self.customer
         response = asked.post_answer(self.request_id, self.fields, "approve", *boxes)
         way = "go=change&" if "repeat" in self.fields else ""
-        assert (response.status_code, response.location) == (303, f"{self.address}?{way}banner=changed")
+        assert (response.status_code, response.location) == (303, f"{self.address}?{way}answer=changed")
         page = parse_page(asked.client.get(response.location).text)
         assert texts.REQUEST_HAS_CHANGED[lang] in page.text
         checked = [box.attributes["value"] for box in page.all("input", type="checkbox", checked="")]

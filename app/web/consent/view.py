@@ -36,7 +36,8 @@ _REPEAT_VIEWS = {view.value: view for view in RepeatView}
 class View:
     """How a request is shown. The address of its page and hidden fields of its form have both values.
 
-    In an address, `repeat` is the parameter `go`, which is also the name of the button that leads there.
+    In an address, `banner` is the parameter `answer`, and `repeat` is `go`, which is also the name of the
+    button that leads there.
     """
 
     repeat: RepeatView | None = None
@@ -45,7 +46,7 @@ class View:
     @classmethod
     def of_address(cls) -> "View":
         """What this request's address asks for. Values that are unknown ask for nothing."""
-        repeat, banner = request.args.get("go", ""), request.args.get("banner", "")
+        repeat, banner = request.args.get("go", ""), request.args.get("answer", "")
         return cls(_REPEAT_VIEWS.get(repeat), _BANNERS.get(banner))
 
     @classmethod
@@ -69,4 +70,4 @@ class View:
         return self._address("accounts.show_accounts", request_id, anchor)
 
     def _address(self, endpoint: str, request_id: str, anchor: str | None) -> str:
-        return url_for(endpoint, request_id=request_id, go=self.repeat, banner=self.banner, _anchor=anchor)
+        return url_for(endpoint, request_id=request_id, go=self.repeat, answer=self.banner, _anchor=anchor)

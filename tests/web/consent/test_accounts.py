@@ -209,7 +209,7 @@ def test_without_any_account_it_does_not_go_on(customer: ChoosingCustomer, lang:
     response = customer.send(request_id, customer.page(request_id, lang), go="next")
     assert (response.status_code, response.location) == (
         303,
-        f"/consent/{request_id}/accounts?banner=missing",
+        f"/consent/{request_id}/accounts?answer=missing",
     )
     page = check_page(customer.client.get(response.location), "accounts", lang)
     assert problem(page) == texts.CHECK_AT_LEAST_ONE_ACCOUNT[lang]
@@ -266,7 +266,7 @@ def test_positions_that_mean_nothing_do_not_count(customer: ChoosingCustomer, re
     page = customer.page(request_id, "en")
     forged = ("6", "-1", "00", "1e0", "²", "", "9" * 5000, "acc-maple-0001-old-savings")
     response = customer.send(request_id, page, *forged, go="next")
-    assert response.location.endswith("?banner=missing")
+    assert response.location.endswith("?answer=missing")
     customer.send(request_id, page, CARD, CARD, *forged, go="next")
     form = check_page(customer.client.get(f"/consent/{request_id}"), "form", "en")
     customer.press(request_id, form, "approve", "TRANSACTIONS")
@@ -401,7 +401,7 @@ def test_nobody_chooses_what_the_recipient_cannot_work_with(register: Register, 
     customer = ChoosingCustomer(register(NEEDS_INVESTMENTS))
     request_id = customer.begin_as("alex", lang=lang, scope=" ".join(EVERYTHING))
     response = customer.send(request_id, customer.page(request_id, lang), CHEQUING, go="next")
-    assert response.location == f"/consent/{request_id}/accounts?banner=investments"
+    assert response.location == f"/consent/{request_id}/accounts?answer=investments"
     page = check_page(customer.client.get(response.location), "accounts", lang)
     assert problem(page) == texts.NEEDS_INVESTMENTS.of(recipient=texts.BUDGET_COMPASS)[lang]
     assert checked(page) == [str(CHEQUING)]
@@ -443,7 +443,7 @@ def test_a_choice_that_another_tab_has_changed_is_read_again(
     form = customer.choose(request_id, CHEQUING, lang=lang)
     customer.choose(request_id, CHEQUING, SAVINGS, lang=lang)
     response = customer.press(request_id, form, "approve", "TRANSACTIONS")
-    assert (response.status_code, response.location) == (303, f"/consent/{request_id}?banner=changed")
+    assert (response.status_code, response.location) == (303, f"/consent/{request_id}?answer=changed")
     assert recorded.nothing_happened
     again = check_page(customer.client.get(response.location), "form", lang)
     assert "Rainy day" in again.one("div", id="chosen-accounts").text
@@ -484,7 +484,7 @@ def test_an_approval_waits_for_a_list_that_is_stale(
     response = customer.press(request_id, form, "approve", "TRANSACTIONS")
     assert (response.status_code, response.location) == (
         303,
-        f"/consent/{request_id}/accounts?banner=changed",
+        f"/consent/{request_id}/accounts?answer=changed",
     )
     assert recorded.nothing_happened
     page = check_page(customer.client.get(response.location), "accounts", lang)
@@ -514,7 +514,7 @@ def test_what_was_checked_in_a_list_that_has_changed_stays_where_it_is_still_the
     response = customer.send(request_id, page, CHEQUING, SAVINGS, go="next")
     assert (response.status_code, response.location) == (303, f"/consent/{request_id}")
     led = customer.client.get(response.location)
-    assert led.location == f"/consent/{request_id}/accounts?banner=changed"
+    assert led.location == f"/consent/{request_id}/accounts?answer=changed"
     again = check_page(customer.client.get(led.location), "accounts", lang)
     assert problem(again) == texts.ACCOUNTS_CHANGED[lang]
     assert checked(again) == [str(SAVINGS - 1)], "where savings is now"
@@ -538,7 +538,7 @@ def test_positions_of_a_list_that_is_gone_are_not_taken_for_those_of_another(
     response = customer.send(request_id, page, CHEQUING, **fields)
     assert (response.status_code, response.location) == (
         303,
-        f"/consent/{request_id}/accounts?banner=changed",
+        f"/consent/{request_id}/accounts?answer=changed",
     )
     again = check_page(customer.client.get(response.location), "accounts", spoken)
     assert problem(again) == texts.ACCOUNTS_CHANGED[spoken]

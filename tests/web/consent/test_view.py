@@ -43,7 +43,7 @@ def test_whoever_checks_no_box_is_asked_once_whether_that_is_meant(
 ) -> None:
     request_id = customer.signed_in_request(lang=lang, scope=" ".join(EVERYTHING))
     response = press(customer, request_id, opened(customer, request_id, "form", lang), decision="approve")
-    assert (response.status_code, response.location) == (303, f"/consent/{request_id}?banner=unchecked")
+    assert (response.status_code, response.location) == (303, f"/consent/{request_id}?answer=unchecked")
     assert recorded.nothing_happened
     page = check_page(customer.client.get(response.location), "form", lang)
     pause = page.one("div", id="pause")
@@ -89,7 +89,7 @@ def test_an_unchecked_box_that_was_not_offered_is_no_choice(customer: BrowserCus
     request_id = customer.signed_in_request(scope=THREE)
     page = opened(customer, request_id, "form")
     response = press(customer, request_id, page, decision="approve", scope=["INVESTMENTS", "ACCOUNT_BASIC"])
-    assert response.location.endswith("?banner=unchecked")
+    assert response.location.endswith("?answer=unchecked")
 
 
 def test_the_question_stays_in_the_other_language(customer: BrowserCustomer) -> None:
@@ -248,9 +248,9 @@ def test_a_renewal_that_was_read_before_something_was_stopped_is_read_again(
     response = press(customer, request_id, page, decision="approve")
     assert (response.status_code, response.location) == (
         303,
-        f"/consent/{request_id}?go=renew&banner=changed",
+        f"/consent/{request_id}?go=renew&answer=changed",
     )
-    again = opened(customer, request_id, "renewal", query="?go=renew&banner=changed")
+    again = opened(customer, request_id, "renewal", query="?go=renew&answer=changed")
     answer_params(press(customer, request_id, again, decision="approve"))
     assert scopes(recorded)[-1] == "ACCOUNT_BASIC TRANSACTIONS"
 
