@@ -33,6 +33,7 @@ SOONEST: Final = timedelta(seconds=60)
 names must not flood the recipient.
 """
 TIMEOUT: Final = timedelta(seconds=2)
+"""For one fetch, during which the recipient's request waits: a judgement."""
 MOST_KEYS: Final = 20  # of one recipient: a judgement, since two are in use while one replaces the other
 
 _log = structlog.get_logger()

@@ -151,7 +151,12 @@ class TokenFlow:
         )
 
     def _signed(self, claims: Mapping[str, Any], caller: Caller) -> str:
-        """An access token that is bound to the caller's key, if it has proven one."""
+        """An access token that is bound to the caller's key, if it has proven one.
+
+        Raises OAuthError where the caller's profile requires a key: here for every grant, as no other token
+        may be made, and at the endpoint before a code is spent.
+        """
+        caller.require_key_for_profile()
         return self.keys.sign(bound_to(caller.jkt, claims))
 
     def _expect_retry(self, record: AuthorizationCode, now: datetime) -> None:

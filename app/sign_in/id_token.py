@@ -112,6 +112,7 @@ def _params(expected: Expected) -> dict[str, Any]:
 
 def _check_age(claims: Mapping[str, Any], expected: Expected) -> None:
     """Refuses a token that is older than the sign-in: it cannot be its answer, even if it has not expired."""
+    # Not `<`: NaN is neither less nor more.
     if not claims["iat"] >= (expected.begun_at - CLOCK_DIFFERENCE).timestamp():
         raise SignInFailed(Cause.UNPROVEN, "iat")
 
